@@ -1,0 +1,54 @@
+// What the front hands to the forward room: one normalised request, and the one way to answer it, whatever HTTP version the visitor speaks.
+
+import type { Buffer } from 'node:buffer';
+import type { Duplex, Readable } from 'node:stream';
+
+/** Field lines in order, names in lower case: [name, value, name, value, ...]. Values are latin1 strings without CR, LF, NUL. */
+export type FieldLines = readonly string[];
+
+/** A visitor's request after normalize.ts: hop-by-hop and forwarding fields are gone, the host is known to be well formed. */
+export interface VisitorRequest {
+  /** UUIDv7, sent to the origin as X-Request-Id and shown on error pages. */
+  readonly id: string;
+  readonly method: string;
+  /** Origin form: path and query, as the visitor wrote them. */
+  readonly target: string;
+  /** Lower case, no port, no trailing dot. */
+  readonly hostname: string;
+  /** The authority as the visitor wrote it (with port), lower case: becomes Host and X-Forwarded-Host. */
+  readonly authority: string;
+  readonly fields: FieldLines;
+  /** Canonical text of the client's address; undefined when a trusted proxy did not say (security.md §1.6). */
+  readonly clientAddress: string | undefined;
+  readonly scheme: 'https' | 'http';
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** Body of the request: absent, of a known length in bytes, or of unknown length. */
+  readonly body: { readonly stream: Readable; readonly length: number | undefined } | undefined;
+  /** True when a browser asks for a page (Accept names text/html): failures are then a page, not problem+json. */
+  readonly wantsPage: boolean;
+}
+
+/** The visitor's side of an answer. Implemented once for HTTP/1.1 and once for HTTP/2. */
+export interface VisitorResponse {
+  /** Interim response (1xx, not 101). */
+  information(status: number, fields: FieldLines): void;
+  /** Final head. `fields` carry end-to-end fields only; content-length is among them when known. */
+  head(status: number, fields: FieldLines): void;
+  /** False: wait for `onDrain`. */
+  write(chunk: Buffer): boolean;
+  /** Ends the body, with trailers if the origin sent any. */
+  end(trailers?: FieldLines): void;
+  /** The visitor must notice that the answer is incomplete: RST_STREAM (h2) or a cut connection (h1). */
+  destroy(): void;
+  readonly isHeadSent: boolean;
+  onDrain: () => void;
+  /** Called once when the visitor has gone away before `end` was flushed. */
+  onAborted: () => void;
+}
+
+/** An HTTP/1.1 upgrade: the visitor's raw connection and the bytes that arrived behind the head. */
+export interface VisitorUpgrade {
+  readonly protocol: string;
+  readonly socket: Duplex;
+  readonly firstBytes: Buffer;
+}
