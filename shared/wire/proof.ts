@@ -27,7 +27,14 @@ export function connectProof(claim: {
 }): Buffer {
   const version = Buffer.alloc(2);
   version.writeUInt16BE(claim.protocolVersion);
-  return join('phlix-tunnel-v1', claim.hubHost, claim.agentId, claim.nonce, claim.exporter, version);
+  return join(
+    'phlix-tunnel-v1',
+    claim.hubHost,
+    claim.agentId,
+    claim.nonce,
+    claim.exporter,
+    version,
+  );
 }
 
 /** Every part behind its own length (u16), so that no two claims share their bytes. */

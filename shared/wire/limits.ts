@@ -1,0 +1,45 @@
+// The bounds of everything a peer may send, each with the argument for its size.
+
+/** Type, flags, length (u16), stream id (u32). */
+export const frameHeaderBytes = 8;
+
+/**
+ * Payload of the largest data frame. Header and payload are 64 KiB - 16: with the WebSocket's own header (4 bytes, 8 when
+ * masked) that ends just below four TLS records of 16 KiB, so no frame pays for a fifth.
+ */
+export const maxDataBytes = 64 * 1024 - 16 - frameHeaderBytes;
+
+/** The same for slow lines: one TLS record, 6.5 ms at 20 Mbit/s, so a small request never waits for more than that. */
+export const slowLineDataBytes = 16 * 1024 - 16 - frameHeaderBytes;
+
+/** Challenge, hello, welcome and notice: names and addresses, never content. */
+export const maxHandshakeBytes = 4 * 1024;
+export const maxNoticeBytes = 4 * 1024;
+/** A goaway carries its code and a sentence for a log. */
+export const maxGoawayBytes = 4 + 256;
+/** Room behind an OPEN for later versions; this one sends none and ignores it. */
+export const maxOpenBytes = 1024;
+/** What an unknown, ignorable frame may carry before it is discarded. */
+export const maxOptionalBytes = 16 * 1024;
+
+/** Room in front of a slab's payload where the frame header is written, so that a frame leaves without a copy. */
+export const slabHeadroomBytes = frameHeaderBytes;
+
+/** What a stream may send before its first credit: 100 Mbit/s at 20 ms. Windows grow from here. */
+export const initialStreamWindowBytes = 256 * 1024;
+/** 1 Gbit/s at 130 ms: half the world away on a fibre. */
+export const maxStreamWindowBytes = 16 * 1024 * 1024;
+/** What one session's stream windows may grow by in sum: a reader that stops keeps its window's bytes in memory. */
+export const windowGrowthBudgetBytes = 32 * 1024 * 1024;
+
+export const minLinkWindowBytes = 64 * 1024;
+export const maxLinkWindowBytes = 16 * 1024 * 1024;
+/** An acknowledgement per 16 KiB: often enough for four samples in the smallest window, 0.1 % of the traffic. */
+export const ackEveryBytes = 16 * 1024;
+
+/** Streams of one session; DESIGN's 256 per tunnel is a setting of the edge, this is what memory is sized for. */
+export const maxStreamsPerSession = 1024;
+/** Control bytes waiting for the transport: a peer that makes us answer and never reads is cut here. */
+export const maxQueuedControlBytes = 256 * 1024;
+/** Data frames without content (only the end flag makes one useful) are refused; this bounds them per stream. */
+export const maxStreamId = 0xffff_ffff;
