@@ -1,0 +1,145 @@
+// Which programs of Debian this machine has; suites ask here whether their real part exists and where it stands.
+
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+interface Part {
+  readonly debianPackage: string;
+  readonly binary: string;
+  /** Folders beside PATH where Debian keeps the binary. `*` stands for any one folder. */
+  readonly folders?: readonly string[];
+  /** What is not tested without it, for the person who reads the warning. */
+  readonly neededBy: string;
+}
+
+const administration = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+const parts = {
+  postgresql: {
+    debianPackage: 'postgresql',
+    binary: 'initdb',
+    folders: ['/usr/lib/postgresql/*/bin'],
+    neededBy: 'the store tests on a PostgreSQL server that is not ours',
+  },
+  ffmpeg: {
+    debianPackage: 'ffmpeg',
+    binary: 'ffmpeg',
+    neededBy: 'players reading MP4 and HLS through the tunnel, and the film of the demo',
+  },
+  nginx: {
+    debianPackage: 'nginx',
+    binary: 'nginx',
+    folders: administration,
+    neededBy: 'nginx as a second origin, and the benchmark',
+  },
+  chromium: {
+    debianPackage: 'chromium',
+    binary: 'chromium',
+    neededBy: 'the browser that plays and seeks in the film',
+  },
+  certutil: {
+    debianPackage: 'libnss3-tools',
+    binary: 'certutil',
+    neededBy: 'the browser that trusts the local certificate authority',
+  },
+  curl: {
+    debianPackage: 'curl',
+    binary: 'curl',
+    neededBy: 'HTTP/1.1 and HTTP/2 as curl speaks them',
+  },
+  nghttp2: {
+    debianPackage: 'nghttp2-client',
+    binary: 'h2load',
+    neededBy: 'load over HTTP/2',
+  },
+  sshd: {
+    debianPackage: 'openssh-server',
+    binary: 'sshd',
+    folders: administration,
+    neededBy: 'the benchmark against ssh -R',
+  },
+  wrk: { debianPackage: 'wrk', binary: 'wrk', neededBy: 'the benchmark' },
+  iproute2: {
+    debianPackage: 'iproute2',
+    binary: 'ip',
+    folders: administration,
+    neededBy: 'networks that are cut or slow',
+  },
+  iptables: {
+    debianPackage: 'iptables',
+    binary: 'iptables',
+    folders: administration,
+    neededBy: 'lines that swallow packets in silence',
+  },
+  openssl: {
+    debianPackage: 'openssl',
+    binary: 'openssl',
+    neededBy: 'certificates and handshakes as OpenSSL sees them',
+  },
+} satisfies Record<string, Part>;
+
+export type PartName = keyof typeof parts;
+
+/** Parts that a person, or test/run.ts, declares absent: names with commas between. */
+export const absentPartsVariable = 'TEST_ABSENT_PARTS';
+
+export function describePart(name: PartName): Part {
+  return parts[name];
+}
+
+export function missingParts(): PartName[] {
+  return (Object.keys(parts) as PartName[]).filter((name) => pathOf(name) === undefined);
+}
+
+/**
+ * For `describe.skipIf(!hasParts('ffmpeg'))`. With CI=true an absent part throws instead:
+ * a suite that is left out there would never be noticed.
+ */
+export function hasParts(...names: PartName[]): boolean {
+  const absent = names.filter((name) => pathOf(name) === undefined);
+  if (absent.length > 0 && process.env['CI'] === 'true') {
+    throw new Error(
+      `missing on this machine: ${absent.map((name) => parts[name].debianPackage).join(', ')}`,
+    );
+  }
+  return absent.length === 0;
+}
+
+/** Absolute path of the part's program. @throws when the machine lacks it; ask `hasParts` first. */
+export function partPath(name: PartName): string {
+  const path = pathOf(name);
+  if (path === undefined) {
+    throw new Error(`${name} is missing: apt-get install ${parts[name].debianPackage}`);
+  }
+  return path;
+}
+
+function pathOf(name: PartName): string | undefined {
+  if ((process.env[absentPartsVariable] ?? '').split(',').includes(name)) return undefined;
+  const part: Part = parts[name];
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...onPath, ...(part.folders ?? []).flatMap(expandStar)]
+    .map((folder) => join(folder, part.binary))
+    .find(isExecutable);
+}
+
+function expandStar(folder: string): string[] {
+  const [before, after] = folder.split('*');
+  if (before === undefined || after === undefined) return [folder];
+  try {
+    // The newest version first, as pg_wrapper does.
+    const versions = readdirSync(before).sort((a, b) => Number(b) - Number(a));
+    return versions.map((version) => join(before, version, after));
+  } catch {
+    return [];
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
