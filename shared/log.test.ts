@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+
+import { CodedError } from './errors.ts';
+import { createLogger, type LogLevel } from './log.ts';
+
+function capture(level: LogLevel = 'debug') {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger(
+    { level, name: 'phlix-test' },
+    { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  return { log, lines };
+}
+
+test('a line is JSON with its level in words, its time in RFC 3339 and its facts as fields', () => {
+  const { log, lines } = capture();
+  log.child({ link: 7 }).info({ hub: 'hub.example' }, 'connected');
+  expect(lines[0]).toMatchObject({
+    level: 'info',
+    name: 'phlix-test',
+    link: 7,
+    hub: 'hub.example',
+    msg: 'connected',
+  });
+  expect(lines[0]?.['time']).toMatch(/^\d{4}-\d\d-\d\dT/);
+});
+
+test('secrets are cut out at the top and two levels down', () => {
+  const { log, lines } = capture();
+  log.info(
+    { token: 'phe_x', request: { authorization: 'Bearer x', headers: { cookie: 'a=b' } } },
+    'arrived',
+  );
+  expect(JSON.stringify(lines)).not.toMatch(/phe_x|Bearer|a=b/);
+  expect(lines[0]).toMatchObject({ token: '[secret]' });
+});
+
+test('an expected failure shows its code and its causes without a stack, a bug shows the stack', () => {
+  const { log, lines } = capture();
+  log.warn(
+    { err: new CodedError('hub.refused', 'nothing answers', { cause: new Error('ECONNREFUSED') }) },
+    'failed',
+  );
+  log.error({ err: new TypeError('x is undefined') }, 'bug');
+  expect(lines[0]?.['err']).toMatchObject({ code: 'hub.refused', message: 'nothing answers' });
+  expect(lines[0]?.['err']).not.toHaveProperty('stack');
+  expect(lines[1]?.['err']).toHaveProperty('stack');
+});
+
+test('lines below the level are not written', () => {
+  const { log, lines } = capture('warn');
+  log.info('quiet');
+  expect(lines).toEqual([]);
+});
