@@ -1,0 +1,239 @@
+// Whatever went wrong arrives as a code; the visitor gets its status and a page, or problem+json, that says what to do.
+
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { failurePage, pageStyle } from './failure-page.ts';
+import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
+
+/** Everything a visitor can be refused with. Stable; the README explains each. */
+export type EdgeFailureCode =
+  | 'edge.bad-request'
+  | 'edge.misdirected'
+  | 'edge.fields-too-large'
+  | 'edge.target-too-long'
+  | 'edge.method'
+  | 'edge.expectation'
+  | 'edge.body-too-large'
+  | 'edge.timeout'
+  | 'edge.busy'
+  | 'edge.internal'
+  | 'tunnel.unknown'
+  | 'tunnel.offline'
+  | 'tunnel.lost'
+  | 'origin.unreachable'
+  | 'origin.timeout'
+  | 'origin.closed'
+  | 'origin.bad-response'
+  | 'origin.too-large';
+
+export interface EdgeFailure {
+  readonly status: number;
+  readonly title: string;
+  /** What happened, and what the visitor can do about it. */
+  readonly sentence: string;
+  /** What only the server's owner can do about it. */
+  readonly ownerHint?: string;
+  /** Seconds, for Retry-After. */
+  readonly retryAfter?: number;
+}
+
+export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
+  'edge.bad-request': {
+    status: 400,
+    title: 'This request is not clear',
+    sentence:
+      'The request breaks a rule of HTTP and was not passed on. Check the address for stray characters; a program that sent it needs fixing.',
+  },
+  'edge.misdirected': {
+    status: 421,
+    title: 'Wrong connection for this name',
+    sentence:
+      'This connection was opened for another name. Reload the page; if it comes back, close the other tabs of this site first.',
+  },
+  'edge.fields-too-large': {
+    status: 431,
+    title: 'The request is too large',
+    sentence:
+      'The header fields of the request exceed 32 KiB or 100 lines, most often because of cookies. Delete the cookies of this site and try again.',
+  },
+  'edge.target-too-long': {
+    status: 414,
+    title: 'The address is too long',
+    sentence: 'The path and query of the request exceed the limit. Shorten the address.',
+  },
+  'edge.method': {
+    status: 405,
+    title: 'This method is not offered here',
+    sentence: 'CONNECT and TRACE are never passed on. Use another method.',
+  },
+  'edge.expectation': {
+    status: 417,
+    title: 'An expectation that cannot be met',
+    sentence:
+      'The only expectation understood here is 100-continue. Send the request without the Expect field.',
+  },
+  'edge.body-too-large': {
+    status: 413,
+    title: 'The upload is too large',
+    sentence:
+      'The body of the request is larger than is accepted here. Send less, or ask the owner of the server.',
+  },
+  'edge.timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    sentence:
+      'The request did not arrive whole in time. Try again, on a better connection if there is one.',
+  },
+  'edge.busy': {
+    status: 503,
+    title: 'Too many at once',
+    sentence: 'As many requests are under way as this tunnel carries. Try again in a few seconds.',
+    retryAfter: 5,
+  },
+  'edge.internal': {
+    status: 500,
+    title: 'Something broke here',
+    sentence:
+      'The hub itself failed. Try again; if it goes on, send the request id below to whoever runs this hub.',
+  },
+  'tunnel.unknown': {
+    status: 404,
+    title: 'No server has this name',
+    sentence:
+      'There is no media server at this address. Check the spelling; its owner may have renamed it.',
+  },
+  'tunnel.offline': {
+    status: 503,
+    title: 'This server is offline',
+    sentence:
+      'The name is right, but the media server is not connected just now. Try again in a moment.',
+    ownerHint:
+      'Check that the machine is on and that phlix-agent runs there; `phlix-agent status` says more.',
+    retryAfter: 10,
+  },
+  'tunnel.lost': {
+    status: 502,
+    title: 'The connection to the server broke',
+    sentence:
+      'The tunnel to the media server was cut before it answered. It reconnects by itself: try again in a few seconds.',
+    retryAfter: 5,
+  },
+  'origin.unreachable': {
+    status: 502,
+    title: 'The media server does not answer',
+    sentence:
+      'The tunnel is up, but nothing accepts connections behind it. Try again later, or tell the owner of the server.',
+    ownerHint: 'Start the media server, or correct `PHLIX_ORIGIN_URL` at the agent.',
+    retryAfter: 10,
+  },
+  'origin.timeout': {
+    status: 504,
+    title: 'The media server is too slow',
+    sentence: 'The media server accepted the request and then stayed silent. Try again in a while.',
+    ownerHint:
+      'Look whether the media server is overloaded or hangs; its log says what it was busy with.',
+  },
+  'origin.closed': {
+    status: 502,
+    title: 'The media server hung up',
+    sentence: 'The media server closed the connection before its answer was complete. Try again.',
+    ownerHint:
+      'Look into the log of the media server at this moment; it may have crashed or restarted.',
+  },
+  'origin.bad-response': {
+    status: 502,
+    title: 'The answer of the media server is not clear',
+    sentence:
+      'The media server answered with something that is not safe HTTP/1.1, so it was not passed on. Tell the owner of the server.',
+    ownerHint:
+      'Check that `PHLIX_ORIGIN_URL` names the port of the media server and the right scheme, http or https.',
+  },
+  'origin.too-large': {
+    status: 502,
+    title: 'The answer of the media server is too large',
+    sentence:
+      'The header fields of the answer exceed 64 KiB or 200 lines. Delete the cookies of this site and try again.',
+    ownerHint: 'Look for cookies or policies that grow without end.',
+  },
+};
+
+/**
+ * Answers with a failure: a page for browsers, problem+json (RFC 9457) for programs. `detail` replaces the sentence
+ * where the caller knows more. Once a head has gone out only a cut connection is still honest.
+ */
+export function answerFailure(
+  response: VisitorResponse,
+  request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method'>,
+  code: EdgeFailureCode,
+  detail?: string,
+): void {
+  if (response.isHeadSent) {
+    response.destroy();
+    return;
+  }
+  const failure = edgeFailures[code];
+  const sentence = detail ?? failure.sentence;
+  const body = Buffer.from(
+    request.wantsPage
+      ? failurePage({
+          ...failure,
+          code,
+          sentence,
+          ownerHint: failure.ownerHint,
+          hostname: request.hostname,
+          requestId: request.id,
+        })
+      : problem(code, sentence, request.id),
+  );
+  response.head(failure.status, failureFields(failure, request, body.length));
+  if (request.method !== 'HEAD') response.write(body);
+  response.end();
+}
+
+/** RFC 9457. The type is a name, not an address: nothing is fetched to understand an error. */
+function problem(code: EdgeFailureCode, sentence: string, requestId: string): string {
+  const failure = edgeFailures[code];
+  const hint = failure.ownerHint === undefined ? '' : ` If it is your server: ${failure.ownerHint}`;
+  return `${JSON.stringify({
+    type: `urn:phlix-hub:error:${code}`,
+    title: failure.title,
+    status: failure.status,
+    detail: sentence + hint,
+    code,
+    instance: `urn:uuid:${requestId}`,
+  })}\n`;
+}
+
+const pagePolicy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(pageStyle).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+function failureFields(
+  failure: EdgeFailure,
+  request: Pick<VisitorRequest, 'id' | 'wantsPage'>,
+  length: number,
+): FieldLines {
+  const fields = [
+    'content-type',
+    request.wantsPage ? 'text/html; charset=utf-8' : 'application/problem+json',
+    'content-length',
+    String(length),
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+    'x-request-id',
+    request.id,
+  ];
+  if (request.wantsPage) {
+    fields.push('content-security-policy', pagePolicy, 'referrer-policy', 'no-referrer');
+  }
+  if (failure.retryAfter !== undefined) fields.push('retry-after', String(failure.retryAfter));
+  // RFC 9110 §15.5.6 wants the list; what is refused here is refused for every target.
+  if (failure.status === 405) fields.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+  return fields;
+}
