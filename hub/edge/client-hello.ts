@@ -1,0 +1,188 @@
+// The first bytes of a connection arrive, in any pieces; the ClientHello's server name, ALPN and versions leave, before any of it is decrypted.
+
+import { Buffer } from 'node:buffer';
+
+import { parseHostname } from './authority.ts';
+
+export interface ClientHello {
+  /** Lower case. Undefined when there is none, or none that is a hostname. */
+  readonly serverName: string | undefined;
+  readonly alpn: readonly string[];
+  /** `supported_versions`, or the one legacy version: 0x0303 is TLS 1.2, 0x0304 TLS 1.3. */
+  readonly versions: readonly number[];
+}
+
+export type Peek =
+  | { readonly state: 'more' }
+  | { readonly state: 'hello'; readonly hello: ClientHello }
+  /** Somebody speaks HTTP without TLS. */
+  | { readonly state: 'plain-http' }
+  | { readonly state: 'malformed' };
+
+/** Hellos with post-quantum key shares are about 1.8 KiB; OpenSSL itself refuses more than 16 KiB. */
+export const maxHelloBytes = 16_384;
+
+const needMore: Peek = { state: 'more' };
+const malformed: Peek = { state: 'malformed' };
+
+const recordHeaderBytes = 5;
+const handshakeRecord = 0x16;
+const clientHelloMessage = 1;
+const extensionType = { serverName: 0, alpn: 16, supportedVersions: 43 } as const;
+
+/** Gathers the pieces. `bytes` is what has to be unshifted before TLS takes the connection over. */
+export class HelloReader {
+  bytes: Buffer = Buffer.alloc(0);
+  /** Looking again before this many bytes are there is in vain: keeps byte-wise senders from costing a parse per byte. */
+  #atLeast = 1;
+
+  push(piece: Buffer): Peek {
+    this.bytes = this.bytes.length === 0 ? piece : Buffer.concat([this.bytes, piece]);
+    if (this.bytes.length < this.#atLeast) return needMore;
+    const first = this.bytes[0] ?? 0;
+    if (first !== handshakeRecord)
+      return isUpperCaseLetter(first) ? { state: 'plain-http' } : malformed;
+    return this.#readRecords();
+  }
+
+  /** A ClientHello may be cut into several records (RFC 8446 §5.1). */
+  #readRecords(): Peek {
+    const payloads: Buffer[] = [];
+    let gathered = 0;
+    let at = 0;
+    while (at + recordHeaderBytes <= this.bytes.length) {
+      const length = this.bytes.readUInt16BE(at + 3);
+      const isHandshake = this.bytes[at] === handshakeRecord && this.bytes[at + 1] === 3;
+      if (!isHandshake || length === 0 || at + length > maxHelloBytes) return malformed;
+      const end = at + recordHeaderBytes + length;
+      if (end > this.bytes.length) return this.#waitFor(end);
+      payloads.push(this.bytes.subarray(at + recordHeaderBytes, end));
+      gathered += length;
+      at = end;
+      const whole = gathered < 4 ? undefined : joined(payloads);
+      if (whole && whole[0] !== clientHelloMessage) return malformed;
+      const messageEnd = whole === undefined ? undefined : 4 + whole.readUIntBE(1, 3);
+      if (messageEnd !== undefined && messageEnd > maxHelloBytes) return malformed;
+      if (whole && messageEnd !== undefined && messageEnd <= gathered) {
+        return readHello(new Cursor(whole.subarray(4, messageEnd)));
+      }
+    }
+    return this.#waitFor(at + recordHeaderBytes);
+  }
+
+  #waitFor(length: number): Peek {
+    if (length > maxHelloBytes + recordHeaderBytes) return malformed;
+    this.#atLeast = length;
+    return needMore;
+  }
+}
+
+/** RFC 8446 §4.1.2. */
+function readHello(cursor: Cursor): Peek {
+  const legacyVersion = cursor.u16();
+  cursor.take(32);
+  cursor.take(cursor.u8());
+  cursor.take(cursor.u16());
+  cursor.take(cursor.u8());
+  const hello = {
+    serverName: undefined as string | undefined,
+    alpn: [] as string[],
+    versions: [legacyVersion],
+  };
+  if (cursor.remaining > 0) {
+    const extensions = cursor.vector(cursor.u16());
+    const seen = new Set<number>();
+    while (extensions.remaining > 0) {
+      const type = extensions.u16();
+      const body = extensions.vector(extensions.u16());
+      if (extensions.isBroken || seen.has(type)) return malformed;
+      seen.add(type);
+      if (type === extensionType.serverName) hello.serverName = readServerName(body);
+      else if (type === extensionType.alpn) hello.alpn = readAlpn(body);
+      else if (type === extensionType.supportedVersions) hello.versions = readVersions(body);
+      if (body.isBroken) return malformed;
+    }
+  }
+  return cursor.isBroken || cursor.remaining > 0 ? malformed : { state: 'hello', hello };
+}
+
+/** RFC 6066 §3: exactly one host_name, or no name at all. */
+function readServerName(body: Cursor): string | undefined {
+  const list = body.vector(body.u16());
+  const type = list.u8();
+  const name = list.take(list.u16());
+  if (list.isBroken || list.remaining > 0 || body.remaining > 0) {
+    body.isBroken = true;
+    return undefined;
+  }
+  return type === 0 ? parseHostname(name.toString('latin1')) : undefined;
+}
+
+/** RFC 7301 §3.1. */
+function readAlpn(body: Cursor): string[] {
+  const list = body.vector(body.u16());
+  const protocols: string[] = [];
+  while (list.remaining > 0 && !list.isBroken)
+    protocols.push(list.take(list.u8()).toString('latin1'));
+  if (list.isBroken || body.remaining > 0) body.isBroken = true;
+  return protocols;
+}
+
+/** RFC 8446 §4.2.1. */
+function readVersions(body: Cursor): number[] {
+  const list = body.vector(body.u8());
+  const versions: number[] = [];
+  while (list.remaining > 0 && !list.isBroken) versions.push(list.u16());
+  if (list.isBroken || body.remaining > 0) body.isBroken = true;
+  return versions;
+}
+
+/** Reads forward; a read past the end yields zeros and marks the cursor broken, so that one check at the end suffices. */
+class Cursor {
+  isBroken = false;
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  take(length: number): Buffer {
+    if (length > this.remaining) {
+      this.isBroken = true;
+      this.#at = this.#bytes.length;
+      return Buffer.alloc(0);
+    }
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  u8(): number {
+    return this.take(1)[0] ?? 0;
+  }
+
+  u16(): number {
+    const pair = this.take(2);
+    return pair.length === 2 ? pair.readUInt16BE(0) : 0;
+  }
+
+  /** A cursor over the next `length` bytes; a short one breaks both. */
+  vector(length: number): Cursor {
+    const inner = new Cursor(this.take(length));
+    inner.isBroken = this.isBroken;
+    return inner;
+  }
+}
+
+function joined(payloads: Buffer[]): Buffer {
+  const [first] = payloads;
+  return payloads.length === 1 && first ? first : Buffer.concat(payloads);
+}
+
+function isUpperCaseLetter(byte: number): boolean {
+  return byte >= 0x41 && byte <= 0x5a;
+}
