@@ -1,0 +1,133 @@
+// The environment arrives; the agent's settings leave. The agent shares its environment with the media server: foreign names are ignored.
+
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+
+import { z } from 'zod';
+
+import { logLevels, type LogLevel } from '../shared/log.ts';
+import { choice, flag, path, secret, setting, text } from '../shared/settings/kinds.ts';
+import type { Secret } from '../shared/settings/secret.ts';
+import { readSettings, SettingsError, type Environment } from '../shared/settings/settings.ts';
+import { isLoopbackName } from './resolve.ts';
+
+/** A host and a port to connect to, and the URL they came from, for the logs. */
+export interface Endpoint {
+  readonly hostname: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+export interface AgentConfig {
+  readonly hub: Endpoint;
+  readonly origin: Endpoint;
+  readonly stateFolder: string;
+  readonly serverName: string | undefined;
+  readonly claimsSubdomain: boolean;
+  readonly verifiesCertificate: boolean;
+  readonly hubCaFile: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+const hubUrl = setting(
+  {
+    expected: "the hub's address, https:// with its name and at most a port",
+    remedy: 'write it as the hub prints it: https://hub.example.org',
+  },
+  (given) => endpoint(given, 'https:', 443),
+);
+
+const originUrl = setting(
+  {
+    expected: "the media server's address, http:// with a host and at most a port",
+    remedy: 'write http://127.0.0.1:8096 (the agent speaks plain HTTP, to this machine or its LAN)',
+  },
+  (given) => endpoint(given, 'http:', 80),
+);
+
+const schema = z.object({
+  PHLIX_HUB_URL: hubUrl,
+  PHLIX_HUB_ENROLLMENT_TOKEN: secret().optional(),
+  PHLIX_SUBDOMAIN_AUTO_CLAIM: flag().default(true),
+  PHLIX_TLS_ENABLED: flag().default(true),
+  PHLIX_ORIGIN_URL: originUrl.optional(),
+  PHLIX_STATE_DIR: path().optional(),
+  PHLIX_SERVER_NAME: text(64).optional(),
+  PHLIX_HUB_CA_FILE: path().optional(),
+  PHLIX_LOG_LEVEL: choice(logLevels).default('info'),
+});
+
+const tokenNames = ['PHLIX_HUB_ENROLLMENT_TOKEN', 'PHLIX_HUB_ENROLLMENT_TOKEN_FILE'] as const;
+
+/** Everything but the token, which may be long gone. @throws SettingsError with every problem at once */
+export function readConfig(environment: Environment): AgentConfig {
+  const withoutToken = { ...environment };
+  for (const name of tokenNames) delete withoutToken[name];
+  const settings = readSettings(schema, withoutToken);
+  if (!settings.PHLIX_TLS_ENABLED) refuseDistantHub(settings.PHLIX_HUB_URL.hostname);
+  return {
+    hub: settings.PHLIX_HUB_URL,
+    origin: settings.PHLIX_ORIGIN_URL ?? {
+      hostname: '127.0.0.1',
+      port: 8096,
+      url: 'http://127.0.0.1:8096',
+    },
+    stateFolder: settings.PHLIX_STATE_DIR ?? defaultStateFolder(environment),
+    serverName: settings.PHLIX_SERVER_NAME,
+    claimsSubdomain: settings.PHLIX_SUBDOMAIN_AUTO_CLAIM,
+    verifiesCertificate: settings.PHLIX_TLS_ENABLED,
+    hubCaFile: settings.PHLIX_HUB_CA_FILE,
+    logLevel: settings.PHLIX_LOG_LEVEL,
+  };
+}
+
+/** Where `status` looks: the one setting it needs. @throws SettingsError */
+export function readStateFolder(environment: Environment): string {
+  const settings = readSettings(z.object({ PHLIX_STATE_DIR: path().optional() }), environment);
+  return settings.PHLIX_STATE_DIR ?? defaultStateFolder(environment);
+}
+
+/** Read only while there is no identity: afterwards its file may be gone, and its value means nothing. @throws SettingsError */
+export function readToken(environment: Environment): Secret | undefined {
+  const only = Object.fromEntries(tokenNames.map((name) => [name, environment[name]]));
+  return readSettings(z.object({ PHLIX_HUB_ENROLLMENT_TOKEN: secret().optional() }), only)
+    .PHLIX_HUB_ENROLLMENT_TOKEN;
+}
+
+/** The variables that still carry a token nobody reads any more. */
+export function leftoverTokenNames(environment: Environment): string[] {
+  return tokenNames.filter((name) => Boolean(environment[name]));
+}
+
+/**
+ * The signature of an agent is bound to its TLS connection, so there is no connection without TLS: 0 only stops
+ * the check of the certificate, and only towards this very machine, where nobody sits in between.
+ */
+function refuseDistantHub(hostname: string): void {
+  if (isLoopbackName(hostname)) return;
+  throw new SettingsError([
+    {
+      name: 'PHLIX_TLS_ENABLED',
+      expected: `0 is for a hub on this machine, and ${hostname} is not`,
+      remedy: 'unset it; for a certificate of your own authority set PHLIX_HUB_CA_FILE to its file',
+    },
+  ]);
+}
+
+function endpoint(given: string, protocol: string, defaultPort: number): Endpoint | undefined {
+  const url = URL.parse(given);
+  if (url === null || url.protocol !== protocol) return undefined;
+  if (url.username !== '' || url.password !== '') return undefined;
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return undefined;
+  const hostname = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  if (hostname === '') return undefined;
+  return { hostname, port: url.port === '' ? defaultPort : Number(url.port), url: url.origin };
+}
+
+function defaultStateFolder(environment: Environment): string {
+  if (process.getuid?.() === 0) return '/var/lib/phlix-agent';
+  const base = environment['XDG_STATE_HOME'];
+  // The XDG specification: a relative path in its variables is to be ignored.
+  const isUsable = base !== undefined && isAbsolute(base);
+  return join(isUsable ? base : join(homedir(), '.local', 'state'), 'phlix-agent');
+}

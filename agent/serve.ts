@@ -1,0 +1,103 @@
+// A stream of the hub arrives; its bytes go to a connection of its own at the media server, and that connection's bytes go back.
+
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import type { ResetReason } from '../shared/wire/codes.ts';
+import type { Origin } from './origin.ts';
+import type { Slab, SlabPool } from './slabs.ts';
+
+/** What the pump needs of a MuxStream. */
+export interface PumpedStream extends Duplex {
+  reset(reason: ResetReason): void;
+  writeSlab(slab: Buffer, length: number, written: () => void): void;
+}
+
+/**
+ * Joins the two until both directions have ended. Each direction ends by itself (half-close), and whatever breaks
+ * at one side breaks the other: nobody is left to believe that a cut answer was the whole.
+ */
+export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): void {
+  const reader = new OriginReader(stream, slabs);
+  const socket = origin.connect(
+    { buffer: () => reader.buffer, callback: (bytes) => reader.accept(bytes) },
+    (reason) => stream.reset(reason),
+  );
+  reader.socket = socket;
+  socket.once('end', () => stream.end());
+  socket.once('close', () => {
+    reader.close();
+    // Both ends done is the usual case and resets nothing; otherwise the origin went away without an error.
+    if (!stream.destroyed && !socket.readableEnded) stream.reset('origin-closed');
+  });
+  // Its 'close' follows, and says what is to be done.
+  stream.on('error', () => undefined);
+  stream.once('close', () => {
+    const isWhole = stream.readableEnded && stream.writableFinished;
+    if (!isWhole) abort(socket);
+  });
+  stream.pipe(socket);
+}
+
+/** The origin must see an abort as one (RST): after a FIN it would go on making an answer nobody waits for. */
+function abort(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** One being filled while the other is on its way: more would only queue in front of other streams. */
+const slabsPerStream = 2;
+
+/**
+ * Reads the origin into slabs and lends each to the stream until it is sent. With none left the socket pauses on the
+ * slab that is lent longest, which is free again before it reads on: the kernel's buffer, not ours, holds the rest.
+ */
+class OriginReader {
+  readonly #stream: PumpedStream;
+  readonly #slabs: SlabPool;
+  readonly #lent = new Set<Slab>();
+  #filling: Slab;
+  #isPaused = false;
+  #isClosed = false;
+  socket: Socket | undefined;
+
+  constructor(stream: PumpedStream, slabs: SlabPool) {
+    this.#stream = stream;
+    this.#slabs = slabs;
+    this.#filling = slabs.take(0);
+  }
+
+  /** Where the next read goes. */
+  get buffer(): Buffer {
+    return this.#filling.payload;
+  }
+
+  /** False stops reading. */
+  accept(bytes: number): boolean {
+    const filled = this.#filling;
+    this.#lent.add(filled);
+    this.#stream.writeSlab(filled.bytes, bytes, () => this.#takeBack(filled));
+    if (this.#lent.size < slabsPerStream) {
+      this.#filling = this.#slabs.take(bytes);
+      return true;
+    }
+    [this.#filling = filled] = this.#lent;
+    this.#isPaused = true;
+    return false;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (!this.#lent.has(this.#filling)) this.#slabs.give(this.#filling);
+  }
+
+  #takeBack(slab: Slab): void {
+    this.#lent.delete(slab);
+    if (this.#isPaused && slab === this.#filling && !this.#isClosed) {
+      this.#isPaused = false;
+      this.socket?.resume();
+      return;
+    }
+    this.#slabs.give(slab);
+  }
+}

@@ -1,0 +1,108 @@
+// Attempts arrive that end one after the other; what to do next leaves: try again, soon or slowly, or stop with an exit code.
+
+import type { Backoff } from '../shared/backoff.ts';
+import type { Logger } from '../shared/log.ts';
+import { asFailure, type AgentFailure, type AgentFailureCode } from './failure.ts';
+
+/** sysexits.h: what a service manager may act on (RestartPreventExitStatus). */
+export const exitCode = { config: 78, noPermission: 77, unavailable: 69, software: 70 } as const;
+
+export type Verdict =
+  | { readonly next: 'retry'; readonly pace: 'soon' | 'slow' }
+  | { readonly next: 'stop'; readonly exitCode: number };
+
+const soon: Verdict = { next: 'retry', pace: 'soon' };
+/** For what only a person can mend, at either end: the agent stays, so that mending it is enough. */
+const slow: Verdict = { next: 'retry', pace: 'slow' };
+
+const badConfig: Verdict = { next: 'stop', exitCode: exitCode.config };
+const refused: Verdict = { next: 'stop', exitCode: exitCode.noPermission };
+
+/** The one table from a failure to retry or stop. */
+export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
+  'hub.unresolved': soon,
+  'hub.unreachable': soon,
+  'hub.timeout': soon,
+  'hub.certificate': soon,
+  'hub.unexpected': soon,
+  'hub.pin-mismatch': badConfig,
+  'tunnel.unbound': slow,
+  'token.missing': badConfig,
+  'token.malformed': badConfig,
+  'enrol.token-invalid': refused,
+  'enrol.token-used': refused,
+  'enrol.token-expired': refused,
+  'enrol.wrong-network': refused,
+  'enrol.proof': slow,
+  'enrol.rate-limited': soon,
+  'link.lost': soon,
+  'link.silent': soon,
+  'link.draining': soon,
+  'link.replaced': slow,
+  'link.revoked': refused,
+  'link.unauthorised': slow,
+  'link.version': slow,
+  'link.overloaded': soon,
+  'link.protocol': slow,
+  'agent.internal': soon,
+};
+
+export interface Supervision {
+  readonly backoff: Backoff;
+  /** Resolves after the time, or at once when the signal aborts. Never rejects. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** What `status` shows as the last failure. */
+  readonly onFailure: (failure: AgentFailure, retryInMs: number | undefined) => void;
+}
+
+export type Outcome<Result> =
+  | { readonly end: 'done'; readonly result: Result }
+  | { readonly end: 'stopped'; readonly failure: AgentFailure; readonly exitCode: number }
+  | { readonly end: 'interrupted' };
+
+/** Runs attempts until one returns, one fails for good, or the signal aborts. Cannot throw. */
+export async function supervise<Result>(
+  attempt: () => Promise<Result>,
+  supervision: Supervision,
+): Promise<Outcome<Result>> {
+  const { backoff, sleep, random, signal, log, onFailure } = supervision;
+  let former: AgentFailureCode | undefined;
+  while (!signal.aborted) {
+    const failure = await attempt().then(
+      (result) => ({ result }),
+      (error: unknown) => asFailure(error),
+    );
+    if (!('code' in failure)) return { end: 'done', result: failure.result };
+    if (signal.aborted) break;
+    const verdict = verdicts[failure.code];
+    if (verdict.next === 'stop') {
+      onFailure(failure, undefined);
+      return { end: 'stopped', failure, exitCode: verdict.exitCode };
+    }
+    const waitMs = Math.max(
+      verdict.pace === 'slow' ? slowWaitMs(random) : backoff.next(),
+      failure.retryAfterMs ?? 0,
+    );
+    onFailure(failure, waitMs);
+    report(log, failure, waitMs, failure.code === former);
+    former = failure.code;
+    await sleep(waitMs, signal);
+  }
+  return { end: 'interrupted' };
+}
+
+/** Two and a half to five minutes: a hub restored from a backup is found again before anybody gives up on it. */
+function slowWaitMs(random: () => number): number {
+  return 150_000 * (1 + random());
+}
+
+/** The first time it is news, with its remedy; an outage of hours is not told twice a minute above debug. */
+function report(log: Logger, failure: AgentFailure, waitMs: number, isRepeated: boolean): void {
+  const facts = { err: failure, retryInMs: Math.round(waitMs) };
+  if (failure.code === 'agent.internal') log.error(facts, 'not connected');
+  else if (isRepeated) log.debug(facts, 'still not connected');
+  else log.warn(facts, 'not connected');
+}
