@@ -1,0 +1,287 @@
+// One exchange in a session: bytes written by its user leave as data frames, pieces of the peer's data frames are what it reads.
+
+import { Buffer } from 'node:buffer';
+import { Duplex } from 'node:stream';
+import { CodedError, ProtocolError } from '../errors.ts';
+import type { ResetReason } from '../wire/codes.ts';
+import { slabHeadroomBytes } from '../wire/limits.ts';
+import type { ReceiveWindow } from './receive-window.ts';
+import { Turn } from './scheduler.ts';
+import { streamTransitions, type StreamEvent, type StreamState } from './stream-state.ts';
+
+/** 64 KiB, not Node's 16: a frame's worth, so that one write is one frame. */
+const streamBufferBytes = 64 * 1024;
+/** Credit adds up to what the window's growth allows; beyond this it is an attempt to overflow. */
+const maxCreditBytes = 0x7fff_ffff;
+
+export type StreamErrorCode = 'stream.reset' | 'stream.refused' | 'stream.link-lost';
+
+/** Why a stream ended before its time. `reason` is the peer's word and comes with `stream.reset` only. */
+export class StreamError extends CodedError<StreamErrorCode> {
+  readonly reason: ResetReason | undefined;
+
+  constructor(
+    code: StreamErrorCode,
+    message: string,
+    reason?: ResetReason,
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options);
+    this.reason = reason;
+  }
+}
+
+/** The session, as its streams see it. */
+export interface StreamCarrier {
+  /** The stream has bytes or its end to send, and may send them. */
+  wantsToSend(stream: MuxStream): void;
+  sendCredit(stream: MuxStream, bytes: number): void;
+  sendReset(stream: MuxStream, reason: ResetReason): void;
+  forget(stream: MuxStream): void;
+  nowMs(): number;
+  rttMs(): number;
+}
+
+/** Part of what waits to be sent: bytes source[start..end). */
+export interface Piece {
+  readonly source: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly hasHeadroom: boolean;
+  readonly isStreamEnd: boolean;
+  /** To be called when the transport no longer needs the source. */
+  readonly written: (() => void) | undefined;
+}
+
+interface Outbound {
+  readonly source: Buffer;
+  start: number;
+  readonly end: number;
+  hasHeadroom: boolean;
+  readonly written: (() => void) | undefined;
+}
+
+/**
+ * A byte pipe with half-close. Emits 'error' with a StreamError when the peer resets it or the link is lost. Bytes that
+ * wait to be read are bounded by the stream's window: credit goes back when the reader takes them, however it reads.
+ */
+export class MuxStream extends Duplex {
+  readonly id: number;
+  readonly turn = new Turn();
+  readonly #carrier: StreamCarrier;
+  readonly #window: ReceiveWindow;
+  #state: StreamState = 'open';
+  #creditBytes: number;
+  #outbound: Outbound[] = [];
+  #finish: ((error?: Error) => void) | undefined;
+  #inbound: Buffer[] = [];
+  #isEndReceived = false;
+  #isReaderHungry = false;
+  #resetReason: ResetReason = 'cancelled';
+
+  constructor(id: number, carrier: StreamCarrier, window: ReceiveWindow, creditBytes: number) {
+    super({ highWaterMark: streamBufferBytes, allowHalfOpen: true, decodeStrings: true });
+    this.id = id;
+    this.#carrier = carrier;
+    this.#window = window;
+    this.#creditBytes = creditBytes;
+  }
+
+  /** Ends both directions at once and tells the peer why. */
+  reset(reason: ResetReason): void {
+    this.#resetReason = reason;
+    this.destroy();
+  }
+
+  /**
+   * Sends slab[slabHeadroomBytes .. +length) without copying it; `written` gives the slab back, also when the stream is
+   * destroyed. Not to be mixed with `write`. The caller bounds its slabs; there is no other back-pressure here.
+   */
+  writeSlab(slab: Buffer, length: number, written: () => void): void {
+    if (this.destroyed || this.#finish !== undefined) {
+      written();
+      return;
+    }
+    this.#enqueue(slab, slabHeadroomBytes, slabHeadroomBytes + length, true, written);
+  }
+
+  /** True when `takePiece` would return a piece. */
+  get isReadyToSend(): boolean {
+    if (this.#outbound.length > 0) return this.#creditBytes > 0;
+    return this.#finish !== undefined;
+  }
+
+  /** The session takes what to send next, at most `maxBytes`. */
+  takePiece(maxBytes: number): Piece | undefined {
+    const next = this.#outbound[0];
+    if (next === undefined) return this.#takeEnd();
+    const { source, start, end } = next;
+    const length = Math.min(maxBytes, this.#creditBytes, end - start);
+    if (length === 0) return undefined;
+    this.#creditBytes -= length;
+    const isWhole = length === end - start;
+    // The headroom serves the first frame only, and only when the transport holds the slab until all of it was sent.
+    const hasHeadroom = isWhole && next.hasHeadroom;
+    if (isWhole) {
+      this.#outbound.shift();
+    } else {
+      next.start += length;
+      next.hasHeadroom = false;
+    }
+    const isStreamEnd = isWhole && this.#outbound.length === 0 && this.#finish !== undefined;
+    if (isStreamEnd) this.#ended();
+    return {
+      source,
+      start,
+      end: start + length,
+      hasHeadroom,
+      isStreamEnd,
+      written: isWhole ? next.written : undefined,
+    };
+  }
+
+  /** A piece of the peer's data. @throws ProtocolError protocol.stream-state | protocol.flow-control */
+  receive(piece: Buffer, isStreamEnd: boolean): void {
+    if (piece.length > 0) {
+      this.#transit('receive-data');
+      if (!this.#window.accept(piece.length)) {
+        throw new ProtocolError(
+          'protocol.flow-control',
+          `stream ${this.id} sent more than its window`,
+        );
+      }
+      this.#inbound.push(piece);
+    }
+    if (isStreamEnd) {
+      this.#transit('receive-end');
+      this.#isEndReceived = true;
+    }
+    if (this.#isReaderHungry || isStreamEnd) this.#deliver();
+  }
+
+  /** @throws ProtocolError protocol.flow-control when the sum overflows */
+  receiveCredit(bytes: number): void {
+    this.#transit('receive-credit');
+    this.#creditBytes += bytes;
+    if (this.#creditBytes > maxCreditBytes) {
+      throw new ProtocolError(
+        'protocol.flow-control',
+        `stream ${this.id} was given too much credit`,
+      );
+    }
+    if (this.isReadyToSend) this.#carrier.wantsToSend(this);
+  }
+
+  receiveReset(reason: ResetReason): void {
+    this.#transit('receive-reset');
+    this.destroy(new StreamError('stream.reset', `the peer reset the stream: ${reason}`, reason));
+  }
+
+  /** The link is gone; there is nobody to tell. */
+  lose(error: StreamError): void {
+    this.#state = 'closed';
+    this.destroy(error);
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error) => void): void {
+    if (chunk.length === 0) callback();
+    else this.#enqueue(chunk, 0, chunk.length, false, callback);
+  }
+
+  override _writev(
+    chunks: { chunk: Buffer; encoding: string }[],
+    callback: (error?: Error) => void,
+  ): void {
+    const parts = chunks.map(({ chunk }) => chunk).filter((chunk) => chunk.length > 0);
+    if (parts.length === 0) callback();
+    for (const [index, part] of parts.entries()) {
+      const written = index === parts.length - 1 ? callback : undefined;
+      this.#enqueue(part, 0, part.length, false, written);
+    }
+  }
+
+  override _final(callback: (error?: Error) => void): void {
+    this.#finish = callback;
+    this.#carrier.wantsToSend(this);
+  }
+
+  override _read(): void {
+    this.#isReaderHungry = true;
+    this.#deliver();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (this.#state !== 'closed') {
+      this.#state = 'closed';
+      this.#carrier.sendReset(this, this.#resetReason);
+    }
+    const outbound = this.#outbound;
+    this.#outbound = [];
+    this.#inbound = [];
+    for (const { written } of outbound) written?.();
+    this.#window.release();
+    this.#carrier.forget(this);
+    callback(error);
+  }
+
+  #enqueue(
+    source: Buffer,
+    start: number,
+    end: number,
+    hasHeadroom: boolean,
+    written: (() => void) | undefined,
+  ): void {
+    this.#outbound.push({ source, start, end, hasHeadroom, written });
+    if (this.#creditBytes > 0) this.#carrier.wantsToSend(this);
+  }
+
+  #takeEnd(): Piece | undefined {
+    if (this.#finish === undefined) return undefined;
+    this.#ended();
+    return {
+      source: nothing,
+      start: 0,
+      end: 0,
+      hasHeadroom: false,
+      isStreamEnd: true,
+      written: undefined,
+    };
+  }
+
+  #ended(): void {
+    const finish = this.#finish;
+    this.#finish = undefined;
+    this.#transit('send-end');
+    finish?.();
+  }
+
+  #deliver(): void {
+    while (this.#isReaderHungry) {
+      const piece = this.#inbound.shift();
+      if (piece === undefined) break;
+      this.#returnCredit(piece.length);
+      this.#isReaderHungry = this.push(piece);
+    }
+    if (this.#isEndReceived && this.#inbound.length === 0) {
+      this.#isEndReceived = false;
+      this.push(null);
+    }
+  }
+
+  #returnCredit(bytes: number): void {
+    const credit = this.#window.read(bytes, this.#carrier.nowMs(), this.#carrier.rttMs());
+    const isPeerSending = this.#state === 'open' || this.#state === 'local-ended';
+    if (credit > 0 && isPeerSending) this.#carrier.sendCredit(this, credit);
+  }
+
+  #transit(event: StreamEvent): void {
+    const next = streamTransitions[this.#state][event];
+    if (next === 'protocol.stream-state') {
+      throw new ProtocolError(next, `stream ${this.id} is ${this.#state}: ${event}`);
+    }
+    this.#state = next as StreamState;
+    if (next === 'closed') this.#carrier.forget(this);
+  }
+}
+
+const nothing: Buffer = Buffer.alloc(0);

@@ -1,0 +1,37 @@
+// Binary WebSocket messages in both directions become a transport: an ordered pipe of bytes.
+
+import type { Buffer } from 'node:buffer';
+import type { WebSocket } from 'ws';
+import { ProtocolError } from '../errors.ts';
+import type { Transport } from './transport.ts';
+
+/** Chunks are at most one frame of 64 KiB or a batch of 40 KiB; twice that is refused by `ws` before it is buffered. */
+export const maxMessageBytes = 128 * 1024;
+
+/** The socket must be open, created with maxPayload = maxMessageBytes and perMessageDeflate off. */
+export function websocketTransport(socket: WebSocket): Transport {
+  let broken: Error | undefined;
+  const transport: Transport = {
+    send(chunk, written) {
+      socket.send(chunk, written);
+    },
+    close() {
+      socket.close();
+    },
+    destroy(error) {
+      broken ??= error;
+      socket.terminate();
+    },
+    onChunk: () => {},
+    onClosed: () => {},
+  };
+  socket.on('message', (message: Buffer, isBinary: boolean) => {
+    if (isBinary) transport.onChunk(message);
+    else transport.destroy(new ProtocolError('protocol.malformed', 'a text message'));
+  });
+  socket.on('error', (error) => {
+    broken ??= error;
+  });
+  socket.once('close', () => transport.onClosed(broken));
+  return transport;
+}
