@@ -1,0 +1,28 @@
+// A folder and a port arrive as arguments; the demo media server runs on loopback until it is told to stop.
+
+import { prepareFilm } from './film.ts';
+import { createDemoServer } from './server.ts';
+
+const [folder, port] = process.argv.slice(2);
+if (folder === undefined || port === undefined) {
+  process.stderr.write('usage: node infra/quickstart/demo/main.ts FOLDER PORT\n');
+  process.exit(64);
+}
+
+const server = createDemoServer(await prepareFilm(folder, say));
+server.on('error', (error) => {
+  say(`cannot listen on port ${port}: ${error.message}`);
+  process.exit(69);
+});
+server.listen(Number(port), '127.0.0.1', () => say(`listening on http://127.0.0.1:${port}`));
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    server.close();
+    server.closeAllConnections();
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
