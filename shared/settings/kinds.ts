@@ -1,10 +1,11 @@
 // The text of one variable arrives; its value leaves: the kinds of setting both programs are made of, as zod schemas.
 
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 
 import { z } from 'zod';
 
+import { CodedError } from '../errors.ts';
+import { parseListenAddress, type ListenAddress } from '../listen-address.ts';
 import { isPlaceholder, Secret } from './secret.ts';
 
 /** What a kind tells about itself when the text is not one: "expected <expected>; <remedy>". */
@@ -13,13 +14,13 @@ interface Expectation {
   readonly remedy: string;
 }
 
-/** A setting of a kind of its own: `parse` gives undefined for text that is not one. */
+/** A setting of a kind of its own: for text that is not one, `parse` gives undefined or throws a CodedError. */
 export function setting<Value>(
   expectation: Expectation,
   parse: (text: string) => Value | undefined,
 ): z.ZodType<Value, string> {
   return z.string({ error: `required: ${expectation.expected}` }).transform((text, context) => {
-    const value = parse(text);
+    const value = parsedOrUndefined(text, parse);
     if (value !== undefined) return value;
     context.addIssue({
       code: 'custom',
@@ -28,6 +29,19 @@ export function setting<Value>(
     });
     return z.NEVER;
   });
+}
+
+function parsedOrUndefined<Value>(
+  text: string,
+  parse: (text: string) => Value | undefined,
+): Value | undefined {
+  try {
+    return parse(text);
+  } catch (error) {
+    // Its sentence may quote the text, and the text may be a secret in the wrong place: the expectation says enough.
+    if (error instanceof CodedError) return undefined;
+    throw error;
+  }
 }
 
 export function choice<const Value extends string>(
@@ -161,14 +175,7 @@ export function secret(): z.ZodType<Secret, string> {
   );
 }
 
-/** Where to listen. No host means every interface, IPv6 and IPv4. */
-export interface ListenAddress {
-  readonly host: string | undefined;
-  /** 0 lets the system choose. */
-  readonly port: number;
-}
-
-/** `:443`, `127.0.0.1:443`, `[::1]:443` or a bare port. */
+/** `:443`, `127.0.0.1:443` or `[::1]:443`. */
 export function listenAddress(): z.ZodType<ListenAddress, string> {
   return setting(
     {
@@ -177,14 +184,4 @@ export function listenAddress(): z.ZodType<ListenAddress, string> {
     },
     parseListenAddress,
   );
-}
-
-export function parseListenAddress(text: string): ListenAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]:|([0-9.]*):)?(\d{1,5})$/.exec(text.trim());
-  if (match === null) return undefined;
-  const host = match[1] ?? (match[2] || undefined);
-  const port = Number(match[3]);
-  if (port > 65_535) return undefined;
-  if (host !== undefined && isIP(host) !== (match[1] === undefined ? 4 : 6)) return undefined;
-  return { host, port };
 }

@@ -34,6 +34,9 @@ export class Secret {
  */
 export function isPlaceholder(text: string): boolean {
   const folded = text.trim().toLowerCase();
+  // Of an address, the password in it is the secret.
+  const password = URL.parse(folded)?.password ?? '';
+  if (password !== '') return isPlaceholder(password);
   return placeholders.has(folded) || /^(.)\1*$/.test(folded) || /^(<.*>|\$\{.*\})$/.test(folded);
 }
 

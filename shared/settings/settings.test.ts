@@ -153,11 +153,18 @@ describe('kinds', () => {
   });
 
   test('listen addresses take a port, IPv4, bracketed IPv6, and nothing else', () => {
-    expect(listenAddressOf('443')).toEqual({ host: undefined, port: 443 });
     expect(listenAddressOf(':0')).toEqual({ host: undefined, port: 0 });
     expect(listenAddressOf('127.0.0.1:443')).toEqual({ host: '127.0.0.1', port: 443 });
     expect(listenAddressOf('[::1]:443')).toEqual({ host: '::1', port: 443 });
-    for (const wrong of ['', '::1:443', '[127.0.0.1]:1', '1.2.3:80', ':65536', 'example.org:443']) {
+    for (const wrong of [
+      '',
+      '443',
+      '::1:443',
+      '[127.0.0.1]:1',
+      '1.2.3:80',
+      ':65536',
+      'example.org:443',
+    ]) {
       expect(listenAddressOf(wrong)).toBeUndefined();
     }
   });

@@ -1,0 +1,65 @@
+// The HUB_LIMIT_ settings arrive; the limits of the edge and of the gateway leave. Defaults and their reasons stand in those rooms.
+
+import type { z } from 'zod';
+
+import { duration, integer, size } from '../shared/settings/kinds.ts';
+import { defaultEdgeLimits, type EdgeLimits } from './edge/limits.ts';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+
+/** Ranges only: below the least a normal client fails, beyond the most the limit protects nobody. */
+export const limitSettings = {
+  HUB_LIMIT_HELLO_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_HANDSHAKE_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_HEAD_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_HEAD_SIZE: size(4 * kibibyte, 256 * kibibyte).optional(),
+  HUB_LIMIT_TARGET_SIZE: size(kibibyte, 128 * kibibyte).optional(),
+  HUB_LIMIT_FIELDS: integer(20, 1000).optional(),
+  HUB_LIMIT_IDLE_BODY: duration(second, 24 * hour).optional(),
+  HUB_LIMIT_KEEP_ALIVE: duration(second, hour).optional(),
+  HUB_LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_CONNECTIONS_PER_TUNNEL: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_STREAMS_PER_TUNNEL: integer(1, 65_535).optional(),
+  HUB_LIMIT_H2_STREAMS: integer(1, 1000).optional(),
+  HUB_LIMIT_H2_RESET_BURST: integer(10, 1_000_000).optional(),
+  HUB_LIMIT_H2_RESETS_PER_SECOND: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_H2_STREAM_WINDOW: size(65_535, 64 * mebibyte).optional(),
+  HUB_LIMIT_H2_SESSION_WINDOW: size(65_535, 256 * mebibyte).optional(),
+  HUB_LIMIT_H2_SESSION_MEMORY: size(mebibyte, 1024 * mebibyte).optional(),
+  HUB_LIMIT_H2_PING: duration(second, hour).optional(),
+  HUB_LIMIT_H2_IDLE: duration(second, 24 * hour).optional(),
+} as const;
+
+type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
+
+export function edgeLimits(settings: LimitSettings): EdgeLimits {
+  const memoryBytes = settings.HUB_LIMIT_H2_SESSION_MEMORY;
+  const usual = defaultEdgeLimits;
+  return {
+    helloTimeoutMs: settings.HUB_LIMIT_HELLO_TIMEOUT ?? usual.helloTimeoutMs,
+    handshakeTimeoutMs: settings.HUB_LIMIT_HANDSHAKE_TIMEOUT ?? usual.handshakeTimeoutMs,
+    headTimeoutMs: settings.HUB_LIMIT_HEAD_TIMEOUT ?? usual.headTimeoutMs,
+    headBytes: settings.HUB_LIMIT_HEAD_SIZE ?? usual.headBytes,
+    targetBytes: settings.HUB_LIMIT_TARGET_SIZE ?? usual.targetBytes,
+    fields: settings.HUB_LIMIT_FIELDS ?? usual.fields,
+    idleBodyMs: settings.HUB_LIMIT_IDLE_BODY ?? usual.idleBodyMs,
+    keepAliveMs: settings.HUB_LIMIT_KEEP_ALIVE ?? usual.keepAliveMs,
+    connectionsPerAddress:
+      settings.HUB_LIMIT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
+    connectionsPerTunnel: settings.HUB_LIMIT_CONNECTIONS_PER_TUNNEL ?? usual.connectionsPerTunnel,
+    streamsPerTunnel: settings.HUB_LIMIT_STREAMS_PER_TUNNEL ?? usual.streamsPerTunnel,
+    h2Streams: settings.HUB_LIMIT_H2_STREAMS ?? usual.h2Streams,
+    h2ResetBurst: settings.HUB_LIMIT_H2_RESET_BURST ?? usual.h2ResetBurst,
+    h2ResetsPerSecond: settings.HUB_LIMIT_H2_RESETS_PER_SECOND ?? usual.h2ResetsPerSecond,
+    h2StreamWindowBytes: settings.HUB_LIMIT_H2_STREAM_WINDOW ?? usual.h2StreamWindowBytes,
+    h2SessionWindowBytes: settings.HUB_LIMIT_H2_SESSION_WINDOW ?? usual.h2SessionWindowBytes,
+    h2SessionMegabytes:
+      memoryBytes === undefined ? usual.h2SessionMegabytes : Math.ceil(memoryBytes / mebibyte),
+    h2PingMs: settings.HUB_LIMIT_H2_PING ?? usual.h2PingMs,
+    h2IdleMs: settings.HUB_LIMIT_H2_IDLE ?? usual.h2IdleMs,
+  };
+}
