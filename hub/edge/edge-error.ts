@@ -3,6 +3,8 @@
 import { CodedError } from '../../shared/errors.ts';
 import { MessageError } from '../../shared/http/field-section.ts';
 import type { MessageErrorCode } from '../../shared/http/field-section.ts';
+import { StreamError } from '../../shared/mux/stream.ts';
+import type { StreamErrorCode } from '../../shared/mux/stream.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
 import type { EdgeFailureCode } from './failure.ts';
 
@@ -13,19 +15,10 @@ export class EdgeError extends CodedError<EdgeFailureCode> {}
 export function failureCode(error: unknown): EdgeFailureCode {
   if (error instanceof EdgeError) return error.code;
   if (error instanceof MessageError) return codeOfMessage[error.code];
-  if (!(error instanceof CodedError)) return 'edge.internal';
-  switch (error.code) {
-    case 'stream.reset':
-      return codeOfReset[(error as CodedError & { reason?: ResetReason }).reason ?? 'internal'];
-    case 'stream.refused':
-      return 'edge.busy';
-    case 'stream.idle':
-      return 'origin.timeout';
-    case 'stream.link-lost':
-      return 'tunnel.lost';
-    default:
-      return 'edge.internal';
-  }
+  if (!(error instanceof StreamError)) return 'edge.internal';
+  return error.code === 'stream.reset'
+    ? codeOfReset[error.reason ?? 'internal']
+    : codeOfStream[error.code];
 }
 
 const codeOfMessage: Record<MessageErrorCode, EdgeFailureCode> = {
@@ -44,4 +37,9 @@ const codeOfReset: Record<ResetReason, EdgeFailureCode> = {
   'idle-timeout': 'origin.timeout',
   // The agent failed; towards the visitor that is the tunnel, not the media server.
   internal: 'tunnel.lost',
+};
+
+const codeOfStream: Record<Exclude<StreamErrorCode, 'stream.reset'>, EdgeFailureCode> = {
+  'stream.refused': 'edge.busy',
+  'stream.link-lost': 'tunnel.lost',
 };

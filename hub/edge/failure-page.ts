@@ -15,7 +15,7 @@ export interface FailurePage {
 export const pageStyle = `
 :root{color-scheme:light dark;--ground:#f6f5f2;--card:#fff;--text:#1c1b22;--soft:#5f5d6b;--line:#dedbe4;--good:#1f8a5b;--bad:#c62f4b;--hint:#f1eff8}
 @media (prefers-color-scheme:dark){:root{--ground:#121118;--card:#1b1a23;--text:#f1eff8;--soft:#a9a6b8;--line:#343242;--good:#4cc38a;--bad:#ff6b81;--hint:#252331}}
-*{box-sizing:border-box}
+*,::before,::after{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
 main{width:100%;max-width:36rem;padding:clamp(1.5rem,5vw,2.75rem);background:var(--card);border:1px solid var(--line);border-radius:1rem}
 h1{margin:0 0 .75rem;font-size:clamp(1.5rem,5vw,2rem);line-height:1.2;letter-spacing:-.01em;text-wrap:balance}
@@ -23,8 +23,8 @@ p{margin:0 0 1rem}
 .host{margin:0 0 .35rem;color:var(--soft);overflow-wrap:anywhere}
 .way{display:flex;list-style:none;margin:0 0 2rem;padding:0;font-size:.8125rem;color:var(--soft)}
 .way li{flex:1;position:relative;padding-top:1.5rem;text-align:center}
-.way li::before{content:"";position:absolute;top:.25rem;left:50%;width:.75rem;height:.75rem;margin-left:-.375rem;border:2px solid var(--line);border-radius:50%;background:var(--card);z-index:1}
-.way li+li::after{content:"";position:absolute;top:.5625rem;right:50%;width:100%;height:2px;background:var(--line)}
+.way li::before{content:"";position:absolute;top:.25rem;left:50%;width:.875rem;height:.875rem;margin-left:-.4375rem;border:2px solid var(--line);border-radius:50%;background:var(--card);z-index:1}
+.way li+li::after{content:"";position:absolute;top:.625rem;right:50%;width:100%;height:2px;background:var(--line)}
 .way .good::before{background:var(--good);border-color:var(--good)}
 .way .good+.good::after{background:var(--good)}
 .way .bad{color:var(--bad);font-weight:600}

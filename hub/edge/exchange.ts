@@ -1,0 +1,219 @@
+// A request head and body leave on a byte stream; the response comes back as calls: interim heads, head, bytes, end. The hub's HTTP/1.1 client.
+
+import type { Buffer } from 'node:buffer';
+import { createBodyDecoder, responseFraming } from '../../shared/http/body.ts';
+import type { BodyDecoder, BodyFraming } from '../../shared/http/body.ts';
+import type { FieldLines } from '../../shared/http/field-section.ts';
+import { ResponseHeadParser } from '../../shared/http/head.ts';
+import type { ResponseHead } from '../../shared/http/head.ts';
+import { listedNames } from '../../shared/http/hop-by-hop.ts';
+import type { ResetReason } from '../../shared/wire/codes.ts';
+import { EdgeError } from './edge-error.ts';
+import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
+import { Upload } from './upload.ts';
+import type { RequestBody, UploadTarget } from './upload.ts';
+
+/** A request ready for the wire. The head's framing fields agree with `body`. */
+export interface OriginRequest {
+  readonly method: string;
+  readonly head: Buffer;
+  readonly body: RequestBody | undefined;
+  /** The protocol that the head asks to switch to. */
+  readonly protocol: string | undefined;
+}
+
+/** Called in the order of the message. `onEnd`, `onSwitch` and `onFailed` are each the last call. */
+export interface ExchangeListener {
+  onInterim(status: number, fields: FieldLines): void;
+  onHead(head: ResponseHead, framing: BodyFraming): void;
+  /** False: nothing more comes until `resume`, but for the rest of the chunk just read (64 KiB at most). */
+  onBytes(piece: Buffer): boolean;
+  /** The response is whole. A reusable connection belongs to the listener; any other is gone. */
+  onEnd(trailers: FieldLines | undefined, isReusable: boolean): void;
+  /** The origin switched protocols: the connection belongs to the listener, with the first bytes of the new protocol. */
+  onSwitch(head: ResponseHead, firstBytes: Buffer): void;
+  /** The connection is gone. `isUntouched`: no byte of a response had arrived. */
+  onFailed(error: unknown, isUntouched: boolean): void;
+}
+
+/** 102 may come every few seconds for as long as the idle time; more than this is no longer progress. */
+const maxInterimHeads = 100;
+
+export class Exchange implements ConnectionUser, UploadTarget {
+  readonly #connection: OriginConnection;
+  readonly #request: OriginRequest;
+  readonly #listener: ExchangeListener;
+  readonly #idleTimer: NodeJS.Timeout;
+  #upload: Upload | undefined;
+  #isUploaded = true;
+  #parser = new ResponseHeadParser();
+  #head: ResponseHead | undefined;
+  #body: BodyDecoder | undefined;
+  #interimHeads = 0;
+  #isUntouched = true;
+  #isPaused = false;
+  #isOver = false;
+
+  /** Sends the request at once. `idleTimeoutMs` runs while no byte moves in either direction; there is no total. */
+  constructor(
+    connection: OriginConnection,
+    request: OriginRequest,
+    listener: ExchangeListener,
+    idleTimeoutMs: number,
+  ) {
+    this.#connection = connection;
+    this.#request = request;
+    this.#listener = listener;
+    this.#idleTimer = setTimeout(
+      () => this.#fail(new EdgeError('origin.timeout', `no byte moved for ${idleTimeoutMs} ms`)),
+      idleTimeoutMs,
+    );
+    connection.use(this);
+    connection.write(request.head);
+    if (request.body !== undefined) {
+      this.#isUploaded = false;
+      this.#upload = new Upload(request.body, this);
+    }
+  }
+
+  /** The listener takes bytes again. */
+  resume(): void {
+    if (this.#isOver || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#idleTimer.refresh();
+    this.#connection.resume();
+  }
+
+  /** Ends the exchange without another call to the listener. */
+  abort(reason: ResetReason): void {
+    if (this.#isOver) return;
+    this.#settle();
+    this.#connection.reset(reason);
+  }
+
+  onChunk(chunk: Buffer): void {
+    this.#idleTimer.refresh();
+    this.#isUntouched = false;
+    try {
+      const rest = this.#body === undefined ? this.#readHeads(chunk) : chunk;
+      if (rest !== undefined && !this.#isOver) this.#readBody(rest);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onEnd(): void {
+    if (this.#body?.mayEndHere === true) this.#complete(false);
+    else
+      this.#fail(new EdgeError('origin.closed', 'the origin ended before its response was whole'));
+  }
+
+  onClosed(error: Error | undefined): void {
+    this.#fail(
+      error ?? new EdgeError('origin.closed', 'the stream closed before the response was whole'),
+    );
+  }
+
+  onDrain(): void {
+    this.#idleTimer.refresh();
+    this.#upload?.resume();
+  }
+
+  write(bytes: Buffer): boolean {
+    this.#idleTimer.refresh();
+    return this.#connection.write(bytes);
+  }
+
+  onUploaded(): void {
+    this.#isUploaded = true;
+  }
+
+  onUploadFailed(error: EdgeError): void {
+    this.#fail(error);
+  }
+
+  /** Reads heads until the final one; what is behind it belongs to the body. */
+  #readHeads(chunk: Buffer): Buffer | undefined {
+    let rest = chunk;
+    while (rest.length > 0 && !this.#isOver) {
+      const head = this.#parser.push(rest);
+      if (head === undefined) return undefined;
+      rest = rest.subarray(this.#parser.consumed);
+      if (head.status === 101) {
+        this.#switch(head, rest);
+      } else if (head.status < 200) {
+        this.#interim(head);
+      } else {
+        this.#begin(head);
+        return rest;
+      }
+    }
+    return undefined;
+  }
+
+  #interim(head: ResponseHead): void {
+    if (++this.#interimHeads > maxInterimHeads) {
+      throw new EdgeError('origin.bad-response', `more than ${maxInterimHeads} interim responses`);
+    }
+    this.#parser = new ResponseHeadParser();
+    this.#listener.onInterim(head.status, head.fields);
+  }
+
+  #begin(head: ResponseHead): void {
+    this.#head = head;
+    const framing = responseFraming(this.#request.method, head);
+    this.#body = createBodyDecoder(framing, (piece) => this.#deliver(piece));
+    this.#listener.onHead(head, framing);
+  }
+
+  #readBody(bytes: Buffer): void {
+    const body = this.#body as BodyDecoder;
+    const taken = body.push(bytes);
+    if (!body.isComplete || this.#isOver) return;
+    // Bytes behind the end would be read as the answer to somebody else's request.
+    this.#complete(this.#head?.isPersistent === true && this.#isUploaded && taken === bytes.length);
+  }
+
+  #deliver(piece: Buffer): void {
+    if (this.#isOver || this.#listener.onBytes(piece) || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#connection.pause();
+  }
+
+  #complete(isReusable: boolean): void {
+    this.#settle();
+    if (isReusable && this.#connection.isUsable) {
+      if (this.#isPaused) this.#connection.resume();
+      this.#listener.onEnd(this.#body?.trailers, true);
+      return;
+    }
+    this.#connection.reset('cancelled');
+    this.#listener.onEnd(this.#body?.trailers, false);
+  }
+
+  #switch(head: ResponseHead, firstBytes: Buffer): void {
+    const { protocol } = this.#request;
+    if (protocol === undefined || !listedNames(head.fields, 'upgrade').has(protocol)) {
+      throw new EdgeError(
+        'origin.bad-response',
+        'the origin switched to a protocol nobody asked for',
+      );
+    }
+    this.#settle();
+    this.#listener.onSwitch(head, firstBytes);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#settle();
+    this.#connection.reset('cancelled');
+    this.#listener.onFailed(error, this.#isUntouched);
+  }
+
+  #settle(): void {
+    this.#isOver = true;
+    clearTimeout(this.#idleTimer);
+    this.#connection.use(undefined);
+    this.#upload?.discard();
+  }
+}

@@ -1,0 +1,173 @@
+// A visitor's request arrives with the tunnel it is for; it goes out on one of the tunnel's streams, and the origin's response goes to the visitor.
+
+import type { Buffer } from 'node:buffer';
+import type { BodyFraming } from '../../shared/http/body.ts';
+import { encodeRequestHead } from '../../shared/http/head.ts';
+import type { ResponseHead } from '../../shared/http/head.ts';
+import { endToEndFields, endToEndTrailers, listedNames } from '../../shared/http/hop-by-hop.ts';
+import { failureCode } from './edge-error.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeListener, OriginRequest } from './exchange.ts';
+import { answerFailure } from './failure.ts';
+import type { EdgeFailureCode } from './failure.ts';
+import { originFields } from './forwarded.ts';
+import type { OriginConnection } from './origin-connection.ts';
+import { poolOf } from './stream-pool.ts';
+import type { StreamPool, Tunnel } from './stream-pool.ts';
+import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
+
+export interface ForwardOptions {
+  /** How long an exchange lives while no byte moves. There is no total: a film lasts as long as it lasts. */
+  readonly idleTimeoutMs: number;
+  /** Told once of each exchange that failed, for the log; a visitor who left is no failure. */
+  readonly onFailure?: (request: VisitorRequest, code: EdgeFailureCode, error: unknown) => void;
+}
+
+export const defaultForwardOptions: ForwardOptions = { idleTimeoutMs: 600_000 };
+
+/** Answers the request from its tunnel's origin, or with the failure that kept it from there. */
+export function forward(
+  request: VisitorRequest,
+  response: VisitorResponse,
+  tunnel: Tunnel,
+  options: ForwardOptions = defaultForwardOptions,
+): void {
+  new Forwarding(request, response, poolOf(tunnel), options).start(originFields(request));
+}
+
+/** What an upgrade asks for, and who takes the connection when the origin agrees. */
+export interface ProtocolSwitch {
+  readonly protocol: string;
+  take(connection: OriginConnection, head: ResponseHead, firstBytes: Buffer): void;
+}
+
+/** One request on its way. */
+export class Forwarding implements ExchangeListener {
+  readonly #request: VisitorRequest;
+  readonly #response: VisitorResponse;
+  readonly #pool: StreamPool;
+  readonly #options: ForwardOptions;
+  readonly #switch: ProtocolSwitch | undefined;
+  #originRequest: OriginRequest | undefined;
+  #connection: OriginConnection | undefined;
+  #exchange: Exchange | undefined;
+  /** Trailers an HTTP/1.1 visitor may get: the announced ones. HTTP/2 needs no announcement. */
+  #announced: ReadonlySet<string> | undefined;
+
+  constructor(
+    request: VisitorRequest,
+    response: VisitorResponse,
+    pool: StreamPool,
+    options: ForwardOptions,
+    protocolSwitch?: ProtocolSwitch,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#pool = pool;
+    this.#options = options;
+    this.#switch = protocolSwitch;
+  }
+
+  start(fields: FieldLines): void {
+    const { method, target, body } = this.#request;
+    this.#response.onDrain = () => this.#exchange?.resume();
+    this.#response.onAborted = () => this.#exchange?.abort('cancelled');
+    try {
+      const head = encodeRequestHead(method, target, fields);
+      this.#originRequest = { method, head, body, protocol: this.#switch?.protocol };
+      this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
+    } catch (error) {
+      this.#answerFailure(error);
+    }
+  }
+
+  onInterim(status: number, fields: FieldLines): void {
+    // 100 is between us and the origin; HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+    if (status === 100 || this.#request.httpVersion === '1.0') return;
+    this.#response.information(status, endToEndFields(fields));
+  }
+
+  onHead(head: ResponseHead, framing: BodyFraming): void {
+    const fields = endToEndFields(head.fields);
+    const isTrailed = framing === 'chunked' && this.#request.httpVersion !== '1.0';
+    if (isTrailed && this.#request.httpVersion === '1.1') {
+      this.#announced = listedNames(fields, 'trailer');
+    }
+    this.#response.head(head.status, visitorFields(head.status, fields, isTrailed));
+  }
+
+  onBytes(piece: Buffer): boolean {
+    return this.#response.write(piece);
+  }
+
+  onEnd(trailers: FieldLines | undefined, isReusable: boolean): void {
+    if (isReusable && this.#connection !== undefined) this.#pool.give(this.#connection);
+    this.#forget();
+    const kept = trailers === undefined ? [] : endToEndTrailers(trailers, this.#announced);
+    if (kept.length > 0 && this.#request.httpVersion !== '1.0') this.#response.end(kept);
+    else this.#response.end();
+  }
+
+  onSwitch(head: ResponseHead, firstBytes: Buffer): void {
+    const connection = this.#connection;
+    this.#forget();
+    if (connection !== undefined) this.#switch?.take(connection, head, firstBytes);
+  }
+
+  onFailed(error: unknown, isUntouched: boolean): void {
+    const wasReused = this.#connection?.isReused === true;
+    this.#forget();
+    // The origin closed an idle connection just as we used it: nobody has seen this request yet.
+    if (!wasReused || !isUntouched || failureCode(error) !== 'origin.closed') {
+      this.#answerFailure(error);
+      return;
+    }
+    try {
+      this.#send(undefined);
+    } catch (refusal) {
+      this.#answerFailure(refusal);
+    }
+  }
+
+  /** Only such a request may meet a used stream: any other could have been acted upon when the stream dies. */
+  #mayReplay(): boolean {
+    const { method, body } = this.#request;
+    return (
+      body === undefined &&
+      this.#switch === undefined &&
+      (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')
+    );
+  }
+
+  #send(used: OriginConnection | undefined): void {
+    const request = this.#originRequest;
+    if (request === undefined) return;
+    this.#connection = used ?? this.#pool.open();
+    this.#exchange = new Exchange(this.#connection, request, this, this.#options.idleTimeoutMs);
+  }
+
+  /** From here on the visitor's events concern nobody: the stream may carry another request already. */
+  #forget(): void {
+    this.#exchange = undefined;
+    this.#connection = undefined;
+  }
+
+  #answerFailure(error: unknown): void {
+    const code = failureCode(error);
+    this.#options.onFailure?.(this.#request, code, error);
+    answerFailure(this.#response, this.#request, code);
+  }
+}
+
+/** Without what the visitor's hop cannot have: a length beside an empty status (RFC 9110 §8.6), trailers announced for a body that has none. */
+function visitorFields(status: number, fields: FieldLines, isTrailed: boolean): FieldLines {
+  if (isTrailed && status !== 204) return fields;
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name === 'trailer' && !isTrailed) continue;
+    if (name === 'content-length' && status === 204) continue;
+    kept.push(name, fields[i + 1] as string);
+  }
+  return kept;
+}

@@ -1,0 +1,101 @@
+// Two byte pipes, a visitor's connection and an origin's, become one: bytes, half-closes and aborts pass both ways, no faster than the slower side.
+
+import type { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
+
+/** What a visitor may send before the origin has agreed; an honest WebSocket client waits for the 101. */
+const maxHeldBytes = 65_536;
+
+/** Holds the visitor's bytes from the start; they move only after `start`, when both ends speak the new protocol. */
+export class Splice implements ConnectionUser {
+  readonly #socket: Duplex;
+  readonly #idleTimeoutMs: number;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #connection: OriginConnection | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #hasVisitorEnded = false;
+  #hasOriginEnded = false;
+
+  constructor(socket: Duplex, firstBytes: Buffer, idleTimeoutMs: number) {
+    this.#socket = socket;
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#hold(firstBytes);
+    socket.on('data', (chunk: Buffer) => this.#onVisitorChunk(chunk));
+    socket.on('drain', () => this.#onVisitorDrain());
+    socket.on('end', () => this.#onVisitorEnd());
+    socket.on('close', () => this.#onVisitorClosed());
+  }
+
+  /** Joins the two. `head` and the origin's first bytes go to the visitor before anything else. */
+  start(connection: OriginConnection, head: Buffer, firstBytes: Buffer): void {
+    this.#connection = connection;
+    connection.use(this);
+    this.#idleTimer = setTimeout(() => this.#destroy(), this.#idleTimeoutMs);
+    this.#socket.write(head);
+    if (firstBytes.length > 0) this.onChunk(firstBytes);
+    for (const chunk of this.#held) connection.write(chunk);
+    this.#held = [];
+    if (this.#hasVisitorEnded) connection.end();
+    this.#socket.resume();
+  }
+
+  onChunk(chunk: Buffer): void {
+    this.#idleTimer?.refresh();
+    if (!this.#socket.write(chunk)) this.#connection?.pause();
+  }
+
+  onDrain(): void {
+    this.#idleTimer?.refresh();
+    this.#socket.resume();
+  }
+
+  onEnd(): void {
+    this.#hasOriginEnded = true;
+    this.#socket.end();
+  }
+
+  onClosed(error: Error | undefined): void {
+    clearTimeout(this.#idleTimer);
+    if (error !== undefined || !this.#hasOriginEnded) this.#socket.destroy();
+  }
+
+  #onVisitorChunk(chunk: Buffer): void {
+    if (this.#connection === undefined) {
+      this.#hold(chunk);
+      return;
+    }
+    this.#idleTimer?.refresh();
+    if (!this.#connection.write(chunk)) this.#socket.pause();
+  }
+
+  #onVisitorDrain(): void {
+    this.#idleTimer?.refresh();
+    this.#connection?.resume();
+  }
+
+  #onVisitorEnd(): void {
+    this.#hasVisitorEnded = true;
+    this.#connection?.end();
+  }
+
+  #onVisitorClosed(): void {
+    clearTimeout(this.#idleTimer);
+    this.#held = [];
+    if (!this.#hasVisitorEnded || !this.#hasOriginEnded) this.#connection?.reset('cancelled');
+  }
+
+  #hold(chunk: Buffer): void {
+    // The answer was not a 101 and has gone out: nobody will read what the visitor sends now.
+    if (chunk.length === 0 || this.#socket.writableEnded) return;
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes >= maxHeldBytes) this.#socket.pause();
+  }
+
+  #destroy(): void {
+    this.#connection?.reset('idle-timeout');
+    this.#socket.destroy();
+  }
+}
