@@ -1,5 +1,7 @@
 // Streams with bytes to send come in; the stream that sends next comes out. New and quiet ones first, bulk in turns.
 
+import { Queue } from './queue.ts';
+
 /** What the scheduler needs to know of a stream. It keeps its own note in `turn`. */
 export interface Sender {
   readonly turn: Turn;
@@ -72,34 +74,5 @@ export class Scheduler<Stream extends Sender> {
     if (stream === undefined) return undefined;
     stream.turn.isWaiting = false;
     return { stream, maxBytes: quantumBytes };
-  }
-}
-
-/** First in, first out, without moving the rest at every step. */
-class Queue<Item> {
-  #items: (Item | undefined)[] = [];
-  #head = 0;
-
-  get isEmpty(): boolean {
-    return this.#items.length === 0;
-  }
-
-  push(item: Item): void {
-    this.#items.push(item);
-  }
-
-  shift(): Item | undefined {
-    const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    this.#items[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
-      this.#head = 0;
-    } else if (this.#head > 512) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
   }
 }

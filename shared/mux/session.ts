@@ -157,7 +157,6 @@ export class Session {
     if (this.#isGoawaySent) return;
     this.#isGoawaySent = true;
     this.#queue(frameType.goaway, 0, encodeGoaway(goawayCode.draining, message));
-    this.#closeWhenDrained();
   }
 
   destroy(error?: Error): void {
@@ -229,7 +228,6 @@ export class Session {
     // The answer tells the peer that no stream of ours is on its way any more.
     this.goaway('draining', message);
     this.#options.onGoaway?.(reason, message);
-    this.#closeWhenDrained();
   }
 
   /** Undefined for a stream that is over: its last frames may still be on their way. */
@@ -266,7 +264,7 @@ export class Session {
         this.#schedulePump();
       },
       forget: (stream) => {
-        if (this.#streams.delete(stream.id)) this.#closeWhenDrained();
+        if (this.#streams.delete(stream.id)) this.#schedulePump();
       },
       nowMs: this.#nowMs,
       rttMs: () => this.#keepalive.rttMs ?? 0,
@@ -300,6 +298,7 @@ export class Session {
     }
     this.#pipe.flush();
     if (this.#pipe.isOverfull) this.goaway('overloaded', 'answers are not read');
+    this.#closeWhenDrained();
   }
 
   #sendFrom(stream: MuxStream, maxBytes: number, nowMs: number): void {

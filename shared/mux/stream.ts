@@ -5,6 +5,8 @@ import { Duplex } from 'node:stream';
 import { CodedError, ProtocolError } from '../errors.ts';
 import type { ResetReason } from '../wire/codes.ts';
 import { slabHeadroomBytes } from '../wire/limits.ts';
+import { Inbox } from './inbox.ts';
+import { Queue } from './queue.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import { Turn } from './scheduler.ts';
 import { streamTransitions, type StreamEvent, type StreamState } from './stream-state.ts';
@@ -72,9 +74,9 @@ export class MuxStream extends Duplex {
   readonly #window: ReceiveWindow;
   #state: StreamState = 'open';
   #creditBytes: number;
-  #outbound: Outbound[] = [];
+  readonly #outbound = new Queue<Outbound>();
   #finish: ((error?: Error) => void) | undefined;
-  #inbound: Buffer[] = [];
+  readonly #inbox = new Inbox();
   #isEndReceived = false;
   #isReaderHungry = false;
   #resetReason: ResetReason = 'cancelled';
@@ -107,13 +109,13 @@ export class MuxStream extends Duplex {
 
   /** True when `takePiece` would return a piece. */
   get isReadyToSend(): boolean {
-    if (this.#outbound.length > 0) return this.#creditBytes > 0;
+    if (!this.#outbound.isEmpty) return this.#creditBytes > 0;
     return this.#finish !== undefined;
   }
 
   /** The session takes what to send next, at most `maxBytes`. */
   takePiece(maxBytes: number): Piece | undefined {
-    const next = this.#outbound[0];
+    const next = this.#outbound.first;
     if (next === undefined) return this.#takeEnd();
     const { source, start, end } = next;
     const length = Math.min(maxBytes, this.#creditBytes, end - start);
@@ -128,7 +130,7 @@ export class MuxStream extends Duplex {
       next.start += length;
       next.hasHeadroom = false;
     }
-    const isStreamEnd = isWhole && this.#outbound.length === 0 && this.#finish !== undefined;
+    const isStreamEnd = isWhole && this.#outbound.isEmpty && this.#finish !== undefined;
     if (isStreamEnd) this.#ended();
     return {
       source,
@@ -150,7 +152,7 @@ export class MuxStream extends Duplex {
           `stream ${this.id} sent more than its window`,
         );
       }
-      this.#inbound.push(piece);
+      this.#inbox.push(piece);
     }
     if (isStreamEnd) {
       this.#transit('receive-end');
@@ -215,10 +217,7 @@ export class MuxStream extends Duplex {
       this.#state = 'closed';
       this.#carrier.sendReset(this, this.#resetReason);
     }
-    const outbound = this.#outbound;
-    this.#outbound = [];
-    this.#inbound = [];
-    for (const { written } of outbound) written?.();
+    for (const { written } of this.#outbound.drain()) written?.();
     this.#window.release();
     this.#carrier.forget(this);
     callback(error);
@@ -257,12 +256,12 @@ export class MuxStream extends Duplex {
 
   #deliver(): void {
     while (this.#isReaderHungry) {
-      const piece = this.#inbound.shift();
+      const piece = this.#inbox.shift();
       if (piece === undefined) break;
       this.#returnCredit(piece.length);
       this.#isReaderHungry = this.push(piece);
     }
-    if (this.#isEndReceived && this.#inbound.length === 0) {
+    if (this.#isEndReceived && this.#inbox.isEmpty) {
       this.#isEndReceived = false;
       this.push(null);
     }

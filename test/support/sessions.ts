@@ -1,6 +1,6 @@
 // Two sessions over any pair of transports, wired as hub (acceptor) and agent (dialer), with what they reported.
 
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import { Session, type SessionEnd, type SessionOptions } from '../../shared/mux/session.ts';
 import type { MuxStream } from '../../shared/mux/stream.ts';
@@ -11,6 +11,7 @@ export interface SessionEndpoint {
   readonly session: Session;
   readonly accepted: MuxStream[];
   readonly ended: Promise<SessionEnd>;
+  open(): MuxStream;
   nextStream(): Promise<MuxStream>;
 }
 
@@ -57,6 +58,12 @@ export function endpoint(
     session,
     accepted,
     ended: ended.promise,
+    open() {
+      const stream = session.openStream();
+      // A test that cares listens itself; the others end by closing the link under their streams.
+      stream.on('error', () => {});
+      return stream;
+    },
     nextStream() {
       const stream = accepted.shift();
       if (stream !== undefined) return Promise.resolve(stream);
