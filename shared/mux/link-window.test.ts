@@ -95,7 +95,6 @@ describe('the link window', () => {
     const simulation = new Simulation(line);
     simulation.run(2_000);
     const report = simulation.run(30_000);
-    if (process.env['SHOW']) console.log(line, report, simulation.window.limitBytes);
     expect(report.utilisation).toBeGreaterThan(0.92);
     expect(report.meanQueueMs).toBeLessThan(30);
   });
@@ -117,7 +116,6 @@ describe('the link window', () => {
     simulation.line = after;
     simulation.run(15_000);
     const report = simulation.run(10_000);
-    if (process.env['SHOW']) console.log(after, report, simulation.window.limitBytes);
     expect(report.utilisation).toBeGreaterThan(0.9);
     // 64 KiB on 10 Mbit/s are 52 ms: the floor is the queue there.
     expect(report.meanQueueMs).toBeLessThan(60);
