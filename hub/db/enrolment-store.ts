@@ -1,0 +1,97 @@
+// Tokens and enrolments arrive; rows leave, each enrolment in one transaction. Implements the port of hub/tunnels/enrolment-store.ts.
+
+import { and, eq, isNull } from 'drizzle-orm';
+import type {
+  EnrolmentStore,
+  EnrolmentTransaction,
+  LabelClaim,
+  TokenRecord,
+} from '../tunnels/enrolment-store.ts';
+import { defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
+import type { Database, Queries } from './connect.ts';
+import { announceServer, claimLabel, lockOwner } from './label-claims.ts';
+import { agents, enrolmentTokens, servers } from './schema.ts';
+import { selectAgent, selectServer } from './server-rows.ts';
+import { inTransaction, type Transaction } from './transaction.ts';
+
+export class PostgresEnrolmentStore implements EnrolmentStore {
+  readonly #queries: Queries;
+  readonly #limits: NameLimits;
+
+  constructor(database: Pick<Database, 'queries'>, options: { limits?: NameLimits } = {}) {
+    this.#queries = database.queries;
+    this.#limits = options.limits ?? defaultNameLimits;
+  }
+
+  async insertToken(token: TokenRecord): Promise<void> {
+    await this.#queries.insert(enrolmentTokens).values(token);
+  }
+
+  transaction<Result>(work: (tx: EnrolmentTransaction) => Promise<Result>): Promise<Result> {
+    return inTransaction(this.#queries, (tx) => work(enrolmentTransaction(tx, this.#limits)));
+  }
+}
+
+function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTransaction {
+  return {
+    lockToken: (id) => lockToken(tx, id),
+    useToken: async (id, agentId, at) => {
+      const use = { usedAt: at, usedBy: agentId };
+      await tx.update(enrolmentTokens).set(use).where(eq(enrolmentTokens.id, id));
+    },
+    findAgent: (agentId) => selectAgent(tx, agentId),
+    findServer: async (serverId) => {
+      // Held, so that it cannot be revoked while it is given a key and a name.
+      await tx.select().from(servers).where(eq(servers.id, serverId)).for('update');
+      return selectServer(tx, serverId);
+    },
+    insertServer: async ({ id, ownerId, name, at }) => {
+      await tx.insert(servers).values({ id, ownerId, name, createdAt: at });
+    },
+    giveKey: (key) => giveKey(tx, key),
+    claimLabel: async (claim: LabelClaim) => {
+      await lockOwner(tx, claim.ownerId);
+      return claimLabel(tx, claim, limits);
+    },
+  };
+}
+
+async function lockToken(tx: Transaction, id: string): Promise<TokenRecord | undefined> {
+  const [row] = await tx
+    .select()
+    .from(enrolmentTokens)
+    .where(eq(enrolmentTokens.id, id))
+    .for('update');
+  return row === undefined
+    ? undefined
+    : {
+        ...row,
+        serverId: row.serverId ?? undefined,
+        label: row.label ?? undefined,
+        cidr: row.cidr ?? undefined,
+        usedAt: row.usedAt ?? undefined,
+        usedBy: row.usedBy ?? undefined,
+      };
+}
+
+async function giveKey(
+  tx: Transaction,
+  key: Parameters<EnrolmentTransaction['giveKey']>[0],
+): Promise<boolean> {
+  await tx
+    .update(agents)
+    .set({ revokedAt: key.at })
+    .where(and(eq(agents.serverId, key.serverId), isNull(agents.revokedAt)));
+  const given = await tx
+    .insert(agents)
+    .values({
+      agentId: key.agentId,
+      publicKey: key.publicKey,
+      serverId: key.serverId,
+      createdAt: key.at,
+    })
+    .onConflictDoNothing()
+    .returning({ agentId: agents.agentId });
+  await announceServer(tx, key.serverId);
+  return given.length > 0;
+}

@@ -1,0 +1,64 @@
+// Rows of three tables arrive; servers and agents as the domain knows them leave.
+
+import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import type { AgentIdentity, Server } from '../tunnels/server.ts';
+import type { Queries } from './connect.ts';
+import { agents, labels, servers } from './schema.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Servers with the label and the key they have now, oldest first. */
+export async function selectServers(
+  queries: Queries | Transaction,
+  where: SQL | undefined,
+): Promise<Server[]> {
+  const rows = await queries
+    .select({ server: servers, label: labels.label, agentId: agents.agentId })
+    .from(servers)
+    .leftJoin(labels, and(eq(labels.serverId, servers.id), eq(labels.state, 'active')))
+    .leftJoin(agents, and(eq(agents.serverId, servers.id), isNull(agents.revokedAt)))
+    .where(where)
+    .orderBy(servers.id);
+  return rows.map(({ server, label, agentId }) => ({
+    id: server.id,
+    ownerId: server.ownerId,
+    name: server.name,
+    label: label ?? undefined,
+    agentId: agentId ?? undefined,
+    createdAt: server.createdAt,
+    lastSeenAt: server.lastSeenAt ?? undefined,
+    revokedAt: server.revokedAt ?? undefined,
+  }));
+}
+
+export async function selectServer(
+  queries: Queries | Transaction,
+  serverId: string,
+): Promise<Server | undefined> {
+  // PostgreSQL answers a malformed uuid with an error; to the domain it is simply no server.
+  if (!uuid.test(serverId)) {
+    return undefined;
+  }
+  const [server] = await selectServers(queries, eq(servers.id, serverId));
+  return server;
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export async function selectAgent(
+  queries: Queries | Transaction,
+  agentId: string,
+): Promise<AgentIdentity | undefined> {
+  const [row] = await queries
+    .select({ agent: agents, serverRevokedAt: servers.revokedAt })
+    .from(agents)
+    .innerJoin(servers, eq(servers.id, agents.serverId))
+    .where(eq(agents.agentId, agentId));
+  return row === undefined
+    ? undefined
+    : {
+        agentId: row.agent.agentId,
+        publicKey: row.agent.publicKey,
+        serverId: row.agent.serverId,
+        isRevoked: row.agent.revokedAt !== null || row.serverRevokedAt !== null,
+      };
+}
