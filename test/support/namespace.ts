@@ -1,0 +1,119 @@
+// A wish for a network of one's own arrives; a namespace joined to this machine by a pair of interfaces leaves, to be cut and slowed.
+
+import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+
+import { hasParts, partPath } from './parts.ts';
+
+const namespaces = new Set<Namespace>();
+/** `phlix` + process id + serial: the kernel takes 15 characters for an interface. */
+const namePattern = /^phx([0-9a-z]+)n\d+$/;
+let serial = 0;
+
+/** For `describe.skipIf(!hasNamespaces())`: the programs are there and this user may use them. */
+export function hasNamespaces(): boolean {
+  if (process.getuid?.() !== 0 || !hasParts('iproute2', 'iptables')) return false;
+  return spawnSync(partPath('iproute2'), ['netns', 'list']).status === 0;
+}
+
+/** A home behind a line: programs started with `inside` see only their loopback and this machine. */
+export class Namespace {
+  readonly name: string;
+  /** Of this machine, as the inside reaches it. */
+  readonly hostAddress: string;
+  /** Of the inside, as this machine reaches it. */
+  readonly address: string;
+
+  constructor() {
+    removeLeftovers();
+    if (namespaces.size === 0) process.once('exit', removeAll);
+    serial += 1;
+    this.name = `phx${process.pid.toString(36)}n${serial}`;
+    // 198.18.0.0/15 is set aside for measurements (RFC 2544), so no real network is hidden by it.
+    const network = `198.${randomInt(18, 20)}.${randomInt(0, 256)}`;
+    const block = randomInt(0, 64) * 4;
+    this.hostAddress = `${network}.${block + 1}`;
+    this.address = `${network}.${block + 2}`;
+    ip('netns', 'add', this.name);
+    namespaces.add(this);
+    this.#connect();
+  }
+
+  /** Command and arguments that run a program inside; its pid is the program's own, as `ip` replaces itself. */
+  inside(...command: [string, ...string[]]): [string, ...string[]] {
+    return [partPath('iproute2'), 'netns', 'exec', this.name, ...command];
+  }
+
+  /** Packets vanish both ways without a word, as behind a modem that lost its line. */
+  swallow(): void {
+    this.#iptables('-A', 'INPUT', '-i', 'line', '-j', 'DROP');
+    this.#iptables('-A', 'OUTPUT', '-o', 'line', '-j', 'DROP');
+  }
+
+  restore(): void {
+    this.#iptables('-F');
+  }
+
+  /** Both directions at this rate, with a queue of 50 ms. */
+  limit(bitsPerSecond: number): void {
+    const bucket = ['rate', `${bitsPerSecond}bit`, 'burst', '32kb', 'latency', '50ms'];
+    tc(['qdisc', 'replace', 'dev', this.#hostInterface, 'root', 'tbf', ...bucket]);
+    const inside = ['qdisc', 'replace', 'dev', 'line', 'root', 'tbf', ...bucket];
+    ip('netns', 'exec', this.name, tcPath(), ...inside);
+  }
+
+  /** The pair of interfaces goes with its namespace. */
+  remove(): void {
+    if (namespaces.delete(this)) ip('netns', 'delete', this.name);
+  }
+
+  get #hostInterface(): string {
+    return this.name;
+  }
+
+  #connect(): void {
+    const { name } = this;
+    ip('link', 'add', this.#hostInterface, 'type', 'veth', 'peer', 'name', 'line', 'netns', name);
+    ip('address', 'add', `${this.hostAddress}/30`, 'dev', this.#hostInterface);
+    ip('link', 'set', this.#hostInterface, 'up');
+    ip('-n', name, 'address', 'add', `${this.address}/30`, 'dev', 'line');
+    ip('-n', name, 'link', 'set', 'lo', 'up');
+    ip('-n', name, 'link', 'set', 'line', 'up');
+  }
+
+  #iptables(...args: string[]): void {
+    run(this.inside(partPath('iptables'), '-w', ...args));
+  }
+}
+
+function ip(...args: string[]): string {
+  return run([partPath('iproute2'), ...args]);
+}
+
+function tc(args: string[]): void {
+  run([tcPath(), ...args]);
+}
+
+/** iproute2 brings both. */
+function tcPath(): string {
+  return partPath('iproute2').replace(/ip$/, 'tc');
+}
+
+function run([file, ...args]: [string, ...string[]]): string {
+  const { status, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+function removeAll(): void {
+  for (const namespace of namespaces) namespace.remove();
+}
+
+/** Those of test processes that were killed before they could tidy up. */
+function removeLeftovers(): void {
+  for (const name of ip('netns', 'list').split(/\s/)) {
+    const owner = Number.parseInt(namePattern.exec(name)?.[1] ?? '', 36);
+    if (!Number.isNaN(owner) && !existsSync(`/proc/${owner}`)) ip('netns', 'delete', name);
+  }
+}

@@ -1,0 +1,120 @@
+// A command arrives; it leaves as a running program whose lines can be waited for and which is gone, by its pid, when the test is.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+export interface ProgramOptions {
+  /** First word the program, found on PATH. */
+  readonly command: readonly [string, ...string[]];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+/** Enough to explain a failure; a program that prints more loses its beginning. */
+const maxOutputChars = 1024 * 1024;
+const defaultDeadlineMs = 20_000;
+const stopPatienceMs = 10_000;
+const running = new Set<Program>();
+
+export class Program {
+  readonly pid: number;
+  /** Resolves once the process is gone and its output complete: exit code, or the signal's name. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  readonly #process: ChildProcess;
+  readonly #name: string;
+  readonly #listeners = new Set<() => void>();
+  #output = '';
+  #end: number | NodeJS.Signals | undefined;
+
+  constructor({ command: [file, ...args], env, cwd }: ProgramOptions) {
+    if (running.size === 0) process.once('exit', killAll);
+    this.#name = [file, ...args].join(' ');
+    this.#process = spawn(file, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.pid = this.#process.pid ?? 0;
+    running.add(this);
+    this.ended = new Promise((resolve) => {
+      this.#process.once('error', (error) => this.#append(`${error.message}\n`));
+      this.#process.once('close', (code, signal) => {
+        running.delete(this);
+        this.#end = signal ?? code ?? 1;
+        this.#wake();
+        resolve(this.#end);
+      });
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#append(text));
+    }
+  }
+
+  /** What it printed, both streams as they came. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /**
+   * The first line that matches, printed already or yet to come.
+   * @throws with all output when the program ends, or the deadline passes, without one
+   */
+  waitForLine(pattern: RegExp, deadlineMs = defaultDeadlineMs): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const finish = (conclude: () => void): void => {
+        clearTimeout(timer);
+        this.#listeners.delete(look);
+        conclude();
+      };
+      const fail = (why: string): void => {
+        finish(() => reject(new Error(`${this.#name}: ${why}\n${this.#output}`)));
+      };
+      const look = (): void => {
+        const found = firstMatch(this.#output, pattern);
+        if (found !== undefined) finish(() => resolve(found));
+        else if (this.#end !== undefined) fail(`ended (${this.#end}) without ${pattern}`);
+      };
+      const timer = setTimeout(() => fail(`no ${pattern} within ${deadlineMs} ms`), deadlineMs);
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** SIGTERM, then SIGKILL for one that does not listen. Resolves with how it ended. */
+  async stop(): Promise<number | NodeJS.Signals> {
+    this.kill('SIGTERM');
+    const timer = setTimeout(() => this.kill('SIGKILL'), stopPatienceMs);
+    const end = await this.ended;
+    clearTimeout(timer);
+    return end;
+  }
+
+  /** Resident memory now, and at its highest, from /proc. */
+  memory(): { bytes: number; peakBytes: number } {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    const kilobytes = (field: string): number =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+    return { bytes: kilobytes('VmRSS') * 1024, peakBytes: kilobytes('VmHWM') * 1024 };
+  }
+
+  #append(text: string): void {
+    this.#output = (this.#output + text).slice(-maxOutputChars);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function firstMatch(output: string, pattern: RegExp): RegExpExecArray | undefined {
+  for (const line of output.split('\n')) {
+    const match = pattern.exec(line);
+    if (match !== null) return match;
+  }
+  return undefined;
+}
+
+function killAll(): void {
+  for (const program of running) program.kill('SIGKILL');
+}
