@@ -88,12 +88,17 @@ async function websocketPair(
   tls: { ca?: string; servername?: string },
 ): Promise<TransportPair> {
   const limits = { perMessageDeflate: false, maxPayload: maxMessageBytes };
+  const generateMask = (mask: Buffer) => mask.fill(0);
   const sockets = new WebSocketServer({ server, ...limits });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(sockets, 'connection') as Promise<[WebSocket]>;
   const { port } = server.address() as AddressInfo;
-  const client = new WebSocket(`${scheme}://127.0.0.1:${port}`, { ...limits, ...tls });
+  const client = new WebSocket(`${scheme}://127.0.0.1:${port}`, {
+    ...limits,
+    ...tls,
+    generateMask,
+  });
   const [[socket]] = await Promise.all([accepted, once(client, 'open')]);
   return {
     dialer: websocketTransport(client),
