@@ -115,8 +115,10 @@ function responseHead(status: number, version: '1.0' | '1.1', fields: FieldLines
   if (isChunked && length !== undefined) {
     throw malformed('both Content-Length and Transfer-Encoding');
   }
-  if (status < 200 && (isChunked || (length ?? 0) > 0))
-    throw malformed('an interim head with a body');
+  // It would be its own end: nothing could follow, and a final response must (RFC 9110 §15.2).
+  if (status < 200 && (isChunked || (length ?? 0) > 0 || !isPersistent)) {
+    throw malformed('an interim head that ends the connection or has a body');
+  }
   // Forbidden, yet sent (RFC 9112 §6.1); the body is empty by status, and whatever follows must not meet the next exchange.
   if (status === 204 && isChunked) isPersistent = false;
   return { status, version, fields, contentLength: length, isChunked, isPersistent };
