@@ -1,4 +1,6 @@
-// A listen setting arrives (":443", "127.0.0.1:8443", "[::1]:8802"); the host and port for net.Server.listen leave.
+// A listen setting arrives (":443", "127.0.0.1:8443", "[::1]:8802"); the host and port for net.Server.listen leave, or a server that listens there.
+
+import type { AddressInfo, Server } from 'node:net';
 
 import { CodedError } from './errors.ts';
 import { parseAddress } from './net-address.ts';
@@ -28,4 +30,20 @@ export function parseListenAddress(text: string): ListenAddress {
     );
   }
   return { host, port };
+}
+
+/**
+ * Starts the server and says where it listens: the port is another one if it was 0.
+ * @throws ListenAddressError listen.invalid, or the system's error of bind
+ */
+export async function listenOn(server: Server, text: string): Promise<AddressInfo> {
+  const { host, port } = parseListenAddress(text);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return server.address() as AddressInfo;
 }

@@ -1,0 +1,178 @@
+// A decrypted connection that speaks HTTP/1.x arrives; each of its requests leaves for the hub's own pages, a tunnel or a refusal.
+
+import { randomUUIDv7 } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+import type { VisitorConnection } from './connection.ts';
+import { answerFailure, type EdgeFailureCode } from './failure.ts';
+import { forward } from './forward.ts';
+import type { FrontOptions } from './front.ts';
+import { Http1Response } from './http1-response.ts';
+import { normalizeHttp1, type Refusal } from './normalize.ts';
+import type { Routing } from './routing.ts';
+import { SocketResponse } from './socket-response.ts';
+import { forwardUpgrade } from './upgrade.ts';
+
+export class Http1Front {
+  readonly #options: FrontOptions;
+  readonly #routing: Routing;
+  readonly #server: Server;
+  readonly #visitors = new WeakMap<Duplex, Visitor>();
+  #isDraining = false;
+
+  constructor(options: FrontOptions, routing: Routing) {
+    this.#options = options;
+    this.#routing = routing;
+    this.#server = createFedServer(options);
+    this.#server.on('request', this.#onRequest);
+    // With these two, node:http leaves Expect to us; normalize.ts decides.
+    this.#server.on('checkContinue', this.#onRequest);
+    this.#server.on('checkExpectation', this.#onRequest);
+    this.#server.on('upgrade', this.#onUpgrade);
+    this.#server.on('connect', (request, socket) =>
+      refuseRaw(socket, 'edge.method', request.method),
+    );
+    this.#server.on('clientError', this.#onClientError);
+  }
+
+  accept(socket: TLSSocket, connection: VisitorConnection): void {
+    const visitor: Visitor = { connection, responses: new Set() };
+    this.#visitors.set(socket, visitor);
+    // node:http tells only the response that is being written, not those pipelined behind it.
+    socket.once('close', () => {
+      for (const response of visitor.responses) response.close();
+    });
+    this.#server.emit('connection', socket);
+  }
+
+  /** Running exchanges finish with `Connection: close`, idle connections close now. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#server.closeIdleConnections();
+  }
+
+  stop(): void {
+    // Never listened, so there is nothing to wait for: this ends its interval.
+    this.#server.close();
+  }
+
+  readonly #onRequest = (message: IncomingMessage, writer: ServerResponse): void => {
+    const visitor = this.#visitors.get(message.socket);
+    if (visitor === undefined) return void message.destroy();
+    if (this.#isDraining) writer.shouldKeepAlive = false;
+    const normal = normalizeHttp1(
+      message.method ?? '',
+      message.url ?? '',
+      message.httpVersion,
+      message.rawHeaders,
+      this.#options.limits,
+    );
+    if ('refusal' in normal) return this.#refuse(visitor, writer, normal);
+    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    if (route === 'hub') {
+      if (normal.expectsContinue) writer.writeContinue();
+      return this.#options.hub.onRequest(message, writer);
+    }
+    const request = this.#routing.request(normal, visitor.connection, message);
+    const response = this.#respond(visitor, writer);
+    if (typeof route === 'string') return answerFailure(response, request, route);
+    response.onClosed = () => this.#routing.leave(route);
+    if (normal.expectsContinue) writer.writeContinue();
+    return forward(request, response, route, this.#options.forwarding);
+  };
+
+  readonly #onUpgrade = (message: IncomingMessage, socket: Duplex, firstBytes: Buffer): void => {
+    // node:http has let go of the socket, its error handler included.
+    socket.on('error', ignore);
+    const visitor = this.#visitors.get(socket);
+    if (visitor === undefined) return void socket.destroy();
+    (socket as TLSSocket).setTimeout(0);
+    const { method = '', url = '', httpVersion, rawHeaders } = message;
+    const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
+    if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
+    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    if (route === 'hub') {
+      const { onUpgrade } = this.#options.hub;
+      return onUpgrade === undefined
+        ? refuseRaw(socket, 'edge.bad-request', method)
+        : onUpgrade(message, socket, firstBytes);
+    }
+    const request = this.#routing.request(normal, visitor.connection, message);
+    if (typeof route === 'string') return answerFailure(new SocketResponse(socket), request, route);
+    socket.once('close', () => this.#routing.leave(route));
+    const upgrade = { protocol: 'websocket', socket, firstBytes };
+    return forwardUpgrade(request, upgrade, route, this.#options.forwarding);
+  };
+
+  /** Bytes that are no HTTP, too many of them, or too slow ones. */
+  readonly #onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    const responses = this.#visitors.get(socket)?.responses;
+    const isAnswered = [...(responses ?? [])].some((response) => response.isHeadSent);
+    if (!socket.writable || isAnswered || error.code === 'ECONNRESET') return void socket.destroy();
+    for (const response of responses ?? []) response.close();
+    return refuseRaw(socket, codeOfParserError[error.code ?? ''] ?? 'edge.bad-request', 'GET');
+  };
+
+  #refuse(visitor: Visitor, writer: ServerResponse, { refusal, method, wantsPage }: Refusal): void {
+    // What follows on this connection may be the other half of an ambiguity.
+    writer.shouldKeepAlive = false;
+    const response = this.#respond(visitor, writer);
+    answerFailure(response, { id: randomUUIDv7(), hostname: '', wantsPage, method }, refusal);
+  }
+
+  #respond(visitor: Visitor, writer: ServerResponse): Http1Response {
+    const response = new Http1Response(writer);
+    visitor.responses.add(response);
+    writer.once('close', () => {
+      visitor.responses.delete(response);
+      response.close();
+      if (this.#isDraining) setImmediate(() => this.#server.closeIdleConnections());
+    });
+    return response;
+  }
+}
+
+interface Visitor {
+  readonly connection: VisitorConnection;
+  /** More than one when the visitor pipelines. */
+  readonly responses: Set<Http1Response>;
+}
+
+/** A server that never listens: the TLS listener hands it connections. */
+function createFedServer({ limits }: FrontOptions): Server {
+  const server = createServer({
+    maxHeaderSize: limits.headBytes,
+    headersTimeout: limits.headTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1000, limits.headTimeoutMs),
+    // normalize.ts wants to answer that itself.
+    requireHostHeader: false,
+    // WebSocket is the one protocol that is carried; any other Upgrade is ignored, h2c among them (RFC 9110 §7.8).
+    shouldUpgradeCallback: ({ method, headers, httpVersion }) =>
+      method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket',
+  });
+  server.timeout = limits.idleBodyMs;
+  // Above its maximum node:http drops fields in silence; ours are counted, and headBytes bounds them.
+  server.maxHeadersCount = 0;
+  // The deadlines above are checked by an interval that starts with 'listening'.
+  server.emit('listening');
+  return server;
+}
+
+const codeOfParserError: Record<string, EdgeFailureCode> = {
+  HPE_HEADER_OVERFLOW: 'edge.fields-too-large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'edge.body-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'edge.timeout',
+};
+
+/** For connections that node:http no longer answers on. */
+function refuseRaw(socket: Duplex, code: EdgeFailureCode, method = ''): void {
+  const request = { id: randomUUIDv7(), hostname: '', wantsPage: false, method };
+  answerFailure(new SocketResponse(socket), request, code);
+}
+
+function ignore(): void {}

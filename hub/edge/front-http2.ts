@@ -1,0 +1,165 @@
+// A decrypted connection that speaks HTTP/2 arrives; each of its streams leaves for the hub's own pages, a tunnel or a refusal.
+
+import { randomUUIDv7 } from 'node:crypto';
+import {
+  constants,
+  createServer,
+  performServerHandshake,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+
+import type { VisitorConnection } from './connection.ts';
+import { answerFailure } from './failure.ts';
+import { forward } from './forward.ts';
+import type { FrontOptions } from './front.ts';
+import { Http2Response } from './http2-response.ts';
+import type { EdgeLimits } from './limits.ts';
+import { normalizeHttp2 } from './normalize.ts';
+import type { Routing } from './routing.ts';
+
+export class Http2Front {
+  readonly #options: FrontOptions;
+  readonly #routing: Routing;
+  readonly #sessionOptions: ServerOptions;
+  /** Never listens and has no sessions: turns streams into the messages that the hub's pages expect. */
+  readonly #hubServer: Http2Server;
+  readonly #visitors = new Set<Visitor>();
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(options: FrontOptions, routing: Routing) {
+    this.#options = options;
+    this.#routing = routing;
+    this.#sessionOptions = sessionOptions(options.limits);
+    this.#hubServer = createServer();
+    this.#hubServer.on('request', (request, response) => options.hub.onRequest(request, response));
+    // Three looks per ping: an answer is overdue after a third of the interval.
+    this.#watch = setInterval(() => this.#lookAfterIdle(), options.limits.h2PingMs / 3).unref();
+  }
+
+  accept(socket: TLSSocket, connection: VisitorConnection): void {
+    const session = performServerHandshake(socket, this.#sessionOptions);
+    const visitor = new Visitor(session, connection);
+    this.#visitors.add(visitor);
+    session.on('error', ignore);
+    session.once('close', () => this.#visitors.delete(visitor));
+    session.setLocalWindowSize(this.#options.limits.h2SessionWindowBytes);
+    session.on('stream', (stream, headers, flags, rawHeaders) => {
+      this.#onStream(visitor, stream, headers, flags, rawHeaders);
+    });
+  }
+
+  /** GOAWAY; the streams that run may finish. */
+  drain(): void {
+    for (const { session } of this.#visitors) session.close();
+  }
+
+  stop(): void {
+    clearInterval(this.#watch);
+  }
+
+  #onStream(
+    visitor: Visitor,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    rawHeaders: string[],
+  ): void {
+    stream.on('error', ignore);
+    // Reset before we saw it: a handler for it would be work that the visitor does not wait for.
+    if (stream.destroyed) return;
+    visitor.openStreams += 1;
+    stream.once('close', () => visitor.onStreamClosed());
+    const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
+    if ('refusal' in normal) {
+      const { refusal, method, wantsPage } = normal;
+      const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
+      return answerFailure(new Http2Response(stream), request, refusal);
+    }
+    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    if (route === 'hub') {
+      stream.setTimeout(this.#options.limits.idleBodyMs, () =>
+        stream.close(constants.NGHTTP2_CANCEL),
+      );
+      return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
+    }
+    const request = this.#routing.request(normal, visitor.connection, stream);
+    const response = new Http2Response(stream);
+    if (typeof route === 'string') return answerFailure(response, request, route);
+    response.onClosed = () => this.#routing.leave(route);
+    if (normal.expectsContinue) stream.additionalHeaders({ ':status': 100 });
+    // A dropped body must still be read, or its window blocks the connection's other uploads.
+    if (!normal.hasBody) stream.resume();
+    return forward(request, response, route, this.#options.forwarding);
+  }
+
+  /** Sessions with streams have the deadlines of their exchanges. */
+  #lookAfterIdle(): void {
+    const { h2PingMs, h2IdleMs, headTimeoutMs } = this.#options.limits;
+    const now = performance.now();
+    for (const visitor of this.#visitors) {
+      if (visitor.openStreams > 0) continue;
+      const idleMs = now - visitor.idleSince;
+      if (visitor.isPinged) visitor.session.destroy();
+      else if (idleMs >= (visitor.hasAsked ? h2IdleMs : headTimeoutMs)) visitor.session.close();
+      else if (now - visitor.pingedAt >= h2PingMs) visitor.ping(now);
+    }
+  }
+}
+
+class Visitor {
+  readonly session: ServerHttp2Session;
+  readonly connection: VisitorConnection;
+  openStreams = 0;
+  hasAsked = false;
+  idleSince = performance.now();
+  pingedAt = performance.now();
+  /** A ping is unanswered. */
+  isPinged = false;
+
+  constructor(session: ServerHttp2Session, connection: VisitorConnection) {
+    this.session = session;
+    this.connection = connection;
+  }
+
+  onStreamClosed(): void {
+    this.openStreams -= 1;
+    this.hasAsked = true;
+    this.idleSince = performance.now();
+  }
+
+  ping(now: number): void {
+    if (this.session.destroyed || this.session.closed) return;
+    this.pingedAt = now;
+    this.isPinged = this.session.ping(() => {
+      this.isPinged = false;
+    });
+  }
+}
+
+function sessionOptions(limits: EdgeLimits): ServerOptions {
+  return {
+    maxSessionMemory: limits.h2SessionMegabytes,
+    streamResetBurst: limits.h2ResetBurst,
+    streamResetRate: limits.h2ResetsPerSecond,
+    // Cookies come in crumbs, one pair each; what is too many is decided, and answered with 431, in normalize.ts.
+    maxHeaderListPairs: 4 * limits.fields,
+    // A repeated single-value field of the origin is the origin's affair: HTTP/1.1 visitors get it too.
+    strictSingleValueFields: false,
+    settings: {
+      maxConcurrentStreams: limits.h2Streams,
+      initialWindowSize: limits.h2StreamWindowBytes,
+      // RFC 9113 §6.5.2 counts 32 bytes more for each field; above this the stream is reset instead of answered.
+      maxHeaderListSize: limits.headBytes * 2,
+      // RFC 8441 comes with the room that carries it.
+      enableConnectProtocol: false,
+      enablePush: false,
+    },
+  };
+}
+
+function ignore(): void {}

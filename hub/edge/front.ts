@@ -1,0 +1,56 @@
+// A decrypted connection and the protocol it agreed on arrive; its requests leave through the HTTP/1.x or the HTTP/2 side.
+
+import type { Buffer } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+import type { VisitorConnection } from './connection.ts';
+import type { ForwardOptions } from './forward.ts';
+import { Http1Front } from './front-http1.ts';
+import { Http2Front } from './front-http2.ts';
+import type { EdgeLimits } from './limits.ts';
+import { Routing, type RoutingOptions } from './routing.ts';
+
+/** The hub's own pages and API, for requests to its own name. They have passed normalize.ts; the messages are as they came. */
+export interface HubPages {
+  readonly onRequest: (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ) => void;
+  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => void;
+}
+
+export interface FrontOptions extends RoutingOptions {
+  readonly hub: HubPages;
+  readonly limits: EdgeLimits;
+  readonly forwarding?: ForwardOptions;
+}
+
+export class Front {
+  readonly #http1: Http1Front;
+  readonly #http2: Http2Front;
+
+  constructor(options: FrontOptions) {
+    const routing = new Routing(options);
+    this.#http1 = new Http1Front(options, routing);
+    this.#http2 = new Http2Front(options, routing);
+  }
+
+  accept(socket: TLSSocket, connection: VisitorConnection): void {
+    if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, connection);
+    else this.#http1.accept(socket, connection);
+  }
+
+  /** Takes no more requests on the connections it has, and lets the running ones finish. */
+  drain(): void {
+    this.#http1.drain();
+    this.#http2.drain();
+  }
+
+  stop(): void {
+    this.#http1.stop();
+    this.#http2.stop();
+  }
+}

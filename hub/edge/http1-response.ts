@@ -1,0 +1,82 @@
+// The answer for a visitor arrives as calls; HTTP/1.x leaves through node:http, which keeps pipelined answers in order.
+
+import type { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
+
+import type { FieldLines, VisitorResponse } from './visitor.ts';
+
+export class Http1Response implements VisitorResponse {
+  readonly #writer: ServerResponse;
+  #isFlushed = false;
+  #isOver = false;
+  #isClosed = false;
+
+  isHeadSent = false;
+  onDrain: () => void = nothing;
+  onAborted: () => void = nothing;
+  /** The exchange is over, however it ended. Called once. */
+  onClosed: () => void = nothing;
+
+  constructor(writer: ServerResponse) {
+    this.#writer = writer;
+    writer.on('drain', () => this.onDrain());
+    // 'close' follows, and says all that matters.
+    writer.on('error', nothing);
+  }
+
+  information(status: number, fields: FieldLines): void {
+    if (!this.isHeadSent && !this.#isClosed) this.#writer.writeInformation(status, fields);
+  }
+
+  head(status: number, fields: FieldLines): void {
+    this.isHeadSent = true;
+    // A flat array keeps order and duplicates. node:http adds Date if there is none, and chunked if there is no length.
+    this.#writer.writeHead(status, fields as string[]);
+    // With the first bytes of the body in one record if they are there, alone if they are not.
+    process.nextTick(flushHead, this);
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#isFlushed = true;
+    return this.#writer.write(chunk);
+  }
+
+  end(trailers?: FieldLines): void {
+    this.#isFlushed = true;
+    this.#isOver = true;
+    if (trailers !== undefined) this.#writer.addTrailers(pairs(trailers));
+    this.#writer.end();
+  }
+
+  destroy(): void {
+    this.#isOver = true;
+    this.#writer.destroy();
+  }
+
+  /** The front says so when nothing more can reach the visitor. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#isOver || !this.#writer.writableFinished) this.onAborted();
+    this.onClosed();
+  }
+
+  flush(): void {
+    if (this.#isFlushed || this.#isClosed) return;
+    this.#isFlushed = true;
+    this.#writer.flushHeaders();
+  }
+}
+
+function flushHead(response: Http1Response): void {
+  response.flush();
+}
+
+function pairs(fields: FieldLines): [string, string][] {
+  const result: [string, string][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2)
+    result.push([fields[at] ?? '', fields[at + 1] ?? '']);
+  return result;
+}
+
+function nothing(): void {}

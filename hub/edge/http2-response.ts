@@ -1,0 +1,81 @@
+// The answer for a visitor arrives as calls; HTTP/2 frames leave on its stream.
+
+import type { Buffer } from 'node:buffer';
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+
+import type { FieldLines, VisitorResponse } from './visitor.ts';
+
+export class Http2Response implements VisitorResponse {
+  readonly #stream: ServerHttp2Stream;
+  #isOver = false;
+
+  isHeadSent = false;
+  onDrain: () => void = nothing;
+  onAborted: () => void = nothing;
+  /** The exchange is over, however it ended. Called once. */
+  onClosed: () => void = nothing;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
+    stream.on('drain', () => this.onDrain());
+    stream.once('close', () => {
+      if (!this.#isOver || !stream.writableFinished) this.onAborted();
+      this.onClosed();
+    });
+  }
+
+  information(status: number, fields: FieldLines): void {
+    if (this.isHeadSent || this.#stream.destroyed) return;
+    this.#stream.additionalHeaders({ ...fieldObject(fields), ':status': status });
+  }
+
+  head(status: number, fields: FieldLines): void {
+    this.isHeadSent = true;
+    if (this.#stream.destroyed) return;
+    // Trailers can only follow a body of unknown length: with one, the stream ends without asking for them.
+    const waitForTrailers = !hasLength(fields);
+    this.#stream.respond([':status', String(status), ...fields], { waitForTrailers });
+  }
+
+  write(chunk: Buffer): boolean {
+    // Ended already for HEAD, 204 and 304, whatever the origin says.
+    return this.#stream.writableEnded || this.#stream.destroyed || this.#stream.write(chunk);
+  }
+
+  end(trailers: FieldLines = []): void {
+    this.#isOver = true;
+    const stream = this.#stream;
+    stream.once('wantTrailers', () => stream.sendTrailers(fieldObject(trailers)));
+    // The answer is complete; what is still to come of the upload is not wanted (RFC 9113 §8.1).
+    stream.once('finish', () => {
+      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+    stream.end();
+  }
+
+  destroy(): void {
+    this.#isOver = true;
+    // With an error it resets; close(code) would first send END_STREAM, and a cut answer would look whole.
+    this.#stream.destroy(new Error('the answer cannot be completed'));
+  }
+}
+
+/** For the two calls that take no pairs. */
+function fieldObject(fields: FieldLines): OutgoingHttpHeaders {
+  const object = Object.create(null) as Record<string, string | string[]>;
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    const value = fields[at + 1] ?? '';
+    const former = object[name];
+    object[name] = former === undefined ? value : [former, value].flat();
+  }
+  return object;
+}
+
+function hasLength(fields: FieldLines): boolean {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at] === 'content-length') return true;
+  return false;
+}
+
+function nothing(): void {}

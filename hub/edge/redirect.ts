@@ -1,0 +1,71 @@
+// Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { listenOn } from '../../shared/listen-address.ts';
+import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
+import { normalizeHttp1 } from './normalize.ts';
+
+export interface RedirectOptions {
+  readonly isKnown: (hostname: string) => boolean;
+  /** Where the edge is reached from outside. */
+  readonly httpsPort: number;
+  readonly limits?: EdgeLimits;
+}
+
+export class RedirectListener {
+  readonly #options: RedirectOptions;
+  readonly #limits: EdgeLimits;
+  readonly #server: Server;
+
+  constructor(options: RedirectOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultEdgeLimits;
+    this.#server = createServer({
+      maxHeaderSize: this.#limits.headBytes,
+      headersTimeout: this.#limits.headTimeoutMs,
+      // Nothing but a head is wanted, so that the same deadline holds for all of it.
+      requestTimeout: this.#limits.headTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, this.#limits.headTimeoutMs),
+      requireHostHeader: false,
+    });
+    // A whole city may be redirected through here; beyond this the kernel's queue holds them back.
+    this.#server.maxConnections = 4096;
+    this.#server.on('request', (request, response) => this.#redirect(request, response));
+    this.#server.on('checkContinue', (request, response) => this.#redirect(request, response));
+  }
+
+  /** @throws ListenAddressError, or the error of bind */
+  listen(address: string): Promise<AddressInfo> {
+    return listenOn(this.#server, address);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #redirect(request: IncomingMessage, response: ServerResponse): void {
+    response.shouldKeepAlive = false;
+    const { method = '', url = '', httpVersion, rawHeaders } = request;
+    const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#limits);
+    if ('refusal' in normal) return answer(response, 400, 'The request is not clear.');
+    if (!this.#options.isKnown(normal.hostname))
+      return answer(response, 404, 'No server has this name.');
+    // A form or an API call has already sent its secrets in the clear: it must fail where its author sees it.
+    if (method !== 'GET' && method !== 'HEAD')
+      return answer(response, 421, 'This name speaks HTTPS only.');
+    const port = this.#options.httpsPort === 443 ? '' : `:${this.#options.httpsPort}`;
+    response.setHeader('location', `https://${normal.hostname}${port}${normal.target}`);
+    return answer(response, 308, 'This name speaks HTTPS only.');
+  }
+}
+
+function answer(response: ServerResponse, status: number, sentence: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain' });
+  response.end(`${sentence}\n`);
+}

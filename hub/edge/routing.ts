@@ -1,0 +1,80 @@
+// The hostname of a request and its connection arrive; where the request goes leaves: the hub itself, a tunnel, or the code of a failure.
+
+import { randomUUIDv7 } from 'node:crypto';
+import type { Readable } from 'node:stream';
+
+import type { CidrSet } from '../../shared/net-address.ts';
+import type { Admission } from './admission.ts';
+import { clientAddress } from './client-address.ts';
+import type { VisitorConnection } from './connection.ts';
+import type { EdgeFailureCode } from './failure.ts';
+import type { NormalRequest } from './normalize.ts';
+import type { Tunnel } from './stream-pool.ts';
+import type { VisitorRequest } from './visitor.ts';
+
+export interface EdgeTunnel extends Tunnel {
+  readonly serverId: string;
+}
+
+/** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
+export interface TunnelDirectory {
+  find(
+    hostname: string,
+  ): { state: 'online'; tunnel: EdgeTunnel } | { state: 'offline' } | undefined;
+}
+
+export interface RoutingOptions {
+  /** The hub's own name: the host of HUB_PUBLIC_URL. */
+  readonly hubHostname: string;
+  readonly tunnels: TunnelDirectory;
+  readonly admission: Admission;
+  readonly trustedProxies: CidrSet;
+}
+
+export type Route = EdgeTunnel | 'hub' | EdgeFailureCode;
+
+export class Routing {
+  readonly #options: RoutingOptions;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+  }
+
+  /** A tunnel in return has been counted: `leave` gives it back when the exchange is over. */
+  enter(hostname: string, connection: VisitorConnection): Route {
+    if (!connection.covers(hostname)) return 'edge.misdirected';
+    if (hostname === this.#options.hubHostname) return 'hub';
+    const found = this.#options.tunnels.find(hostname);
+    if (found === undefined) return 'tunnel.unknown';
+    if (found.state === 'offline') return 'tunnel.offline';
+    const { tunnel } = found;
+    return this.#options.admission.openStream(tunnel.serverId, connection.visited)
+      ? tunnel
+      : 'edge.busy';
+  }
+
+  leave(tunnel: EdgeTunnel): void {
+    this.#options.admission.closeStream(tunnel.serverId);
+  }
+
+  /** The request as the rooms behind the front know it. `stream` holds its body. */
+  request(normal: NormalRequest, connection: VisitorConnection, stream: Readable): VisitorRequest {
+    return {
+      id: randomUUIDv7(),
+      method: normal.method,
+      target: normal.target,
+      hostname: normal.hostname,
+      authority: normal.authority,
+      fields: normal.fields,
+      clientAddress: clientAddress(
+        connection.peer,
+        normal.forwardedFor,
+        this.#options.trustedProxies,
+      ),
+      scheme: 'https',
+      httpVersion: normal.httpVersion,
+      body: normal.hasBody ? { stream, length: normal.bodyLength } : undefined,
+      wantsPage: normal.wantsPage,
+    };
+  }
+}
