@@ -1,0 +1,120 @@
+// `npm run quickstart`: one command arrives, and a hub, an agent and a film run on this machine until Ctrl-C.
+
+import type { Child } from './child.ts';
+import { ChildFailure, Children } from './children.ts';
+import { choosePorts, explainPorts, openPlace, type Place } from './place.ts';
+import { isListening } from './ports.ts';
+import {
+  agent,
+  agentStatus,
+  caPath,
+  createToken,
+  hub,
+  hubUrl,
+  isEnrolled,
+  mediaServer,
+  originPort,
+} from './programs.ts';
+import { example, failure, paragraph, step, title } from './screen.ts';
+import { visit } from './visit.ts';
+
+const children = new Children();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait.
+    if (children.isStopping) children.kill();
+    else void stop(0);
+  });
+}
+
+try {
+  await run();
+} catch (error) {
+  if (!children.isStopping) {
+    report(error);
+    await stop(1);
+  }
+}
+
+async function run(): Promise<never> {
+  title('Phlix Hub: a film through the tunnel, on this machine only');
+  const place = openPlace(process.env);
+  step('data', place.folder);
+  const ports = await choosePorts(place);
+  for (const line of explainPorts(ports)) step('port', line);
+
+  // The film is made while the hub starts: each takes its seconds.
+  const demo = (await isListening(originPort)) ? undefined : children.start(mediaServer(place));
+  step('hub', 'starts, with a PostgreSQL and a certificate authority of its own');
+  const hubChild = children.start(hub(place, ports));
+  for (const port of [ports.https, ports.tunnel]) {
+    await children.until(hubChild, () => isListening(port));
+  }
+  step('hub', `ready at ${hubUrl(ports)}`);
+
+  const token = isEnrolled(place) ? undefined : await createToken(place, ports);
+  step('agent', token === undefined ? 'is known to the hub' : 'enrols with a token of one use');
+  const agentChild = children.start(agent(place, ports, token));
+  const address = await children.until(agentChild, async () => {
+    const status = await agentStatus(place);
+    return status?.state === 'connected' && status.addresses[0];
+  });
+  step('agent', 'connected');
+
+  await announceMedia(demo);
+  const answer = await children.until(agentChild, async () => {
+    const { status, failure } = await visit(address, caPath(place));
+    return failure === undefined && status;
+  });
+  step('visitor', `asked through the tunnel, and was answered ${answer}`);
+  explain(`${address}/`, place, demo === undefined ? '' : 'api/film');
+  return children.watch();
+}
+
+async function announceMedia(demo: Child | undefined): Promise<void> {
+  if (demo === undefined) {
+    step('media', `what listens on port ${originPort} already`);
+    return;
+  }
+  step('media', 'nothing listens on port 8096: a demo makes itself a film, once');
+  await children.until(demo, () => isListening(originPort));
+  step('media', `demo ready at http://127.0.0.1:${originPort}`);
+}
+
+function explain(address: string, place: Place, path: string): void {
+  title('It runs. Open this in a browser on this machine:');
+  example(address);
+  paragraph('or ask from a shell:');
+  example(`curl --cacert ${caPath(place)} ${address}${path}`);
+  paragraph(
+    'A browser will warn that it does not know who vouches for the certificate: the hub made an',
+    'authority of its own, for these names only. Go on past the warning, or let this machine trust it:',
+  );
+  example(`HUB_DATA_DIR=${place.hubData} npx phlix-hub local-ca trust`);
+  paragraph(
+    `Data and logs stay in ${place.folder};`,
+    'the next run goes on with them, and whoever deletes the folder begins anew.',
+    'Ctrl-C stops everything.',
+  );
+}
+
+function report(error: unknown): void {
+  if (!(error instanceof ChildFailure)) {
+    failure(error instanceof Error ? error.message : String(error), []);
+    return;
+  }
+  const { child, message } = error;
+  failure(`${message}. The end of ${child.logFile}:`, child.lastLines(12));
+  paragraph(
+    'Mend what it names and start again. Where it names nothing, begin with an empty data folder;',
+    'if that does not help either, it is a bug, and the log belongs in its report.',
+  );
+}
+
+async function stop(exitCode: number): Promise<void> {
+  if (exitCode === 0) paragraph('Stopping.');
+  await children.stop();
+  if (exitCode === 0) paragraph('Stopped; nothing is left running.', '');
+  process.exit(exitCode);
+}

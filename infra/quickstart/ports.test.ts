@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+
+import { expect, test } from 'vitest';
+
+import { temporaryFolder } from '../../test/support/temporary-folder.ts';
+import { choosePorts, explainPorts, openPlace } from './place.ts';
+import { choosePort, freePort, isListening } from './ports.ts';
+
+test.each(['127.0.0.1', '::1'])('a port taken on %s is passed over', async (host) => {
+  const taken = createServer().listen(0, host);
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const free = await freePort();
+  expect(await choosePort([port, free])).toBe(free);
+  expect(await choosePort([port])).not.toBe(port);
+  taken.close();
+  await once(taken, 'close');
+  expect(await isListening(port)).toBe(false);
+});
+
+test('a listener is seen', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  expect(await isListening((server.address() as AddressInfo).port)).toBe(true);
+  server.close();
+});
+
+test('the ports of the first run are those of the second, so the address stays', async () => {
+  const state = temporaryFolder('place');
+  const place = openPlace({ XDG_STATE_HOME: state.path });
+  expect(place.folder.startsWith(state.path)).toBe(true);
+  const ports = await choosePorts(place);
+  expect(await choosePorts(place)).toEqual(ports);
+  state.remove();
+});
+
+test('only a port that is not the usual one is explained', () => {
+  expect(explainPorts({ https: 443, http: 80, tunnel: 8802 })).toEqual([]);
+  expect(explainPorts({ https: 8443, http: 80, tunnel: 8802 })).toEqual([
+    '443 is not to be had: 8443 instead',
+  ]);
+});
