@@ -134,6 +134,8 @@ describe('a chunked body', () => {
     ['NUL in an extension', '5;a=\0\r\nhello\r\n'],
     ['an open quote', '5;a="\r\nhello\r\n'],
     ['an extension without end', `5;${'a'.repeat(5000)}`],
+    ['a length among the trailers', '0\r\nA: b\r\nContent-Length: 0\r\n\r\n'],
+    ['a coding among the trailers', '0\r\nTransfer-Encoding: chunked\r\n\r\n'],
     ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
     ['bare LF in a trailer', '0\r\nA: b\n\r\n'],
     ['space before the colon of a trailer', '0\r\nA : b\r\n\r\n'],

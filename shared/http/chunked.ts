@@ -76,6 +76,9 @@ export class ChunkedDecoder {
   #takeTrailers(rest: Buffer): number {
     if (!this.#trailerSection.push(rest)) return rest.length;
     const fields = this.#trailerSection.fields();
+    if (fields.includes('content-length') || fields.includes('transfer-encoding')) {
+      throw malformed('a trailer that would change the framing');
+    }
     if (fields.length > 0) this.trailers = fields;
     this.#state = 'done';
     return this.#trailerSection.consumed;

@@ -125,6 +125,10 @@ export class FieldSection {
     if (nameEnd === from || bytes[nameEnd] !== colon) throw malformed('a line that is not a field');
     let valueStart = nameEnd + 1;
     while (valueStart < to && isBlank(bytes[valueStart])) valueStart++;
+    // llhttp, and so every Node beside us, takes `chunked` before a tab for an unknown coding and reads until the close.
+    if (bytes[to - 1] === tab && nameEnd - from === 'transfer-encoding'.length) {
+      throw malformed('a tab behind a Transfer-Encoding');
+    }
     let valueEnd = to;
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
     this.#offsets.push(from, nameEnd, valueStart, valueEnd);

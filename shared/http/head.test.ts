@@ -151,6 +151,7 @@ describe('an ambiguous head is refused:', () => {
     ['identity', `${ok}Transfer-Encoding: identity\r\n\r\n`],
     ['xchunked', `${ok}Transfer-Encoding: xchunked\r\n\r\n`],
     ['vertical tab before chunked', `${ok}Transfer-Encoding: \vchunked\r\n\r\n`],
+    ['chunked before a tab', `${ok}Transfer-Encoding: chunked\t\r\n\r\n`],
     ['chunked on HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
     ['an interim head with a body', 'HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n'],
     ['a chunked interim head', 'HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n'],
