@@ -1,0 +1,497 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { defaultEdgeLimits as limits } from './limits.ts';
+import { normalizeHttp1, normalizeHttp2, type NormalRequest } from './normalize.ts';
+
+const host = ['Host', 'movies.example'];
+
+function http1(
+  fields: string[] = [],
+  { method = 'GET', target = '/', version = '1.1', isUpgrade = false } = {},
+) {
+  return normalizeHttp1(method, target, version, [...host, ...fields], limits, isUpgrade);
+}
+
+function http2(fields: string[] = [], { method = 'GET', target = '/', hasEnded = true } = {}) {
+  const pseudo = [
+    ':method',
+    method,
+    ':scheme',
+    'https',
+    ':authority',
+    'movies.example',
+    ':path',
+    target,
+  ];
+  return normalizeHttp2([...pseudo, ...fields], hasEnded, limits);
+}
+
+function kept(request: ReturnType<typeof http1>): readonly string[] {
+  if ('refusal' in request) throw new Error(request.refusal);
+  return request.fields;
+}
+
+const refusal = (code: string) => expect.objectContaining({ refusal: code }) as NormalRequest;
+
+describe('the host', () => {
+  it.each([
+    ['Movies.Example', 'movies.example', 'movies.example'],
+    ['movies.example.', 'movies.example', 'movies.example'],
+    ['movies.example:8443', 'movies.example', 'movies.example:8443'],
+  ])('%s is read as %s', (written, hostname, authority) => {
+    expect(normalizeHttp1('GET', '/', '1.1', ['Host', written], limits)).toMatchObject({
+      hostname,
+      authority,
+    });
+  });
+
+  it.each([
+    'user@movies.example',
+    'a,b',
+    'a b',
+    '',
+    'movies.example:',
+    'mo_vies.example',
+    '[::1]',
+    'movies.example/x',
+  ])('%j is refused', (written) => {
+    expect(normalizeHttp1('GET', '/', '1.1', ['Host', written], limits)).toEqual(
+      refusal('edge.bad-request'),
+    );
+  });
+
+  it('may not be missing, in any version', () => {
+    for (const version of ['1.0', '1.1'])
+      expect(normalizeHttp1('GET', '/', version, [], limits)).toEqual(refusal('edge.bad-request'));
+    expect(
+      normalizeHttp2([':method', 'GET', ':path', '/', ':scheme', 'https'], true, limits),
+    ).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('may not be there twice, not even alike', () => {
+    expect(http1(['host', 'movies.example'])).toEqual(refusal('edge.bad-request'));
+    expect(http2(['host', 'movies.example', 'host', 'movies.example'])).toEqual(
+      refusal('edge.bad-request'),
+    );
+  });
+
+  it('of HTTP/2 is :authority, and host must say the same', () => {
+    expect(http2(['host', 'MOVIES.example'])).toMatchObject({ hostname: 'movies.example' });
+    expect(http2(['host', 'other.example'])).toEqual(refusal('edge.bad-request'));
+    expect(http2(['host', 'movies.example:444'])).toEqual(refusal('edge.bad-request'));
+    expect(
+      normalizeHttp2([':method', 'GET', ':path', '/', 'host', 'a.example'], true, limits),
+    ).toMatchObject({ hostname: 'a.example' });
+  });
+});
+
+describe('the target', () => {
+  it.each([
+    ['/Videos/1/stream.mp4?static=true', '/Videos/1/stream.mp4?static=true'],
+    ['//double', '//double'],
+    ['/a/../b/%2f;x', '/a/../b/%2f;x'],
+    ['/caf\xc3\xa9', '/caf\xc3\xa9'],
+    ['http://movies.example/x?y', '/x?y'],
+    ['HTTPS://MOVIES.example', '/'],
+    ['https://movies.example?x', '/?x'],
+  ])('%s goes on as %s', (target, written) => {
+    expect(http1([], { target })).toMatchObject({ target: written });
+  });
+
+  it.each([
+    '/a#b',
+    '/a\\b',
+    '/a b',
+    '/a\tb',
+    '/a\0',
+    '/a\x7f',
+    '/\u{1f600}',
+    '',
+    'x',
+    '*',
+    'ftp://movies.example/',
+    'http://other.example/',
+    'http://movies.example:444/',
+    'http://u@movies.example/',
+    'http:///x',
+  ])('%j is refused', (target) => {
+    expect(http1([], { target })).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('* is for OPTIONS', () => {
+    expect(http1([], { method: 'OPTIONS', target: '*' })).toMatchObject({ target: '*' });
+  });
+
+  it('above the limit is too long', () => {
+    expect(http1([], { target: `/${'x'.repeat(limits.targetBytes - 1)}` })).toHaveProperty(
+      'target',
+    );
+    expect(http1([], { target: `/${'x'.repeat(limits.targetBytes)}` })).toEqual(
+      refusal('edge.target-too-long'),
+    );
+  });
+});
+
+describe('the method', () => {
+  it.each(['CONNECT', 'TRACE'])('%s is not offered', (method) => {
+    expect(http1([], { method, target: '/' })).toEqual(refusal('edge.method'));
+    expect(http2([], { method })).toEqual(refusal('edge.method'));
+  });
+
+  it.each(['', 'GE T', 'GET\r\n', 'é', 'x'.repeat(33)])('%j is refused', (method) => {
+    expect(http2([], { method })).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('PROPFIND passes', () => {
+    expect(http1([], { method: 'PROPFIND' })).toMatchObject({ method: 'PROPFIND' });
+  });
+});
+
+describe('the body', () => {
+  it.each([
+    [['Content-Length', '5'], { hasBody: true, bodyLength: 5 }],
+    [['Content-Length', '0'], { hasBody: true, bodyLength: 0 }],
+    [['Transfer-Encoding', 'chunked'], { hasBody: true, bodyLength: undefined }],
+    [[], { hasBody: false }],
+  ])('of POST with %j is %j', (fields, body) => {
+    expect(http1(fields, { method: 'POST' })).toMatchObject({ ...body, fields: [] });
+  });
+
+  it.each([
+    ['Transfer-Encoding', 'identity, chunked'],
+    ['Transfer-Encoding', 'chunked, identity'],
+    ['Transfer-Encoding', 'gzip, chunked'],
+    ['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'],
+    ['Transfer-Encoding', 'xchunked'],
+    ['Transfer-Encoding', ''],
+    ['Transfer-Encoding', 'chunked', 'Content-Length', '5'],
+    ['Content-Length', '5', 'Content-Length', '5'],
+    ['Content-Length', '+5'],
+    ['Content-Length', '5, 5'],
+    ['Content-Length', '-1'],
+    ['Content-Length', ''],
+    ['Content-Length', '0x5'],
+    ['Content-Length', '1'.repeat(16)],
+  ])('framed by %j %j %j %j is refused', (...fields) => {
+    expect(http1(fields, { method: 'POST' })).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('of HTTP/1.0 cannot be chunked', () => {
+    expect(http1(['Transfer-Encoding', 'chunked'], { method: 'POST', version: '1.0' })).toEqual(
+      refusal('edge.bad-request'),
+    );
+  });
+
+  it('of GET and HEAD is dropped', () => {
+    for (const method of ['GET', 'HEAD']) {
+      expect(http1(['Content-Length', '5'], { method })).toMatchObject({
+        hasBody: false,
+        fields: [],
+      });
+      expect(http2(['content-length', '5'], { method, hasEnded: false })).toMatchObject({
+        hasBody: false,
+        fields: [],
+      });
+    }
+  });
+
+  it('of DELETE is kept', () => {
+    expect(http1(['Transfer-Encoding', 'chunked'], { method: 'DELETE' })).toMatchObject({
+      hasBody: true,
+    });
+  });
+
+  it('of HTTP/2 is there when the stream goes on', () => {
+    expect(http2([], { method: 'POST', hasEnded: false })).toMatchObject({
+      hasBody: true,
+      bodyLength: undefined,
+    });
+    expect(http2(['content-length', '7'], { method: 'POST', hasEnded: false })).toMatchObject({
+      hasBody: true,
+      bodyLength: 7,
+    });
+    expect(http2(['content-length', '7'], { method: 'POST' })).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('may not come with an upgrade', () => {
+    expect(http1(['Content-Length', '5'], { isUpgrade: true })).toEqual(
+      refusal('edge.bad-request'),
+    );
+    expect(http1(['Transfer-Encoding', 'chunked'], { isUpgrade: true })).toEqual(
+      refusal('edge.bad-request'),
+    );
+    expect(
+      http1(['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Key', 'k'], {
+        isUpgrade: true,
+      }),
+    ).toMatchObject({ fields: ['sec-websocket-key', 'k'] });
+  });
+});
+
+describe('Expect', () => {
+  it('100-continue is answered here and not passed on', () => {
+    expect(
+      http1(['Expect', '100-Continue', 'Content-Length', '5'], { method: 'POST' }),
+    ).toMatchObject({ expectsContinue: true, fields: [] });
+  });
+
+  it('without a body or from HTTP/1.0 is ignored', () => {
+    expect(http1(['Expect', '100-continue'])).toMatchObject({ expectsContinue: false, fields: [] });
+    expect(
+      http1(['Expect', '100-continue', 'Content-Length', '5'], { method: 'POST', version: '1.0' }),
+    ).toMatchObject({ expectsContinue: false });
+  });
+
+  it('anything else cannot be met', () => {
+    expect(http1(['Expect', 'tea'])).toEqual(refusal('edge.expectation'));
+    expect(http1(['Expect', '100-continue', 'Expect', 'tea'])).toEqual(refusal('edge.expectation'));
+  });
+});
+
+describe('fields', () => {
+  it('keep their order and their repetitions, with lower-case names', () => {
+    const fields = [
+      'Range',
+      'bytes=0-1, 5-',
+      'If-Range',
+      '"x"',
+      'X-Emby-Token',
+      't',
+      'Accept-Language',
+      'de',
+      'Accept-Language',
+      'en',
+      '__proto__x',
+      'y',
+    ];
+    expect(kept(http1(fields))).toEqual([
+      'range',
+      'bytes=0-1, 5-',
+      'if-range',
+      '"x"',
+      'x-emby-token',
+      't',
+      'accept-language',
+      'de',
+      'accept-language',
+      'en',
+    ]);
+  });
+
+  it.each([
+    'Range',
+    'If-Range',
+    'If-None-Match',
+    'If-Modified-Since',
+    'If-Match',
+    'If-Unmodified-Since',
+    'Authorization',
+    'X-Emby-Authorization',
+    'X-Plex-Token',
+    'X-Requested-With',
+    'Origin',
+    'Referer',
+    'Sec-Fetch-Site',
+    'constructor',
+    'hasOwnProperty',
+  ])('%s reaches the origin', (name) => {
+    expect(kept(http1([name, 'value']))).toEqual([name.toLowerCase(), 'value']);
+  });
+
+  it.each([
+    'Connection',
+    'Keep-Alive',
+    'TE',
+    'Trailer',
+    'Upgrade',
+    'HTTP2-Settings',
+    'Proxy-Connection',
+    'Proxy-Authorization',
+    'Proxy',
+    'Forwarded',
+    'X-Forwarded-For',
+    'X-Forwarded-Anything',
+    'X-Request-Id',
+    'X-HTTP-Method-Override',
+  ])('%s does not', (name) => {
+    expect(kept(http1([name, 'close']))).toEqual([]);
+  });
+
+  it('that Connection names are for this connection only', () => {
+    expect(
+      kept(
+        http1([
+          'X-Secret',
+          '1',
+          'Connection',
+          'keep-alive, X-Secret',
+          'X-Other',
+          '2',
+          'Connection',
+          'x-third',
+          'x-third',
+          '3',
+        ]),
+      ),
+    ).toEqual(['x-other', '2']);
+  });
+
+  it('named by Connection do not include the host or the length', () => {
+    const request = http1(['Connection', 'host, content-length', 'Content-Length', '3'], {
+      method: 'POST',
+    });
+    expect(request).toMatchObject({ authority: 'movies.example', bodyLength: 3 });
+  });
+
+  it.each([
+    ['a', 'x\ny'],
+    ['a', 'x\0'],
+    ['a', '\u0100'],
+    ['a b', 'x'],
+    ['', 'x'],
+    ['é', 'x'],
+    ['a:', 'x'],
+    ['a(', 'x'],
+  ])('%j: %j is refused', (name, value) => {
+    expect(http1([name, value])).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('of a connection have no place in HTTP/2', () => {
+    for (const name of ['connection', 'keep-alive', 'upgrade', 'transfer-encoding'])
+      expect(http2([name, 'x'])).toEqual(refusal('edge.bad-request'));
+  });
+
+  it('are at most 100, and 32 KiB', () => {
+    const many = (count: number) => Array.from({ length: count }, () => ['a', 'b']).flat();
+    expect(http1(many(99))).toHaveProperty('fields');
+    expect(http1(many(100))).toEqual(refusal('edge.fields-too-large'));
+    expect(http1(['cookie', 'x'.repeat(33_000)])).toEqual(refusal('edge.fields-too-large'));
+  });
+
+  it('of cookies in crumbs are one line, and count as one', () => {
+    const crumbs = Array.from({ length: 120 }, (_, at) => ['cookie', `c${at}=1`]).flat();
+    const fields = kept(http2(['a', '1', ...crumbs, 'b', '2']));
+    expect(fields).toHaveLength(6);
+    expect(fields[3]).toMatch(/^c0=1; c1=1; .*; c119=1$/);
+  });
+
+  it('say whether a page is wanted', () => {
+    expect(http1(['Accept', 'text/html,*/*'])).toMatchObject({ wantsPage: true });
+    expect(http1(['Accept', '*/*'])).toMatchObject({ wantsPage: false });
+    expect(http1(['Accept', 'text/html', 'Host', 'x'])).toMatchObject({
+      refusal: 'edge.bad-request',
+      wantsPage: true,
+    });
+  });
+});
+
+describe('a field that speaks in the name of a proxy', () => {
+  const names = [
+    'Forwarded',
+    'X-Forwarded-For',
+    'X-Forwarded-Proto',
+    'X-Forwarded-Host',
+    'X-Forwarded-Prefix',
+    'X-Forwarded-Port',
+    'X-Forwarded-Server',
+    'X-Forwarded-Uri',
+    'X-Real-IP',
+    'True-Client-IP',
+    'CF-Connecting-IP',
+    'X-Client-IP',
+    'X-Original-URL',
+    'X-Original-URI',
+    'X-Rewrite-URL',
+    'X-HTTP-Method-Override',
+    'X-Phlix-User',
+    'Remote-User',
+    'Remote-Groups',
+    'X-Auth-User',
+    'X-Webauth-User',
+    'Proxy',
+    'Proxy-Authorization',
+    'X-Request-Id',
+  ];
+
+  it('survives in no spelling', () => {
+    const spelling = fc.constantFrom(...names).chain((name) => {
+      const letters = fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length });
+      const separators = fc.array(fc.constantFrom('-', '_', '.', '--', '-_', '.-'), {
+        minLength: 6,
+        maxLength: 6,
+      });
+      const around = fc.constantFrom('', '-', '_');
+      return fc.tuple(letters, separators, around, around).map(([upper, by, before, after]) => {
+        let at = 0;
+        const middle = [...name]
+          .map((letter, index) =>
+            letter === '-'
+              ? by[at++ % 6]
+              : upper[index]
+                ? letter.toUpperCase()
+                : letter.toLowerCase(),
+          )
+          .join('');
+        return before + middle + after;
+      });
+    });
+    fc.assert(
+      fc.property(spelling, (name) => {
+        expect(kept(http1(['a', '1', name, 'forged', 'b', '2']))).toEqual(['a', '1', 'b', '2']);
+        expect(kept(http2(['a', '1', name.toLowerCase(), 'forged', 'b', '2']))).toEqual([
+          'a',
+          '1',
+          'b',
+          '2',
+        ]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('nor does a careless spelling of what frames a message', () => {
+    for (const name of [
+      'Content_Length',
+      'Transfer_Encoding',
+      'content.length',
+      'Host_',
+      '-host',
+      'transfer--encoding',
+    ])
+      expect(kept(http1([name, '5']))).toEqual([]);
+  });
+
+  it('is handed over for the walk when it is X-Forwarded-For', () => {
+    expect(
+      http1(['X-Forwarded-For', 'a', 'x_forwarded_for', 'b', 'X-FORWARDED-FOR', 'c']),
+    ).toMatchObject({ forwardedFor: ['a', 'c'] });
+  });
+});
+
+it('never throws, and keeps no unsafe byte, whatever the request is', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.constantFrom('host', 'Content-Length', 'Connection', 'chunked', 'a.example', '5', 'cookie'),
+  );
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      fc.constantFrom('1.0', '1.1', '2.0', ''),
+      fc.array(text, { maxLength: 14 }),
+      fc.boolean(),
+      (method, target, version, fields, flag) => {
+        for (const request of [
+          normalizeHttp1(method, target, version, fields, limits, flag),
+          normalizeHttp2([':method', method, ':path', target, ...fields], flag, limits),
+        ]) {
+          if ('refusal' in request) continue;
+          expect(request.target).not.toMatch(/[\0-\x20\x7f#\\]/);
+          for (const piece of request.fields) expect(piece).toMatch(/^[\t\x20-\x7e\x80-\xff]*$/);
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
