@@ -1,6 +1,15 @@
 // The npm package with PostgreSQL's binaries arrives; a copy that the database's user can run leaves.
 
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseError } from './database-error.ts';
@@ -24,6 +33,7 @@ export function installPrograms(folder: string): DatabasePrograms {
     const fresh = `${home}.${process.pid}`;
     cpSync(native, fresh, { recursive: true });
     linkLibraries(native, fresh);
+    openToAll(fresh);
     renameUnlessThere(fresh, home);
   }
   return {
@@ -58,6 +68,14 @@ function linkLibraries(native: string, copy: string): void {
   );
   for (const { source, target } of links) {
     symlinkSync(basename(source), join(copy, 'lib', basename(target)));
+  }
+}
+
+/** Copies take the hub's umask, which keeps everybody else out, and the database's user is somebody else. */
+function openToAll(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isSymbolicLink()) chmodSync(join(entry.parentPath, entry.name), 0o755);
   }
 }
 

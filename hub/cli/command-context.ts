@@ -1,0 +1,40 @@
+// What every command of phlix-hub is given: the environment, two streams to write to, and the way to the hub's stores.
+
+import type { Writable } from 'node:stream';
+
+import { createLogger } from '../../shared/log.ts';
+import type { Environment } from '../../shared/settings/settings.ts';
+import { readConfig, type HubConfig } from '../config.ts';
+import { thisMachine } from '../machine.ts';
+import { openStores, type Stores } from '../stores.ts';
+
+export interface CommandContext {
+  readonly environment: Environment;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/** @throws SettingsError */
+export function configOf(context: CommandContext): HubConfig {
+  return readConfig(context.environment, thisMachine(context.environment));
+}
+
+/** Joins the running hub's database, or starts it for as long as `work` takes. */
+export async function withStores<Result>(
+  context: CommandContext,
+  config: HubConfig,
+  work: (stores: Stores) => Promise<Result>,
+): Promise<Result> {
+  // Standard output belongs to the answer. What is not an error ends in the answer as well, or does not matter to it.
+  const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
+  const stores = await openStores(config, { purpose: 'command', log });
+  try {
+    return await work(stores);
+  } finally {
+    await stores.close();
+  }
+}
+
+export function printJson(context: CommandContext, value: object): void {
+  context.stdout.write(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,93 @@
+// The wish for an agent's admission arrives; a token leaves, as lines ready to paste into the agent's environment.
+
+import { Command, InvalidArgumentError } from 'commander';
+
+import { durationText, parseDuration } from '../../shared/settings/kinds.ts';
+import { localCaDomains } from '../certificates/local-ca.ts';
+import { openLocalAuthority } from '../certificates/local-authority.ts';
+import { localCaFolder, publicUrlOf, type HubConfig } from '../config.ts';
+import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import { requireServer } from './servers.ts';
+
+interface CreateOptions {
+  readonly ttl: number;
+  readonly label?: string;
+  readonly cidr?: string;
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
+const hourMs = 3_600_000;
+
+export function enrolTokenCommand(context: CommandContext): Command {
+  const command = new Command('enrol-token').description('admit agents');
+  command
+    .command('create')
+    .description('make a token that lets one agent enrol, once')
+    .option('--ttl <duration>', 'how long it can be used, up to 7d', ttl, hourMs)
+    .option('--label <label>', 'the name that the server gets: <label>.<HUB_TENANT_DOMAIN>')
+    .option('--cidr <network>', 'only an agent from this network may use it')
+    .option('--server <server>', 'give an existing server a new agent (its name or id)')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', createExamples)
+    .action(async (options: CreateOptions) => create(context, options));
+  return command;
+}
+
+const createExamples = `
+Examples:
+  phlix-hub enrol-token create >> agent/.env
+  phlix-hub enrol-token create --label movies --ttl 10m
+  phlix-hub enrol-token create --cidr 192.0.2.0/24 --json`;
+
+async function create(context: CommandContext, options: CreateOptions): Promise<void> {
+  const config = configOf(context);
+  const caFingerprint = await pinnedFingerprint(config);
+  const { text, expiresAt } = await withStores(context, config, async ({ servers, enrolment }) => {
+    const slot =
+      options.server === undefined
+        ? undefined
+        : await requireServer(servers, config, options.server);
+    return enrolment.createToken({
+      ttlMs: options.ttl,
+      label: options.label,
+      cidr: options.cidr,
+      serverId: slot?.id,
+      caFingerprint,
+    });
+  });
+  const variables = {
+    PHLIX_HUB_URL: publicUrlOf(config).origin,
+    PHLIX_HUB_ENROLLMENT_TOKEN: text,
+    PHLIX_SUBDOMAIN_AUTO_CLAIM: '1',
+    PHLIX_TLS_ENABLED: '1',
+  };
+  if (options.json) {
+    printJson(context, {
+      token: text,
+      expires_at: expiresAt.toISOString(),
+      hub_url: variables.PHLIX_HUB_URL,
+      environment: variables,
+    });
+    return;
+  }
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+  const lasts = `for ${durationText(options.ttl)}, until ${expiresAt.toISOString()}`;
+  context.stdout.write(
+    `# For the agent's environment. The token works once, ${lasts}.\n${lines.join('')}`,
+  );
+}
+
+/** Agents know a public authority already; ours they pin by what the token carries. */
+async function pinnedFingerprint(config: HubConfig): Promise<string | undefined> {
+  if (config.tls.kind !== 'local-ca') return undefined;
+  const folder = localCaFolder(config);
+  const authority = await openLocalAuthority(folder, localCaDomains(config), new Date());
+  return authority.fingerprint;
+}
+
+function ttl(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('Write a number and its unit: 10m, 2h, 7d.');
+  return ms;
+}

@@ -1,0 +1,73 @@
+// A failure arrives; the exit code of sysexits.h leaves, so that service managers and scripts can tell what to do.
+
+import { CodedError } from '../../shared/errors.ts';
+import type { CertificateErrorCode } from '../certificates/failure.ts';
+import type { DatabaseErrorCode } from '../db/database-error.ts';
+import type { ListenErrorCode } from '../listen-failure.ts';
+import type { TunnelErrorCode } from '../tunnels/tunnel-error.ts';
+
+export const exitCode = {
+  ok: 0,
+  usage: 64,
+  badData: 65,
+  unavailable: 69,
+  software: 70,
+  cannotCreate: 73,
+  tryLater: 75,
+  noPermission: 77,
+  config: 78,
+} as const;
+
+type Code =
+  | CertificateErrorCode
+  | DatabaseErrorCode
+  | ListenErrorCode
+  | TunnelErrorCode
+  | 'settings.invalid';
+
+/** Undefined: nobody foresaw it, so it is a bug. */
+export function exitCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof CodedError)) return undefined;
+  return Object.hasOwn(table, error.code) ? table[error.code as Code] : undefined;
+}
+
+/** 75 asks for another attempt later, 69 says that something else must come up first; all others need a person. */
+const table: Record<Code, number> = {
+  'settings.invalid': exitCode.config,
+
+  'certificate.unreadable': exitCode.config,
+  'certificate.mismatch': exitCode.config,
+  'certificate.expired': exitCode.config,
+  'certificate.names': exitCode.config,
+  'certificate.exposed': exitCode.noPermission,
+
+  'database.unreachable': exitCode.unavailable,
+  'database.in-use': exitCode.tryLater,
+  'database.version': exitCode.config,
+  'database.newer': exitCode.config,
+  'database.no-permission': exitCode.noPermission,
+  'database.bad-url': exitCode.config,
+  'database.weak-password': exitCode.config,
+  'database.tls-required': exitCode.config,
+  'database.unsupported-platform': exitCode.config,
+  'database.folder': exitCode.cannotCreate,
+  'database.failed': exitCode.unavailable,
+
+  'listen.in-use': exitCode.unavailable,
+  'listen.denied': exitCode.noPermission,
+  'listen.failed': exitCode.config,
+
+  'enrol.token-invalid': exitCode.badData,
+  'enrol.token-used': exitCode.badData,
+  'enrol.token-expired': exitCode.badData,
+  'enrol.wrong-network': exitCode.badData,
+  'enrol.proof': exitCode.badData,
+  'enrol.token-options': exitCode.usage,
+  'name.invalid': exitCode.badData,
+  'name.reserved': exitCode.badData,
+  'name.taken': exitCode.badData,
+  'name.quarantined': exitCode.badData,
+  'name.quota': exitCode.badData,
+  'name.changes': exitCode.tryLater,
+  'server.unknown': exitCode.badData,
+};

@@ -1,0 +1,87 @@
+// The words behind `phlix-hub` arrive; the command they name runs, and its exit code leaves.
+
+import { Command, CommanderError } from 'commander';
+
+import { version } from '../../shared/version.ts';
+import type { CommandContext } from './command-context.ts';
+import { enrolTokenCommand } from './enrol-token.ts';
+import { exitCode, exitCodeOf } from './exit-code.ts';
+import { localCaCommand } from './local-ca.ts';
+import { serversCommand } from './servers.ts';
+import { start } from './start.ts';
+
+/** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
+export async function runHub(words: readonly string[], context: CommandContext): Promise<number> {
+  let code: number = exitCode.ok;
+  const program = programOf(context, (finished) => {
+    code = finished;
+  });
+  try {
+    // A service unit or a container starts the hub by its bare name.
+    await program.parseAsync(words.length === 0 ? ['start'] : words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    return report(error, context);
+  }
+}
+
+function programOf(context: CommandContext, finish: (exitCode: number) => void): Command {
+  const program = new Command('phlix-hub')
+    .description('A public HTTPS name for the media server at home.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .addHelpText('after', examples);
+  program
+    .command('start')
+    .description('run the hub (what phlix-hub alone does)')
+    .action(async () => finish(await start(context)));
+  program.addCommand(enrolTokenCommand(context));
+  program.addCommand(serversCommand(context));
+  program.addCommand(localCaCommand(context, finish));
+  return adopt(program, context);
+}
+
+const examples = `
+Settings come from the environment: HUB_PUBLIC_URL, HUB_TENANT_DOMAIN, HUB_DATA_DIR, HUB_TLS and others,
+each also as NAME_FILE. README lists them.
+
+Examples:
+  phlix-hub
+  phlix-hub enrol-token create --label movies
+  phlix-hub servers list --json
+  phlix-hub local-ca trust`;
+
+/** Sub-commands made on their own inherit neither the exit nor the streams of the program. */
+function adopt(command: Command, context: CommandContext): Command {
+  command
+    .exitOverride()
+    .showHelpAfterError(`Try: ${path(command)} --help`)
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'phlix-hub: ')),
+    });
+  for (const child of command.commands) adopt(child, context);
+  return command;
+}
+
+function path(command: Command): string {
+  return command.parent === null ? command.name() : `${path(command.parent)} ${command.name()}`;
+}
+
+function report(error: unknown, context: CommandContext): number {
+  const code = exitCodeOf(error);
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const said = code === undefined ? `this is a bug; please report it:\n${stack}` : message;
+  context.stderr.write(`phlix-hub: ${said}\n${causeOf(error)}`);
+  return code ?? exitCode.software;
+}
+
+/** What another program said. A system call's error is part of the sentence already. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof Error) || 'syscall' in cause) return '';
+  return `  cause: ${cause.message.trim().replaceAll('\n', '\n  ')}\n`;
+}

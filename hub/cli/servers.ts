@@ -1,0 +1,141 @@
+// Questions about the media servers of this hub arrive; their list leaves, or one of them is renamed or revoked.
+
+import { Command } from 'commander';
+
+import { publicUrlOf, type HubConfig } from '../config.ts';
+import type { Server, ServerStore } from '../tunnels/server.ts';
+import { TunnelError } from '../tunnels/tunnel-error.ts';
+import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import { ago, printable, table } from './table.ts';
+
+interface Options {
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
+export function serversCommand(context: CommandContext): Command {
+  const command = new Command('servers').description('show, rename and revoke media servers');
+  command
+    .command('list')
+    .description('the media servers of this hub')
+    .option('--all', 'revoked ones too')
+    .option('--json', 'print one JSON object')
+    .action(async (options: Options) => list(context, options));
+  command
+    .command('rename')
+    .description('give a server another name; its old address stops working at once')
+    .argument('<server>', 'its label, address or id')
+    .argument('<label>', 'the new name: <label>.<HUB_TENANT_DOMAIN>')
+    .option('--json', 'print one JSON object')
+    .action(async (wanted: string, label: string, options: Options) =>
+      rename(context, wanted, label, options),
+    );
+  command
+    .command('revoke')
+    .description('cut a server off for good; its agent would have to enrol again')
+    .argument('<server>', 'its label, address or id')
+    .option('--json', 'print one JSON object')
+    .action(async (wanted: string, options: Options) => revoke(context, wanted, options));
+  command.addHelpText('after', examples);
+  return command;
+}
+
+/** @throws TunnelError server.unknown */
+export async function requireServer(
+  servers: ServerStore,
+  config: HubConfig,
+  wanted: string,
+): Promise<Server> {
+  const server = uuidPattern.test(wanted)
+    ? await servers.find(wanted.toLowerCase())
+    : await servers.findByLabel(labelOf(wanted, config));
+  if (server !== undefined) return server;
+  throw new TunnelError(
+    'server.unknown',
+    `There is no server "${printable(wanted)}"; phlix-hub servers list shows those there are.`,
+  );
+}
+
+const examples = `
+Examples:
+  phlix-hub servers list
+  phlix-hub servers rename brave-otter movies
+  phlix-hub servers revoke movies.phlix.localhost`;
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+async function list(context: CommandContext, options: Options): Promise<void> {
+  const config = configOf(context);
+  const servers = await withStores(context, config, async (stores) =>
+    stores.servers.list({ includeRevoked: options.all ?? false }),
+  );
+  if (options.json) {
+    printJson(context, { servers: servers.map((server) => asJson(server, config)) });
+    return;
+  }
+  if (servers.length === 0) {
+    context.stdout.write('No servers yet. Admit one with: phlix-hub enrol-token create\n');
+    return;
+  }
+  const now = new Date();
+  const rows = servers.map((server) => [
+    server.name,
+    addressOf(server, config) ?? (server.revokedAt === undefined ? 'no address' : 'revoked'),
+    ago(server.lastSeenAt, now),
+    server.id,
+  ]);
+  context.stdout.write(table(['NAME', 'ADDRESS', 'LAST SEEN', 'ID'], rows));
+}
+
+async function rename(
+  context: CommandContext,
+  wanted: string,
+  label: string,
+  options: Options,
+): Promise<void> {
+  const config = configOf(context);
+  const server = await withStores(context, config, async ({ servers }) => {
+    const found = await requireServer(servers, config, wanted);
+    return servers.rename(found.id, label.toLowerCase());
+  });
+  if (options.json) return printJson(context, asJson(server, config));
+  context.stdout.write(`${printable(server.name)} is now at ${addressOf(server, config)}.\n`);
+}
+
+async function revoke(context: CommandContext, wanted: string, options: Options): Promise<void> {
+  const config = configOf(context);
+  const { before, after } = await withStores(context, config, async ({ servers }) => {
+    const before = await requireServer(servers, config, wanted);
+    return { before, after: (await servers.revoke(before.id)) ?? before };
+  });
+  if (options.json) return printJson(context, asJson(after, config));
+  const address = addressOf(before, config);
+  const released = address === undefined ? '' : ` ${address} answers no more.`;
+  context.stdout.write(`${printable(before.name)} is revoked.${released}\n`);
+}
+
+/** `movies`, `movies.phlix.localhost` and `https://movies.phlix.localhost:8443/` are the same server. */
+function labelOf(wanted: string, config: HubConfig): string {
+  const host = (URL.parse(wanted)?.hostname || wanted).toLowerCase();
+  const suffix = `.${config.tenantDomain}`;
+  return host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
+}
+
+function addressOf(server: Server, config: HubConfig): string | undefined {
+  if (server.label === undefined || server.revokedAt !== undefined) return undefined;
+  const { port } = publicUrlOf(config);
+  return `https://${server.label}.${config.tenantDomain}${port === '' ? '' : `:${port}`}`;
+}
+
+function asJson(server: Server, config: HubConfig): object {
+  return {
+    id: server.id,
+    name: server.name,
+    label: server.label ?? null,
+    address: addressOf(server, config) ?? null,
+    agent_id: server.agentId ?? null,
+    created_at: server.createdAt.toISOString(),
+    last_seen_at: server.lastSeenAt?.toISOString() ?? null,
+    revoked_at: server.revokedAt?.toISOString() ?? null,
+  };
+}

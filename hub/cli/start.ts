@@ -1,0 +1,55 @@
+// Settings arrive; a hub runs until a signal asks it to stop, and the exit code leaves.
+
+import { createLogger, type Logger } from '../../shared/log.ts';
+import { version } from '../../shared/version.ts';
+import { startHub } from '../hub.ts';
+import { configOf, type CommandContext } from './command-context.ts';
+import { exitCode } from './exit-code.ts';
+
+/** @throws CodedError whatever keeps the hub from starting */
+export async function start(context: CommandContext): Promise<number> {
+  // security.md E-09: whatever the hub writes is its own.
+  process.umask(0o077);
+  const config = configOf(context);
+  const log = createLogger({ level: config.logLevel, name: 'phlix-hub' }, context.stdout);
+  exitOnBug(log);
+  log.info({ version, node: process.version, dataDir: config.dataDir }, 'hub starting');
+  for (const setting of config.unusedSettings) {
+    log.warn({ setting }, 'setting has no effect in this version');
+  }
+  const stopAsked = onceAskedToStop(log);
+  const hub = await startHub(config, { log });
+  await stopAsked;
+  log.info('hub stopping');
+  await hub.stop();
+  log.info('hub stopped');
+  return exitCode.ok;
+}
+
+/** The first signal asks, the second one insists. */
+async function onceAskedToStop(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let isAsked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (isAsked) {
+        log.warn({ signal }, 'hub stopped at once');
+        process.exit(signalExitBase + signalNumbers[signal as keyof typeof signalNumbers]);
+      }
+      isAsked = true;
+      resolve();
+    };
+    for (const signal of Object.keys(signalNumbers)) process.on(signal, onSignal);
+  });
+}
+
+/** What a shell reports for a program that a signal ended. */
+const signalExitBase = 128;
+const signalNumbers = { SIGTERM: 15, SIGINT: 2 } as const;
+
+/** After a bug nobody knows what state the process is in: it ends, and its supervisor starts a fresh one. */
+function exitOnBug(log: Logger): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'hub ended by a bug');
+    process.exit(exitCode.software);
+  });
+}

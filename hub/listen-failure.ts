@@ -1,0 +1,36 @@
+// What bind refused arrives; one sentence leaves that names the port and the setting which moves it.
+
+import { CodedError } from '../shared/errors.ts';
+import type { ListenAddress } from '../shared/listen-address.ts';
+
+export type ListenErrorCode = 'listen.in-use' | 'listen.denied' | 'listen.failed';
+
+export class ListenError extends CodedError<ListenErrorCode> {}
+
+export type ListenSetting = 'HUB_HTTPS_LISTEN' | 'HUB_HTTP_LISTEN' | 'HUB_TUNNEL_LISTEN';
+
+export function listenFailure(
+  error: unknown,
+  setting: ListenSetting,
+  address: ListenAddress,
+): ListenError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const place = listenText(address);
+  const options = { cause: error };
+  if (code === 'EADDRINUSE') {
+    const sentence = `Port ${address.port} is in use by another program; stop that program, or set ${setting} to another port.`;
+    return new ListenError('listen.in-use', sentence, options);
+  }
+  if (code === 'EACCES') {
+    const sentence = `This user may not listen on port ${address.port}; set ${setting} to a port from 1024 up, or grant the capability CAP_NET_BIND_SERVICE.`;
+    return new ListenError('listen.denied', sentence, options);
+  }
+  const sentence = `The hub cannot listen on ${place} (${code ?? message}); set ${setting} to an address of this machine.`;
+  return new ListenError('listen.failed', sentence, options);
+}
+
+/** As it is written in settings: `:443`, `127.0.0.1:443`, `[::1]:443`. */
+export function listenText({ host, port }: ListenAddress): string {
+  const written = host?.includes(':') ? `[${host}]` : (host ?? '');
+  return `${written}:${port}`;
+}

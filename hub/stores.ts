@@ -1,0 +1,44 @@
+// The hub's settings arrive; its stores leave, on a database that is open and migrated.
+
+import type { Logger } from '../shared/log.ts';
+import type { HubConfig } from './config.ts';
+import { openDatabase } from './db/connect.ts';
+import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
+import { PostgresServerStore } from './db/server-store.ts';
+import { Enrolment } from './tunnels/enrolment.ts';
+import type { ServerStore } from './tunnels/server.ts';
+
+export interface Stores {
+  readonly servers: ServerStore;
+  readonly enrolment: Enrolment;
+  /** Where the database is, without user and password. */
+  readonly place: string;
+  close(): Promise<void>;
+}
+
+/** @throws DatabaseError */
+export async function openStores(
+  config: HubConfig,
+  options: { purpose: 'hub' | 'command'; log: Logger },
+): Promise<Stores> {
+  const settings = { url: config.databaseUrl?.reveal(), dataDir: config.dataDir };
+  const database = await openDatabase(settings, options);
+  const ownLabels = ownLabelsOf(config);
+  const store = new PostgresEnrolmentStore(database);
+  return {
+    servers: new PostgresServerStore(database, { ownLabels }),
+    enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
+    place: database.place,
+    close: async () => database.close(),
+  };
+}
+
+/** The label that the hub's own name takes under the tenant domain, if it lies there. */
+function ownLabelsOf({ hubHost, tenantDomain }: HubConfig): string[] {
+  if (!hubHost.endsWith(`.${tenantDomain}`)) return [];
+  const label = hubHost
+    .slice(0, -tenantDomain.length - 1)
+    .split('.')
+    .at(-1);
+  return label === undefined ? [] : [label];
+}
