@@ -8,6 +8,7 @@ import type {
   TokenRecord,
 } from '../tunnels/enrolment-store.ts';
 import { defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
+import type { Server } from '../tunnels/server.ts';
 import type { Database, Queries } from './connect.ts';
 import { announceServer, claimLabel, lockOwner } from './label-claims.ts';
 import { agents, enrolmentTokens, servers } from './schema.ts';
@@ -40,11 +41,7 @@ function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTra
       await tx.update(enrolmentTokens).set(use).where(eq(enrolmentTokens.id, id));
     },
     findAgent: (agentId) => selectAgent(tx, agentId),
-    findServer: async (serverId) => {
-      // Held, so that it cannot be revoked while it is given a key and a name.
-      await tx.select().from(servers).where(eq(servers.id, serverId)).for('update');
-      return selectServer(tx, serverId);
-    },
+    findServer: (serverId) => lockServer(tx, serverId),
     insertServer: async ({ id, ownerId, name, at }) => {
       await tx.insert(servers).values({ id, ownerId, name, createdAt: at });
     },
@@ -72,6 +69,16 @@ async function lockToken(tx: Transaction, id: string): Promise<TokenRecord | und
         usedAt: row.usedAt ?? undefined,
         usedBy: row.usedBy ?? undefined,
       };
+}
+
+/** Held until the transaction ends, so that it cannot be revoked while it is given a key and a name. */
+async function lockServer(tx: Transaction, serverId: string): Promise<Server | undefined> {
+  const found = await selectServer(tx, serverId);
+  if (found === undefined) {
+    return undefined;
+  }
+  await tx.select().from(servers).where(eq(servers.id, serverId)).for('no key update');
+  return selectServer(tx, serverId);
 }
 
 async function giveKey(

@@ -7,9 +7,12 @@ import { TunnelError } from '../tunnels/tunnel-error.ts';
 import { labels, owners } from './schema.ts';
 import type { Transaction } from './transaction.ts';
 
-/** Claims of one owner come one after the other, so that its quota cannot be overrun by asking twice at once. */
+/**
+ * Claims of one owner come one after the other, so that its quota cannot be overrun by asking twice at once. A lock on
+ * the key as well would wait for every transaction that has just inserted a server of this owner, and they for us.
+ */
 export async function lockOwner(tx: Transaction, ownerId: string): Promise<void> {
-  await tx.select().from(owners).where(eq(owners.id, ownerId)).for('update');
+  await tx.select().from(owners).where(eq(owners.id, ownerId)).for('no key update');
 }
 
 /**

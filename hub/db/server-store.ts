@@ -1,7 +1,7 @@
 // Questions and changes about servers arrive; rows and notifications leave. Implements the port of hub/tunnels/server.ts.
 
+import { randomUUIDv7 } from 'node:crypto';
 import { and, count, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
-import { uuidv7 } from '../../shared/uuid.ts';
 import { requireLabel } from '../tunnels/hostname.ts';
 import { changeSpanMs, defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
 import type { AgentIdentity, Server, ServerStore } from '../tunnels/server.ts';
@@ -56,7 +56,7 @@ export class PostgresServerStore implements ServerStore {
     return selectServers(this.#queries, living);
   }
 
-  rename(serverId: string, label: string): Promise<Server> {
+  async rename(serverId: string, label: string): Promise<Server> {
     requireLabel(label, this.#ownLabels);
     return inTransaction(this.#queries, async (tx) => {
       const server = await lockLiving(tx, serverId);
@@ -78,7 +78,7 @@ export class PostgresServerStore implements ServerStore {
       throw new TunnelError(outcome, refusals[outcome](label));
     }
     await tx.insert(labelChanges).values({
-      id: uuidv7(at.getTime()),
+      id: randomUUIDv7(),
       ownerId: server.ownerId,
       serverId: server.id,
       fromLabel: former ?? null,

@@ -1,7 +1,7 @@
 // A token and a fresh key arrive; a server with its agent's identity and a name leaves, once per token (security rows D-01, D-02, D-06).
 
 import type { Buffer } from 'node:buffer';
-import { uuidv7 } from '../../shared/uuid.ts';
+import { randomUUIDv7 } from 'node:crypto';
 import { enrolmentProof } from '../../shared/wire/proof.ts';
 import type {
   EnrolmentStore,
@@ -114,7 +114,7 @@ export class Enrolment {
     request: Redemption,
   ): Promise<Enrolled> {
     const at = this.#now();
-    const serverId = token.serverId ?? uuidv7(at.getTime());
+    const serverId = token.serverId ?? randomUUIDv7();
     if (token.serverId === undefined) {
       const name = cleanName(request.name) ?? token.label ?? 'media server';
       await tx.insertServer({ id: serverId, ownerId: token.ownerId, name, at });

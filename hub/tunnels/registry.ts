@@ -17,6 +17,8 @@ export interface TunnelLink {
   announce(addresses: string[]): void;
   /** From the database's sequence: of two links of one server the higher is the newer. */
   readonly epoch: bigint;
+  /** Whose key opened it: a server whose key is replaced keeps only the links of the new one. */
+  readonly agentId: string;
 }
 
 export interface LiveTunnel {
@@ -47,7 +49,7 @@ export class Tunnels {
   readonly #recheckMs: number;
   readonly #servers = new Map<string, Server>();
   readonly #links = new Map<string, TunnelLink>();
-  readonly #byHostname = new Map<string, Found>();
+  readonly #byHostname = new Map<string, Entry>();
   #isRunning = false;
   #stopWatching: (() => Promise<void>) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -105,7 +107,7 @@ export class Tunnels {
     }
     this.#links.set(serverId, link);
     const server = this.#servers.get(serverId);
-    if (server === undefined) {
+    if (server?.agentId !== link.agentId) {
       // Enrolled a moment ago, or revoked a moment ago: the store knows which.
       this.#onChange(serverId);
     } else {
@@ -179,8 +181,8 @@ export class Tunnels {
   #learn(server: Server): void {
     const former = this.#servers.get(server.id);
     this.#servers.set(server.id, server);
-    if (former !== undefined && former.agentId !== server.agentId) {
-      // Its key was replaced: whoever holds the former one is out.
+    const link = this.#links.get(server.id);
+    if (link !== undefined && link.agentId !== server.agentId) {
       this.#cut(server.id);
     }
     if (former?.label !== server.label) {
@@ -210,11 +212,16 @@ export class Tunnels {
       return;
     }
     const link = this.#links.get(server.id);
-    const found: Found =
-      link === undefined
-        ? { state: 'offline', serverId: server.id, name: server.name }
-        : { state: 'online', tunnel: liveTunnel(server.id, hostname, link) };
-    this.#byHostname.set(hostname, found);
+    const former = this.#byHostname.get(hostname);
+    if (link === undefined) {
+      this.#byHostname.set(hostname, { state: 'offline', serverId: server.id, name: server.name });
+    } else if (former?.state !== 'online' || !former.tunnel.isOver(link)) {
+      // One object for as long as the link lasts: the edge keeps its pool of idle streams by it.
+      this.#byHostname.set(hostname, {
+        state: 'online',
+        tunnel: new LinkedTunnel(server.id, hostname, link),
+      });
+    }
   }
 
   /** A label may have gone to another server before this one's change was read: only its own entry goes. */
@@ -231,9 +238,27 @@ export class Tunnels {
   }
 }
 
-function liveTunnel(serverId: string, hostname: string, link: TunnelLink): LiveTunnel {
-  return { serverId, hostname, openStream: () => link.openStream() };
+class LinkedTunnel implements LiveTunnel {
+  readonly serverId: string;
+  readonly hostname: string;
+  readonly #link: TunnelLink;
+
+  constructor(serverId: string, hostname: string, link: TunnelLink) {
+    this.serverId = serverId;
+    this.hostname = hostname;
+    this.#link = link;
+  }
+
+  openStream(): TunnelStream {
+    return this.#link.openStream();
+  }
+
+  isOver(link: TunnelLink): boolean {
+    return this.#link === link;
+  }
 }
+
+type Entry = Exclude<Found, { state: 'online' }> | { state: 'online'; tunnel: LinkedTunnel };
 
 function serverIdOf(found: Found): string {
   return found.state === 'online' ? found.tunnel.serverId : found.serverId;

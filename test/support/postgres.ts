@@ -2,58 +2,34 @@
 
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { partPath } from './parts.ts';
+
 export interface ThrowawayPostgres {
-  readonly majorVersion: number;
   /** A new, empty database; the text for HUB_DATABASE_URL. */
   createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
 const run = promisify(execFile);
-const debianFolder = '/usr/lib/postgresql';
-
-/** undefined: not installed (`apt-get install postgresql`). */
-export function debianPrograms(): { folder: string; majorVersion: number } | undefined {
-  const versions = existsSync(debianFolder) ? readdirSync(debianFolder).map(Number) : [];
-  const majorVersion = Math.max(...versions.filter((version) => version >= 15));
-  const folder = join(debianFolder, String(majorVersion), 'bin');
-  return existsSync(join(folder, 'initdb')) ? { folder, majorVersion } : undefined;
-}
-
-/** Says loudly what is missing; in CI a missing program is a failure, not a shorter run. */
-export function requireDebianPrograms(): { folder: string; majorVersion: number } | undefined {
-  const programs = debianPrograms();
-  const complaint = `no PostgreSQL 15 or newer in ${debianFolder}: apt-get install postgresql`;
-  if (programs === undefined && process.env['CI'] === 'true') {
-    throw new Error(complaint);
-  }
-  if (programs === undefined) {
-    process.stderr.write(`\nSKIPPED, these promises stay unproven: ${complaint}\n`);
-  }
-  return programs;
-}
-
-export async function startPostgres(programs: {
-  folder: string;
-  majorVersion: number;
-}): Promise<ThrowawayPostgres> {
+/** Needs the part `postgresql`. */
+export async function startPostgres(): Promise<ThrowawayPostgres> {
+  const programs = dirname(realpathSync(partPath('postgresql')));
   const home = mkdtempSync(join(tmpdir(), 'phlix-pg-'));
   const account = serverAccount();
   chownSync(home, account.uid, account.gid);
   chmodSync(home, 0o700);
   const data = join(home, 'data');
   const program = (name: string, ...rest: string[]) =>
-    run(join(programs.folder, name), rest, { ...account, cwd: '/', env: { LC_ALL: 'C' } });
+    run(join(programs, name), rest, { ...account, cwd: '/', env: { LC_ALL: 'C' } });
   await program('initdb', '-D', data, '-U', 'tester', '--auth=trust', '-N', '-E', 'UTF8');
   const settings = `-c listen_addresses='' -c unix_socket_directories=${home} -c fsync=off`;
   await program('pg_ctl', '-D', data, '-w', '-l', join(home, 'log'), '-o', settings, 'start');
   return {
-    majorVersion: programs.majorVersion,
     createDatabase: async () => {
       const name = `t_${randomBytes(6).toString('hex')}`;
       await program('createdb', '-h', home, '-U', 'tester', name);
