@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { createPublicKey, sign, type KeyObject } from 'node:crypto';
-import { Agent, request, type IncomingMessage } from 'node:http';
+import type { Agent } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
 import { z } from 'zod';
@@ -12,6 +12,14 @@ import { enrolmentProof, exporterBytes, exporterLabel, nonceBytes } from '../sha
 import type { Endpoint } from './config.ts';
 import { dial } from './dial.ts';
 import { AgentFailure, type AgentFailureCode } from './failure.ts';
+import {
+  exchange,
+  OneConnection,
+  tunnelUrlList,
+  tunnelUrlsAt,
+  unexpected,
+  type Answer,
+} from './hub-api.ts';
 import type { Trust } from './trust.ts';
 
 export interface EnrolmentRequest {
@@ -38,8 +46,6 @@ export async function enrol(asked: EnrolmentRequest): Promise<EnrolmentReply> {
   const { hub, trust, deadlineMs, signal } = asked;
   const socket = await dial(hub, { ...trust, deadlineMs, signal });
   const connection = new OneConnection(socket);
-  // Every later failure of the socket also fails the request that runs on it.
-  socket.on('error', () => undefined);
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     const nonce = await fetchNonce(hub, connection, deadline);
@@ -47,23 +53,6 @@ export async function enrol(asked: EnrolmentRequest): Promise<EnrolmentReply> {
   } finally {
     connection.destroy();
     socket.destroy();
-  }
-}
-
-/** An HTTP agent that has one connection and no second: the proof is worth nothing on another. */
-class OneConnection extends Agent {
-  #socket: TLSSocket | undefined;
-
-  constructor(socket: TLSSocket) {
-    super({ keepAlive: true, maxSockets: 1 });
-    this.#socket = socket;
-  }
-
-  override createConnection(): TLSSocket {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (socket === undefined) throw new Error('the hub closed the connection between two requests');
-    return socket;
   }
 }
 
@@ -93,7 +82,7 @@ function prove(asked: EnrolmentRequest, socket: TLSSocket, nonce: Buffer): objec
 const nonceReply = z.object({ nonce: z.base64url().length(43) });
 
 async function fetchNonce(hub: Endpoint, agent: Agent, signal: AbortSignal): Promise<Buffer> {
-  const answer = await exchange(hub, agent, signal, undefined);
+  const answer = await exchange({ hub, agent, signal, path: '/api/v1/enrol' });
   const parsed = nonceReply.safeParse(answer.body);
   const nonce = Buffer.from(parsed.data?.nonce ?? '', 'base64url');
   if (answer.status !== 200 || nonce.length !== nonceBytes) throw refusal(hub, answer);
@@ -103,10 +92,7 @@ async function fetchNonce(hub: Endpoint, agent: Agent, signal: AbortSignal): Pro
 const enrolmentReply = z.object({
   agent_id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   server_id: z.string().min(1).max(64),
-  tunnel_urls: z
-    .array(z.url({ protocol: /^wss$/ }))
-    .min(1)
-    .max(8),
+  tunnel_urls: tunnelUrlList,
   addresses: z.array(z.url({ protocol: /^https$/ })).max(8),
 });
 
@@ -116,89 +102,23 @@ async function redeem(
   proof: object,
   signal: AbortSignal,
 ): Promise<EnrolmentReply> {
-  const answer = await exchange(asked.hub, agent, signal, proof);
+  const answer = await exchange({
+    hub: asked.hub,
+    agent,
+    signal,
+    path: '/api/v1/enrol',
+    body: proof,
+  });
   const parsed = enrolmentReply.safeParse(answer.body);
   if (answer.status !== 201 || !parsed.success) throw refusal(asked.hub, answer);
   const reply = parsed.data;
-  // The hub may move its port, not send the agent to other hosts: a broken hub must not make it knock on doors at home.
-  const tunnelUrls = reply.tunnel_urls.filter(
-    (url) => new URL(url).hostname.replace(/^\[|\]$/g, '') === asked.hub.hostname,
-  );
-  if (tunnelUrls.length === 0) {
-    throw unexpected(asked.hub, 'its tunnel is on another host than PHLIX_HUB_URL names');
-  }
+  const tunnelUrls = tunnelUrlsAt(asked.hub, reply.tunnel_urls);
   return {
     agentId: reply.agent_id,
     serverId: reply.server_id,
     tunnelUrls,
     addresses: reply.addresses,
   };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly retryAfterMs: number | undefined;
-}
-
-async function exchange(
-  hub: Endpoint,
-  agent: Agent,
-  signal: AbortSignal,
-  body: object | undefined,
-): Promise<Answer> {
-  const text = body === undefined ? undefined : JSON.stringify(body);
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = request(
-    `http://${new URL(hub.url).host}/api/v1/enrol`,
-    {
-      agent,
-      signal,
-      method: text === undefined ? 'GET' : 'POST',
-      headers: {
-        accept: 'application/json',
-        ...(text === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
-      },
-    },
-    resolve,
-  );
-  outgoing.once('error', reject);
-  outgoing.end(text);
-  try {
-    const response = await promise;
-    const retryAfter = Number(response.headers['retry-after']);
-    return {
-      status: response.statusCode ?? 0,
-      body: await readJson(response),
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
-    };
-  } catch (cause) {
-    throw new AgentFailure(
-      'hub.unreachable',
-      `the connection to ${hub.url} broke while enrolling: nothing is lost, the agent tries again`,
-      { cause },
-    );
-  }
-}
-
-/** An answer is a few hundred bytes; what is not ours may be a page of any size. */
-const maxAnswerBytes = 64 * 1024;
-
-async function readJson(response: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxAnswerBytes) return undefined;
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 /** The hub's codes and what its owner's friend can do about each. The hub's own prose is not shown: it may not be a hub. */
@@ -246,6 +166,13 @@ const refusals = new Map<unknown, { code: AgentFailureCode; text: string }>([
     },
   ],
   [
+    'name.quota',
+    {
+      code: 'enrol.no-name',
+      text: "has no more names for this token's owner: release one there, or set PHLIX_SUBDOMAIN_AUTO_CLAIM=0 to connect without a name",
+    },
+  ],
+  [
     'enrol.rate-limited',
     {
       code: 'enrol.rate-limited',
@@ -262,11 +189,4 @@ function refusal(hub: Endpoint, answer: Answer): AgentFailure {
   return new AgentFailure(known.code, `the hub at ${hub.url} ${known.text}`, {
     retryAfterMs: answer.retryAfterMs,
   });
-}
-
-function unexpected(hub: Endpoint, detail: string): AgentFailure {
-  return new AgentFailure(
-    'hub.unexpected',
-    `${hub.url} does not answer like a Phlix Hub (${detail}): check PHLIX_HUB_URL and that the hub is up to date`,
-  );
 }

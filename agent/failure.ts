@@ -1,6 +1,8 @@
 // Whatever ended an attempt leaves as one of these codes, with one sentence for the owner and its remedy. supervise.ts decides by the code.
 
 import { CodedError } from '../shared/errors.ts';
+import { SettingsError } from '../shared/settings/settings.ts';
+import { CredentialError } from './credentials.ts';
 
 export type AgentFailureCode =
   // The way to the hub.
@@ -19,6 +21,7 @@ export type AgentFailureCode =
   | 'enrol.token-expired'
   | 'enrol.wrong-network'
   | 'enrol.proof'
+  | 'enrol.no-name'
   | 'enrol.rate-limited'
   // The link.
   | 'link.lost'
@@ -30,6 +33,8 @@ export type AgentFailureCode =
   | 'link.version'
   | 'link.overloaded'
   | 'link.protocol'
+  // This machine.
+  | 'agent.misconfigured'
   | 'agent.internal';
 
 export class AgentFailure extends CodedError<AgentFailureCode> {
@@ -49,6 +54,9 @@ export class AgentFailure extends CodedError<AgentFailureCode> {
 /** A failure nobody foresaw is a bug of ours, told as one; it never ends the supervisor. */
 export function asFailure(error: unknown): AgentFailure {
   if (error instanceof AgentFailure) return error;
+  if (error instanceof CredentialError || error instanceof SettingsError) {
+    return new AgentFailure('agent.misconfigured', error.message, { cause: error });
+  }
   return new AgentFailure(
     'agent.internal',
     'the agent failed in a way it should not: please report this line',

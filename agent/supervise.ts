@@ -5,7 +5,14 @@ import type { Logger } from '../shared/log.ts';
 import { asFailure, type AgentFailure, type AgentFailureCode } from './failure.ts';
 
 /** sysexits.h: what a service manager may act on (RestartPreventExitStatus). */
-export const exitCode = { config: 78, noPermission: 77, unavailable: 69, software: 70 } as const;
+export const exitCode = {
+  usage: 64,
+  unavailable: 69,
+  software: 70,
+  temporary: 75,
+  noPermission: 77,
+  config: 78,
+} as const;
 
 export type Verdict =
   | { readonly next: 'retry'; readonly pace: 'soon' | 'slow' }
@@ -34,6 +41,7 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'enrol.token-expired': refused,
   'enrol.wrong-network': refused,
   'enrol.proof': slow,
+  'enrol.no-name': slow,
   'enrol.rate-limited': soon,
   'link.lost': soon,
   'link.silent': soon,
@@ -44,6 +52,7 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'link.version': slow,
   'link.overloaded': soon,
   'link.protocol': slow,
+  'agent.misconfigured': badConfig,
   'agent.internal': soon,
 };
 

@@ -1,0 +1,203 @@
+// Settings arrive; a running agent leaves: enrolled once, linked for as long as it lives, every stream joined to the origin.
+
+import { once } from 'node:events';
+import { setTimeout as after } from 'node:timers/promises';
+
+import { Backoff } from '../shared/backoff.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Secret } from '../shared/settings/secret.ts';
+import type { AgentConfig } from './config.ts';
+import { identityPath, openStateFolder, type Enrolled } from './credentials.ts';
+import { AgentFailure } from './failure.ts';
+import { fetchTunnelUrls } from './hub-api.ts';
+import { enrolIdentity, storedIdentity } from './identity.ts';
+import type { LinkRequest } from './link.ts';
+import { Links } from './links.ts';
+import { Origin } from './origin.ts';
+import { serve } from './serve.ts';
+import { SlabPool } from './slabs.ts';
+import { serveStatus, type AgentStatus } from './status.ts';
+import { supervise, type Outcome, type Supervision } from './supervise.ts';
+import { trustOf } from './trust.ts';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly log: Logger;
+  /** Called only while there is no identity. */
+  readonly readToken: () => Secret | undefined;
+  /** Names of variables that carry a token which an enrolled agent no longer reads. */
+  readonly leftoverTokens: readonly string[];
+  /** For each step of reaching the hub: three seconds are seen on a slow NAS, ten are given. */
+  readonly deadlineMs?: number;
+  /** How long running streams may go on after the signal to stop. Docker kills after ten seconds. */
+  readonly drainMs?: number;
+  readonly backoff?: () => Backoff;
+}
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #config: AgentConfig;
+  readonly #log: Logger;
+  readonly #software: string;
+  readonly #deadlineMs: number;
+  readonly #origin: Origin;
+  readonly #slabs = new SlabPool();
+  readonly #links = new Links();
+  #state: AgentStatus['state'] = 'enrolling';
+  #since = new Date();
+  #serverId: string | undefined;
+  #addresses: readonly string[] = [];
+  #lastFailure: AgentStatus['lastFailure'];
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#log = options.log;
+    this.#software = `phlix-agent/${options.version}`;
+    this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.#origin = new Origin(options.config.origin, options.log);
+  }
+
+  /**
+   * Resolves when the signal aborts, or when a failure leaves nothing to try.
+   * @throws CredentialError | StatusError | SettingsError when the state folder or a file cannot be used
+   */
+  async run(signal: AbortSignal): Promise<Outcome<never>> {
+    const { stateFolder } = this.#config;
+    await openStateFolder(stateFolder);
+    const status = await serveStatus(stateFolder, () => this.status());
+    try {
+      const identity = await this.#identity(signal);
+      if (identity.end !== 'done') return identity;
+      return await this.#stayLinked(identity.result, signal);
+    } finally {
+      await this.#stop();
+      status.close();
+      await once(status, 'close');
+    }
+  }
+
+  status(): AgentStatus {
+    return {
+      version: this.#options.version,
+      state: this.#state,
+      hub: this.#config.hub.url,
+      serverId: this.#serverId,
+      addresses: this.#addresses,
+      since: this.#since.toISOString(),
+      streams: this.#links.streamCount,
+      roundTripMs: this.#links.live?.session.rttMs,
+      origin: { url: this.#origin.url, state: this.#origin.state },
+      lastFailure: this.#lastFailure,
+    };
+  }
+
+  async #identity(signal: AbortSignal): Promise<Outcome<Enrolled>> {
+    const stored = await storedIdentity(this.#config);
+    if (stored !== undefined) {
+      for (const name of this.#options.leftoverTokens) {
+        this.#log.warn({ name, remedy: `unset ${name}` }, 'enrolment token is no longer needed');
+      }
+      return { end: 'done', result: stored };
+    }
+    const asked = {
+      config: this.#config,
+      log: this.#log,
+      software: this.#software,
+      readToken: this.#options.readToken,
+      deadlineMs: this.#deadlineMs,
+      signal,
+    };
+    return supervise(() => enrolIdentity(asked), this.#supervision(this.#backoff(), signal));
+  }
+
+  async #stayLinked(identity: Enrolled, signal: AbortSignal): Promise<Outcome<never>> {
+    this.#serverId = identity.serverId;
+    this.#become('connecting');
+    const request: Omit<LinkRequest, 'tunnelUrl'> = {
+      identity,
+      identityFile: identityPath(this.#config.stateFolder),
+      trust: await trustOf(this.#config, identity.caPem),
+      software: this.#software,
+      deadlineMs: this.#deadlineMs,
+      signal,
+      onStream: (stream) => serve(stream, this.#origin, this.#slabs),
+      onAddresses: (addresses) => this.#announce(addresses),
+    };
+    const backoff = this.#backoff();
+    let tunnelUrls = identity.tunnelUrls;
+    let failed = 0;
+    const attempt = async (): Promise<never> => {
+      if (failed > 0) tunnelUrls = (await this.#askTunnelUrls(request)) ?? tunnelUrls;
+      const tunnelUrl = tunnelUrls[failed % tunnelUrls.length] ?? '';
+      failed += 1;
+      const link = await this.#links.open({ ...request, tunnelUrl });
+      failed = 0;
+      backoff.connected();
+      this.#become('connected');
+      this.#announce(link.addresses);
+      const failure = await this.#links.retired(link, signal);
+      if (!signal.aborted) this.#become('connecting');
+      throw failure ?? new AgentFailure('link.draining', 'the agent stops');
+    };
+    return supervise(attempt, this.#supervision(backoff, signal));
+  }
+
+  /** The hub's ports may have moved; where it does not say, the known ones are tried again. */
+  async #askTunnelUrls(
+    request: Pick<LinkRequest, 'trust' | 'signal'>,
+  ): Promise<readonly string[] | undefined> {
+    const { trust, signal } = request;
+    try {
+      // Shorter than a dial: a hub that hides behind a firewall must not double the time of each attempt.
+      return await fetchTunnelUrls(this.#config.hub, { ...trust, signal, deadlineMs: 3000 });
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the hub does not say where its tunnel is');
+      return undefined;
+    }
+  }
+
+  #announce(addresses: readonly string[]): void {
+    this.#addresses = addresses;
+    const facts = { hub: this.#config.hub.url, addresses, origin: this.#origin.url };
+    if (addresses.length > 0) this.#log.info(facts, 'your server is reachable');
+    else this.#log.info(facts, 'connected, waiting for a name');
+  }
+
+  #become(state: AgentStatus['state']): void {
+    this.#state = state;
+    this.#since = new Date();
+  }
+
+  #supervision(backoff: Backoff, signal: AbortSignal): Supervision {
+    return {
+      backoff,
+      signal,
+      log: this.#log,
+      random: Math.random,
+      sleep: (ms, signal) => after(ms, undefined, { signal }).catch(() => undefined),
+      onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
+    };
+  }
+
+  #remember(failure: AgentFailure, retryInMs: number | undefined): void {
+    const nowMs = Date.now();
+    this.#lastFailure = {
+      code: failure.code,
+      message: failure.message,
+      at: new Date(nowMs).toISOString(),
+      retryAt: retryInMs === undefined ? undefined : new Date(nowMs + retryInMs).toISOString(),
+    };
+  }
+
+  #backoff(): Backoff {
+    return this.#options.backoff?.() ?? new Backoff();
+  }
+
+  async #stop(): Promise<void> {
+    this.#become('stopping');
+    const cut = await this.#links.drain(this.#options.drainMs ?? 9000);
+    if (cut > 0) this.#log.warn({ streams: cut }, 'streams cut while stopping');
+  }
+}

@@ -1,0 +1,110 @@
+// What ended a link, or kept it from standing, arrives as an error or a goaway; the owner's sentence and its code leave.
+
+import type { IncomingMessage } from 'node:http';
+
+import { ProtocolError } from '../shared/errors.ts';
+import { HandshakeError, type HandshakeErrorCode } from '../shared/mux/handshake.ts';
+import type { GoawayReason } from '../shared/wire/codes.ts';
+import type { Endpoint } from './config.ts';
+import { AgentFailure, type AgentFailureCode } from './failure.ts';
+
+/** What the sentences name. */
+export interface LinkPlace {
+  readonly hub: Endpoint;
+  readonly identityFile: string;
+}
+
+/** The hub answered the upgrade with something else than 101. */
+export function upgradeFailure(hub: Endpoint, response: IncomingMessage): AgentFailure {
+  const status = response.statusCode ?? 0;
+  if (status === 429 || status === 503) {
+    return new AgentFailure('link.overloaded', `the hub at ${hub.url} is busy: the agent waits`, {
+      retryAfterMs: retryAfterMs(response),
+    });
+  }
+  if (status === 426) {
+    return new AgentFailure(
+      'tunnel.unbound',
+      `a proxy ends TLS in front of ${hub.url}: let the tunnel's port through to the hub untouched`,
+    );
+  }
+  return new AgentFailure(
+    'hub.unexpected',
+    `${hub.url} answered the tunnel with status ${status}: check that it is a Phlix Hub and up to date`,
+  );
+}
+
+/** Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, would need both clocks to agree. */
+export function retryAfterMs(response: IncomingMessage): number | undefined {
+  const text = response.headers['retry-after'] ?? '';
+  return /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
+}
+
+/** An error that is not of the handshake stays what it is. */
+export function handshakeFailure(place: LinkPlace, error: unknown): unknown {
+  if (error instanceof ProtocolError) return goawayFailure(place, 'protocol-error', error);
+  if (!(error instanceof HandshakeError)) return error;
+  return goawayFailure(place, error.reason ?? reasonOf[error.code], error);
+}
+
+const reasonOf: Readonly<Record<HandshakeErrorCode, GoawayReason>> = {
+  'handshake.refused': 'internal',
+  'handshake.version': 'version-unsupported',
+  'handshake.timeout': 'ping-timeout',
+  'handshake.closed': 'internal',
+};
+
+/** What the reason of a goaway, said by either end, means for this agent's owner. */
+export function goawayFailure(place: LinkPlace, reason: GoawayReason, cause?: Error): AgentFailure {
+  const { code, text } = goawayFailures[reason];
+  return new AgentFailure(code, text(place), { cause });
+}
+
+interface Explanation {
+  readonly code: AgentFailureCode;
+  readonly text: (place: LinkPlace) => string;
+}
+
+const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
+  draining: {
+    code: 'link.draining',
+    text: ({ hub }) => `the hub at ${hub.url} restarts: the agent comes back to it`,
+  },
+  'protocol-error': {
+    code: 'link.protocol',
+    text: ({ hub }) =>
+      `the hub at ${hub.url} and this agent do not understand each other: update the older of the two`,
+  },
+  replaced: {
+    code: 'link.replaced',
+    text: () =>
+      'another agent took over this server with the same key: stop one of the two, or give the other a state folder and a token of its own',
+  },
+  revoked: {
+    code: 'link.revoked',
+    text: ({ hub, identityFile }) =>
+      `this server was removed on the hub at ${hub.url}: to connect it again, delete ${identityFile} and set PHLIX_HUB_ENROLLMENT_TOKEN to a new token`,
+  },
+  unauthorised: {
+    code: 'link.unauthorised',
+    text: ({ hub, identityFile }) =>
+      `the hub at ${hub.url} does not know this agent: check that PHLIX_HUB_URL has the name in the hub's HUB_PUBLIC_URL; if the hub lost its data, delete ${identityFile} and enrol with a new token`,
+  },
+  'version-unsupported': {
+    code: 'link.version',
+    text: ({ hub }) =>
+      `the hub at ${hub.url} speaks another version of the tunnel: update the older of the two`,
+  },
+  'ping-timeout': {
+    code: 'link.silent',
+    text: ({ hub }) => `the hub at ${hub.url} stopped answering: the agent dials again`,
+  },
+  overloaded: {
+    code: 'link.overloaded',
+    text: ({ hub }) => `the hub at ${hub.url} is busy: the agent waits`,
+  },
+  internal: {
+    code: 'link.lost',
+    text: ({ hub }) => `the link to ${hub.url} broke: the agent dials again`,
+  },
+};

@@ -1,0 +1,165 @@
+// A tunnel's URL and an identity arrive; one live link leaves, or the AgentFailure that says why there is none. One attempt, no policy.
+
+import { Buffer } from 'node:buffer';
+import { sign } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+
+import { WebSocket } from 'ws';
+import { z } from 'zod';
+
+import { FramePipe } from '../shared/mux/frame-pipe.ts';
+import { dialHandshake } from '../shared/mux/handshake.ts';
+import { Session } from '../shared/mux/session.ts';
+import type { MuxStream } from '../shared/mux/stream.ts';
+import { maxMessageBytes, websocketTransport } from '../shared/mux/websocket-transport.ts';
+import type { Welcome } from '../shared/wire/hello.ts';
+import { initialStreamWindowBytes, maxStreamsPerSession } from '../shared/wire/limits.ts';
+import { connectProof, exporterBytes, exporterLabel } from '../shared/wire/proof.ts';
+import type { Endpoint } from './config.ts';
+import type { Enrolled } from './credentials.ts';
+import { dial } from './dial.ts';
+import { AgentFailure } from './failure.ts';
+import { goawayFailure, handshakeFailure, upgradeFailure, type LinkPlace } from './link-failure.ts';
+import type { Trust } from './trust.ts';
+
+export interface LinkRequest {
+  /** `wss://hub:8802/tunnel`. */
+  readonly tunnelUrl: string;
+  readonly identity: Enrolled;
+  /** Where it is stored: what its owner deletes to enrol again. */
+  readonly identityFile: string;
+  readonly trust: Trust;
+  readonly software: string;
+  /** For connection, upgrade and handshake, each. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  readonly onStream: (stream: MuxStream) => void;
+  /** The hub gave this server other addresses. */
+  readonly onAddresses: (addresses: readonly string[]) => void;
+}
+
+export interface Link {
+  readonly session: Session;
+  readonly addresses: readonly string[];
+  /** The hub takes no more streams over it: time to dial again, while running streams go on. */
+  readonly retired: Promise<AgentFailure>;
+  /** Nothing runs over it any more. */
+  readonly closed: Promise<void>;
+}
+
+/** @throws AgentFailure */
+export async function openLink(asked: LinkRequest): Promise<Link> {
+  const hub = tunnelEndpoint(asked.tunnelUrl);
+  const socket = await dial(hub, { ...asked.trust, ...asked });
+  try {
+    const pipe = await upgrade(hub, socket, asked);
+    const { welcome } = await shakeHands(pipe, socket, asked);
+    return startSession(hub, pipe, welcome, asked);
+  } catch (error) {
+    socket.destroy();
+    throw handshakeFailure({ hub, identityFile: asked.identityFile }, error);
+  }
+}
+
+function tunnelEndpoint(tunnelUrl: string): Endpoint {
+  const url = new URL(tunnelUrl);
+  const hostname = url.hostname.replace(/^\[|\]$/g, '');
+  return { hostname, port: Number(url.port || 443), url: `https://${url.host}` };
+}
+
+/** The pipe is made in the turn in which the socket opens: the hub's first frame may be behind its 101. */
+async function upgrade(hub: Endpoint, socket: TLSSocket, asked: LinkRequest): Promise<FramePipe> {
+  const { promise, resolve, reject } = Promise.withResolvers<FramePipe>();
+  const websocket = new WebSocket(asked.tunnelUrl, {
+    createConnection: () => socket,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    handshakeTimeout: asked.deadlineMs,
+    followRedirects: false,
+    // A mask of zeros is a mask (RFC 6455 §5.3) and leaves the bytes as they are. Masking guards plaintext proxies
+    // against scripts that choose the bytes; inside TLS, towards our own hub, it only costs a third of the CPU.
+    generateMask: (mask) => mask.fill(0),
+  });
+  const abort = (): void => websocket.terminate();
+  asked.signal.addEventListener('abort', abort, { once: true });
+  websocket.once('open', () => resolve(new FramePipe(websocketTransport(websocket))));
+  websocket.once('unexpected-response', (_request, response) => {
+    reject(upgradeFailure(hub, response));
+    websocket.terminate();
+  });
+  websocket.on('error', (cause) =>
+    reject(
+      new AgentFailure(
+        'link.lost',
+        `${hub.url} took the connection but not the tunnel: check that it is the hub's tunnel port`,
+        { cause },
+      ),
+    ),
+  );
+  return promise.finally(() => asked.signal.removeEventListener('abort', abort));
+}
+
+function shakeHands(
+  pipe: FramePipe,
+  socket: TLSSocket,
+  asked: LinkRequest,
+): Promise<{ welcome: Welcome }> {
+  const { identity } = asked;
+  return dialHandshake(pipe, {
+    deadlineMs: asked.deadlineMs,
+    software: asked.software,
+    // Ours alone: the hub orders links by a sequence of its own, so a wrong clock costs nothing.
+    epoch: BigInt(Date.now()),
+    prove: ({ nonce, version }) => {
+      const proof = connectProof({
+        hubHost: new URL(identity.hubUrl).hostname,
+        agentId: identity.agentId,
+        nonce,
+        exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0)),
+        protocolVersion: version,
+      });
+      return { agentId: identity.agentId, signature: sign(null, proof, identity.privateKey) };
+    },
+  });
+}
+
+function startSession(hub: Endpoint, pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Link {
+  const place: LinkPlace = { hub, identityFile: asked.identityFile };
+  const retired = Promise.withResolvers<AgentFailure>();
+  const closed = Promise.withResolvers<void>();
+  const session = new Session(pipe, {
+    role: 'dialer',
+    receiveWindowBytes: initialStreamWindowBytes,
+    sendWindowBytes: welcome.initialWindowBytes,
+    pingIntervalMs: welcome.pingIntervalMs,
+    pingDeadlineMs: welcome.pingDeadlineMs,
+    maxStreams: maxStreamsPerSession,
+    onStream: asked.onStream,
+    onNotice: (payload) => {
+      const addresses = announcedAddresses(payload);
+      if (addresses !== undefined) asked.onAddresses(addresses);
+    },
+    onGoaway: (reason) => retired.resolve(goawayFailure(place, reason)),
+    onClosed: (end) => {
+      retired.resolve(goawayFailure(place, end.reason ?? 'internal', end.error));
+      closed.resolve();
+    },
+  });
+  return {
+    session,
+    addresses: welcome.addresses,
+    retired: retired.promise,
+    closed: closed.promise,
+  };
+}
+
+const notice = z.object({ addresses: z.array(z.url({ protocol: /^https$/ })).max(8) });
+
+/** A notice of a newer hub that means something else is none of our business. */
+function announcedAddresses(payload: Buffer): readonly string[] | undefined {
+  try {
+    return notice.safeParse(JSON.parse(payload.toString('utf8'))).data?.addresses;
+  } catch {
+    return undefined;
+  }
+}

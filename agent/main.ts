@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+// Arguments and environment arrive; an agent runs or answers for itself, and an exit code of sysexits.h leaves.
+
+import { Command, CommanderError } from 'commander';
+
+import { CodedError } from '../shared/errors.ts';
+import { createLogger } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
+import { Agent } from './agent.ts';
+import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
+import { describeStatus } from './status-text.ts';
+import { readStatus } from './status.ts';
+import { exitCode } from './supervise.ts';
+
+async function start(): Promise<number> {
+  const config = readConfig(process.env);
+  const log = createLogger({ level: config.logLevel, name: 'phlix-agent' });
+  const agent = new Agent({
+    config,
+    version,
+    log,
+    readToken: () => readToken(process.env),
+    leftoverTokens: leftoverTokenNames(process.env),
+  });
+  log.info({ version, hub: config.hub.url, origin: config.origin.url }, 'starting');
+  const outcome = await agent.run(stopSignal());
+  if (outcome.end === 'stopped') {
+    complain(outcome.failure.message);
+    return outcome.exitCode;
+  }
+  log.info('stopped');
+  return 0;
+}
+
+/** The first signal drains, the second one ends the process as if it had never been caught. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+async function status(options: { json?: boolean }): Promise<number> {
+  const folder = readStateFolder(process.env);
+  const found = await readStatus(folder);
+  const text =
+    options.json === true
+      ? JSON.stringify({ running: found !== undefined, ...found })
+      : describeStatus(found, folder);
+  process.stdout.write(`${text}\n`);
+  return found?.state === 'connected' ? 0 : exitCode.unavailable;
+}
+
+async function main(): Promise<number> {
+  let code = 0;
+  const program = new Command('phlix-agent')
+    .description(
+      'Connects the media server on this machine to a Phlix Hub. Settings come from the environment (PHLIX_HUB_URL and others, see README).',
+    )
+    .version(version)
+    .exitOverride();
+  program
+    .command('start', { isDefault: true })
+    .description('connect and stay connected (what happens without a command)')
+    .action(async () => {
+      code = await start();
+    });
+  program
+    .command('status')
+    .description('say what the running agent does; exit code 0 when it is connected, 69 when not')
+    .option('--json', 'as one JSON object')
+    .action(async (options: { json?: boolean }) => {
+      code = await status(options);
+    });
+  try {
+    await program.parseAsync();
+    return code;
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function failed(error: unknown): number {
+  // Commander has printed help, version or its complaint by itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCode.usage;
+  if (!(error instanceof CodedError)) {
+    complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return exitCode.software;
+  }
+  complain(error.message);
+  return error.code === 'status.already-running' ? exitCode.temporary : exitCode.config;
+}
+
+/** For the person who reads the terminal or the journal; the log on stdout is for programs. */
+function complain(sentence: string): void {
+  process.stderr.write(`phlix-agent: ${sentence}\n`);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,222 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+import { afterEach, expect, test, vi } from 'vitest';
+
+import { createLogger } from '../shared/log.ts';
+import type { MuxStream } from '../shared/mux/stream.ts';
+import { initialStreamWindowBytes } from '../shared/wire/limits.ts';
+import { readAll, sessionPair } from '../test/support/sessions.ts';
+import { transportKinds } from '../test/support/transports.ts';
+import { Origin } from './origin.ts';
+import { serve } from './serve.ts';
+import { SlabPool } from './slabs.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+interface Bench {
+  open(): MuxStream;
+  /** The next connection that the origin accepts. */
+  accepted(): Promise<Socket>;
+  loseLink(): void;
+  readonly origin: Origin;
+  readonly logged: { level: string; msg: string; remedy?: string }[];
+  stopOrigin(): Promise<void>;
+  startOrigin(): Promise<void>;
+}
+
+/** A hub's session, an agent's session that serves, and an origin on a real socket. */
+async function bench(): Promise<Bench> {
+  const server: Server = createServer({ allowHalfOpen: true });
+  const port = await listen(server, 0);
+  const makePair = transportKinds['ws'];
+  if (makePair === undefined) throw new Error('no WebSocket transport');
+  const transports = await makePair();
+  const logged: Bench['logged'] = [];
+  const log = createLogger(
+    { level: 'debug', name: 'test' },
+    { write: (line) => void logged.push(JSON.parse(line) as Bench['logged'][number]) },
+  );
+  const origin = new Origin({ hostname: '127.0.0.1', port, url: `http://127.0.0.1:${port}` }, log);
+  const slabs = new SlabPool();
+  const { hub } = sessionPair(transports, {
+    onStream: (stream) => serve(stream, origin, slabs),
+  });
+  closers.push(
+    () => stop(server),
+    () => transports.close(),
+  );
+  return {
+    open: () => hub.session.openStream(),
+    accepted: async () => ((await once(server, 'connection')) as [Socket])[0],
+    loseLink: () => hub.session.destroy(),
+    origin,
+    logged,
+    stopOrigin: () => stop(server),
+    startOrigin: async () => void (await listen(server, port)),
+  };
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function stop(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  await once(server, 'close');
+}
+
+async function join(made: Bench): Promise<{ stream: MuxStream; origin: Socket }> {
+  const accepted = made.accepted();
+  const stream = made.open();
+  stream.on('error', () => undefined);
+  const origin = await accepted;
+  origin.on('error', () => undefined);
+  closers.push(() => origin.destroy());
+  return { stream, origin };
+}
+
+async function hashOf(from: Readable): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of from) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+test('64 MB cross in each direction without a wrong byte', async () => {
+  const { stream, origin } = await join(await bench());
+  const block = randomBytes(1_000_003);
+  const blocks = 64;
+  const expected = createHash('sha256');
+  for (let index = 0; index < blocks; index += 1) expected.update(block);
+  const digest = expected.digest('hex');
+  const source = () => Readable.from(Array.from({ length: blocks }, () => block));
+  const [, , up, down] = await Promise.all([
+    pipeline(source(), stream, { end: true }),
+    pipeline(source(), origin, { end: true }),
+    hashOf(origin),
+    hashOf(stream),
+  ]);
+  expect(up).toBe(digest);
+  expect(down).toBe(digest);
+}, 60_000);
+
+test('a request that has ended still gets its answer', async () => {
+  const { stream, origin } = await join(await bench());
+  stream.end('request');
+  expect((await readAll(origin)).toString()).toBe('request');
+  origin.end('answer');
+  expect((await readAll(stream)).toString()).toBe('answer');
+});
+
+test('an answer that has ended still takes the rest of the request', async () => {
+  const { stream, origin } = await join(await bench());
+  origin.end('early answer');
+  expect((await readAll(stream)).toString()).toBe('early answer');
+  stream.end('late request');
+  expect((await readAll(origin)).toString()).toBe('late request');
+});
+
+test('an abort by the hub cuts the connection at the origin', async () => {
+  const { stream, origin } = await join(await bench());
+  stream.write('half a requ');
+  await once(origin, 'data');
+  const failed = once(origin, 'error');
+  stream.reset('cancelled');
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('an abort by the origin resets the stream', async () => {
+  const { stream, origin } = await join(await bench());
+  stream.write('request');
+  await once(origin, 'data');
+  const failed = once(stream, 'error');
+  origin.resetAndDestroy();
+  expect((await failed)[0]).toMatchObject({ code: 'stream.reset', reason: 'origin-closed' });
+});
+
+test('a lost link cuts every connection at the origin', async () => {
+  const made = await bench();
+  const { origin } = await join(made);
+  const failed = once(origin.resume(), 'error');
+  made.loseLink();
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('nobody at the origin resets the stream and is told once, with the remedy', async () => {
+  const made = await bench();
+  await made.stopOrigin();
+  for (let visitor = 0; visitor < 3; visitor += 1) {
+    const stream = made.open();
+    const [error] = (await once(stream, 'error')) as unknown[];
+    expect(error).toMatchObject({ code: 'stream.reset', reason: 'origin-unreachable' });
+  }
+  expect(made.origin.state).toBe('unreachable');
+  expect(made.logged).toHaveLength(1);
+  expect(made.logged[0]).toMatchObject({
+    level: 'warn',
+    remedy: `nothing answers on ${made.origin.url}: start your media server or set PHLIX_ORIGIN_URL`,
+  });
+  await made.startOrigin();
+  await join(made);
+  await vi.waitFor(() => expect(made.logged).toHaveLength(2));
+  expect(made.logged[1]).toMatchObject({ level: 'info', msg: 'origin answers again' });
+});
+
+test('a reader that stops holds the origin back, and reads everything when it goes on', async () => {
+  const { stream, origin } = await join(await bench());
+  const total = 32 * 1024 * 1024;
+  const digest = createHash('sha256');
+  let written = 0;
+  const fill = (): void => {
+    while (written < total) {
+      const block = randomBytes(64 * 1024);
+      digest.update(block);
+      written += block.length;
+      if (!origin.write(block)) return;
+    }
+    origin.end();
+  };
+  origin.on('drain', fill);
+  fill();
+  // It has stopped when a quarter of a second brings nothing more.
+  let former = -1;
+  await vi.waitFor(
+    () => {
+      const isStill = former === written;
+      former = written;
+      expect(isStill).toBe(true);
+    },
+    { interval: 250, timeout: 10_000 },
+  );
+  // What left the origin is in the window, two slabs, and the kernel's buffers of two sockets (up to 6 MiB each on Linux).
+  expect(written).toBeLessThan(total / 2);
+  expect(stream.readableLength).toBeLessThanOrEqual(initialStreamWindowBytes);
+  expect(await hashOf(stream)).toBe(digest.digest('hex'));
+});
+
+test('bytes on the stream choose no address: they only ever reach the configured origin', async () => {
+  const { stream, origin } = await join(await bench());
+  const hostile = 'CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n';
+  stream.end(hostile);
+  expect((await readAll(origin)).toString()).toBe(hostile);
+});
+
+test('answers of every size up to two slabs arrive whole', async () => {
+  const made = await bench();
+  for (let round = 0; round < 130; round += 1) {
+    const { stream, origin } = await join(made);
+    origin.end('x'.repeat(round * 1009));
+    expect(await readAll(stream)).toHaveLength(round * 1009);
+    stream.end();
+  }
+  expect(made.origin.state).toBe('answering');
+});

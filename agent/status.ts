@@ -1,0 +1,98 @@
+// Questions arrive on a socket in the state folder; what the running agent is doing leaves as JSON. The socket is also its lock.
+
+import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { unlink } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+
+import { z } from 'zod';
+
+import { CodedError } from '../shared/errors.ts';
+
+/** The running agent's own account of itself, printed as it is by `status --json`. Times are RFC 3339. */
+const agentStatus = z.object({
+  version: z.string(),
+  state: z.enum(['enrolling', 'connecting', 'connected', 'stopping']),
+  hub: z.string(),
+  serverId: z.string().optional(),
+  addresses: z.array(z.string()).readonly(),
+  /** Since when the state is what it is. */
+  since: z.string(),
+  streams: z.number(),
+  roundTripMs: z.number().optional(),
+  origin: z.object({
+    url: z.string(),
+    state: z.enum(['untried', 'answering', 'unreachable', 'silent']),
+  }),
+  lastFailure: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      at: z.string(),
+      retryAt: z.string().optional(),
+    })
+    .optional(),
+});
+export type AgentStatus = z.infer<typeof agentStatus>;
+
+export class StatusError extends CodedError<'status.already-running' | 'status.path-too-long'> {}
+
+/** Answers until it is closed. @throws StatusError status.already-running | status.path-too-long */
+export async function serveStatus(folder: string, status: () => AgentStatus): Promise<Server> {
+  const path = socketPath(folder);
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(JSON.stringify(status()));
+  });
+  try {
+    await listen(server, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    if ((await readStatus(folder)) !== undefined) throw alreadyRunning(folder);
+    // Nobody answers: an agent that was killed left it behind.
+    await unlink(path);
+    await listen(server, path);
+  }
+  server.unref();
+  return server;
+}
+
+/** Undefined when no agent runs with this folder. @throws StatusError status.path-too-long */
+export async function readStatus(folder: string): Promise<AgentStatus | undefined> {
+  const socket = connect(socketPath(folder));
+  socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error('no answer')));
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
+    return agentStatus.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+const answerTimeoutMs = 2000;
+
+async function listen(server: Server, path: string): Promise<void> {
+  server.listen(path);
+  await once(server, 'listening');
+}
+
+/** A Unix socket's path has 108 bytes on Linux and 104 on macOS; longer ones are cut off silently. */
+const maxPathBytes = 103;
+
+function socketPath(folder: string): string {
+  const path = join(folder, 'agent.sock');
+  if (Buffer.byteLength(path) <= maxPathBytes) return path;
+  throw new StatusError(
+    'status.path-too-long',
+    `${path} is too long for a socket: set PHLIX_STATE_DIR to a shorter path`,
+  );
+}
+
+function alreadyRunning(folder: string): StatusError {
+  return new StatusError(
+    'status.already-running',
+    `another agent runs with ${folder}: stop it, or give this one a PHLIX_STATE_DIR of its own`,
+  );
+}

@@ -1,0 +1,42 @@
+// A request's own TLS connection is looked for; its exporter and its peer leave, or undefined where the hub ends no TLS itself.
+
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+
+import type { Http2Bindings, HttpBindings } from '@hono/node-server';
+
+import { addressBucket, parseAddress } from '../../shared/net-address.ts';
+import { exporterBytes, exporterLabel } from '../../shared/wire/proof.ts';
+
+/** What Node knows about a request, beside Hono's own view of it. */
+export interface HubBindings {
+  Bindings: HttpBindings | Http2Bindings;
+}
+
+export interface Channel {
+  /** Stands for the connection: what is kept by it goes with it. */
+  readonly socket: TLSSocket;
+  readonly exporter: Buffer;
+  readonly peerAddress: string;
+  /** The unit in which limits count. */
+  readonly bucket: string;
+}
+
+/**
+ * HTTP/1.1 over TLS 1.3 only. On HTTP/2 a proxy may bundle several clients into one connection, and before TLS 1.3 an
+ * exporter is unique only with an extension that Node cannot ask for (RFC 7627): in both a proof would bind nothing.
+ */
+export function channelOf(incoming: IncomingMessage | Http2ServerRequest): Channel | undefined {
+  const { socket } = incoming;
+  if (incoming.httpVersionMajor !== 1 || !(socket instanceof TLSSocket)) return undefined;
+  const peerAddress = parseAddress(socket.remoteAddress ?? '');
+  if (socket.getProtocol() !== 'TLSv1.3' || peerAddress === undefined) return undefined;
+  return {
+    socket,
+    exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0)),
+    peerAddress,
+    bucket: addressBucket(peerAddress),
+  };
+}

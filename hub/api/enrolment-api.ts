@@ -1,0 +1,183 @@
+// An agent's token, key and proof arrive over its own TLS connection; who it is now leaves, or the reason why not (security rows D-01, D-02).
+
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
+
+import { Hono, type Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+
+import type { Logger } from '../../shared/log.ts';
+import { nonceBytes } from '../../shared/wire/proof.ts';
+import type { Enrolled, Redemption } from '../tunnels/enrolment.ts';
+import { FailureBudget } from '../tunnels/failure-budget.ts';
+import type { Server } from '../tunnels/server.ts';
+import { TunnelError } from '../tunnels/tunnel-error.ts';
+import { channelOf, type Channel, type HubBindings } from './channel.ts';
+import { problem } from './problem.ts';
+
+export interface EnrolmentApiOptions {
+  readonly enrolment: { redeem(request: Redemption): Promise<Enrolled> };
+  /** Host of HUB_PUBLIC_URL. */
+  readonly hubHost: string;
+  /** Where agents dial: `wss://hub.example.org:8802/tunnel`. Asked for anew each time, since port 0 is known only after listening. */
+  readonly tunnelUrls: () => readonly string[];
+  readonly addressesOf: (server: Server) => readonly string[];
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly nowMs?: () => number;
+}
+
+/** An agent asks and proves within a second; five minutes are for one that is suspended in between. */
+const nonceLifeMs = 5 * 60_000;
+/** Guessing 256 bits is hopeless at any rate: this keeps a broken loop from filling log and audit. */
+const failuresPerMinute = 20;
+const maxBodyBytes = 8 * 1024;
+const bodyTimeoutMs = 10_000;
+
+const redemption = z.object({
+  token_id: z.string().regex(/^[0-9A-Za-z]{8}$/),
+  secret: z.string().regex(/^[0-9A-Za-z_-]{43}$/),
+  public_key: z.string().regex(/^[0-9A-Za-z_-]{43}$/),
+  signature: z.string().regex(/^[0-9A-Za-z_-]{86}$/),
+  claim: z.boolean(),
+  name: z.string().max(64).nullable(),
+  software: z.string().max(64),
+});
+
+export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
+  const nowMs = options.nowMs ?? (() => performance.now());
+  const failures = new FailureBudget({ limit: failuresPerMinute, windowMs: 60_000, nowMs });
+  /** One per connection, spent by the first attempt to use it: a proof cannot be replayed, here or elsewhere. */
+  const nonces = new WeakMap<Channel['socket'], { nonce: Buffer; untilMs: number }>();
+
+  const api = new Hono<HubBindings>();
+
+  api.get('/tunnel', (context) => context.json({ tunnel_urls: options.tunnelUrls() }));
+
+  api.get('/enrol', (context) => {
+    const channel = channelOf(context.env.incoming);
+    if (channel === undefined) return unbound(context);
+    const nonce = randomBytes(nonceBytes);
+    nonces.set(channel.socket, { nonce, untilMs: nowMs() + nonceLifeMs });
+    context.header('cache-control', 'no-store');
+    return context.json({ nonce: nonce.toString('base64url') });
+  });
+
+  const limit = bodyLimit({
+    maxSize: maxBodyBytes,
+    onError: (context) =>
+      problem(context, 'api.too-large', `Send at most ${maxBodyBytes} bytes to enrol.`),
+  });
+
+  api.post('/enrol', limit, async (context) => {
+    const channel = channelOf(context.env.incoming);
+    if (channel === undefined) return unbound(context);
+    const waitMs = failures.waitMs(channel.bucket);
+    if (waitMs > 0) return rateLimited(context, waitMs);
+    const body = await bodyOf(context);
+    if (body === tooSlow) {
+      context.header('connection', 'close');
+      return problem(context, 'api.timeout', 'The enrolment did not arrive in time: try again.');
+    }
+    const asked = redemption.safeParse(body);
+    if (!asked.success) {
+      return problem(context, 'api.malformed', 'The enrolment is malformed: update the agent.');
+    }
+    const issued = nonces.get(channel.socket);
+    nonces.delete(channel.socket);
+    if (issued === undefined || issued.untilMs < nowMs()) {
+      failures.note(channel.bucket);
+      return problem(
+        context,
+        'enrol.proof',
+        'Ask for a nonce with GET first, over this same connection: each is good for one attempt.',
+      );
+    }
+    try {
+      const enrolled = await options.enrolment.redeem(
+        redemptionOf(asked.data, channel, issued.nonce),
+      );
+      options.log.info(enrolmentFacts(enrolled, channel, asked.data.software), 'server enrolled');
+      return context.json(replyOf(options, enrolled), 201);
+    } catch (error) {
+      if (!(error instanceof TunnelError)) throw error;
+      if (error.code.startsWith('enrol.')) failures.note(channel.bucket);
+      options.log.info({ err: error, address: channel.peerAddress }, 'enrolment refused');
+      return problem(context, error.code, error.message);
+    }
+  });
+
+  return api;
+}
+
+const tooSlow = Symbol('too slow');
+
+/** A stranger who sends a byte a minute is not waited for. Undefined when it is no JSON. */
+async function bodyOf(context: Context): Promise<unknown> {
+  const clock = new AbortController();
+  const deadline = after(bodyTimeoutMs, tooSlow, { signal: clock.signal, ref: false });
+  try {
+    return await Promise.race([
+      context.req.json<unknown>().catch(() => undefined),
+      deadline.catch(() => undefined),
+    ]);
+  } finally {
+    clock.abort();
+  }
+}
+
+function redemptionOf(
+  asked: z.output<typeof redemption>,
+  channel: Channel,
+  nonce: Buffer,
+): Redemption {
+  return {
+    tokenId: asked.token_id,
+    secret: asked.secret,
+    publicKey: Buffer.from(asked.public_key, 'base64url'),
+    signature: Buffer.from(asked.signature, 'base64url'),
+    nonce,
+    exporter: channel.exporter,
+    peerAddress: channel.peerAddress,
+    claim: asked.claim,
+    name: asked.name ?? undefined,
+  };
+}
+
+function replyOf(options: EnrolmentApiOptions, { agentId, server }: Enrolled): object {
+  return {
+    agent_id: agentId,
+    server_id: server.id,
+    hub_host: options.hubHost,
+    tunnel_urls: options.tunnelUrls(),
+    addresses: options.addressesOf(server),
+  };
+}
+
+function enrolmentFacts(enrolled: Enrolled, channel: Channel, software: string): object {
+  const { agentId, server, refused } = enrolled;
+  const facts = { agentId, serverId: server.id, label: server.label, software };
+  return { ...facts, address: channel.peerAddress, ...(refused && { refused }) };
+}
+
+function unbound(context: Context): Response {
+  // RFC 9110 §15.5.22 wants to be told what to upgrade to; HTTP/2 has no such field.
+  if (context.env.incoming.httpVersionMajor === 1) context.header('upgrade', 'TLS/1.3, HTTP/1.1');
+  return problem(
+    context,
+    'tunnel.unbound',
+    'Enrolment needs HTTP/1.1 over TLS 1.3 that ends at the hub itself: let port 8802 through untouched and enrol there.',
+  );
+}
+
+function rateLimited(context: Context, waitMs: number): Response {
+  const seconds = Math.ceil(waitMs / 1000);
+  context.header('retry-after', String(seconds));
+  return problem(
+    context,
+    'enrol.rate-limited',
+    `Too many failed enrolments from this address: try again in ${seconds} seconds.`,
+  );
+}

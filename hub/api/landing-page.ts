@@ -1,0 +1,49 @@
+// The hub's name arrives; the page that a curious browser finds there leaves. No script, nothing fetched from elsewhere.
+
+import { createHash } from 'node:crypto';
+
+import { html, raw } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
+
+const style = `
+:root { color-scheme: light dark; font: 18px/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 38rem; padding: 12vh 1.25rem 2rem; }
+h1 { font-size: 1.6rem; margin: 0 0 1rem; }
+code { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
+p { margin: 0 0 1rem; }
+`;
+
+/** Nothing may run here, frame this page or be posted from it (security row A-19). */
+export const landingPolicy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export function landingPage(hubHost: string): HtmlEscapedString | Promise<HtmlEscapedString> {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>Phlix Hub</title>
+        ${styleElement}
+      </head>
+      <body>
+        <h1>This is a Phlix Hub</h1>
+        <p>
+          It gives media servers at home a public address, without a port opened there. Servers are
+          found under names of their own; this page, at ${hubHost}, is only the door.
+        </p>
+        <p>
+          To connect a server, its owner asks this hub's operator for an enrolment token. The
+          operator makes one with <code>phlix-hub enrol-token create</code>.
+        </p>
+      </body>
+    </html>`;
+}
+
+/** In one piece: the policy's hash is over every byte between the tags. */
+const styleElement = raw(`<style>${style}</style>`);

@@ -1,0 +1,110 @@
+// TCP connections of strangers arrive on 8802; those that finish a TLS 1.3 handshake for the hub's own name leave, and not for long unless vouched for.
+
+import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+
+import { listenOn } from '../../shared/listen-address.ts';
+import { addressBucket, parseAddress } from '../../shared/net-address.ts';
+import type { CertificateSource } from '../certificates/store.ts';
+import type { GatewayLimits } from './limits.ts';
+
+export interface DoorOptions {
+  readonly certificates: CertificateSource;
+  readonly hubHost: string;
+  readonly limits: GatewayLimits;
+  readonly onSecure: (socket: TLSSocket, peer: Peer) => void;
+}
+
+/** Who is at the other end. */
+export interface Peer {
+  readonly address: string;
+  /** The unit in which limits count. */
+  readonly bucket: string;
+  /** Stops the clock under which a stranger's connection is cut. */
+  vouch(): void;
+}
+
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #server: TlsServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #countByBucket = new Map<string, number>();
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    const { certificates, hubHost, limits } = options;
+    this.#server = createServer({
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: limits.handshakeTimeoutMs,
+      // A resumed session would have an exporter of its own too, but agents stay for weeks: tickets serve nobody here.
+      sessionTimeout: 1,
+      ALPNProtocols: ['http/1.1'],
+      // Any other name, or none, finds no certificate and ends in an alert: tenants' names have no business here.
+      SNICallback: (serverName, answer) => {
+        const isHub = serverName.toLowerCase() === hubHost;
+        answer(null, isHub ? certificates.find(hubHost)?.context : undefined);
+      },
+    });
+    this.#server.on('connection', (socket: Socket) => this.#count(socket));
+    this.#server.on('secureConnection', (socket) => this.#admit(socket));
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  async listen(address: string): Promise<AddressInfo> {
+    const bound = await listenOn(this.#server, address);
+    // Out of file descriptors, most likely: accepting goes on when there are some again.
+    this.#server.on('error', ignore);
+    return bound;
+  }
+
+  /** Connections that are in stay in. */
+  close(): void {
+    this.#server.close();
+  }
+
+  destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  #count(socket: Socket): void {
+    socket.on('error', ignore);
+    const address = parseAddress(socket.remoteAddress ?? '');
+    if (address === undefined) return void socket.destroy();
+    const bucket = addressBucket(address);
+    const count = this.#countByBucket.get(bucket) ?? 0;
+    if (count >= this.#options.limits.connectionsPerAddress) return void socket.destroy();
+    this.#countByBucket.set(bucket, count + 1);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      const rest = (this.#countByBucket.get(bucket) ?? 1) - 1;
+      if (rest === 0) this.#countByBucket.delete(bucket);
+      else this.#countByBucket.set(bucket, rest);
+    });
+    return undefined;
+  }
+
+  #admit(socket: TLSSocket): void {
+    socket.on('error', ignore);
+    const address = parseAddress(socket.remoteAddress ?? '');
+    if (address === undefined) return void socket.destroy();
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 15_000);
+    const deadline = setTimeout(
+      () => socket.destroy(),
+      this.#options.limits.authenticationTimeoutMs,
+    );
+    socket.once('close', () => clearTimeout(deadline));
+    return this.#options.onSecure(socket, {
+      address,
+      bucket: addressBucket(address),
+      vouch: () => clearTimeout(deadline),
+    });
+  }
+}
+
+function ignore(): void {}

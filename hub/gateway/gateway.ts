@@ -1,0 +1,239 @@
+// Agents arrive at 8802; each that proves its key leaves as a link in the registry. Enrolments go on to the API.
+
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+import { WebSocketServer, type WebSocket } from 'ws';
+
+import { ProtocolError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { FramePipe } from '../../shared/mux/frame-pipe.ts';
+import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
+import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
+import type { GoawayReason } from '../../shared/wire/codes.ts';
+import type { Hello, Welcome } from '../../shared/wire/hello.ts';
+import { initialStreamWindowBytes } from '../../shared/wire/limits.ts';
+import { exporterBytes, exporterLabel, nonceBytes } from '../../shared/wire/proof.ts';
+import type { CertificateSource } from '../certificates/store.ts';
+import { FailureBudget } from '../tunnels/failure-budget.ts';
+import type { TunnelLink } from '../tunnels/registry.ts';
+import type { Server as MediaServer } from '../tunnels/server.ts';
+import { AgentLink } from './agent-link.ts';
+import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
+import { Door, type Peer } from './door.ts';
+import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
+import { refuseUpgrade } from './refusal.ts';
+
+export interface GatewayOptions {
+  readonly certificates: CertificateSource;
+  /** Host of HUB_PUBLIC_URL: the name that agents sign. */
+  readonly hubHost: string;
+  readonly store: AgentStore;
+  readonly tunnels: {
+    attach(serverId: string, link: TunnelLink): void;
+    detach(serverId: string, link: TunnelLink): void;
+  };
+  /** Public URLs of a server, for the agent to print. */
+  readonly addressesOf: (server: MediaServer) => readonly string[];
+  /** Requests that are no tunnel: enrolment, and an answer for the curious. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly ping: { readonly intervalMs: number; readonly deadlineMs: number };
+  readonly log: Logger;
+  readonly limits?: GatewayLimits;
+}
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #limits: GatewayLimits;
+  readonly #log: Logger;
+  readonly #door: Door;
+  readonly #http: Server;
+  readonly #websockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  });
+  readonly #peers = new WeakMap<Duplex, Peer>();
+  readonly #failures: FailureBudget;
+  readonly #links = new Set<AgentLink>();
+  #isClosing = false;
+  #onEmpty: () => void = () => undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultGatewayLimits;
+    this.#log = options.log;
+    this.#failures = new FailureBudget({
+      limit: this.#limits.failuresPerMinute,
+      windowMs: 60_000,
+    });
+    this.#http = createServer({ maxHeaderSize: maxHeadBytes }, options.onRequest);
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#http.on('clientError', (_error, socket) => socket.destroy());
+    this.#door = new Door({
+      ...options,
+      limits: this.#limits,
+      onSecure: (socket, peer) => {
+        this.#peers.set(socket, peer);
+        this.#http.emit('connection', socket);
+      },
+    });
+  }
+
+  /** @throws ListenAddressError, or the error of bind */
+  listen(address: string): Promise<AddressInfo> {
+    return this.#door.listen(address);
+  }
+
+  /** Tells every agent to come back later, lets running streams finish for `drainMs`, then cuts what is left. */
+  async close(drainMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#door.close();
+    const emptied = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    const deadline = setTimeout(() => {
+      for (const link of this.#links) link.destroy();
+    }, drainMs);
+    for (const link of this.#links) link.end('draining');
+    if (this.#links.size > 0) await emptied;
+    clearTimeout(deadline);
+    this.#door.destroyAll();
+    this.#http.close();
+  }
+
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', ignore);
+    const peer = this.#peers.get(socket);
+    if (peer === undefined) return void socket.destroy();
+    if (request.url !== '/tunnel') return refuseUpgrade(socket, 404);
+    if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
+    const waitMs = this.#failures.waitMs(peer.bucket);
+    if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+    // From here the handshake has a deadline of its own.
+    peer.vouch();
+    return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
+      void this.#accept(websocket, socket as TLSSocket, peer);
+    });
+  }
+
+  /** Cannot reject: whatever a stranger does is his failure. */
+  async #accept(websocket: WebSocket, socket: TLSSocket, peer: Peer): Promise<void> {
+    const pipe = new FramePipe(websocketTransport(websocket));
+    const facts = {
+      hubHost: this.#options.hubHost,
+      nonce: randomBytes(nonceBytes),
+      exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, emptyContext),
+    };
+    let admitted: Admitted | undefined;
+    try {
+      const { hello, welcome } = await acceptHandshake(pipe, {
+        nonce: facts.nonce,
+        deadlineMs: this.#limits.authenticationTimeoutMs,
+        authorise: async (hello) => {
+          const verdict = await this.#admit(facts, hello);
+          if ('refuse' in verdict) return verdict;
+          admitted = verdict;
+          return { welcome: verdict.welcome };
+        },
+      });
+      if (admitted !== undefined) this.#attach(pipe, admitted, { hello, welcome, peer });
+    } catch (error) {
+      if (isPeersFault(error)) this.#failures.note(peer.bucket);
+      this.#log.info({ err: error, address: peer.address }, 'agent refused');
+    }
+  }
+
+  async #admit(
+    facts: ConnectionFacts,
+    hello: Hello,
+  ): Promise<Admitted | { refuse: GoawayReason; message: string }> {
+    const { store, addressesOf, ping } = this.#options;
+    try {
+      const verdict = await authenticate(store, facts, hello);
+      if ('refuse' in verdict) return verdict;
+      const welcome: Welcome = {
+        initialWindowBytes: initialStreamWindowBytes,
+        pingIntervalMs: ping.intervalMs,
+        pingDeadlineMs: ping.deadlineMs,
+        addresses: addressesOf(verdict.server),
+      };
+      return { ...verdict, welcome, epoch: await store.nextEpoch() };
+    } catch (error) {
+      // The database is away: the agent comes back, and it is not its fault.
+      this.#log.error({ err: error }, 'authentication failed in the hub');
+      return { refuse: 'internal', message: 'the hub cannot look up agents now' };
+    }
+  }
+
+  #attach(pipe: FramePipe, admitted: Admitted, accepted: Accepted): void {
+    const { server, agentId, epoch } = admitted;
+    const { tunnels } = this.#options;
+    const log = this.#log.child({ serverId: server.id, link: String(epoch) });
+    const link: AgentLink = new AgentLink(pipe, {
+      ...accepted,
+      agentId,
+      epoch,
+      maxStreams: this.#limits.streamsPerSession,
+      onRetired: () => tunnels.detach(server.id, link),
+      onClosed: (end) => {
+        this.#links.delete(link);
+        tunnels.detach(server.id, link);
+        this.#touch(server.id);
+        log.info(
+          { reason: end.reason, ...(end.error && { err: end.error }) },
+          'agent disconnected',
+        );
+        if (this.#links.size === 0) this.#onEmpty();
+      },
+    });
+    this.#links.add(link);
+    const { address } = accepted.peer;
+    const { software } = accepted.hello;
+    log.info({ address, agentId, software, name: server.name }, 'agent connected');
+    if (this.#isClosing) return link.end('draining');
+    tunnels.attach(server.id, link);
+    this.#touch(server.id);
+  }
+
+  #touch(serverId: string): void {
+    this.#options.store.touch(serverId, new Date()).catch((error: unknown) => {
+      this.#log.warn({ err: error, serverId }, 'last seen not stored');
+    });
+  }
+}
+
+interface Admitted {
+  readonly server: MediaServer;
+  readonly agentId: string;
+  readonly epoch: bigint;
+  readonly welcome: Welcome;
+}
+
+interface Accepted {
+  readonly hello: Hello;
+  readonly welcome: Welcome;
+  readonly peer: Peer;
+}
+
+/** An upgrade and an enrolment have a dozen fields. */
+const maxHeadBytes = 8 * 1024;
+
+const emptyContext = Buffer.alloc(0);
+
+/** A line that breaks, a version from the future, a server that was removed or a hub that fails are no attack. */
+function isPeersFault(error: unknown): boolean {
+  if (error instanceof ProtocolError) return true;
+  if (!(error instanceof HandshakeError)) return false;
+  return error.code === 'handshake.timeout' || error.reason === 'unauthorised';
+}
+
+function ignore(): void {}

@@ -1,0 +1,22 @@
+// What one stranger may use of the agents' door. Every number is a setting; the reason stands beside its default.
+
+export interface GatewayLimits {
+  /** From the accepted connection to the end of the TLS handshake. An agent on a slow NAS needs two seconds. */
+  readonly handshakeTimeoutMs: number;
+  /** From there to a proved identity, or to the end of an enrolment: whoever has no business here is gone by then. */
+  readonly authenticationTimeoutMs: number;
+  /** Per IPv4 address or IPv6 /64: each agent has one, two while it changes over, and many homes may share an address. */
+  readonly connectionsPerAddress: number;
+  /** Only failures count: a house full of agents must come back after a restart. A minute, an address. */
+  readonly failuresPerMinute: number;
+  /** Streams open at once in one session; the edge counts exchanges before it comes to this. */
+  readonly streamsPerSession: number;
+}
+
+export const defaultGatewayLimits: GatewayLimits = {
+  handshakeTimeoutMs: 5_000,
+  authenticationTimeoutMs: 10_000,
+  connectionsPerAddress: 256,
+  failuresPerMinute: 20,
+  streamsPerSession: 1024,
+};
