@@ -11,6 +11,8 @@ import type { Transport } from './transport.ts';
 const copiedBytes = 8 * 1024;
 /** Queued frames leave at the latest at this size, so that one chunk is never more than a few TLS records. */
 const chunkBytes = 32 * 1024;
+/** Kept for the next sink: a first link window of data (64 KiB) and what a new session says at once fit several times. */
+const maxHeldBytes = 256 * 1024;
 
 const nothing = Buffer.alloc(0);
 
@@ -19,12 +21,15 @@ export class FramePipe {
   readonly #decoder: Decoder;
   #queued: Buffer[] = [];
   #queuedBytes = 0;
-  #unwrittenBytes = 0;
-  #held: (() => void)[] | undefined = [];
+  #queuedControlBytes = 0;
+  #unwrittenControlBytes = 0;
+  #held: (() => void)[] = [];
+  #heldBytes = 0;
+  #violation: ProtocolError | undefined;
   #isClosed = false;
 
-  /** The peer broke the protocol; nothing more is decoded. */
-  onViolation: (error: ProtocolError) => void = () => this.destroy();
+  /** The peer broke the protocol; nothing more is decoded. Who takes the pipe over later is told when it sets its sink. */
+  onViolation: (error: ProtocolError) => void = () => {};
   /** Called once, when the transport is gone. */
   onClosed: (error: Error | undefined) => void = () => {};
 
@@ -40,8 +45,13 @@ export class FramePipe {
 
   /** Who gets the frames. Those that arrived while nobody did (behind the handshake's last one) are delivered now. */
   set sink(sink: FrameSink) {
-    const held = this.#held ?? [];
-    this.#held = undefined;
+    if (this.#violation !== undefined) {
+      this.onViolation(this.#violation);
+      return;
+    }
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
     this.#decoder.sink = sink;
     this.#guard(() => {
       for (const deliver of held) deliver();
@@ -54,16 +64,13 @@ export class FramePipe {
 
   /** Frames that arrive from now on wait for the next sink. */
   hold(): void {
-    this.#held ??= [];
     this.#decoder.sink = this.#holdingSink();
   }
 
   /** Queues a frame; it leaves at `flush`. The payload is copied. */
   queue(type: number, flags: number, streamId: number, payload: Buffer = nothing): void {
-    const frame = Buffer.allocUnsafe(frameHeaderBytes + payload.length);
-    writeHeader(frame, 0, type, flags, payload.length, streamId);
-    payload.copy(frame, frameHeaderBytes);
-    this.#push(frame);
+    this.#queuedControlBytes += frameHeaderBytes + payload.length;
+    this.#copy(type, flags, streamId, payload);
   }
 
   /** Queues a frame whose payload is one unsigned 32 bit number. */
@@ -71,6 +78,7 @@ export class FramePipe {
     const frame = Buffer.allocUnsafe(frameHeaderBytes + 4);
     writeHeader(frame, 0, type, 0, 4, streamId);
     frame.writeUInt32BE(value, frameHeaderBytes);
+    this.#queuedControlBytes += frame.length;
     this.#push(frame);
   }
 
@@ -87,7 +95,7 @@ export class FramePipe {
     const { start, end } = range;
     const length = end - start;
     if (length <= copiedBytes) {
-      this.queue(frame.type, frame.flags, frame.streamId, source.subarray(start, end));
+      this.#copy(frame.type, frame.flags, frame.streamId, source.subarray(start, end));
       written?.();
       return;
     }
@@ -110,17 +118,19 @@ export class FramePipe {
     const [first, ...more] = this.#queued;
     if (first === undefined) return;
     const chunk = more.length === 0 ? first : Buffer.concat(this.#queued, this.#queuedBytes);
+    const controlBytes = this.#queuedControlBytes;
     this.#queued = [];
     this.#queuedBytes = 0;
-    this.#unwrittenBytes += chunk.length;
+    this.#queuedControlBytes = 0;
+    this.#unwrittenControlBytes += controlBytes;
     this.#transport.send(chunk, () => {
-      this.#unwrittenBytes -= chunk.length;
+      this.#unwrittenControlBytes -= controlBytes;
     });
   }
 
-  /** True when the peer makes us answer and does not read the answers. */
+  /** True when the peer makes us answer and does not read the answers. Data is not counted: the link's window bounds it. */
   get isOverfull(): boolean {
-    return this.#unwrittenBytes > maxQueuedControlBytes;
+    return this.#unwrittenControlBytes > maxQueuedControlBytes;
   }
 
   /** Sends what is queued, then closes. */
@@ -147,12 +157,23 @@ export class FramePipe {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#stopDecoding();
+      this.#violation = error;
       this.onViolation(error);
     }
   }
 
+  /** Also in the middle of a chunk: frames behind the one that ended everything must not begin anything. */
   #stopDecoding(): void {
     this.#transport.onChunk = () => {};
+    this.#decoder.sink = discard;
+    this.#held = [];
+  }
+
+  #copy(type: number, flags: number, streamId: number, payload: Buffer): void {
+    const frame = Buffer.allocUnsafe(frameHeaderBytes + payload.length);
+    writeHeader(frame, 0, type, flags, payload.length, streamId);
+    payload.copy(frame, frameHeaderBytes);
+    this.#push(frame);
   }
 
   #push(frame: Buffer): void {
@@ -164,11 +185,24 @@ export class FramePipe {
   #holdingSink(): FrameSink {
     return {
       onControl: (header: FrameHeader, payload: Buffer) => {
-        this.#held?.push(() => this.#decoder.sink.onControl(header, payload));
+        const kept = this.#keep(payload);
+        this.#held.push(() => this.#decoder.sink.onControl(header, kept));
       },
       onData: (streamId, piece, isFrameEnd, isStreamEnd) => {
-        this.#held?.push(() => this.#decoder.sink.onData(streamId, piece, isFrameEnd, isStreamEnd));
+        const kept = this.#keep(piece);
+        this.#held.push(() => this.#decoder.sink.onData(streamId, kept, isFrameEnd, isStreamEnd));
       },
     };
   }
+
+  /** A copy: the chunk around it may be much larger. Strangers come here, before anybody knows who they are. */
+  #keep(payload: Buffer): Buffer {
+    this.#heldBytes += frameHeaderBytes + payload.length;
+    if (this.#heldBytes > maxHeldBytes) {
+      throw new ProtocolError('protocol.handshake', 'too much before the session has begun');
+    }
+    return Buffer.from(payload);
+  }
 }
+
+const discard: FrameSink = { onControl: () => {}, onData: () => {} };

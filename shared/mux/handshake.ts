@@ -133,6 +133,7 @@ class Messages {
           cause: error,
         }),
       );
+    if (pipe.isClosed) pipe.onClosed(undefined);
   }
 
   /** The payload of the next frame, which must have this type. */

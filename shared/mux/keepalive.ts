@@ -34,6 +34,7 @@ export class Keepalive {
   }
 
   stop(): void {
+    this.#awaited = undefined;
     clearTimeout(this.#timer);
   }
 

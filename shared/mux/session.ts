@@ -97,13 +97,9 @@ export class Session {
     pipe.onViolation = (error) => this.#violated(error);
     pipe.onClosed = (error) =>
       this.#finish({ reason: undefined, message: 'the connection closed', error }, 'destroy');
-    pipe.sink = {
-      onControl: (header, payload) => this.#receiveControl(header, payload),
-      onData: (streamId, piece, isFrameEnd, isStreamEnd) =>
-        this.#receiveData(streamId, piece, isFrameEnd, isStreamEnd),
-    };
     this.#keepalive.start();
-    if (pipe.isClosed) pipe.onClosed(undefined);
+    // What waits in the pipe comes when the caller holds the session: its callbacks may name it.
+    queueMicrotask(() => this.#begin());
   }
 
   get streamCount(): number {
@@ -161,6 +157,16 @@ export class Session {
 
   destroy(error?: Error): void {
     this.#finish({ reason: undefined, message: 'destroyed', error }, 'destroy');
+  }
+
+  #begin(): void {
+    if (this.#end !== undefined) return;
+    this.#pipe.sink = {
+      onControl: (header, payload) => this.#receiveControl(header, payload),
+      onData: (streamId, piece, isFrameEnd, isStreamEnd) =>
+        this.#receiveData(streamId, piece, isFrameEnd, isStreamEnd),
+    };
+    if (this.#pipe.isClosed) this.#pipe.onClosed(undefined);
   }
 
   #receiveControl(header: FrameHeader, payload: Buffer): void {
@@ -272,6 +278,7 @@ export class Session {
   }
 
   #queue(type: number, flags: number, payload: Buffer | undefined, streamId = 0): void {
+    if (this.#end !== undefined) return;
     this.#pipe.queue(type, flags, streamId, payload);
     this.#schedulePump();
   }

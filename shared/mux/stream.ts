@@ -100,7 +100,7 @@ export class MuxStream extends Duplex {
    * destroyed. Not to be mixed with `write`. The caller bounds its slabs; there is no other back-pressure here.
    */
   writeSlab(slab: Buffer, length: number, written: () => void): void {
-    if (this.destroyed || this.#finish !== undefined) {
+    if (this.destroyed || this.#finish !== undefined || length === 0) {
       written();
       return;
     }
@@ -255,7 +255,8 @@ export class MuxStream extends Duplex {
   }
 
   #deliver(): void {
-    while (this.#isReaderHungry) {
+    // A reader may destroy the stream from within `push`: what is left is not for it any more.
+    while (this.#isReaderHungry && !this.destroyed) {
       const piece = this.#inbox.shift();
       if (piece === undefined) break;
       this.#returnCredit(piece.length);

@@ -84,10 +84,11 @@ export function decodeHello(bytes: Buffer): Hello | undefined {
   const agentId = readText(fields?.get(tag.agentId), /^[A-Za-z0-9_-]{1,64}$/);
   const signature = fields?.get(tag.signature);
   const epoch = fields?.get(tag.epoch);
-  const initialWindowBytes = readUnsigned(fields?.get(tag.initialWindow), 4);
+  const initialWindowBytes = readAmount(fields?.get(tag.initialWindow));
   const software = readText(fields?.get(tag.software), /^[\x21-\x7e ]{1,64}$/);
   if (version === undefined || agentId === undefined || software === undefined) return undefined;
-  if (signature?.length !== 64 || epoch?.length !== 8 || !initialWindowBytes) return undefined;
+  if (signature?.length !== 64 || epoch?.length !== 8) return undefined;
+  if (initialWindowBytes === undefined) return undefined;
   return {
     version,
     agentId,
@@ -109,12 +110,12 @@ export function encodeWelcome(welcome: Welcome): Buffer {
 
 export function decodeWelcome(bytes: Buffer): Welcome | undefined {
   const fields = decode(bytes);
-  const initialWindowBytes = readUnsigned(fields?.get(tag.initialWindow), 4);
-  const pingIntervalMs = readUnsigned(fields?.get(tag.pingInterval), 4);
-  const pingDeadlineMs = readUnsigned(fields?.get(tag.pingDeadline), 4);
+  const initialWindowBytes = readAmount(fields?.get(tag.initialWindow));
+  const pingIntervalMs = readAmount(fields?.get(tag.pingInterval));
+  const pingDeadlineMs = readAmount(fields?.get(tag.pingDeadline));
   const addresses = readText(fields?.get(tag.addresses), /^[\x21-\x7e ]{0,2048}$/);
-  if (!initialWindowBytes || !pingIntervalMs || !pingDeadlineMs) return undefined;
-  if (addresses === undefined) return undefined;
+  if (initialWindowBytes === undefined || addresses === undefined) return undefined;
+  if (pingIntervalMs === undefined || pingDeadlineMs === undefined) return undefined;
   return {
     initialWindowBytes,
     pingIntervalMs,
@@ -172,6 +173,12 @@ function unsigned(value: number, bytes: 2 | 4): Buffer {
 
 function readUnsigned(value: Buffer | undefined, bytes: 2 | 4): number | undefined {
   return value?.length === bytes ? value.readUIntBE(0, bytes) : undefined;
+}
+
+/** Bytes of a window or milliseconds of a timer: at least 1, and no more than Node's timers and the credit's sum can hold. */
+function readAmount(value: Buffer | undefined): number | undefined {
+  const amount = readUnsigned(value, 4);
+  return amount !== undefined && amount >= 1 && amount <= 0x7fff_ffff ? amount : undefined;
 }
 
 function readText(value: Buffer | undefined, allowed: RegExp): string | undefined {
