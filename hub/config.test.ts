@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { SettingsError, type Environment } from '../shared/settings/settings.ts';
 import { publicUrlOf, readConfig, type HubConfig } from './config.ts';
 import { defaultEdgeLimits } from './edge/limits.ts';
+import { defaultGatewayLimits } from './gateway/limits.ts';
 import { thisMachine } from './machine.ts';
 
 const unprivileged = { bindsLowPorts: false, stateFolder: '/home/me/.local/state/phlix-hub' };
@@ -38,6 +39,7 @@ describe('the defaults', () => {
       pingIntervalMs: 15_000,
       pingDeadlineMs: 10_000,
       edgeLimits: defaultEdgeLimits,
+      gatewayLimits: defaultGatewayLimits,
       unusedSettings: [],
     });
     expect(publicUrlOf(read({})).href).toBe('https://hub.localhost:8443/');
@@ -90,6 +92,15 @@ describe('each setting', () => {
     ['HUB_LIMIT_H2_SESSION_WINDOW', '2MiB', { edgeLimits: { h2SessionWindowBytes: 2_097_152 } }],
     ['HUB_LIMIT_H2_SESSION_MEMORY', '32MiB', { edgeLimits: { h2SessionMegabytes: 32 } }],
     ['HUB_LIMIT_H2_PING', '7s', { edgeLimits: { h2PingMs: 7000 } }],
+    ['HUB_LIMIT_AGENT_HANDSHAKE_TIMEOUT', '7s', { gatewayLimits: { handshakeTimeoutMs: 7000 } }],
+    ['HUB_LIMIT_AGENT_TIMEOUT', '7s', { gatewayLimits: { authenticationTimeoutMs: 7000 } }],
+    [
+      'HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS',
+      '7',
+      { gatewayLimits: { connectionsPerAddress: 7 } },
+    ],
+    ['HUB_LIMIT_AGENT_FAILURES', '7', { gatewayLimits: { failuresPerMinute: 7 } }],
+    ['HUB_LIMIT_AGENT_STREAMS', '7', { gatewayLimits: { streamsPerSession: 7 } }],
     ['HUB_LIMIT_H2_IDLE', '7s', { edgeLimits: { h2IdleMs: 7000 } }],
   ];
   test.each(cases)('%s=%s is read', (name, value, part) => {

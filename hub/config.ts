@@ -28,7 +28,8 @@ import {
 import type { CertificateFiles } from './certificates/files.ts';
 import { parseHostname } from './edge/authority.ts';
 import type { EdgeLimits } from './edge/limits.ts';
-import { edgeLimits, limitSettings } from './limits.ts';
+import type { GatewayLimits } from './gateway/limits.ts';
+import { edgeLimits, gatewayLimits, limitSettings } from './limits.ts';
 import type { Machine } from './machine.ts';
 
 export interface HubConfig {
@@ -50,6 +51,7 @@ export interface HubConfig {
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
   readonly edgeLimits: EdgeLimits;
+  readonly gatewayLimits: GatewayLimits;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -85,6 +87,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     pingIntervalMs: settings.HUB_PING_INTERVAL,
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
     edgeLimits: edgeLimits(settings),
+    gatewayLimits: gatewayLimits(settings),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }

@@ -4,16 +4,19 @@ import type { AddressInfo } from 'node:net';
 
 import type { Logger } from '../shared/log.ts';
 import type { ListenAddress } from '../shared/listen-address.ts';
+import { createApi, type RequestListener } from './api/api.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
-import { localCaFolder, publicUrlOf, type HubConfig } from './config.ts';
+import { localCaFolder, type HubConfig } from './config.ts';
 import { Admission } from './edge/admission.ts';
 import type { ForwardOptions } from './edge/forward.ts';
-import { Front, type HubPages } from './edge/front.ts';
+import { Front } from './edge/front.ts';
 import { EdgeListener } from './edge/listener.ts';
 import { RedirectListener } from './edge/redirect.ts';
+import { Gateway } from './gateway/gateway.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
+import { Place } from './place.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Tunnels } from './tunnels/registry.ts';
 
@@ -31,6 +34,7 @@ export interface HubAddresses {
   /** The hub's own address for people and agents: `https://hub.localhost:8443`. */
   readonly publicUrl: string;
   readonly https: AddressInfo;
+  readonly tunnel: AddressInfo;
   readonly http: AddressInfo | undefined;
 }
 
@@ -46,36 +50,36 @@ export async function startHub(config: HubConfig, { log }: { log: Logger }): Pro
 }
 
 async function open(config: HubConfig, log: Logger, opened: Opened): Promise<Hub> {
-  const stores = opened.add(await openStores(config, { purpose: 'hub', log }), async (it) =>
-    it.close(),
-  );
-  const certificates = opened.add(await openCertificates(config, log), (it) => it.stop());
+  const stores = await openStores(config, { purpose: 'hub', log });
+  opened.add(async () => stores.close());
+  const certificates = await openCertificates(config, log);
+  opened.add(() => certificates.stop());
 
-  // Known once the port is: nobody asks for an address before something listens.
-  let publicUrl = publicUrlOf(config);
-  const tunnels = opened.add(
-    new Tunnels({
-      store: stores.servers,
-      tenantDomain: config.tenantDomain,
-      addressOf: (hostname) => tenantUrl(publicUrl, hostname),
-      onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
-    }),
-    async (it) => it.stop(),
-  );
+  const place = new Place(config);
+  const tunnels = new Tunnels({
+    store: stores.servers,
+    tenantDomain: config.tenantDomain,
+    addressOf: (hostname) => place.addressOf(hostname),
+    onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
+  });
+  opened.add(async () => tunnels.stop());
   await tunnels.start();
 
-  const edge = opened.add(edgeOf(config, { certificates, tunnels, log }), async (it) =>
-    it.close(config.drainTimeoutMs),
-  );
-  const https = await listen(edge, 'HUB_HTTPS_LISTEN', config.httpsListen);
-  publicUrl = publicUrlOf(config, https.port);
-  const http =
-    config.httpListen &&
-    (await openRedirect(config, config.httpListen, { publicUrl, tunnels, opened }));
-
-  const addresses = { publicUrl: publicUrl.origin, https, http };
+  const parts = { config, log, stores, certificates, place, tunnels };
+  const doors = doorsOf(parts);
+  opened.add(async () => doors.close());
+  const addresses = await listenAll(parts, doors);
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   return { addresses, certificates, stores, tunnels, stop: async () => opened.close() };
+}
+
+interface Parts {
+  readonly config: HubConfig;
+  readonly log: Logger;
+  readonly stores: Stores;
+  readonly certificates: CertificateSource;
+  readonly place: Place;
+  readonly tunnels: Tunnels;
 }
 
 async function openCertificates(
@@ -89,13 +93,45 @@ async function openCertificates(
     : LocalCa.open({ ...names, folder: localCaFolder(config), log });
 }
 
-interface EdgeParts {
-  readonly certificates: CertificateSource;
-  readonly tunnels: Tunnels;
-  readonly log: Logger;
+/** Everything that strangers can knock at. */
+interface Doors {
+  readonly edge: EdgeListener;
+  readonly gateway: Gateway;
+  readonly redirect: RedirectListener;
+  close(): Promise<void>;
 }
 
-function edgeOf(config: HubConfig, { certificates, tunnels, log }: EdgeParts): EdgeListener {
+function doorsOf(parts: Parts): Doors {
+  const { config, log, stores, place, tunnels } = parts;
+  const api = createApi({
+    enrolment: stores.enrolment,
+    hubHost: config.hubHost,
+    tunnelUrls: () => place.tunnelUrls,
+    addressesOf: (server) => place.addressesOf(server),
+    log,
+  });
+  const edge = edgeOf(parts, api);
+  const gateway = gatewayOf(parts, api);
+  const redirect = new RedirectListener({
+    isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
+    get httpsPort() {
+      return place.httpsPort;
+    },
+    limits: config.edgeLimits,
+  });
+  return {
+    edge,
+    gateway,
+    redirect,
+    // Together: what visitors are still being sent runs through the agents' links.
+    close: async () => {
+      const drainMs = config.drainTimeoutMs;
+      await Promise.all([redirect.close(), edge.close(drainMs), gateway.close(drainMs)]);
+    },
+  };
+}
+
+function edgeOf({ config, log, certificates, tunnels }: Parts, api: RequestListener): EdgeListener {
   const { edgeLimits: limits, trustedProxies } = config;
   const admission = new Admission(limits);
   const forwarding: ForwardOptions = {
@@ -108,28 +144,40 @@ function edgeOf(config: HubConfig, { certificates, tunnels, log }: EdgeParts): E
   };
   const front = new Front({
     hubHostname: config.hubHost,
+    hub: { onRequest: api },
     tunnels,
     admission,
     trustedProxies,
     limits,
-    hub: pages,
     forwarding,
   });
   return new EdgeListener({ certificates, front, admission, trustedProxies, limits });
 }
 
-async function openRedirect(
-  config: HubConfig,
-  address: ListenAddress,
-  { publicUrl, tunnels, opened }: { publicUrl: URL; tunnels: Tunnels; opened: Opened },
-): Promise<AddressInfo> {
-  const redirect = new RedirectListener({
-    isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
-    httpsPort: Number(publicUrl.port || 443),
-    limits: config.edgeLimits,
+function gatewayOf(
+  { config, log, stores, certificates, place, tunnels }: Parts,
+  api: RequestListener,
+): Gateway {
+  return new Gateway({
+    certificates,
+    hubHost: config.hubHost,
+    store: stores.servers,
+    tunnels,
+    addressesOf: (server) => place.addressesOf(server),
+    onRequest: api,
+    ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
+    limits: config.gatewayLimits,
+    log,
   });
-  opened.add(redirect, async (it) => it.close());
-  return listen(redirect, 'HUB_HTTP_LISTEN', address);
+}
+
+async function listenAll({ config, place }: Parts, doors: Doors): Promise<HubAddresses> {
+  const https = await listen(doors.edge, 'HUB_HTTPS_LISTEN', config.httpsListen);
+  const tunnel = await listen(doors.gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen);
+  place.settle({ https: https.port, tunnel: tunnel.port });
+  const http =
+    config.httpListen && (await listen(doors.redirect, 'HUB_HTTP_LISTEN', config.httpListen));
+  return { publicUrl: place.publicUrl, https, tunnel, http };
 }
 
 /** @throws ListenError listen.* */
@@ -145,20 +193,11 @@ async function listen(
   }
 }
 
-const pages: HubPages = {
-  onRequest: (_, response) => {
-    response.statusCode = 404;
-    response.end();
-  },
-};
-
-function tenantUrl(publicUrl: URL, hostname: string): string {
-  return `https://${hostname}${publicUrl.port === '' ? '' : `:${publicUrl.port}`}`;
-}
+type Closer = () => void | Promise<void>;
 
 /** What is open, in order. Closed from the youngest to the oldest; a failure keeps nothing else open. */
 class Opened {
-  readonly #closers: (() => void | Promise<void>)[] = [];
+  readonly #closers: Closer[] = [];
   readonly #log: Logger;
   #closing: Promise<void> | undefined;
 
@@ -166,9 +205,8 @@ class Opened {
     this.#log = log;
   }
 
-  add<Thing>(thing: Thing, close: (thing: Thing) => void | Promise<void>): Thing {
-    this.#closers.push(() => close(thing));
-    return thing;
+  add(close: Closer): void {
+    this.#closers.push(close);
   }
 
   /** Stopping twice is stopping once. */

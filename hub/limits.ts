@@ -4,6 +4,7 @@ import type { z } from 'zod';
 
 import { duration, integer, size } from '../shared/settings/kinds.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './edge/limits.ts';
+import { defaultGatewayLimits, type GatewayLimits } from './gateway/limits.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -32,6 +33,11 @@ export const limitSettings = {
   HUB_LIMIT_H2_SESSION_MEMORY: size(mebibyte, 1024 * mebibyte).optional(),
   HUB_LIMIT_H2_PING: duration(second, hour).optional(),
   HUB_LIMIT_H2_IDLE: duration(second, 24 * hour).optional(),
+  HUB_LIMIT_AGENT_HANDSHAKE_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_AGENT_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_AGENT_FAILURES: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_AGENT_STREAMS: integer(1, 65_535).optional(),
 } as const;
 
 type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
@@ -61,5 +67,17 @@ export function edgeLimits(settings: LimitSettings): EdgeLimits {
       memoryBytes === undefined ? usual.h2SessionMegabytes : Math.ceil(memoryBytes / mebibyte),
     h2PingMs: settings.HUB_LIMIT_H2_PING ?? usual.h2PingMs,
     h2IdleMs: settings.HUB_LIMIT_H2_IDLE ?? usual.h2IdleMs,
+  };
+}
+
+export function gatewayLimits(settings: LimitSettings): GatewayLimits {
+  const usual = defaultGatewayLimits;
+  return {
+    handshakeTimeoutMs: settings.HUB_LIMIT_AGENT_HANDSHAKE_TIMEOUT ?? usual.handshakeTimeoutMs,
+    authenticationTimeoutMs: settings.HUB_LIMIT_AGENT_TIMEOUT ?? usual.authenticationTimeoutMs,
+    connectionsPerAddress:
+      settings.HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
+    failuresPerMinute: settings.HUB_LIMIT_AGENT_FAILURES ?? usual.failuresPerMinute,
+    streamsPerSession: settings.HUB_LIMIT_AGENT_STREAMS ?? usual.streamsPerSession,
   };
 }

@@ -2,7 +2,9 @@
 
 import { Command } from 'commander';
 
-import { publicUrlOf, type HubConfig } from '../config.ts';
+import type { HubConfig } from '../config.ts';
+import { Place } from '../place.ts';
+import { labelOf } from '../tunnels/hostname.ts';
 import type { Server, ServerStore } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
@@ -48,12 +50,18 @@ export async function requireServer(
 ): Promise<Server> {
   const server = uuidPattern.test(wanted)
     ? await servers.find(wanted.toLowerCase())
-    : await servers.findByLabel(labelOf(wanted, config));
+    : await servers.findByLabel(wantedLabel(wanted, config));
   if (server !== undefined) return server;
   throw new TunnelError(
     'server.unknown',
     `There is no server "${printable(wanted)}"; phlix-hub servers list shows those there are.`,
   );
+}
+
+/** `movies`, `movies.phlix.localhost` and `https://movies.phlix.localhost:8443/` are the same server. */
+function wantedLabel(wanted: string, { tenantDomain }: HubConfig): string {
+  const host = URL.parse(wanted)?.hostname || wanted;
+  return labelOf(host, tenantDomain) ?? host.toLowerCase();
 }
 
 const examples = `
@@ -114,17 +122,8 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
   context.stdout.write(`${printable(before.name)} is revoked.${released}\n`);
 }
 
-/** `movies`, `movies.phlix.localhost` and `https://movies.phlix.localhost:8443/` are the same server. */
-function labelOf(wanted: string, config: HubConfig): string {
-  const host = (URL.parse(wanted)?.hostname || wanted).toLowerCase();
-  const suffix = `.${config.tenantDomain}`;
-  return host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
-}
-
 function addressOf(server: Server, config: HubConfig): string | undefined {
-  if (server.label === undefined || server.revokedAt !== undefined) return undefined;
-  const { port } = publicUrlOf(config);
-  return `https://${server.label}.${config.tenantDomain}${port === '' ? '' : `:${port}`}`;
+  return server.revokedAt === undefined ? new Place(config).addressesOf(server)[0] : undefined;
 }
 
 function asJson(server: Server, config: HubConfig): object {

@@ -1,0 +1,48 @@
+// Settings and the ports that were bound arrive; the addresses leave by which people, agents and visitors reach the hub.
+
+import { publicUrlOf, type HubConfig } from './config.ts';
+import { hostnameOf } from './tunnels/hostname.ts';
+import type { Server } from './tunnels/server.ts';
+
+/** What the hub is called from outside. Ports given as 0 are known once something listens, and nobody asks before. */
+export class Place {
+  readonly #config: HubConfig;
+  #publicUrl: URL;
+  #tunnelPort: number;
+
+  constructor(config: HubConfig) {
+    this.#config = config;
+    this.#publicUrl = publicUrlOf(config);
+    this.#tunnelPort = config.tunnelListen.port;
+  }
+
+  settle(ports: { https: number; tunnel: number }): void {
+    this.#publicUrl = publicUrlOf(this.#config, ports.https);
+    this.#tunnelPort = ports.tunnel;
+  }
+
+  /** `https://hub.localhost:8443`. */
+  get publicUrl(): string {
+    return this.#publicUrl.origin;
+  }
+
+  get httpsPort(): number {
+    return Number(this.#publicUrl.port || 443);
+  }
+
+  get tunnelUrls(): string[] {
+    return [`wss://${this.#config.hubHost}:${this.#tunnelPort}/tunnel`];
+  }
+
+  /** The address of a name: the port that visitors use is the hub's own. */
+  addressOf(hostname: string): string {
+    const { port } = this.#publicUrl;
+    return `https://${hostname}${port === '' ? '' : `:${port}`}`;
+  }
+
+  addressesOf({ label }: Server): string[] {
+    return label === undefined
+      ? []
+      : [this.addressOf(hostnameOf(label, this.#config.tenantDomain))];
+  }
+}
