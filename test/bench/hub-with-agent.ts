@@ -1,0 +1,134 @@
+// The origin's port arrives; the product as it is built leaves: a hub, and an agent that reaches it through the line.
+
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { freePort } from '../../infra/quickstart/ports.ts';
+import { Program } from '../support/program.ts';
+import type { Certificate } from './certificate.ts';
+import { visitedHost, type Contender, type ContenderOptions } from './contender.ts';
+import { openLine } from './shaped-line.ts';
+
+export async function startHubWithAgent(
+  folder: string,
+  { originPort, certificate, line: spec }: ContenderOptions,
+): Promise<Contender> {
+  const isShaped = spec.bitsPerSecond !== undefined;
+  const hub = await startHub(join(folder, 'hub'), {
+    certificate,
+    tunnelHost: isShaped ? behindLine : loopback,
+  });
+  // The agent dials the port it is told, at the loopback it knows; the line stands there in the hub's place.
+  const line = await openLine(spec, {
+    target: { host: isShaped ? behindLine : loopback, port: hub.tunnelPort },
+    port: hub.tunnelPort,
+  });
+  const agent = await startAgent(join(folder, 'agent'), { hub, originPort, certificate });
+  return {
+    name: 'hub',
+    port: hub.port,
+    programs: { hub: hub.program, agent: agent.program },
+    configuration: [hub.environment, agent.environment].map(asLines).join('\n'),
+    async stop() {
+      for (const program of [agent.program, hub.program]) await program.stop();
+      await line.stop();
+    },
+  };
+}
+
+export interface BenchHub {
+  readonly program: Program;
+  readonly port: number;
+  readonly tunnelPort: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const loopback = '127.0.0.1';
+/** Another address of this machine that agents do not dial by themselves. */
+const behindLine = '127.0.0.2';
+
+/** Against strangers the hub has limits that one client with hundreds of connections would meet first. */
+export const raisedLimits = {
+  HUB_LIMIT_CONNECTIONS_PER_ADDRESS: '10000',
+  HUB_LIMIT_CONNECTIONS_PER_TUNNEL: '10000',
+  HUB_LIMIT_STREAMS_PER_TUNNEL: '2048',
+  HUB_LIMIT_AGENT_STREAMS: '2048',
+  HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: '10000',
+};
+
+export async function startHub(
+  folder: string,
+  { certificate, tunnelHost = loopback }: { certificate: Certificate; tunnelHost?: string },
+): Promise<BenchHub> {
+  const [port, tunnelPort] = [await freePort(), await freePort()];
+  // Passable: a hub that is root runs its database as another user.
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const environment = {
+    HUB_PUBLIC_URL: `https://hub.localhost:${port}`,
+    HUB_TENANT_DOMAIN: visitedHost.slice(visitedHost.indexOf('.') + 1),
+    HUB_DATA_DIR: folder,
+    HUB_HTTPS_LISTEN: `${loopback}:${port}`,
+    HUB_HTTP_LISTEN: 'off',
+    HUB_TUNNEL_LISTEN: `${tunnelHost}:${tunnelPort}`,
+    HUB_TLS: 'files',
+    HUB_TLS_CERT_FILE: certificate.chainFile,
+    HUB_TLS_KEY_FILE: certificate.keyFile,
+    HUB_DRAIN_TIMEOUT: '0s',
+    ...raisedLimits,
+  };
+  const program = new Program({
+    command: [process.execPath, built('hub')],
+    env: { ...ownEnvironment(), ...environment },
+  });
+  await program.waitForLine(/"hub ready"/);
+  return { program, port, tunnelPort, environment };
+}
+
+export async function createToken({ environment }: BenchHub): Promise<string> {
+  const command = [built('hub'), 'enrol-token', 'create', '--json'];
+  const env = { ...ownEnvironment(), ...environment };
+  const { stdout } = await run(process.execPath, command, { env });
+  return (JSON.parse(stdout) as { token: string }).token;
+}
+
+async function startAgent(
+  folder: string,
+  options: { hub: BenchHub; originPort: number; certificate: Certificate },
+): Promise<{ program: Program; environment: Readonly<Record<string, string>> }> {
+  const { hub, originPort, certificate } = options;
+  const environment = {
+    PHLIX_HUB_URL: `https://hub.localhost:${hub.port}`,
+    PHLIX_ORIGIN_URL: `http://${loopback}:${originPort}`,
+    PHLIX_STATE_DIR: folder,
+    PHLIX_SERVER_NAME: visitedHost.split('.', 1)[0] ?? '',
+    PHLIX_HUB_CA_FILE: certificate.authorityFile,
+  };
+  const token = await createToken(hub);
+  const program = new Program({
+    command: [process.execPath, built('agent')],
+    env: { ...ownEnvironment(), ...environment, PHLIX_HUB_ENROLLMENT_TOKEN: token },
+  });
+  await program.waitForLine(/"your server is reachable"/);
+  return { program, environment };
+}
+
+/** Settings of a real hub or agent on this machine must not leak into the benchmark. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const foreign = Object.entries(process.env).filter(([name]) => !/^(HUB|PHLIX)_/.test(name));
+  return Object.fromEntries(foreign);
+}
+
+function built(program: 'hub' | 'agent'): string {
+  return fileURLToPath(new URL(`../../dist/${program}/main.js`, import.meta.url));
+}
+
+function asLines(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+const run = promisify(execFile);

@@ -1,0 +1,54 @@
+// Nothing arrives; the media server of the benchmark leaves: nginx, serving one endless film and one small answer from memory.
+
+import { chmodSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { startNginx, type Nginx } from './nginx.ts';
+
+export const bulkPath = '/film';
+export const smallPath = '/small';
+
+export interface BenchOrigin extends Pick<Nginx, 'port' | 'configuration'> {
+  stop(): Promise<void>;
+}
+
+/** More than the fastest contender carries in a row. A hole in a file of tmpfs takes no memory, whatever its length. */
+const filmBytes = 64 * 1024 ** 3;
+/** A segment list, a progress report: what players ask for all the time. */
+const smallBytes = 200;
+
+export async function startBenchOrigin(): Promise<BenchOrigin> {
+  const folder = memoryFolder();
+  writeFileSync(join(folder, bulkPath), '');
+  truncateSync(join(folder, bulkPath), filmBytes);
+  writeFileSync(join(folder, smallPath), 'x'.repeat(smallBytes));
+  const { port, program, configuration } = await startNginx(
+    folder,
+    (port) => `
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  open_file_cache max=16;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    root ${folder};
+  }`,
+  );
+  return {
+    port,
+    configuration,
+    async stop() {
+      await program.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function memoryFolder(): string {
+  const shared = '/dev/shm';
+  const folder = mkdtempSync(join(existsSync(shared) ? shared : tmpdir(), 'phlix-bench-'));
+  chmodSync(folder, 0o755);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
