@@ -1,0 +1,120 @@
+// A CA, a gateway, the enrolment API and the registry on stores in memory: what an agent meets when it dials a hub.
+
+import { createHash, X509Certificate } from 'node:crypto';
+
+import { createApi } from '../../hub/api/api.ts';
+import { issueAuthority, issueLeaf, type IssuedPair } from '../../hub/certificates/issuance.ts';
+import { CertificateIndex, loadCertificate } from '../../hub/certificates/served.ts';
+import { Gateway } from '../../hub/gateway/gateway.ts';
+import { defaultGatewayLimits, type GatewayLimits } from '../../hub/gateway/limits.ts';
+import { Enrolment } from '../../hub/tunnels/enrolment.ts';
+import { Tunnels } from '../../hub/tunnels/registry.ts';
+import type { TokenRequest } from '../../hub/tunnels/token.ts';
+import { createLogger, type Logger } from '../../shared/log.ts';
+import { MemoryStores } from './memory-stores.ts';
+
+export const hubHost = 'hub.localhost';
+export const tenantDomain = 'phlix.localhost';
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [fact: string]: unknown;
+}
+
+export interface AgentsDoor {
+  readonly authority: IssuedPair;
+  /** base64url SHA-256 of the authority's SPKI. */
+  readonly pin: string;
+  readonly port: number;
+  readonly hubUrl: string;
+  readonly stores: MemoryStores;
+  readonly tunnels: Tunnels;
+  readonly gateway: Gateway;
+  readonly logged: LogLine[];
+  token(request?: TokenRequest): Promise<string>;
+  close(drainMs?: number): Promise<void>;
+}
+
+export interface DoorSettings {
+  readonly limits?: Partial<GatewayLimits>;
+  /** Who signs the hub's certificate; a new authority if left out. */
+  readonly authority?: IssuedPair;
+  readonly names?: readonly string[];
+  readonly port?: number;
+  readonly stores?: MemoryStores;
+  readonly pingIntervalMs?: number;
+}
+
+export async function openAgentsDoor(settings: DoorSettings = {}): Promise<AgentsDoor> {
+  const now = new Date();
+  const authority = settings.authority ?? (await issueAuthority(['localhost'], now));
+  const leaf = await issueLeaf(authority, settings.names ?? [hubHost, `*.${tenantDomain}`], now);
+  const certificates = new CertificateIndex([
+    loadCertificate(
+      { chain: leaf.certificate, key: leaf.key, chainPath: 'leaf.pem', keyPath: 'key.pem' },
+      now,
+    ),
+  ]);
+  const stores = settings.stores ?? new MemoryStores();
+  const { log, logged } = recordingLogger();
+  const tunnels = new Tunnels({
+    store: stores.servers,
+    tenantDomain,
+    addressOf: (hostname) => `https://${hostname}`,
+    onFailure: (error) => log.error({ err: error }, 'registry failed'),
+  });
+  await tunnels.start();
+  const enrolment = new Enrolment({ store: stores.enrolment, hubHost });
+  const addressesOf = ({ label }: { label: string | undefined }): string[] =>
+    label === undefined ? [] : [`https://${label}.${tenantDomain}`];
+  let port = settings.port ?? 0;
+  const gateway = new Gateway({
+    certificates,
+    hubHost,
+    store: stores.servers,
+    tunnels,
+    addressesOf,
+    onRequest: createApi({
+      enrolment,
+      hubHost,
+      tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],
+      addressesOf,
+      log,
+    }),
+    ping: { intervalMs: settings.pingIntervalMs ?? 15_000, deadlineMs: 10_000 },
+    log,
+    limits: { ...defaultGatewayLimits, ...settings.limits },
+  });
+  port = (await gateway.listen(`127.0.0.1:${port}`)).port;
+  const spki = new X509Certificate(authority.certificate).publicKey.export({
+    type: 'spki',
+    format: 'der',
+  });
+  const pin = createHash('sha256').update(spki).digest('base64url');
+  return {
+    authority,
+    pin,
+    port,
+    hubUrl: `https://${hubHost}:${port}`,
+    stores,
+    tunnels,
+    gateway,
+    logged,
+    token: async (request) =>
+      (await enrolment.createToken({ caFingerprint: pin, ...request })).text,
+    close: async (drainMs = 0) => {
+      await gateway.close(drainMs);
+      await tunnels.stop();
+    },
+  };
+}
+
+export function recordingLogger(): { log: Logger; logged: LogLine[] } {
+  const logged: LogLine[] = [];
+  const log = createLogger(
+    { level: 'debug', name: 'test' },
+    { write: (line) => void logged.push(JSON.parse(line) as LogLine) },
+  );
+  return { log, logged };
+}

@@ -1,0 +1,89 @@
+// The stores' ports in memory, for tests of the rooms that use them: one transaction at a time, nothing survives.
+
+import type {
+  EnrolmentStore,
+  EnrolmentTransaction,
+  TokenRecord,
+} from '../../hub/tunnels/enrolment-store.ts';
+import type { AgentIdentity, Server, ServerStore } from '../../hub/tunnels/server.ts';
+
+export class MemoryStores {
+  readonly tokens = new Map<string, TokenRecord>();
+  readonly agents = new Map<string, AgentIdentity>();
+  readonly byId = new Map<string, Server>();
+  #epoch = 0n;
+  readonly #watchers = new Set<(serverId: string | undefined) => void>();
+
+  readonly enrolment: EnrolmentStore = {
+    insertToken: async (token) => void this.tokens.set(token.id, token),
+    transaction: async (work) => work(this.#transaction),
+  };
+
+  readonly servers: ServerStore = {
+    findAgent: async (agentId) => this.agents.get(agentId),
+    find: async (serverId) => this.byId.get(serverId),
+    findByLabel: async (label) => [...this.byId.values()].find((server) => server.label === label),
+    list: async () => [...this.byId.values()].filter(({ revokedAt }) => revokedAt === undefined),
+    rename: async (serverId, label) => this.#change(serverId, { label }),
+    revoke: async (serverId) => {
+      for (const agent of this.agents.values()) {
+        if (agent.serverId !== serverId) continue;
+        this.agents.set(agent.agentId, { ...agent, isRevoked: true });
+      }
+      return this.#change(serverId, { revokedAt: new Date() });
+    },
+    touch: async (serverId, lastSeenAt) => {
+      const server = this.byId.get(serverId);
+      if (server !== undefined) this.byId.set(serverId, { ...server, lastSeenAt });
+    },
+    nextEpoch: async () => {
+      this.#epoch += 1n;
+      return this.#epoch;
+    },
+    watch: async (onChange) => {
+      this.#watchers.add(onChange);
+      return async () => void this.#watchers.delete(onChange);
+    },
+  };
+
+  readonly #transaction: EnrolmentTransaction = {
+    lockToken: async (id) => this.tokens.get(id),
+    useToken: async (id, usedBy, usedAt) => {
+      const token = this.tokens.get(id);
+      if (token !== undefined) this.tokens.set(id, { ...token, usedAt, usedBy });
+    },
+    findAgent: this.servers.findAgent,
+    findServer: this.servers.find,
+    insertServer: async ({ id, ownerId, name, at }) =>
+      void this.byId.set(id, {
+        id,
+        ownerId,
+        name,
+        label: undefined,
+        agentId: undefined,
+        createdAt: at,
+        lastSeenAt: undefined,
+        revokedAt: undefined,
+      }),
+    giveKey: async ({ agentId, publicKey, serverId }) => {
+      if (this.agents.has(agentId)) return false;
+      this.agents.set(agentId, { agentId, publicKey, serverId, isRevoked: false });
+      await this.#change(serverId, { agentId });
+      return true;
+    },
+    claimLabel: async ({ label, serverId }) => {
+      if ((await this.servers.findByLabel(label)) !== undefined) return 'name.taken';
+      await this.#change(serverId, { label });
+      return 'claimed';
+    },
+  };
+
+  async #change(serverId: string, change: Partial<Server>): Promise<Server> {
+    const server = this.byId.get(serverId);
+    if (server === undefined) throw new Error(`no server ${serverId}`);
+    const changed = { ...server, ...change };
+    this.byId.set(serverId, changed);
+    for (const onChange of this.#watchers) onChange(serverId);
+    return changed;
+  }
+}
