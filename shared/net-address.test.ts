@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -88,11 +88,7 @@ describe('parseNetwork', () => {
   it('throws nothing but NetAddressError whatever the text is', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 50 }), (text) => {
-        try {
-          parseNetwork(text);
-        } catch (error) {
-          expect(error).toBeInstanceOf(NetAddressError);
-        }
+        expect([true, false]).toContain(isRefused(text));
       }),
     );
   });
@@ -101,31 +97,6 @@ describe('parseNetwork', () => {
 describe('against a model in BigInt', () => {
   const v4 = fc.bigInt(0n, (1n << 32n) - 1n);
   const v6 = fc.bigInt(0n, (1n << 128n) - 1n).filter((value) => value >> 32n !== 0xffffn);
-  const ipv4Text = (value: bigint) =>
-    [24n, 16n, 8n, 0n].map((by) => (value >> by) & 255n).join('.');
-  const ipv6Text = (value: bigint) =>
-    Array.from({ length: 8 }, (_, group) =>
-      ((value >> BigInt(112 - group * 16)) & 0xffffn).toString(16),
-    ).join(':');
-
-  function holds(
-    bits: number,
-    text: (value: bigint) => string,
-    base: bigint,
-    prefix: number,
-    other: bigint,
-    isNear: boolean,
-  ) {
-    const shift = BigInt(bits - prefix);
-    const start = (base >> shift) << shift;
-    const probe = isNear ? start | (other & ((1n << shift) - 1n)) : other;
-    const set = new CidrSet([parseNetwork(`${text(start)}/${prefix}`)]);
-    const address = parseAddress(text(probe));
-    expect(address).toBeDefined();
-    expect(set.has(address ?? '')).toBe(probe >> shift === base >> shift);
-    if (start !== base)
-      expect(() => parseNetwork(`${text(base)}/${prefix}`)).toThrow(NetAddressError);
-  }
 
   it('finds exactly the addresses of an IPv4 network, also when written as mapped', () => {
     fc.assert(
@@ -143,6 +114,7 @@ describe('against a model in BigInt', () => {
   });
 
   it('finds exactly the addresses of an IPv6 network', () => {
+    expect.hasAssertions();
     fc.assert(
       fc.property(
         v6,
@@ -172,3 +144,38 @@ describe('against a model in BigInt', () => {
     expect(addressBucket('192.0.2.7')).toBe('192.0.2.7');
   });
 });
+
+const ipv4Text = (value: bigint) => [24n, 16n, 8n, 0n].map((by) => (value >> by) & 255n).join('.');
+const ipv6Text = (value: bigint) =>
+  Array.from({ length: 8 }, (_, group) =>
+    ((value >> BigInt(112 - group * 16)) & 0xffffn).toString(16),
+  ).join(':');
+
+function holds(
+  bits: number,
+  text: (value: bigint) => string,
+  base: bigint,
+  prefix: number,
+  other: bigint,
+  isNear: boolean,
+) {
+  const shift = BigInt(bits - prefix);
+  const start = (base >> shift) << shift;
+  const probe = isNear ? start | (other & ((1n << shift) - 1n)) : other;
+  const set = new CidrSet([parseNetwork(`${text(start)}/${prefix}`)]);
+  const address = parseAddress(text(probe));
+  expect(address).toBeDefined();
+  expect(set.has(address ?? '')).toBe(probe >> shift === base >> shift);
+  expect(isRefused(`${text(base)}/${prefix}`)).toBe(start !== base);
+}
+
+/** Whatever is thrown that is not ours fails the test. */
+function isRefused(text: string): boolean {
+  try {
+    parseNetwork(text);
+    return false;
+  } catch (error) {
+    if (error instanceof NetAddressError) return true;
+    throw error;
+  }
+}

@@ -3,15 +3,16 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { HelloReader, maxHelloBytes, type Peek } from './client-hello.ts';
 
+const u16 = (value: number) => Buffer.from([value >> 8, value & 0xff]);
+const vector16 = (body: Buffer) => Buffer.concat([u16(body.length), body]);
+
 /** TLS 1.2 hello as a record: server name `name`, ALPN h2, written by hand from RFC 5246 and 6066. */
 function helloRecord(name: Buffer, extraExtensions: Buffer = Buffer.alloc(0)): Buffer {
-  const u16 = (value: number) => Buffer.from([value >> 8, value & 0xff]);
-  const vector16 = (body: Buffer) => Buffer.concat([u16(body.length), body]);
   const sni = vector16(vector16(Buffer.concat([Buffer.from([0]), vector16(name)])));
   const alpn = vector16(vector16(Buffer.from('026832', 'hex')));
   const extensions = Buffer.concat([
@@ -134,8 +135,8 @@ describe('a hello', () => {
     });
   });
 
-  it('with two server names, or an extension twice, is malformed', () => {
-    const twice = Buffer.from('0000000600040000' + '0161', 'hex');
+  it('with an extension twice is malformed', () => {
+    const twice = Buffer.from('00000006000400000161', 'hex');
     expect(peek(helloRecord(Buffer.from('a.example'), twice)).state).toBe('malformed');
   });
 
@@ -168,7 +169,7 @@ describe('other first bytes', () => {
 
   it('never gathers more than the limit', () => {
     const reader = new HelloReader();
-    let state = reader.push(Buffer.from('1603014000' + '01ffffff', 'hex')).state;
+    let state = reader.push(Buffer.from('160301400001ffffff', 'hex')).state;
     while (state === 'more' && reader.bytes.length < 100_000)
       state = reader.push(Buffer.alloc(100)).state;
     expect(state).toBe('malformed');

@@ -20,7 +20,7 @@ export class Http1Front {
   readonly #options: FrontOptions;
   readonly #routing: Routing;
   readonly #server: Server;
-  readonly #visitors = new WeakMap<Duplex, Visitor>();
+  readonly #visitors = new Map<Duplex, Visitor>();
   #isDraining = false;
 
   constructor(options: FrontOptions, routing: Routing) {
@@ -39,10 +39,11 @@ export class Http1Front {
   }
 
   accept(socket: TLSSocket, connection: VisitorConnection): void {
-    const visitor: Visitor = { connection, responses: new Set() };
+    const visitor: Visitor = { connection, responses: new Set(), isUpgraded: false };
     this.#visitors.set(socket, visitor);
-    // node:http tells only the response that is being written, not those pipelined behind it.
     socket.once('close', () => {
+      this.#visitors.delete(socket);
+      // node:http tells only the response that is being written, not those pipelined behind it.
       for (const response of visitor.responses) response.close();
     });
     this.#server.emit('connection', socket);
@@ -51,7 +52,11 @@ export class Http1Front {
   /** Running exchanges finish with `Connection: close`, idle connections close now. */
   drain(): void {
     this.#isDraining = true;
-    this.#server.closeIdleConnections();
+    // closeIdleConnections would leave out those that have not asked for anything yet.
+    for (const [socket, visitor] of this.#visitors) {
+      for (const response of visitor.responses) response.closeAfter();
+      endIfIdle(socket, visitor);
+    }
   }
 
   stop(): void {
@@ -62,7 +67,8 @@ export class Http1Front {
   readonly #onRequest = (message: IncomingMessage, writer: ServerResponse): void => {
     const visitor = this.#visitors.get(message.socket);
     if (visitor === undefined) return void message.destroy();
-    if (this.#isDraining) writer.shouldKeepAlive = false;
+    const response = this.#respond(visitor, writer);
+    if (this.#isDraining) response.closeAfter();
     const normal = normalizeHttp1(
       message.method ?? '',
       message.url ?? '',
@@ -70,14 +76,13 @@ export class Http1Front {
       message.rawHeaders,
       this.#options.limits,
     );
-    if ('refusal' in normal) return this.#refuse(visitor, writer, normal);
+    if ('refusal' in normal) return refuse(response, normal);
     const route = this.#routing.enter(normal.hostname, visitor.connection);
     if (route === 'hub') {
       if (normal.expectsContinue) writer.writeContinue();
       return this.#options.hub.onRequest(message, writer);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
-    const response = this.#respond(visitor, writer);
     if (typeof route === 'string') return answerFailure(response, request, route);
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) writer.writeContinue();
@@ -89,6 +94,7 @@ export class Http1Front {
     socket.on('error', ignore);
     const visitor = this.#visitors.get(socket);
     if (visitor === undefined) return void socket.destroy();
+    visitor.isUpgraded = true;
     (socket as TLSSocket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
@@ -116,20 +122,14 @@ export class Http1Front {
     return refuseRaw(socket, codeOfParserError[error.code ?? ''] ?? 'edge.bad-request', 'GET');
   };
 
-  #refuse(visitor: Visitor, writer: ServerResponse, { refusal, method, wantsPage }: Refusal): void {
-    // What follows on this connection may be the other half of an ambiguity.
-    writer.shouldKeepAlive = false;
-    const response = this.#respond(visitor, writer);
-    answerFailure(response, { id: randomUUIDv7(), hostname: '', wantsPage, method }, refusal);
-  }
-
   #respond(visitor: Visitor, writer: ServerResponse): Http1Response {
+    const { socket } = writer.req;
     const response = new Http1Response(writer);
     visitor.responses.add(response);
     writer.once('close', () => {
       visitor.responses.delete(response);
       response.close();
-      if (this.#isDraining) setImmediate(() => this.#server.closeIdleConnections());
+      if (this.#isDraining) endIfIdle(socket, visitor);
     });
     return response;
   }
@@ -139,6 +139,11 @@ interface Visitor {
   readonly connection: VisitorConnection;
   /** More than one when the visitor pipelines. */
   readonly responses: Set<Http1Response>;
+  isUpgraded: boolean;
+}
+
+function endIfIdle(socket: Duplex, visitor: Visitor): void {
+  if (visitor.responses.size === 0 && !visitor.isUpgraded) socket.end();
 }
 
 /** A server that never listens: the TLS listener hands it connections. */
@@ -168,6 +173,13 @@ const codeOfParserError: Record<string, EdgeFailureCode> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'edge.body-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'edge.timeout',
 };
+
+function refuse(response: Http1Response, refused: Refusal): void {
+  // What follows on this connection may be the other half of an ambiguity.
+  response.closeAfter();
+  const { refusal, method, wantsPage } = refused;
+  answerFailure(response, { id: randomUUIDv7(), hostname: '', wantsPage, method }, refusal);
+}
 
 /** For connections that node:http no longer answers on. */
 function refuseRaw(socket: Duplex, code: EdgeFailureCode, method = ''): void {

@@ -104,7 +104,8 @@ export class Http2Front {
     for (const visitor of this.#visitors) {
       if (visitor.openStreams > 0) continue;
       const idleMs = now - visitor.idleSince;
-      if (visitor.isPinged) visitor.session.destroy();
+      // Closed a look ago and still there: it is in the middle of a head that does not end.
+      if (visitor.isPinged || visitor.session.closed) visitor.session.destroy();
       else if (idleMs >= (visitor.hasAsked ? h2IdleMs : headTimeoutMs)) visitor.session.close();
       else if (now - visitor.pingedAt >= h2PingMs) visitor.ping(now);
     }

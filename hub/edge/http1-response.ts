@@ -53,6 +53,11 @@ export class Http1Response implements VisitorResponse {
     this.#writer.destroy();
   }
 
+  /** This is the connection's last answer. Its head says so, if it has not gone out yet. */
+  closeAfter(): void {
+    this.#writer.shouldKeepAlive = false;
+  }
+
   /** The front says so when nothing more can reach the visitor. */
   close(): void {
     if (this.#isClosed) return;

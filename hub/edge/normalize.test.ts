@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { defaultEdgeLimits as limits } from './limits.ts';
@@ -363,9 +363,9 @@ describe('fields', () => {
   });
 
   it('are at most 100, and 32 KiB', () => {
-    const many = (count: number) => Array.from({ length: count }, () => ['a', 'b']).flat();
-    expect(http1(many(99))).toHaveProperty('fields');
-    expect(http1(many(100))).toEqual(refusal('edge.fields-too-large'));
+    const lines = Array.from({ length: 200 }, () => 'a');
+    expect(http1(lines.slice(2))).toHaveProperty('fields');
+    expect(http1(lines)).toEqual(refusal('edge.fields-too-large'));
     expect(http1(['cookie', 'x'.repeat(33_000)])).toEqual(refusal('edge.fields-too-large'));
   });
 
@@ -376,6 +376,11 @@ describe('fields', () => {
     expect(fields[3]).toMatch(/^c0=1; c1=1; .*; c119=1$/);
   });
 
+  it('of forwarding are handed over for the walk, by their true name only', () => {
+    const lines = ['X-Forwarded-For', 'a', 'x_forwarded_for', 'b', 'X-FORWARDED-FOR', 'c'];
+    expect(http1(lines)).toMatchObject({ forwardedFor: ['a', 'c'], fields: [] });
+  });
+
   it('say whether a page is wanted', () => {
     expect(http1(['Accept', 'text/html,*/*'])).toMatchObject({ wantsPage: true });
     expect(http1(['Accept', '*/*'])).toMatchObject({ wantsPage: false });
@@ -383,89 +388,6 @@ describe('fields', () => {
       refusal: 'edge.bad-request',
       wantsPage: true,
     });
-  });
-});
-
-describe('a field that speaks in the name of a proxy', () => {
-  const names = [
-    'Forwarded',
-    'X-Forwarded-For',
-    'X-Forwarded-Proto',
-    'X-Forwarded-Host',
-    'X-Forwarded-Prefix',
-    'X-Forwarded-Port',
-    'X-Forwarded-Server',
-    'X-Forwarded-Uri',
-    'X-Real-IP',
-    'True-Client-IP',
-    'CF-Connecting-IP',
-    'X-Client-IP',
-    'X-Original-URL',
-    'X-Original-URI',
-    'X-Rewrite-URL',
-    'X-HTTP-Method-Override',
-    'X-Phlix-User',
-    'Remote-User',
-    'Remote-Groups',
-    'X-Auth-User',
-    'X-Webauth-User',
-    'Proxy',
-    'Proxy-Authorization',
-    'X-Request-Id',
-  ];
-
-  it('survives in no spelling', () => {
-    const spelling = fc.constantFrom(...names).chain((name) => {
-      const letters = fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length });
-      const separators = fc.array(fc.constantFrom('-', '_', '.', '--', '-_', '.-'), {
-        minLength: 6,
-        maxLength: 6,
-      });
-      const around = fc.constantFrom('', '-', '_');
-      return fc.tuple(letters, separators, around, around).map(([upper, by, before, after]) => {
-        let at = 0;
-        const middle = [...name]
-          .map((letter, index) =>
-            letter === '-'
-              ? by[at++ % 6]
-              : upper[index]
-                ? letter.toUpperCase()
-                : letter.toLowerCase(),
-          )
-          .join('');
-        return before + middle + after;
-      });
-    });
-    fc.assert(
-      fc.property(spelling, (name) => {
-        expect(kept(http1(['a', '1', name, 'forged', 'b', '2']))).toEqual(['a', '1', 'b', '2']);
-        expect(kept(http2(['a', '1', name.toLowerCase(), 'forged', 'b', '2']))).toEqual([
-          'a',
-          '1',
-          'b',
-          '2',
-        ]);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  it('nor does a careless spelling of what frames a message', () => {
-    for (const name of [
-      'Content_Length',
-      'Transfer_Encoding',
-      'content.length',
-      'Host_',
-      '-host',
-      'transfer--encoding',
-    ])
-      expect(kept(http1([name, '5']))).toEqual([]);
-  });
-
-  it('is handed over for the walk when it is X-Forwarded-For', () => {
-    expect(
-      http1(['X-Forwarded-For', 'a', 'x_forwarded_for', 'b', 'X-FORWARDED-FOR', 'c']),
-    ).toMatchObject({ forwardedFor: ['a', 'c'] });
   });
 });
 

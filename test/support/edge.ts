@@ -10,7 +10,6 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { duplexPair, type Duplex } from 'node:stream';
 import {
   connect as connectTls,
@@ -54,7 +53,7 @@ export class TestEdge {
 
   static async start(options: EdgeOptions = {}): Promise<TestEdge> {
     const edge = new TestEdge(options, await certificatesOnce());
-    const { port } = (await edge.listener.listen('127.0.0.1:0')) as AddressInfo;
+    const { port } = await edge.listener.listen('127.0.0.1:0');
     edge.port = port;
     return edge;
   }
@@ -194,6 +193,7 @@ async function readAll(stream: ClientHttp2Stream): Promise<string> {
 export async function readToClose(socket: Duplex): Promise<string> {
   const pieces: Buffer[] = [];
   socket.on('data', (piece: Buffer) => pieces.push(piece));
+  socket.resume();
   if (!socket.destroyed) await once(socket, 'close', deadline());
   return Buffer.concat(pieces).toString('latin1');
 }
@@ -207,6 +207,8 @@ export async function readUntil(socket: Duplex, pattern: RegExp): Promise<string
     if (pattern.test(text)) resolve(text);
   };
   socket.on('data', onData);
+  // Paused by the last one.
+  socket.resume();
   socket.once('close', () => reject(new Error(`closed after ${JSON.stringify(text)}`)));
   AbortSignal.timeout(10_000).addEventListener('abort', () =>
     reject(new Error(`only ${JSON.stringify(text)} came`)),

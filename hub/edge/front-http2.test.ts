@@ -1,0 +1,400 @@
+import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  deadline,
+  exchange,
+  hubHostname,
+  onlineHostname,
+  TestEdge,
+  type Answer,
+  type Seen,
+} from '../../test/support/edge.ts';
+
+const seen = (answer: Answer) => JSON.parse(answer.body) as Seen;
+
+async function refusal(
+  session: ClientHttp2Session,
+  headers: Record<string, string | string[]>,
+): Promise<string> {
+  const answer = await exchange(session, headers);
+  const { code } = JSON.parse(answer.body) as { code: string };
+  return `${String(answer.headers[':status'])} ${code}`;
+}
+
+/** An HTTP/2 frame by hand (RFC 9113 §4.1). */
+function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(streamId, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const preface = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  frame(4, 0, 0, Buffer.alloc(0)),
+]);
+
+/** GET / of the online server: static table entries, and :authority as a literal (RFC 7541). */
+const headBlock = Buffer.concat([
+  Buffer.from('82878441', 'hex'),
+  Buffer.from([onlineHostname.length]),
+  Buffer.from(onlineHostname),
+]);
+
+/** Frame types that arrived, in order. */
+function frameTypes(bytes: Buffer): number[] {
+  const types: number[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+    types.push(bytes.readUInt8(at + 3));
+  return types;
+}
+
+describe('a request over HTTP/2', () => {
+  it('reaches the origin with one clean set of fields', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const answer = await exchange(session, {
+      ':path': '/Items?x=1',
+      'x-forwarded-for': '6.6.6.6',
+      x_real_ip: '6',
+      cookie: ['a=1', 'b=2'],
+      range: 'bytes=0-',
+    });
+    expect(answer.headers).toMatchObject({ ':status': 200, 'content-type': 'application/json' });
+    expect(seen(answer)).toMatchObject({ method: 'GET', url: '/Items?x=1', body: '' });
+    expect(seen(answer).rawHeaders).toEqual([
+      'host',
+      onlineHostname,
+      'cookie',
+      'a=1; b=2',
+      'range',
+      'bytes=0-',
+      'x-forwarded-for',
+      '127.0.0.1',
+      'x-forwarded-proto',
+      'https',
+      'x-forwarded-host',
+      onlineHostname,
+      'x-request-id',
+      expect.stringMatching(/^[0-9a-f-]{36}$/),
+    ]);
+  });
+
+  it('carries a body, with a length and without', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const big = 'x'.repeat(1_000_000);
+    const [sized, unsized] = await Promise.all([
+      exchange(session, { ':method': 'POST', 'content-length': 5 }, 'hello'),
+      exchange(session, { ':method': 'PUT' }, big),
+    ]);
+    expect(seen(sized)).toMatchObject({ method: 'POST', body: 'hello' });
+    expect(seen(sized).rawHeaders).toContain('content-length');
+    expect(seen(unsized).body).toBe(big);
+    expect(seen(unsized).rawHeaders).toContain('transfer-encoding');
+  });
+
+  it('loses the body of a GET', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const answer = await exchange(session, { ':path': '/x' }, 'y'.repeat(300_000));
+    expect(seen(answer)).toMatchObject({ method: 'GET', body: '' });
+    expect(seen(await exchange(session, { ':path': '/next' }))).toMatchObject({ url: '/next' });
+  });
+
+  it('that expects 100 gets it', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const stream = session.request({
+      ':authority': onlineHostname,
+      ':method': 'POST',
+      expect: '100-continue',
+    });
+    await once(stream, 'continue', deadline());
+    stream.end('now');
+    const [head] = (await once(stream, 'response', deadline())) as [IncomingHttpHeaders];
+    expect(head[':status']).toBe(200);
+  });
+
+  it('for another server over the same connection is routed by its own name', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2('asleep.phlix.example');
+    expect(await refusal(session, { ':authority': 'asleep.phlix.example' })).toBe(
+      '503 tunnel.offline',
+    );
+    expect(seen(await exchange(session, {})).url).toBe('/');
+  });
+
+  it('for the hub itself goes to its pages', async () => {
+    await using edge = await TestEdge.start({
+      hub: {
+        onRequest: (request, response) =>
+          response.end(
+            `${request.method} ${request.url} for ${request.headers[':authority'] as string}`,
+          ),
+      },
+    });
+    const session = await edge.http2(hubHostname);
+    const answer = await exchange(session, { ':authority': hubHostname, ':path': '/login' });
+    expect(answer.body).toBe(`GET /login for ${hubHostname}`);
+  });
+});
+
+describe('an answer over HTTP/2', () => {
+  it('keeps status, repetitions and length', async () => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => {
+        response.writeHead(206, [
+          'Set-Cookie',
+          'a=1',
+          'Set-Cookie',
+          'b=2',
+          'Content-Length',
+          '2',
+          'Connection',
+          'keep-alive',
+          'X-Twice',
+          '1',
+          'X-Twice',
+          '2',
+          'Age',
+          '1',
+          'Age',
+          '1',
+        ]);
+        response.end('ab');
+      },
+    });
+    const { headers, body } = await exchange(await edge.http2(), {});
+    expect(headers).toMatchObject({
+      ':status': 206,
+      'set-cookie': ['a=1', 'b=2'],
+      'content-length': '2',
+      'x-twice': '1, 2',
+    });
+    expect(headers.connection).toBeUndefined();
+    expect(body).toBe('ab');
+  });
+
+  it('carries early hints and trailers', async () => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => {
+        response.writeEarlyHints({ link: ['</a>; rel=preload', '</b>; rel=preload'] });
+        response.write('abc');
+        response.addTrailers({ 'X-Sum': '6' });
+        response.end();
+      },
+    });
+    const answer = await exchange(await edge.http2(), {});
+    expect(answer.information).toMatchObject([
+      { ':status': 103, link: '</a>; rel=preload, </b>; rel=preload' },
+    ]);
+    expect(answer.body).toBe('abc');
+    expect(answer.trailers).toMatchObject({ 'x-sum': '6' });
+  });
+
+  it.each([
+    ['HEAD', 200],
+    ['GET', 204],
+    ['GET', 304],
+  ])('to %s with %i has no body', async (method, status) => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => {
+        response.writeHead(status, status === 200 ? { 'content-length': '1234' } : { etag: '"x"' });
+        response.end();
+      },
+    });
+    const session = await edge.http2();
+    const answer = await exchange(session, { ':method': method });
+    expect([answer.headers[':status'], answer.body]).toEqual([status, '']);
+    expect((await exchange(session, { ':method': method })).headers[':status']).toBe(status);
+    expect(edge.admission.counted.busyTunnels).toBe(0);
+  });
+
+  it('waits for a visitor that does not read, and is whole when it does', async () => {
+    const size = 4_000_000;
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => void response.end(Buffer.alloc(size, 'x')),
+    });
+    const session = await edge.http2();
+    const stuck = session.request({ ':authority': onlineHostname });
+    await once(stuck, 'response', deadline());
+    expect((await exchange(session, {})).body).toHaveLength(size);
+    expect(edge.admission.counted.busyTunnels).toBe(1);
+    let bytes = 0;
+    stuck.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+    });
+    await once(stuck, 'close', deadline());
+    expect(bytes).toBe(size);
+  });
+
+  it('that the origin cuts short is reset, never ended', async () => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => void response.write('half', () => response.destroy()),
+    });
+    await expect(exchange(await edge.http2(), {})).rejects.toThrow(/INTERNAL_ERROR|reset with 2/);
+  });
+
+  it('may be complete before the upload is', async () => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) =>
+        void response.writeHead(413, { 'content-length': '3' }).end('big'),
+    });
+    const session = await edge.http2();
+    const stream = session.request({ ':authority': onlineHostname, ':method': 'POST' });
+    stream.write('x');
+    const [head] = (await once(stream, 'response', deadline())) as [IncomingHttpHeaders];
+    expect(head[':status']).toBe(413);
+    stream.resume();
+    await once(stream, 'close', deadline());
+    expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
+  });
+});
+
+describe('a visitor on HTTP/2 that leaves', () => {
+  it.each([
+    [
+      'by resetting its stream',
+      (session: ClientHttp2Session, reset: () => void) => (reset(), session),
+    ],
+    ['by ending the connection', (session: ClientHttp2Session) => (session.destroy(), session)],
+  ])('%s ends the exchange at the origin', async (_how, leave) => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => void response.write('start'),
+    });
+    const session = await edge.http2();
+    const stream = session.request({ ':authority': onlineHostname });
+    stream.on('error', () => {});
+    await once(stream, 'data', deadline());
+    leave(session, () => stream.close(constants.NGHTTP2_CANCEL));
+    await expect.poll(() => edge.resets).toEqual(['cancelled']);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
+  });
+});
+
+describe('a request over HTTP/2 that goes nowhere', () => {
+  it.each([
+    ['an unknown server', { ':authority': 'nobody.phlix.example' }, '404 tunnel.unknown'],
+    [
+      'the hub, over a connection for servers',
+      { ':authority': hubHostname },
+      '421 edge.misdirected',
+    ],
+    ['two authorities', { host: 'nobody.phlix.example' }, '400 edge.bad-request'],
+    ['a port in disguise', { ':authority': `${onlineHostname}:0443` }, '400 edge.bad-request'],
+    ['another scheme', { ':scheme': 'http' }, '400 edge.bad-request'],
+    ['a fragment', { ':path': '/a#b' }, '400 edge.bad-request'],
+    ['TRACE', { ':method': 'TRACE' }, '405 edge.method'],
+    ['another expectation', { expect: 'tea' }, '417 edge.expectation'],
+    [
+      'too many fields',
+      { 'x-a': Array.from({ length: 101 }, () => 'b') },
+      '431 edge.fields-too-large',
+    ],
+    [
+      'fields that are too large',
+      { 'x-a': Array.from({ length: 9 }, () => 'b'.repeat(4000)) },
+      '431 edge.fields-too-large',
+    ],
+  ])('for %s is told so', async (_what, headers: Record<string, string | string[]>, code) => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    expect(await refusal(session, headers)).toBe(code);
+    expect(seen(await exchange(session, {})).url).toBe('/');
+  });
+
+  it('for CONNECT is told so', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const stream = session.request({ ':method': 'CONNECT', ':authority': onlineHostname });
+    const [head] = (await once(stream, 'response', deadline())) as [IncomingHttpHeaders];
+    expect(head[':status']).toBe(405);
+    expect(session.remoteSettings.enableConnectProtocol).toBe(false);
+  });
+});
+
+describe('a hostile HTTP/2 client', () => {
+  it('that resets stream after stream is sent away', async () => {
+    await using edge = await TestEdge.start({ limits: { h2ResetBurst: 20, h2ResetsPerSecond: 1 } });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    const pieces: Buffer[] = [];
+    socket.on('data', (piece: Buffer) => pieces.push(piece));
+    socket.write(preface);
+    for (let id = 1; id < 401; id += 2)
+      socket.write(
+        Buffer.concat([frame(1, 0x5, id, headBlock), frame(3, 0, id, Buffer.from([0, 0, 0, 8]))]),
+      );
+    await once(socket, 'close', deadline());
+    expect(frameTypes(Buffer.concat(pieces))).toContain(7);
+    await expect
+      .poll(() => edge.admission.counted)
+      .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0 });
+  });
+
+  it('opens no more streams than it may', async () => {
+    await using edge = await TestEdge.start({ limits: { h2Streams: 3 }, origin: () => {} });
+    const session = await edge.http2();
+    const results = Array.from({ length: 5 }, () => {
+      const stream = session.request({ ':authority': onlineHostname });
+      stream.on('error', () => {});
+      return stream;
+    });
+    await expect.poll(() => session.remoteSettings.maxConcurrentStreams).toBe(3);
+    await expect.poll(() => edge.streams.size).toBe(3);
+    for (const stream of results) stream.destroy();
+  });
+
+  it('that sends a head without end is cut', async () => {
+    await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.write(Buffer.concat([preface, frame(1, 0x1, 1, headBlock)]));
+    socket.resume();
+    await once(socket, 'close', deadline());
+    expect(edge.streams.size).toBe(0);
+  });
+
+  it('that never asks for anything is closed', async () => {
+    await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
+    const session = await edge.http2();
+    await once(session, 'close', deadline());
+    expect(session.destroyed).toBe(true);
+  });
+});
+
+describe('an idle HTTP/2 connection', () => {
+  it('is pinged, and kept while it answers', async () => {
+    await using edge = await TestEdge.start({ limits: { h2PingMs: 40, h2IdleMs: 60_000 } });
+    const session = await edge.http2();
+    await exchange(session, {});
+    await once(session, 'ping', deadline());
+    await once(session, 'ping', deadline());
+    expect(seen(await exchange(session, { ':path': '/later' })).url).toBe('/later');
+  });
+
+  it('is cut when it does not answer', async () => {
+    await using edge = await TestEdge.start({
+      limits: { h2PingMs: 40, h2IdleMs: 60_000, headTimeoutMs: 60_000 },
+    });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.write(preface);
+    socket.resume();
+    await once(socket, 'close', deadline());
+    await expect.poll(() => edge.admission.counted.addresses).toBe(0);
+  });
+
+  it('is closed when it was idle for long', async () => {
+    await using edge = await TestEdge.start({ limits: { h2PingMs: 40, h2IdleMs: 100 } });
+    const session = await edge.http2();
+    const goaway = once(session, 'goaway', deadline());
+    await exchange(session, {});
+    expect(await goaway).toContain(constants.NGHTTP2_NO_ERROR);
+  });
+});

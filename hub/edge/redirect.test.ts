@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+import { describe, expect, it } from 'vitest';
+
+import { deadline, readToClose } from '../../test/support/edge.ts';
+import { defaultEdgeLimits } from './limits.ts';
+import { RedirectListener } from './redirect.ts';
+
+async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits): Promise<string> {
+  const listener = new RedirectListener({
+    isKnown: (hostname) => hostname === 'movies.example',
+    httpsPort,
+    limits,
+  });
+  const { port } = await listener.listen('127.0.0.1:0');
+  try {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect', deadline());
+    socket.write(request);
+    return await readToClose(socket);
+  } finally {
+    await listener.close();
+  }
+}
+
+const request = (line: string, host = 'movies.example') =>
+  `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+
+describe('port 80', () => {
+  it.each([
+    ['GET', 443, 'https://movies.example/a?b=c'],
+    ['HEAD', 443, 'https://movies.example/a?b=c'],
+    ['GET', 8443, 'https://movies.example:8443/a?b=c'],
+  ])('sends %s to https on port %i', async (method, port, location) => {
+    const answer = await ask(request(`${method} /a?b=c`, 'Movies.Example:80'), port);
+    expect(answer).toMatch(/^HTTP\/1\.1 308 /);
+    expect(answer).toContain(`location: ${location}\r\n`);
+    expect(answer).toMatch(/connection: close/i);
+  });
+
+  it.each([
+    ['a name it does not know', request('GET /', 'other.example'), 404],
+    ['a form', request('POST /login'), 421],
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: movies.example\r\nHost: other.example\r\n\r\n', 400],
+    ['a host that is none', request('GET /', 'movies.example@other.example'), 400],
+    [
+      'a line break in the target',
+      'GET /\rLocation:x HTTP/1.1\r\nHost: movies.example\r\n\r\n',
+      400,
+    ],
+    ['an absolute target elsewhere', request('GET http://other.example/'), 400],
+  ])('redirects nobody for %s', async (_what, bytes, status) => {
+    const answer = await ask(bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).not.toMatch(/location/i);
+  });
+
+  it('waits for no head longer than its deadline', async () => {
+    const limits = { ...defaultEdgeLimits, headTimeoutMs: 100 };
+    expect(await ask('GET / HTTP/1.1\r\nHost: mov', 443, limits)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+});
