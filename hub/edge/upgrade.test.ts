@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { duplexPair, type Duplex } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import {
+  bytes,
+  TestTunnel,
+  visitorRequest,
+  type ScriptedOrigin,
+} from '../../test/support/exchanges.ts';
+import { forwardUpgrade } from './upgrade.ts';
+
+const switched =
+  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a=\r\n\r\n';
+
+/** A visitor at one end of a raw connection, its handshake on the way. */
+class UpgradingVisitor {
+  readonly tunnel = new TestTunnel();
+  readonly socket: Duplex;
+  readonly hubSide: Duplex;
+  received = '';
+  hasEnded = false;
+
+  constructor(options: { protocol?: string; firstBytes?: string; idleTimeoutMs?: number } = {}) {
+    [this.socket, this.hubSide] = duplexPair();
+    this.socket.on('data', (chunk: Buffer) => (this.received += chunk.toString('latin1')));
+    this.socket.on('end', () => (this.hasEnded = true));
+    const request = visitorRequest({
+      target: '/socket',
+      fields: ['sec-websocket-key', 'k==', 'sec-websocket-version', '13'],
+    });
+    const { protocol = 'websocket', firstBytes = '', idleTimeoutMs = 600_000 } = options;
+    const upgrade = { protocol, socket: this.hubSide, firstBytes: bytes(firstBytes) };
+    forwardUpgrade(request, upgrade, this.tunnel, { idleTimeoutMs });
+  }
+
+  async heard(text: string): Promise<void> {
+    while (!this.received.includes(text)) await once(this.socket, 'data');
+  }
+
+  async joined(): Promise<ScriptedOrigin> {
+    const origin = await this.tunnel.accept();
+    await origin.heard('\r\n\r\n');
+    origin.answer(switched);
+    await this.heard('\r\n\r\n');
+    return origin;
+  }
+}
+
+describe('a WebSocket handshake', () => {
+  test('reaches the origin rebuilt, and its 101 the visitor', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.joined();
+    expect(origin.received).toMatch(/^GET \/socket HTTP\/1\.1\r\n/);
+    expect(origin.received).toContain('\r\nsec-websocket-key: k==\r\n');
+    expect(origin.received).toMatch(/\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n$/);
+    expect(visitor.received).toBe(
+      'HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: a=\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+    );
+  });
+
+  test('never uses a stream that carried another exchange', async () => {
+    const visitor = new UpgradingVisitor();
+    await visitor.joined();
+    expect(visitor.tunnel.opened).toBe(1);
+  });
+
+  test('is refused for any other protocol', async () => {
+    const visitor = new UpgradingVisitor({ protocol: 'h2c' });
+    await visitor.heard('edge.bad-request');
+    expect(visitor.received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(visitor.tunnel.opened).toBe(0);
+  });
+
+  test('that the origin declines gets the origin answer, whole, and the connection closes', async () => {
+    const visitor = new UpgradingVisitor({ firstBytes: 'not to be sent' });
+    const origin = await visitor.tunnel.accept();
+    await origin.heard('\r\n\r\n');
+    origin.answer(
+      'HTTP/1.1 403 Forbidden\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n',
+    );
+    await once(visitor.socket, 'end');
+    expect(visitor.received).toBe(
+      'HTTP/1.1 403 Forbidden\r\nx: y\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n',
+    );
+    expect(origin.received).not.toContain('not to be sent');
+  });
+
+  test.each([
+    ['a 101 to another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n'],
+    ['a 101 to none', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
+    ['no HTTP', 'hello\r\n'],
+  ])('that the origin answers with %s is a 502', async (_, wire) => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.tunnel.accept();
+    origin.answer(wire);
+    await visitor.heard('origin.bad-response');
+    expect(visitor.received).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
+    expect(await origin.reset).toBe('cancelled');
+  });
+
+  test('whose tunnel breaks is a 502', async () => {
+    const visitor = new UpgradingVisitor();
+    await visitor.tunnel.accept();
+    visitor.tunnel.pair.agent.session.destroy();
+    await visitor.heard('tunnel.lost');
+    expect(visitor.received).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
+  });
+
+  test('that the visitor abandons is told to the origin', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.tunnel.accept();
+    await origin.heard('\r\n\r\n');
+    visitor.hubSide.destroy();
+    expect(await origin.reset).toBe('cancelled');
+  });
+});
+
+describe('bytes before the 101', () => {
+  test('wait for it, and arrive in order', async () => {
+    const visitor = new UpgradingVisitor({ firstBytes: 'one ' });
+    visitor.socket.write('two ');
+    const origin = await visitor.tunnel.accept();
+    await origin.heard('\r\n\r\n');
+    expect(origin.received).not.toContain('one');
+    origin.answer(`${switched}first frame`);
+    await visitor.heard('first frame');
+    visitor.socket.write('three');
+    await origin.heard('one two three');
+  });
+
+  test('are bounded', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.tunnel.accept();
+    let sent = 0;
+    while (sent < 1 << 20) {
+      sent += 16_384;
+      if (!visitor.socket.write(Buffer.alloc(16_384, 'x'))) {
+        const drained = once(visitor.socket, 'drain').then(() => true);
+        const isStuck = new Promise<boolean>((resolve) =>
+          setImmediate(() => setImmediate(() => resolve(false))),
+        );
+        if (!(await Promise.race([drained, isStuck]))) break;
+      }
+    }
+    expect(sent).toBeLessThan(200_000);
+    expect(origin.received).not.toContain('xx');
+  });
+});
+
+describe('a joined connection', () => {
+  test('carries bytes and half-closes both ways', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.joined();
+    visitor.socket.end('bye');
+    await origin.heard('bye');
+    while (!origin.hasEnded) await once(origin.stream, 'end');
+    origin.answer('and you');
+    await visitor.heard('and you');
+    origin.stream.end();
+    while (!visitor.hasEnded) await once(visitor.socket, 'end');
+    expect(visitor.received).toMatch(/and you$/);
+  });
+
+  test('is cut at the origin when the visitor vanishes', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.joined();
+    visitor.hubSide.destroy();
+    expect(await origin.reset).toBe('cancelled');
+  });
+
+  test.each(['the origin', 'the agent', 'the hub'])(
+    'is cut at the visitor when %s vanishes',
+    async (who) => {
+      const visitor = new UpgradingVisitor();
+      const origin = await visitor.joined();
+      const closed = once(visitor.hubSide, 'close');
+      if (who === 'the origin') origin.stream.reset('origin-closed');
+      else visitor.tunnel.pair[who === 'the hub' ? 'hub' : 'agent'].session.destroy();
+      await closed;
+      expect(visitor.hubSide.destroyed).toBe(true);
+    },
+  );
+
+  test('is cut at both ends after silence', async () => {
+    const visitor = new UpgradingVisitor({ idleTimeoutMs: 100 });
+    const origin = await visitor.joined();
+    await once(visitor.hubSide, 'close');
+    expect(await origin.reset).toBe('idle-timeout');
+  });
+
+  test('waits for the slower side', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.joined();
+    visitor.socket.pause();
+    let sent = 0;
+    const fill = () => {
+      while (sent < 8 << 20) {
+        sent += 65_536;
+        if (!origin.stream.write(Buffer.alloc(65_536, 'y'))) return;
+      }
+    };
+    origin.stream.on('drain', fill);
+    fill();
+    for (let turns = 0, last = -1; turns < 50; turns++) {
+      if (sent !== last) turns = 0;
+      last = sent;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sent).toBeLessThan(4 << 20);
+    const before = visitor.received.length;
+    visitor.socket.resume();
+    while (visitor.received.length < before + (8 << 20)) await once(visitor.socket, 'data');
+    expect(visitor.received.length).toBe(before + (8 << 20));
+  });
+});
