@@ -55,6 +55,8 @@ export interface SessionOptions {
   readonly onClosed: (end: SessionEnd) => void;
   /** Monotonic milliseconds; tests bring their own. */
   readonly nowMs?: () => number;
+  /** Of the role's parity, 1 or 2 by default; tests begin near the last one. */
+  readonly firstStreamId?: number;
 }
 
 /** What goes by while the transport waits is gathered for at most one turn of the event loop. */
@@ -80,7 +82,7 @@ export class Session {
     this.#pipe = pipe;
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#nextId = options.role === 'dialer' ? 1 : 2;
+    this.#nextId = options.firstStreamId ?? (options.role === 'dialer' ? 1 : 2);
     this.#carrier = this.#makeCarrier();
     this.#keepalive = new Keepalive({
       intervalMs: options.pingIntervalMs,
