@@ -140,9 +140,9 @@ function assemble(
 const methodPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/;
 /** Controls, space, `#` and `\`: browsers, gates and origins disagree about where the path ends. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const unsafeTargetPattern = /[\0-\x20\x7f#\\]|[^\0-\xff]/;
-// oxlint-disable-next-line no-control-regex -- RFC 9110 §5.5: all that a field value may hold
-const fieldValuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+const unsafeTargetPattern = /[\0-\x20\x7f#\\\u0100-\uffff]/;
+// oxlint-disable-next-line no-control-regex -- RFC 9110 §5.5: what a field value cannot hold
+const unsafeValuePattern = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
 const contentLengthPattern = /^[0-9]{1,15}$/;
 
 /** RFC 9112 §3.2: origin form, `*` for OPTIONS, and absolute form if it names the host that Host names. */
@@ -216,7 +216,7 @@ class FieldReading {
 
   #read(written: string, value: string, isHttp2: boolean): void {
     this.#lines += 1;
-    if (!fieldValuePattern.test(value)) return this.#refuse();
+    if (unsafeValuePattern.test(value)) return this.#refuse();
     const { name, use } = fieldRule(written);
     switch (use) {
       case 'keep':
@@ -261,6 +261,8 @@ class FieldReading {
   }
 
   #readConnection(value: string): void {
+    // What nearly everybody sends.
+    if (value === 'keep-alive' || value === 'close') return;
     for (const part of value.split(',')) {
       const option = part.trim().toLowerCase();
       if (option === 'keep-alive' || option === 'close' || option === 'upgrade' || option === '')
