@@ -1,307 +1,25 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 
 import { afterEach, expect, test, vi } from 'vitest';
 
-import { Backoff } from '../shared/backoff.ts';
-import { Secret } from '../shared/settings/secret.ts';
-import type { LiveTunnel, TunnelStream } from '../hub/tunnels/registry.ts';
-import { issueAuthority, issueLeaf, type IssuedPair } from '../hub/certificates/issuance.ts';
+import { tenantDomain } from '../test/support/agents-door.ts';
 import {
-  hubHost,
-  openAgentsDoor,
-  recordingLogger,
-  tenantDomain,
-  type AgentsDoor,
-  type DoorSettings,
-  type LogLine,
-} from '../test/support/agents-door.ts';
+  door,
+  failureOf,
+  movies,
+  newFolder,
+  online,
+  run,
+  shoutingOrigin,
+  stopEverything,
+} from '../test/support/running-agent.ts';
 import { readAll } from '../test/support/sessions.ts';
-import { temporaryFolder } from '../test/support/temporary-folder.ts';
-import { Agent, type AgentOptions } from './agent.ts';
-import type { AgentConfig } from './config.ts';
-import { identityPath, openStateFolder, readIdentity } from './credentials.ts';
-import { readStatus } from './status.ts';
-import type { Outcome } from './supervise.ts';
+import { identityPath, openStateFolder } from './credentials.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-async function door(settings?: DoorSettings): Promise<AgentsDoor> {
-  const opened = await openAgentsDoor(settings);
-  closers.push(() => opened.close());
-  return opened;
-}
-
-/** An origin that answers every connection with what it was sent, in capitals, after the end. */
-async function shoutingOrigin(): Promise<number> {
-  const server: Server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
-    void readAll(socket).then((asked) => socket.end(asked.toString().toUpperCase()));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-interface Running {
-  readonly agent: Agent;
-  readonly logged: LogLine[];
-  readonly folder: string;
-  readonly ended: Promise<Outcome<never>>;
-  stop(): Promise<Outcome<never>>;
-}
-
-interface Wish {
-  readonly hubUrl: string;
-  readonly token?: string | undefined;
-  readonly folder?: string;
-  readonly originPort?: number;
-  readonly config?: Partial<AgentConfig>;
-  readonly options?: Partial<AgentOptions>;
-}
-
-function newFolder(): string {
-  const folder = temporaryFolder('agent');
-  closers.unshift(() => folder.remove());
-  return join(folder.path, 'state');
-}
-
-function run(wish: Wish): Running {
-  const folder = wish.folder ?? newFolder();
-  const { log, logged } = recordingLogger();
-  const hub = new URL(wish.hubUrl);
-  const originPort = wish.originPort ?? 1;
-  const agent = new Agent({
-    config: {
-      hub: { hostname: hub.hostname, port: Number(hub.port), url: hub.origin },
-      origin: {
-        hostname: '127.0.0.1',
-        port: originPort,
-        url: `http://127.0.0.1:${originPort}`,
-      },
-      stateFolder: folder,
-      serverName: 'Movies',
-      claimsSubdomain: true,
-      verifiesCertificate: true,
-      hubCaFile: undefined,
-      logLevel: 'debug',
-      ...wish.config,
-    },
-    version: '0.1.0',
-    log,
-    readToken: () => (wish.token === undefined ? undefined : new Secret(wish.token)),
-    leftoverTokens: [],
-    drainMs: 2000,
-    backoff: () => new Backoff({ firstMs: 20, maxMs: 50 }),
-    ...wish.options,
-  });
-  const stop = new AbortController();
-  const ended = agent.run(stop.signal);
-  ended.catch(() => undefined);
-  closers.push(async () => {
-    stop.abort();
-    await ended.catch(() => undefined);
-  });
-  return {
-    agent,
-    logged,
-    folder,
-    ended,
-    stop: () => {
-      stop.abort();
-      return ended;
-    },
-  };
-}
-
-async function online(hub: AgentsDoor, hostname: string): Promise<LiveTunnel> {
-  return vi.waitFor(
-    () => {
-      const found = hub.tunnels.find(hostname);
-      if (found?.state !== 'online') throw new Error(`${hostname} is ${found?.state}`);
-      return found.tunnel;
-    },
-    { timeout: 10_000, interval: 10 },
-  );
-}
-
-async function shout(tunnel: LiveTunnel, text: string): Promise<string> {
-  const stream: TunnelStream = tunnel.openStream();
-  stream.end(text);
-  return (await readAll(stream)).toString();
-}
-
-async function failureOf(running: Running): Promise<{ code: string; message: string }> {
-  return vi.waitFor(() => {
-    const failure = running.agent.status().lastFailure;
-    if (failure === undefined) throw new Error('no failure yet');
-    return failure;
-  });
-}
-
-const movies = `movies.${tenantDomain}`;
-
-test('a token and an origin are enough: the agent enrols, claims its name, connects and serves', async () => {
-  const hub = await door();
-  const running = run({
-    hubUrl: hub.hubUrl,
-    token: await hub.token(),
-    originPort: await shoutingOrigin(),
-  });
-  expect(await shout(await online(hub, movies), 'film')).toBe('FILM');
-  const reachable = running.logged.find(({ msg }) => msg === 'your server is reachable');
-  expect(reachable).toMatchObject({ level: 'info', addresses: [`https://${movies}`] });
-  expect(await readStatus(running.folder)).toMatchObject({
-    state: 'connected',
-    hub: hub.hubUrl,
-    addresses: [`https://${movies}`],
-    origin: { state: 'answering' },
-  });
-  expect(await running.stop()).toEqual({ end: 'interrupted' });
-  expect(await readStatus(running.folder)).toBeUndefined();
-});
-
-test('a second start needs no token, and says that a leftover one can go', async () => {
-  const hub = await door();
-  const first = run({ hubUrl: hub.hubUrl, token: await hub.token() });
-  await online(hub, movies);
-  await first.stop();
-  const readToken = vi.fn();
-  const leftoverTokens = ['PHLIX_HUB_ENROLLMENT_TOKEN'];
-  const second = run({
-    hubUrl: hub.hubUrl,
-    folder: first.folder,
-    options: { readToken, leftoverTokens },
-  });
-  await online(hub, movies);
-  expect(readToken).not.toHaveBeenCalled();
-  expect(second.logged.find(({ level }) => level === 'warn')).toMatchObject({
-    msg: 'enrolment token is no longer needed',
-    remedy: 'unset PHLIX_HUB_ENROLLMENT_TOKEN',
-  });
-});
-
-test('neither the state nor the logs of either side hold the secret of the token', async () => {
-  const hub = await door();
-  const token = await hub.token();
-  const running = run({ hubUrl: hub.hubUrl, token });
-  await online(hub, movies);
-  const secret = token.slice(12, 55);
-  const written = await readFile(identityPath(running.folder), 'utf8');
-  const seen = written + JSON.stringify(running.logged) + JSON.stringify(hub.logged);
-  expect(seen).not.toContain(secret);
-});
-
-test('a lost reply is asked for again with the same key', async () => {
-  const hub = await door();
-  const token = await hub.token();
-  const first = run({ hubUrl: hub.hubUrl, token });
-  await online(hub, movies);
-  await first.stop();
-  // As if the reply had never come: the key is there, what the hub said is not.
-  const stored = JSON.parse(await readFile(identityPath(first.folder), 'utf8')) as object;
-  const enrolling = { ...stored, state: 'enrolling', token_id: token.slice(4, 12) };
-  await writeFile(identityPath(first.folder), JSON.stringify(enrolling), { mode: 0o600 });
-  run({ hubUrl: hub.hubUrl, token, folder: first.folder });
-  await online(hub, movies);
-  expect(hub.stores.byId.size).toBe(1);
-});
-
-test.each([
-  ['wrong', 'enrol.token-invalid', 77, async () => `phe_12345678${'a'.repeat(43)}`],
-  ['cut off', 'token.malformed', 78, async (hub: AgentsDoor) => (await hub.token()).slice(0, 40)],
-  ['missing', 'token.missing', 78, async () => undefined],
-  [
-    'expired',
-    'enrol.token-expired',
-    77,
-    async (hub: AgentsDoor) => {
-      const token = await hub.token();
-      for (const [id, record] of hub.stores.tokens) {
-        hub.stores.tokens.set(id, { ...record, expiresAt: new Date(0) });
-      }
-      return token;
-    },
-  ],
-  [
-    'of another network',
-    'enrol.wrong-network',
-    77,
-    (hub: AgentsDoor) => hub.token({ cidr: '192.0.2.0/24' }),
-  ],
-])('a token that is %s stops the agent with %s and %i', async (_, code, exitCode, makeToken) => {
-  const hub = await door();
-  const token = await makeToken(hub);
-  const pinned = token?.includes('.') === false && code === 'enrol.token-invalid';
-  const running = run({ hubUrl: hub.hubUrl, token: pinned ? `${token}.${hub.pin}` : token });
-  expect(await running.ended).toMatchObject({ end: 'stopped', exitCode, failure: { code } });
-});
-
-test('a token that another agent has used stops the agent', async () => {
-  const hub = await door();
-  const token = await hub.token();
-  run({ hubUrl: hub.hubUrl, token });
-  await online(hub, movies);
-  const second = run({ hubUrl: hub.hubUrl, token });
-  expect(await second.ended).toMatchObject({
-    end: 'stopped',
-    exitCode: 77,
-    failure: {
-      code: 'enrol.token-used',
-      message: expect.stringContaining('make a new one with "phlix-hub enrol-token create"'),
-    },
-  });
-});
-
-test('a token with the pin of another hub stops the agent before anything is sent', async () => {
-  const [hub, other] = [await door(), await door()];
-  const running = run({ hubUrl: hub.hubUrl, token: await other.token() });
-  expect(await running.ended).toMatchObject({
-    end: 'stopped',
-    exitCode: 78,
-    failure: { code: 'hub.pin-mismatch' },
-  });
-  expect(hub.logged.filter(({ msg }) => msg === 'enrolment refused')).toEqual([]);
-});
-
-test('a certificate that nobody vouches for is said and waited for; PHLIX_HUB_CA_FILE mends it', async () => {
-  const hub = await door();
-  const token = (await hub.token()).split('.')[0];
-  const stranger = run({ hubUrl: hub.hubUrl, token });
-  expect(await failureOf(stranger)).toMatchObject({
-    code: 'hub.certificate',
-    message: expect.stringContaining('set PHLIX_HUB_CA_FILE'),
-  });
-  await stranger.stop();
-  const hubCaFile = join(stranger.folder, 'ca.pem');
-  await writeFile(hubCaFile, hub.authority.certificate);
-  run({ hubUrl: hub.hubUrl, token, folder: stranger.folder, config: { hubCaFile } });
-  await online(hub, movies);
-});
-
-test('PHLIX_TLS_ENABLED=0 takes the certificate of a hub on this machine as it is', async () => {
-  const hub = await door();
-  const token = (await hub.token()).split('.')[0];
-  run({ hubUrl: hub.hubUrl, token, config: { verifiesCertificate: false } });
-  await online(hub, movies);
-});
-
-test('a hub that goes by another name is said', async () => {
-  const hub = await door();
-  const hubUrl = hub.hubUrl.replace(hubHost, 'other.localhost');
-  const running = run({ hubUrl, token: await hub.token() });
-  expect(await failureOf(running)).toMatchObject({
-    code: 'hub.certificate',
-    message: expect.stringContaining("write PHLIX_HUB_URL as the hub's HUB_PUBLIC_URL"),
-  });
-});
+afterEach(stopEverything);
 
 test('a hub that is down is waited for', async () => {
   const hub = await door();
@@ -321,7 +39,7 @@ test('the agent comes back to a hub that restarts, even on another port', async 
   await hub.close();
   const moved = await door({ authority: hub.authority, stores: hub.stores });
   run({ hubUrl: moved.hubUrl, folder: running.folder });
-  await online(moved, movies);
+  expect((await online(moved, movies)).hostname).toBe(movies);
 });
 
 test('streams that run when the hub drains are finished, while the agent dials again', async () => {
@@ -407,47 +125,6 @@ test('an agent whose key the hub does not know waits, and does not say whether i
   expect(await failureOf(again)).toMatchObject({ code: 'link.unauthorised' });
 });
 
-test('a man in the middle with a certificate the agent trusts cannot enrol or link in its place', async () => {
-  // Both hubs have certificates of one authority: the middle one opens TLS and passes on what is inside.
-  const authority = await issueAuthority(['localhost'], new Date());
-  const hub = await door({ authority });
-  const middle = await interceptor(authority, hub.port);
-  const hubUrl = `https://${hubHost}:${middle.port}`;
-  const intercepted = run({ hubUrl, token: await hub.token() });
-  expect(await failureOf(intercepted)).toMatchObject({ code: 'enrol.proof' });
-  await intercepted.stop();
-  expect(hub.stores.byId.size).toBe(0);
-
-  const honest = run({ hubUrl: hub.hubUrl, token: await hub.token() });
-  await online(hub, movies);
-  await honest.stop();
-  const identity = JSON.parse(await readFile(identityPath(honest.folder), 'utf8')) as object;
-  const through = { ...identity, tunnel_urls: [`wss://${hubHost}:${middle.port}/tunnel`] };
-  await writeFile(identityPath(honest.folder), JSON.stringify(through), { mode: 0o600 });
-  const again = run({ hubUrl, folder: honest.folder });
-  expect(await failureOf(again)).toMatchObject({ code: 'link.unauthorised' });
-});
-
-test('a state folder that others can read stops the agent before it looks for the hub', async () => {
-  const hub = await door();
-  const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
-  await online(hub, movies);
-  await running.stop();
-  await chmod(running.folder, 0o755);
-  const again = run({ hubUrl: hub.hubUrl, folder: running.folder });
-  await expect(again.ended).rejects.toMatchObject({ code: 'credentials.exposed' });
-});
-
-test('an identity of another hub is not taken to this one', async () => {
-  const hub = await door();
-  const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
-  await online(hub, movies);
-  await running.stop();
-  const again = run({ hubUrl: 'https://elsewhere.example:1', folder: running.folder });
-  await expect(again.ended).rejects.toMatchObject({ code: 'credentials.other-hub' });
-  expect((await readIdentity(running.folder))?.state).toBe('enrolled');
-});
-
 test('two agents do not share a state folder, and a killed one leaves no lock', async () => {
   const hub = await door();
   const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
@@ -459,28 +136,6 @@ test('two agents do not share a state folder, and a killed one leaves no lock', 
   run({ hubUrl: hub.hubUrl, folder: running.folder });
   await online(hub, movies);
 });
-
-/** Ends TLS for the hub's name with a certificate of the same authority, and passes the plain bytes on in TLS of its own. */
-async function interceptor(authority: IssuedPair, hubPort: number): Promise<{ port: number }> {
-  const leaf = await issueLeaf(authority, [hubHost], new Date());
-  const server = createTlsServer({ cert: leaf.certificate, key: leaf.key }, (socket) => {
-    const onward = connectTls({
-      port: hubPort,
-      host: '127.0.0.1',
-      servername: hubHost,
-      ca: authority.certificate,
-    });
-    socket.pipe(onward).pipe(socket);
-    socket.on('error', () => onward.destroy());
-    onward.on('error', () => socket.destroy());
-    socket.on('close', () => onward.destroy());
-    onward.on('close', () => socket.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => server.close());
-  return { port: (server.address() as AddressInfo).port };
-}
 
 /** What kill -9 leaves behind: the socket's file, and nobody behind it. */
 async function abandonSocket(path: string): Promise<void> {

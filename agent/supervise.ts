@@ -80,11 +80,9 @@ export async function supervise<Result>(
   const { backoff, sleep, random, signal, log, onFailure } = supervision;
   let former: AgentFailureCode | undefined;
   while (!signal.aborted) {
-    const failure = await attempt().then(
-      (result) => ({ result }),
-      (error: unknown) => asFailure(error),
-    );
-    if (!('code' in failure)) return { end: 'done', result: failure.result };
+    const ended = await settled(attempt);
+    if ('result' in ended) return { end: 'done', result: ended.result };
+    const { failure } = ended;
     if (signal.aborted) break;
     const verdict = verdicts[failure.code];
     if (verdict.next === 'stop') {
@@ -101,6 +99,16 @@ export async function supervise<Result>(
     await sleep(waitMs, signal);
   }
   return { end: 'interrupted' };
+}
+
+async function settled<Result>(
+  attempt: () => Promise<Result>,
+): Promise<{ result: Result } | { failure: AgentFailure }> {
+  try {
+    return { result: await attempt() };
+  } catch (error) {
+    return { failure: asFailure(error) };
+  }
 }
 
 /** Two and a half to five minutes: a hub restored from a backup is found again before anybody gives up on it. */

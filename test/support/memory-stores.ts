@@ -52,8 +52,8 @@ export class MemoryStores {
       const token = this.tokens.get(id);
       if (token !== undefined) this.tokens.set(id, { ...token, usedAt, usedBy });
     },
-    findAgent: this.servers.findAgent,
-    findServer: this.servers.find,
+    findAgent: async (agentId) => this.agents.get(agentId),
+    findServer: async (serverId) => this.byId.get(serverId),
     insertServer: async ({ id, ownerId, name, at }) =>
       void this.byId.set(id, {
         id,
