@@ -56,7 +56,7 @@ export interface HubConfig {
   readonly unusedSettings: readonly string[];
 }
 
-export interface FilesTls {
+interface FilesTls {
   readonly kind: 'files';
   readonly pairs: readonly CertificateFiles[];
 }

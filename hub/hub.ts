@@ -30,7 +30,7 @@ export interface Hub {
 }
 
 /** Where it really listens; ports given as 0 are known here. */
-export interface HubAddresses {
+interface HubAddresses {
   /** The hub's own address for people and agents: `https://hub.localhost:8443`. */
   readonly publicUrl: string;
   readonly https: AddressInfo;

@@ -6,7 +6,7 @@ import { createLogger } from '../../shared/log.ts';
 import type { Environment } from '../../shared/settings/settings.ts';
 import { readConfig, type HubConfig } from '../config.ts';
 import { thisMachine } from '../machine.ts';
-import { openStores, type Stores } from '../stores.ts';
+import type { Stores } from '../stores.ts';
 
 export interface CommandContext {
   readonly environment: Environment;
@@ -27,6 +27,7 @@ export async function withStores<Result>(
 ): Promise<Result> {
   // Standard output belongs to the answer. What is not an error ends in the answer as well, or does not matter to it.
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
+  const { openStores } = await import('../stores.ts');
   const stores = await openStores(config, { purpose: 'command', log });
   try {
     return await work(stores);

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 
 import { Command } from 'commander';
 
+import { SettingsError } from '../../shared/settings/settings.ts';
 import { localCaDomains } from '../certificates/local-ca.ts';
 import { openLocalAuthority, type LocalAuthority } from '../certificates/local-authority.ts';
 import { distrust, trust, type TrustPlaces, type TrustStep } from '../certificates/trust-store.ts';
@@ -56,6 +57,11 @@ Examples:
 
 async function authorityOf(context: CommandContext): Promise<LocalAuthority> {
   const config = configOf(context);
+  if (config.tls.kind !== 'local-ca') {
+    const expected = 'this hub has no authority of its own with HUB_TLS=files';
+    const remedy = 'trust the authority that issued its certificates instead';
+    throw new SettingsError([{ name: 'HUB_TLS', expected, remedy }]);
+  }
   return openLocalAuthority(localCaFolder(config), localCaDomains(config), new Date());
 }
 

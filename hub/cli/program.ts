@@ -3,12 +3,12 @@
 import { Command, CommanderError } from 'commander';
 
 import { version } from '../../shared/version.ts';
+import { DatabaseError } from '../db/database-error.ts';
 import type { CommandContext } from './command-context.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { localCaCommand } from './local-ca.ts';
 import { serversCommand } from './servers.ts';
-import { start } from './start.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
 export async function runHub(words: readonly string[], context: CommandContext): Promise<number> {
@@ -36,7 +36,11 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program
     .command('start')
     .description('run the hub (what phlix-hub alone does)')
-    .action(async () => finish(await start(context)));
+    .action(async () => {
+      // The rooms of a running hub take a second to load; whoever asks for help waits for none of it.
+      const { start } = await import('./start.ts');
+      finish(await start(context));
+    });
   program.addCommand(enrolTokenCommand(context));
   program.addCommand(serversCommand(context));
   program.addCommand(localCaCommand(context, finish));
@@ -79,9 +83,9 @@ function report(error: unknown, context: CommandContext): number {
   return code ?? exitCode.software;
 }
 
-/** What another program said. A system call's error is part of the sentence already. */
+/** What another program said. All other causes are part of the sentence already. */
 function causeOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (!(cause instanceof Error) || 'syscall' in cause) return '';
-  return `  cause: ${cause.message.trim().replaceAll('\n', '\n  ')}\n`;
+  const isForeign = error instanceof DatabaseError && error.code === 'database.failed';
+  if (!isForeign || !(error.cause instanceof Error)) return '';
+  return `  cause: ${error.cause.message.trim().replaceAll('\n', '\n  ')}\n`;
 }

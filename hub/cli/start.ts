@@ -17,6 +17,9 @@ export async function start(context: CommandContext): Promise<number> {
   for (const setting of config.unusedSettings) {
     log.warn({ setting }, 'setting has no effect in this version');
   }
+  if (process.getuid?.() === 0) {
+    log.warn('hub runs as root; a user of its own with CAP_NET_BIND_SERVICE is safer');
+  }
   const stopAsked = onceAskedToStop(log);
   const hub = await startHub(config, { log });
   await stopAsked;

@@ -1,0 +1,158 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { createLogger } from '../shared/log.ts';
+import { temporaryFolder, type TemporaryFolder } from '../test/support/temporary-folder.ts';
+import { readConfig } from './config.ts';
+import { startHub, type Hub } from './hub.ts';
+
+const log = createLogger({ level: 'silent', name: 'test' });
+const machine = { bindsLowPorts: false, stateFolder: '/nowhere' };
+let folder: TemporaryFolder;
+const hubs: Hub[] = [];
+
+// One folder for all: making a database takes longer than all the rest, and a stopped hub leaves its folder to the next.
+beforeAll(() => {
+  folder = temporaryFolder('hub');
+});
+
+afterEach(async () => {
+  for (const hub of hubs.splice(0)) await hub.stop();
+});
+
+afterAll(() => {
+  folder.remove();
+});
+
+async function start(environment: Record<string, string> = {}): Promise<Hub> {
+  const config = readConfig(
+    {
+      HUB_DATA_DIR: folder.path,
+      HUB_HTTPS_LISTEN: '127.0.0.1:0',
+      HUB_HTTP_LISTEN: '127.0.0.1:0',
+      HUB_TUNNEL_LISTEN: '127.0.0.1:0',
+      ...environment,
+    },
+    machine,
+  );
+  const hub = await startHub(config, { log });
+  hubs.push(hub);
+  return hub;
+}
+
+/** The names on the certificate that is shown for `servername`; undefined when the handshake is refused. */
+async function namesShown(port: number, servername: string): Promise<string | undefined> {
+  const socket = connect({ host: '127.0.0.1', port, servername, rejectUnauthorized: false });
+  try {
+    await once(socket, 'secureConnect');
+    return socket.getPeerCertificate().subjectaltname;
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const outcome = await Promise.race([
+    once(server, 'listening').then(() => false),
+    once(server, 'error').then(() => true),
+  ]);
+  server.close();
+  return outcome;
+}
+
+describe('a hub', () => {
+  test('says where it listens, and shows its certificate at both of its doors', async () => {
+    const { addresses } = await start();
+    expect(addresses.publicUrl).toBe(`https://hub.localhost:${addresses.https.port}`);
+    for (const { port } of [addresses.https, addresses.tunnel]) {
+      expect(await namesShown(port, 'hub.localhost')).toContain('DNS:*.phlix.localhost');
+    }
+  });
+
+  test('shows tenants to visitors only, and strangers nothing', async () => {
+    const { https, tunnel } = (await start()).addresses;
+    expect(await namesShown(https.port, 'movies.phlix.localhost')).toBeDefined();
+    expect(await namesShown(tunnel.port, 'movies.phlix.localhost')).toBeUndefined();
+    expect(await namesShown(https.port, 'example.org')).toBeUndefined();
+  });
+
+  test('sends plain HTTP to the port that HTTPS really has', async () => {
+    const { http, https } = (await start()).addresses;
+    const headers = { host: 'hub.localhost' };
+    const request = get({ host: '127.0.0.1', port: http?.port, path: '/film?t=1', headers });
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(308);
+    expect(answer.headers.location).toBe(`https://hub.localhost:${https.port}/film?t=1`);
+  });
+
+  test('leaves plain HTTP alone when it is off', async () => {
+    expect((await start({ HUB_HTTP_LISTEN: 'off' })).addresses.http).toBeUndefined();
+  });
+
+  test('stops: its ports are free, its database is gone, and another one starts on the same data', async () => {
+    const first = await start();
+    const { https, http, tunnel } = first.addresses;
+    await first.stop();
+    await first.stop();
+    for (const address of [https, http, tunnel]) {
+      expect(await accepts(address?.port ?? 0)).toBe(false);
+    }
+    const second = await start();
+    expect(second.certificates.find('hub.localhost')?.notAfter).toEqual(
+      first.certificates.find('hub.localhost')?.notAfter,
+    );
+  });
+});
+
+describe('a start that fails', () => {
+  test.each(['HUB_HTTPS_LISTEN', 'HUB_HTTP_LISTEN', 'HUB_TUNNEL_LISTEN'])(
+    'names the port and %s when it is taken, and closes what it opened',
+    async (setting) => {
+      const rival = createServer().listen(0, '127.0.0.1');
+      await once(rival, 'listening');
+      const { port } = rival.address() as AddressInfo;
+      const taken = { [setting]: `127.0.0.1:${port}` };
+      await expect(start(taken)).rejects.toThrow(
+        expect.objectContaining({
+          code: 'listen.in-use',
+          message: expect.stringMatching(new RegExp(`${port}.*${setting}`)),
+        }),
+      );
+      rival.close();
+      await once(rival, 'close');
+      // The same settings work at once: no listener, timer or database of the first attempt is left.
+      const { addresses } = await start(taken);
+      const ports = [addresses.https, addresses.http, addresses.tunnel].map((it) => it?.port);
+      expect(ports).toContain(port);
+    },
+  );
+
+  test('refuses an address that is not of this machine', async () => {
+    await expect(start({ HUB_TUNNEL_LISTEN: '192.0.2.1:0' })).rejects.toMatchObject({
+      code: 'listen.failed',
+    });
+  });
+
+  test('refuses certificate files that are not there', async () => {
+    const files = {
+      HUB_TLS: 'files',
+      HUB_TLS_CERT_FILE: join(folder.path, 'absent.pem'),
+      HUB_TLS_KEY_FILE: join(folder.path, 'absent.key'),
+    };
+    await expect(start(files)).rejects.toMatchObject({ code: 'certificate.unreadable' });
+  });
+
+  test('refuses a second hub on the same data', async () => {
+    await start();
+    await expect(start()).rejects.toMatchObject({ code: 'database.in-use' });
+  });
+});
