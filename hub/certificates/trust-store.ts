@@ -1,7 +1,7 @@
 // The local CA's certificate arrives; it is put into, or taken out of, the places where this machine's programs look for trust.
 
 import { execFile } from 'node:child_process';
-import { access, copyFile, mkdir, rm } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -32,6 +32,8 @@ export async function trust(ca: TrustedCertificate, places: TrustPlaces): Promis
     await inSystem(places, async (store) => {
       const path = anchorPath(store, ca, places);
       await copyFile(ca.certificatePath, path);
+      // The copy inherits 0600, and every user's programs look it up by its hash.
+      await chmod(path, 0o644);
       await run(store.update);
       return `installed as ${path}`;
     }),
