@@ -1,16 +1,17 @@
 // A prepared folder arrives; a running PostgreSQL leaves, watched and started again until it is told to stop.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client, type ClientConfig } from 'pg';
 import type { Logger } from 'pino';
 import { DatabaseError } from './database-error.ts';
 import { databaseRole } from './embedded-cluster.ts';
 import type { DatabaseFolders } from './embedded-folders.ts';
 import type { DatabasePrograms } from './embedded-programs.ts';
-import { ownerArguments, type Purpose, stopPostmaster } from './postmaster.ts';
+import { findPostmaster, ownerArguments, type Purpose, stopPostmaster } from './postmaster.ts';
 
 /** 0.1 s doubled up to 10 s: a crash costs visitors nothing they notice, a full disk does not fill the log. */
 const restartDelayMs = { first: 100, last: 10_000 };
@@ -89,8 +90,7 @@ export class EmbeddedServer {
     this.#isReady = false;
     const child = this.#spawn();
     const end = ended(child);
-    const ready = answers(this.connection, startPatienceMs, () => hasEnded(child));
-    const failure = await Promise.race([ready, end]);
+    const failure = await Promise.race([end, this.#answered(child)]);
     if (failure !== undefined) {
       throw new DatabaseError(
         'database.failed',
@@ -109,6 +109,24 @@ export class EmbeddedServer {
     if (child?.pid !== undefined && !hasEnded(child)) {
       await stopPostmaster(child.pid, () => hasEnded(child));
     }
+  }
+
+  /**
+   * Asks until it answers. Only a server that holds the folder may be asked: another process's, which was faster, listens
+   * at the same socket.
+   */
+  async #answered(child: ChildProcess): Promise<string | undefined> {
+    const deadline = Date.now() + startPatienceMs;
+    let reason = 'it does not take the folder';
+    while (!hasEnded(child) && Date.now() < deadline) {
+      const isHolder = findPostmaster(this.#folders.data)?.pid === child.pid;
+      reason = isHolder ? await ask(this.connection) : reason;
+      if (reason === answer) {
+        return undefined;
+      }
+      await wait(10);
+    }
+    return hasEnded(child) ? ended(child) : reason;
   }
 
   #spawn(): ChildProcess {
@@ -172,12 +190,24 @@ function deathSignal(): string[] {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const setpriv = [...folders, '/usr/bin', '/bin']
     .map((folder) => join(folder, 'setpriv'))
-    .find((path) => existsSync(path));
+    .find(isExecutable);
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'INT', '--'];
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Resolves with the way the process ended. */
 function ended(child: ChildProcess): Promise<string> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return Promise.resolve(child.signalCode ?? `exit code ${child.exitCode}`);
+  }
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -188,26 +218,18 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Asks until it answers; resolves with a failure only when the patience is over. */
-async function answers(
-  connection: ClientConfig,
-  patienceMs: number,
-  isOver: () => boolean,
-): Promise<string | undefined> {
-  const deadline = Date.now() + patienceMs;
-  let reason = 'the server ended';
-  while (!isOver() && Date.now() < deadline) {
-    const client = new Client({ ...connection, connectionTimeoutMillis: 2000 });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return undefined;
-    } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    } finally {
-      await client.end().catch(() => {});
-    }
+const answer = 'ready';
+
+/** `answer`, or why there is none. */
+async function ask(connection: ClientConfig): Promise<string> {
+  const client = new Client({ ...connection, connectionTimeoutMillis: 2000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return answer;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await client.end().catch(() => {});
   }
-  return reason;
 }

@@ -12,6 +12,9 @@ import { partPath } from './parts.ts';
 export interface ThrowawayPostgres {
   /** A new, empty database; the text for HUB_DATABASE_URL. */
   createDatabase(): Promise<string>;
+  /** Ends the server at once, as a crash does; `resume` starts it again on the same data. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,15 +31,23 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
     run(join(programs, name), rest, { ...account, cwd: '/', env: { LC_ALL: 'C' } });
   await program('initdb', '-D', data, '-U', 'tester', '--auth=trust', '-N', '-E', 'UTF8');
   const settings = `-c listen_addresses='' -c unix_socket_directories=${home} -c fsync=off`;
-  await program('pg_ctl', '-D', data, '-w', '-l', join(home, 'log'), '-o', settings, 'start');
+  const resume = async () => {
+    await program('pg_ctl', '-D', data, '-w', '-l', join(home, 'log'), '-o', settings, 'start');
+  };
+  const pause = async () => {
+    await program('pg_ctl', '-D', data, '-w', '-m', 'immediate', 'stop');
+  };
+  await resume();
   return {
     createDatabase: async () => {
       const name = `t_${randomBytes(6).toString('hex')}`;
       await program('createdb', '-h', home, '-U', 'tester', name);
       return `postgresql://tester@/${name}?host=${home}`;
     },
+    pause,
+    resume,
     stop: async () => {
-      await program('pg_ctl', '-D', data, '-w', '-m', 'immediate', 'stop');
+      await pause();
       rmSync(home, { recursive: true, force: true });
     },
   };

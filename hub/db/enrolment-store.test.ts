@@ -1,0 +1,197 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { parseEnrolmentToken } from '../../shared/enrolment-token.ts';
+import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
+import { dayMs, newKey, redemption, start, TestStores } from '../../test/support/stores.ts';
+import { operatorId } from '../tunnels/token.ts';
+import { enrolmentTokens, owners } from './schema.ts';
+
+describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTestDatabase) => {
+  let opened: TestDatabase;
+  let stores: TestStores;
+
+  beforeAll(async () => {
+    opened = await openTestDatabase();
+    await opened.database.queries.insert(owners).values({ id: 'stranger' });
+  });
+  afterAll(() => opened.close());
+  beforeEach(() => {
+    stores = new TestStores(opened.database);
+  });
+
+  test('gives a fresh key an identity, a server and the name it asked for', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const key = newKey();
+    const enrolled = await stores.enrolment.redeem(
+      redemption(text, key, { name: "Élodie's Movies!" }),
+    );
+    expect(enrolled.refused).toBeUndefined();
+    expect(enrolled.server).toMatchObject({
+      ownerId: operatorId,
+      name: "Élodie's Movies!",
+      label: 'elodies-movies',
+      agentId: enrolled.agentId,
+      createdAt: start,
+    });
+    expect(await stores.servers.findAgent(enrolled.agentId)).toEqual({
+      agentId: enrolled.agentId,
+      publicKey: key.raw,
+      serverId: enrolled.server.id,
+      isRevoked: false,
+    });
+  });
+
+  test('gives a readable generated name when the asked one is taken, reserved, or none', async () => {
+    await stores.enrol({ name: 'Taken Twice' });
+    expect(await stores.enrol({ name: 'Taken Twice' })).toMatchObject({
+      refused: { label: 'taken-twice', code: 'name.taken' },
+      server: { name: 'Taken Twice', label: expect.stringMatching(/^[a-z]+-[a-z]+-\d{3}$/) },
+    });
+    expect((await stores.enrol({ name: 'Admin' })).refused?.code).toBe('name.reserved');
+    expect((await stores.enrol({ name: 'portal' })).refused?.code).toBe('name.reserved');
+    expect((await stores.enrol({ name: '映画' })).refused?.code).toBe('name.invalid');
+    expect(await stores.enrol()).toMatchObject({
+      refused: undefined,
+      server: { label: expect.stringMatching(/^[a-z]+-[a-z]+-\d{3}$/) },
+    });
+  });
+
+  test('leaves a server without a name if its agent asks for none', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const { server } = await stores.enrolment.redeem(redemption(text, newKey(), { claim: false }));
+    expect(server.label).toBeUndefined();
+    expect(await stores.servers.list()).toContainEqual(server);
+  });
+
+  test('of fifty at once with one token succeeds exactly once', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 50 }, () => stores.enrolment.redeem(redemption(text, newKey()))),
+    );
+    const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refusals).toHaveLength(49);
+    expect(new Set(refusals.map(({ reason }) => (reason as { code: string }).code))).toEqual(
+      new Set(['enrol.token-used']),
+    );
+  });
+
+  test('gives the same key the same answer again, since its first may have been lost', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const key = newKey();
+    const first = await stores.enrolment.redeem(redemption(text, key, { name: 'Lost Reply' }));
+    stores.now = new Date(start.getTime() + 2 * 60 * 60 * 1000);
+    const again = await stores.enrolment.redeem(redemption(text, key, { name: 'Lost Reply' }));
+    expect(again).toEqual(first);
+    await expect(stores.enrolment.redeem(redemption(text, newKey()))).rejects.toMatchObject({
+      code: 'enrol.token-used',
+    });
+    await stores.servers.revoke(first.server.id);
+    await expect(stores.enrolment.redeem(redemption(text, key))).rejects.toMatchObject({
+      code: 'enrol.token-used',
+    });
+  });
+
+  test('of fifty at once with one key is one server', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const key = newKey();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => stores.enrolment.redeem(redemption(text, key))),
+    );
+    expect(new Set(answers.map(({ server }) => server.id)).size).toBe(1);
+  });
+
+  test('refuses an unknown token and a wrong secret with the same words', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const token = parseEnrolmentToken(text);
+    const wrongSecret = redemption(text, newKey(), {
+      secret: randomBytes(32).toString('base64url'),
+    });
+    const unknown = redemption(text.replace(token.id, '00000000'), newKey());
+    const [first, second] = await Promise.all(
+      [wrongSecret, unknown].map((attempt) =>
+        stores.enrolment.redeem(attempt).catch((error: Error) => error),
+      ),
+    );
+    expect(first).toMatchObject({ code: 'enrol.token-invalid' });
+    expect(second).toEqual(first);
+  });
+
+  test('refuses a token past its time, and one for another network', async () => {
+    const { text, expiresAt } = await stores.enrolment.createToken({ cidr: '192.0.2.0/24' });
+    expect(expiresAt).toEqual(new Date(start.getTime() + 60 * 60 * 1000));
+    const from = (peerAddress: string) =>
+      stores.enrolment.redeem(redemption(text, newKey(), { peerAddress }));
+    await expect(from('198.51.100.1')).rejects.toMatchObject({ code: 'enrol.wrong-network' });
+    await expect(from('2001:db8::1')).rejects.toMatchObject({ code: 'enrol.wrong-network' });
+    stores.now = expiresAt;
+    await expect(from('192.0.2.9')).rejects.toMatchObject({ code: 'enrol.token-expired' });
+    stores.now = new Date(expiresAt.getTime() - 1);
+    await expect(from('::ffff:192.0.2.9')).resolves.toBeDefined();
+  });
+
+  test.each([
+    ['of another key', { publicKey: newKey().raw }],
+    ['for another nonce', { nonce: randomBytes(32) }],
+    ['for another connection', { exporter: randomBytes(32) }],
+    ['cut short', { signature: Buffer.alloc(63) }],
+    ['of a key of small order', { publicKey: Buffer.alloc(32) }],
+  ])('refuses a signature %s, and leaves the token unused', async (_what, change) => {
+    const { text } = await stores.enrolment.createToken();
+    const attempt = { ...redemption(text, newKey()), ...change };
+    await expect(stores.enrolment.redeem(attempt)).rejects.toMatchObject({ code: 'enrol.proof' });
+    await expect(stores.enrolment.redeem(redemption(text, newKey()))).resolves.toBeDefined();
+  });
+
+  test('refuses a signature made for another hub', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const attempt = redemption(text, newKey(), { hub: 'hub.example.net' });
+    await expect(stores.enrolment.redeem(attempt)).rejects.toMatchObject({ code: 'enrol.proof' });
+  });
+
+  test('refuses a key that has a server already, and then changes nothing', async () => {
+    const key = newKey();
+    const first = await stores.enrolment.createToken();
+    await stores.enrolment.redeem(redemption(first.text, key));
+    const before = await stores.servers.list();
+    const second = await stores.enrolment.createToken();
+    await expect(stores.enrolment.redeem(redemption(second.text, key))).rejects.toMatchObject({
+      code: 'enrol.proof',
+    });
+    expect(await stores.servers.list()).toEqual(before);
+    await expect(stores.enrolment.redeem(redemption(second.text, newKey()))).resolves.toBeDefined();
+  });
+
+  test('with a token for a server replaces its key and keeps its name', async () => {
+    const former = await stores.enrol({ name: 'New Machine' });
+    const { text } = await stores.enrolment.createToken({ serverId: former.server.id });
+    const { server, agentId } = await stores.enrolment.redeem(redemption(text, newKey()));
+    expect(server).toEqual({ ...former.server, agentId });
+    expect(agentId).not.toBe(former.agentId);
+    expect((await stores.servers.findAgent(former.agentId))?.isRevoked).toBe(true);
+    expect((await stores.servers.findAgent(agentId))?.isRevoked).toBe(false);
+  });
+
+  test('keeps no token that could be used from a copy of the database', async () => {
+    const { text } = await stores.enrolment.createToken();
+    const { id, secret } = parseEnrolmentToken(text);
+    const rows = await opened.database.queries.select().from(enrolmentTokens);
+    expect(JSON.stringify(rows)).not.toContain(secret);
+    expect(rows.find((row) => row.id === id)?.secretHash).toEqual(
+      createHash('sha256').update(secret).digest(),
+    );
+  });
+
+  test.each([
+    [{ ttlMs: 59_999 }, 'enrol.token-options'],
+    [{ ttlMs: 7 * dayMs + 1 }, 'enrol.token-options'],
+    [{ ttlMs: Number.NaN }, 'enrol.token-options'],
+    [{ cidr: '300.0.0.0/8' }, 'enrol.token-options'],
+    [{ label: 'www-mine' }, 'name.reserved'],
+    [{ label: 'A' }, 'name.invalid'],
+    [{ serverId: '018f0000-0000-7000-8000-000000000000' }, 'server.unknown'],
+    [{ serverId: "'; DROP TABLE servers" }, 'server.unknown'],
+  ])('makes no token with %j', async (request, code) => {
+    await expect(stores.enrolment.createToken(request)).rejects.toMatchObject({ code });
+  });
+});

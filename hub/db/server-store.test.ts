@@ -1,0 +1,177 @@
+import { EventEmitter, once } from 'node:events';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
+import { dayMs, start, TestStores } from '../../test/support/stores.ts';
+import { defaultNameLimits } from '../tunnels/limits.ts';
+import { owners } from './schema.ts';
+import { PostgresServerStore } from './server-store.ts';
+
+describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDatabase) => {
+  let opened: TestDatabase;
+  let stores: TestStores;
+
+  beforeAll(async () => {
+    opened = await openTestDatabase();
+    await opened.database.queries.insert(owners).values({ id: 'stranger' });
+  });
+  afterAll(() => opened.close());
+  beforeEach(() => {
+    stores = new TestStores(opened.database);
+  });
+
+  describe('names', () => {
+    test('given up stay closed for 90 days to everybody but their last owner', async () => {
+      const { server } = await stores.enrol({ name: 'takeover' });
+      await stores.servers.rename(server.id, 'moved-on');
+      const stranger = await stores.enrol({ ownerId: 'stranger', name: 'takeover' });
+      expect(stranger.refused).toEqual({ label: 'takeover', code: 'name.quarantined' });
+      await expect(stores.servers.rename(stranger.server.id, 'takeover')).rejects.toMatchObject({
+        code: 'name.quarantined',
+      });
+      expect((await stores.servers.rename(server.id, 'takeover')).label).toBe('takeover');
+      await stores.servers.rename(server.id, 'moved-on');
+      stores.now = new Date(start.getTime() + 90 * dayMs);
+      expect((await stores.servers.rename(stranger.server.id, 'takeover')).label).toBe('takeover');
+    });
+
+    test('are free again after a refused rename', async () => {
+      const { server } = await stores.enrol({ name: 'stays-mine' });
+      await stores.enrol({ ownerId: 'stranger', name: 'not-mine' });
+      await expect(stores.servers.rename(server.id, 'not-mine')).rejects.toMatchObject({
+        code: 'name.taken',
+      });
+      expect(await stores.servers.findByLabel('stays-mine')).toEqual(server);
+    });
+
+    test('claimed by two at once go to one of them', async () => {
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, () => stores.enrol({ name: 'one-winner' })),
+      );
+      expect(claims.filter(({ server }) => server.label === 'one-winner')).toHaveLength(1);
+      expect(new Set(claims.map(({ server }) => server.label)).size).toBe(20);
+    });
+
+    test('can be swapped by renames at the same moment without an error of the database', async () => {
+      const a = await stores.enrol({ name: 'swap-a' });
+      const b = await stores.enrol({ ownerId: 'stranger', name: 'swap-b' });
+      const outcomes = await Promise.allSettled([
+        stores.servers.rename(a.server.id, 'swap-b'),
+        stores.servers.rename(b.server.id, 'swap-a'),
+      ]);
+      const said = outcomes.map((outcome) =>
+        outcome.status === 'rejected'
+          ? (outcome.reason as { code: string }).code
+          : outcome.value.label,
+      );
+      expect(said.join(' ')).toMatch(/^(swap-b|name\.\w+) (swap-a|name\.\w+)$/);
+    });
+
+    test('are limited per owner, also for twenty claims at once', async () => {
+      await opened.database.queries.insert(owners).values({ id: 'collector' });
+      stores = new TestStores(opened.database, { ...defaultNameLimits, namesPerOwner: 3 });
+      const claims = await Promise.allSettled(
+        Array.from({ length: 20 }, () => stores.enrol({ ownerId: 'collector' })),
+      );
+      expect(claims.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+      expect(claims.find(({ status }) => status === 'rejected')).toMatchObject({
+        reason: { code: 'name.quota' },
+      });
+      const [first] = (await stores.servers.list()).filter(
+        ({ ownerId }) => ownerId === 'collector',
+      );
+      await expect(stores.servers.rename(first?.id ?? '', 'within-quota')).resolves.toBeDefined();
+    });
+
+    test('change at most ten times a day', async () => {
+      await opened.database.queries.insert(owners).values({ id: 'restless' });
+      const { server } = await stores.enrol({ ownerId: 'restless' });
+      for (let change = 0; change < 10; change++) {
+        await stores.servers.rename(server.id, `restless-${change}`);
+      }
+      await expect(stores.servers.rename(server.id, 'restless-again')).rejects.toMatchObject({
+        code: 'name.changes',
+      });
+      stores.now = new Date(start.getTime() + dayMs);
+      await expect(stores.servers.rename(server.id, 'restless-again')).resolves.toBeDefined();
+    });
+
+    test.each([
+      ['UPPER', 'name.invalid'],
+      ['xn--e1afmkfd', 'name.invalid'],
+      ['hub', 'name.reserved'],
+      ['portal', 'name.reserved'],
+    ])('such as %s are refused', async (label, code) => {
+      const { server } = await stores.enrol();
+      await expect(stores.servers.rename(server.id, label)).rejects.toThrow(
+        expect.objectContaining({ code }),
+      );
+    });
+  });
+
+  describe('a server', () => {
+    test('that is revoked keeps neither key nor name, for ever', async () => {
+      const { server, agentId } = await stores.enrol({ name: 'revoke-me' });
+      const revoked = await stores.servers.revoke(server.id);
+      expect(revoked).toMatchObject({ label: undefined, agentId: undefined, revokedAt: start });
+      expect((await stores.servers.findAgent(agentId))?.isRevoked).toBe(true);
+      expect(await stores.servers.findByLabel('revoke-me')).toBeUndefined();
+      expect((await stores.servers.list()).map(({ id }) => id)).not.toContain(server.id);
+      expect(await stores.servers.list({ includeRevoked: true })).toContainEqual(revoked);
+      stores.now = new Date(start.getTime() + 1);
+      expect(await stores.servers.revoke(server.id)).toEqual(revoked);
+      await expect(stores.servers.rename(server.id, 'back-again')).rejects.toMatchObject({
+        code: 'server.unknown',
+      });
+      await expect(stores.enrolment.createToken({ serverId: server.id })).rejects.toMatchObject({
+        code: 'server.unknown',
+      });
+    });
+
+    test('that nobody knows is no error to look for', async () => {
+      expect(await stores.servers.find('018f0000-0000-7000-8000-000000000000')).toBeUndefined();
+      expect(await stores.servers.find('not an id')).toBeUndefined();
+      expect(await stores.servers.revoke('not an id')).toBeUndefined();
+      expect(await stores.servers.findAgent('nobody')).toBeUndefined();
+      expect(await stores.servers.findByLabel('nobody')).toBeUndefined();
+    });
+
+    test('was last seen when it was seen last, in whichever order it is told', async () => {
+      const { server } = await stores.enrol();
+      const late = new Date(start.getTime() + 1000);
+      await stores.servers.touch(server.id, late);
+      await stores.servers.touch(server.id, start);
+      expect((await stores.servers.find(server.id))?.lastSeenAt).toEqual(late);
+    });
+
+    test('that changes in one process is told to all', async () => {
+      const another = await opened.openAnother();
+      const heard = new EventEmitter();
+      const stop = await new PostgresServerStore(another).watch((id) => void heard.emit('id', id));
+      const nextId = () => once(heard, 'id', { signal: AbortSignal.timeout(5000) });
+
+      const enrolled = nextId();
+      const { server } = await stores.enrol();
+      expect(await enrolled).toEqual([server.id]);
+
+      const renamed = nextId();
+      await stores.servers.rename(server.id, `heard-${server.id.slice(-8)}`);
+      expect(await renamed).toEqual([server.id]);
+
+      const revoked = nextId();
+      await stores.servers.revoke(server.id);
+      expect(await revoked).toEqual([server.id]);
+      await stop();
+      await another.close();
+    });
+
+    test('gets a higher epoch with each link', async () => {
+      const first = await stores.servers.nextEpoch();
+      const epochs = await Promise.all(
+        Array.from({ length: 20 }, () => stores.servers.nextEpoch()),
+      );
+      expect(new Set(epochs).size).toBe(20);
+      expect(epochs.every((epoch) => epoch > first)).toBe(true);
+    });
+  });
+});

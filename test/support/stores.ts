@@ -1,0 +1,73 @@
+// An open database arrives; the hub's stores and enrolment on it leave, with a clock to turn and agents that send what honest ones do.
+
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+
+import type { Database } from '../../hub/db/connect.ts';
+import { PostgresEnrolmentStore } from '../../hub/db/enrolment-store.ts';
+import { PostgresServerStore } from '../../hub/db/server-store.ts';
+import { type Enrolled, Enrolment, type Redemption } from '../../hub/tunnels/enrolment.ts';
+import { defaultNameLimits, type NameLimits } from '../../hub/tunnels/limits.ts';
+import type { TokenRequest } from '../../hub/tunnels/token.ts';
+import { parseEnrolmentToken } from '../../shared/enrolment-token.ts';
+import { enrolmentProof } from '../../shared/wire/proof.ts';
+
+export const hubHost = 'hub.phlix.test';
+export const dayMs = 24 * 60 * 60 * 1000;
+/** When every test begins. */
+export const start = new Date('2026-03-01T12:00:00.000Z');
+/** The label that the hub of these tests keeps for itself. */
+export const ownLabel = 'portal';
+
+export class TestStores {
+  readonly servers: PostgresServerStore;
+  readonly enrolment: Enrolment;
+  now = start;
+
+  constructor(database: Database, limits: NameLimits = defaultNameLimits) {
+    const options = { limits, ownLabels: [ownLabel], now: () => this.now };
+    this.servers = new PostgresServerStore(database, options);
+    const store = new PostgresEnrolmentStore(database, options);
+    this.enrolment = new Enrolment({ ...options, store, hubHost });
+  }
+
+  /** A new agent with a new token. */
+  async enrol(request: TokenRequest & { name?: string } = {}): Promise<Enrolled> {
+    const { text } = await this.enrolment.createToken(request);
+    return this.enrolment.redeem(redemption(text, newKey(), { name: request.name }));
+  }
+}
+
+export interface Key {
+  readonly raw: Buffer;
+  readonly secret: KeyObject;
+}
+
+export function newKey(): Key {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  return { raw, secret: privateKey };
+}
+
+/** What an honest agent sends, with what a test wants changed. */
+export function redemption(
+  text: string,
+  key: Key,
+  change: Partial<Pick<Redemption, 'name' | 'claim' | 'peerAddress' | 'secret'>> & {
+    hub?: string;
+  } = {},
+): Redemption {
+  const { id: tokenId, secret } = parseEnrolmentToken(text);
+  const [nonce, exporter] = [randomBytes(32), randomBytes(32)];
+  const proof = enrolmentProof({ hubHost: change.hub ?? hubHost, tokenId, nonce, exporter });
+  return {
+    tokenId,
+    secret: change.secret ?? secret,
+    publicKey: key.raw,
+    signature: sign(null, proof, key.secret),
+    nonce,
+    exporter,
+    peerAddress: change.peerAddress ?? '192.0.2.1',
+    claim: change.claim ?? true,
+    name: change.name,
+  };
+}
