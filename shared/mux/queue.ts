@@ -13,10 +13,6 @@ export class Queue<Item> {
     return this.#items[this.#head];
   }
 
-  get last(): Item | undefined {
-    return this.#items[this.#items.length - 1];
-  }
-
   push(item: Item): void {
     this.#items.push(item);
   }

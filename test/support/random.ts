@@ -9,7 +9,7 @@ export interface Random {
   /** An integer from 0 to limit - 1. */
   below(limit: number): number;
   bytes(length: number): Buffer;
-  pick<Item>(items: readonly [Item, ...Item[]]): Item;
+  pick<Item>(items: readonly Item[]): Item;
 }
 
 /** Mulberry32: 32 bits of state are plenty for choosing test cases. */
@@ -25,6 +25,6 @@ export function seededRandom(seed: number): Random {
   return {
     below,
     bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
-    pick: (items) => items[below(items.length)] ?? items[0],
+    pick: <Item>(items: readonly Item[]) => items[below(items.length)] as Item,
   };
 }
