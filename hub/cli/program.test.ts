@@ -188,7 +188,9 @@ describe('an end in a hurry', () => {
   test('a bug ends the hub with exit code 70', async () => {
     const bug = `data:text/javascript,process.on('SIGUSR2',()=>{throw new Error('planted')})`;
     const command = [process.execPath, '--import', bug, main] as const;
-    const doomed = new Program({ command, env: environment() });
+    // On data of its own: the hub's first start, under the hub's own umask, makes the database too.
+    const fresh = { HUB_DATA_DIR: join(folder.path, 'fresh') };
+    const doomed = new Program({ command, env: environment(fresh) });
     await doomed.waitForLine(/hub ready/);
     doomed.kill('SIGUSR2');
     expect(await doomed.ended).toBe(70);
