@@ -41,11 +41,7 @@ export class Http1Front {
   accept(socket: TLSSocket, connection: VisitorConnection): void {
     const visitor: Visitor = { connection, responses: new Set(), isUpgraded: false };
     this.#visitors.set(socket, visitor);
-    socket.once('close', () => {
-      this.#visitors.delete(socket);
-      // node:http tells only the response that is being written, not those pipelined behind it.
-      for (const response of visitor.responses) response.close();
-    });
+    socket.once('close', () => this.#visitors.delete(socket));
     this.#server.emit('connection', socket);
   }
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 
 import { describe, expect, it } from 'vitest';
@@ -235,11 +236,26 @@ describe('an answer over HTTP/2', () => {
     expect(bytes).toBe(size);
   });
 
-  it('that the origin cuts short is reset, never ended', async () => {
+  it.each([
+    ['in chunks', {}],
+    ['of a known length', { 'content-length': '10' }],
+  ])('%s that the origin cuts short is reset, never ended', async (_what, headers) => {
+    const asked = Promise.withResolvers<ServerResponse>();
     await using edge = await TestEdge.start({
-      origin: (_request, response) => void response.write('half', () => response.destroy()),
+      origin: (_request, response) => asked.resolve(response),
     });
-    await expect(exchange(await edge.http2(), {})).rejects.toThrow(/INTERNAL_ERROR|reset with 2/);
+    const session = await edge.http2();
+    const stream = session.request({ ':authority': onlineHostname });
+    let hasEnded = false;
+    stream.on('end', () => {
+      hasEnded = true;
+    });
+    const response = await asked.promise;
+    response.writeHead(200, headers).write('half');
+    await once(stream, 'data', deadline());
+    response.destroy();
+    await expect(once(stream, 'close', deadline())).rejects.toThrow(/INTERNAL_ERROR/);
+    expect([stream.rstCode, hasEnded]).toEqual([constants.NGHTTP2_INTERNAL_ERROR, false]);
   });
 
   it('may be complete before the upload is', async () => {
