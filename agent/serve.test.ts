@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { afterEach, expect, test, vi } from 'vitest';
@@ -149,6 +149,26 @@ test('a lost link cuts every connection at the origin', async () => {
   const failed = once(origin.resume(), 'error');
   made.loseLink();
   expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('an abort in the moment the request ends still closes the connection to the origin', async () => {
+  const made = await bench();
+  const connect = vi.spyOn(made.origin, 'connect');
+  const stream = Object.assign(new Duplex({ read: () => undefined }), {
+    reset: () => undefined,
+    writeSlab: () => undefined,
+  });
+  const accepted = made.accepted();
+  serve(stream, made.origin, new SlabPool());
+  const origin = await accepted;
+  closers.push(() => origin.destroy());
+  const socket = connect.mock.results[0]?.value as Socket;
+  if (socket.connecting) await once(socket, 'connect');
+  stream.push(null);
+  // After pipe's own listener: the socket is shutting down, and libuv resets none that is.
+  stream.once('end', () => stream.destroy());
+  await once(socket, 'close', { signal: AbortSignal.timeout(5000) });
+  expect(socket.destroyed).toBe(true);
 });
 
 test('nobody at the origin resets the stream and is told once, with the remedy', async () => {

@@ -39,9 +39,13 @@ export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): vo
   stream.pipe(socket);
 }
 
-/** The origin must see an abort as one (RST): after a FIN it would go on making an answer nobody waits for. */
+/**
+ * The origin must see an abort as one (RST): after a FIN it would go on making an answer nobody waits for. While a
+ * shutdown is under way libuv refuses the reset (EINVAL), and Node then never closes the socket at all.
+ */
 function abort(socket: Socket): void {
-  if (socket.connecting) socket.destroy();
+  const isShuttingDown = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || isShuttingDown) socket.destroy();
   else socket.resetAndDestroy();
 }
 
