@@ -107,7 +107,7 @@ export const rules = {
     }),
 
   'no file beyond 400 lines': (files) =>
-    files.flatMap(({ path, text }) => {
+    files.filter(isNoTest).flatMap(({ path, text }) => {
       const lines = text.split('\n').length - 1;
       return lines > maxLines ? [`${path}: ${lines} lines; which noun hides inside?`] : [];
     }),

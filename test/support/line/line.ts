@@ -70,7 +70,7 @@ export class Line {
 
   /** Every connection is reset; new ones are welcome. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   async close(): Promise<void> {
@@ -87,7 +87,7 @@ export class Line {
       [far, near],
     ] as const) {
       this.#sockets.add(socket);
-      socket.on('error', () => other.resetAndDestroy());
+      socket.on('error', () => reset(other));
       socket.on('close', () => this.#sockets.delete(socket));
     }
   }
@@ -180,4 +180,11 @@ class Direction {
     const waitingMs = this.#freeAt - performance.now();
     return waitingMs <= 0 ? 0 : waitingMs * this.#bytesPerMs;
   }
+}
+
+/** While a shutdown is under way libuv refuses to reset (EINVAL), and Node then never closes the socket. */
+function reset(socket: Socket): void {
+  const isShuttingDown = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || isShuttingDown) socket.destroy();
+  else socket.resetAndDestroy();
 }
