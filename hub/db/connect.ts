@@ -15,8 +15,6 @@ import type { Purpose } from './postmaster.ts';
 export interface DatabaseSettings extends EmbeddedSettings {
   /** HUB_DATABASE_URL; undefined: the hub's own PostgreSQL. */
   readonly url: string | undefined;
-  /** A hub's queries are short: ten at a time keep two cores busy, and leave room for commands beside it. */
-  readonly maxConnections?: number;
   /** How long an unreachable server is waited for at start. */
   readonly startPatienceMs?: number;
 }
@@ -47,8 +45,7 @@ export async function openDatabase(
     const { connection, place } = server;
     await requireUsable(server, settings.startPatienceMs ?? defaultStartPatienceMs, options.log);
     await migrate(connection);
-    const max = settings.maxConnections ?? 10;
-    const pool = new PatientPool(connection, { place, log: options.log, max });
+    const pool = new PatientPool(connection, { place, log: options.log });
     const changes = new ChangeListener(connection, options.log);
     return {
       queries: drizzle(pool),

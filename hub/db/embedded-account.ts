@@ -13,8 +13,8 @@ export interface DatabaseAccount extends Account {
   readonly isOwn: boolean;
   /** Who runs `initdb`, which insists on a name in /etc/passwd; `postgres` does not. */
   readonly initdbUid: number;
-  /** OS users that peer authentication lets in: the hub's, and the one it drops to. */
-  readonly clients: readonly string[];
+  /** The OS user that peer authentication lets in: the hub's. */
+  readonly client: string;
 }
 
 /** Of the ids below 65536, which exist in every user namespace, these are the ones systemd's and Debian's lists leave unused. */
@@ -22,10 +22,9 @@ const freeUids = { first: 65520, last: 65533 };
 
 /**
  * @param dataFolder the database's folder: once made, its owner decides
- * @param hubUser HUB_USER, the user that the hub drops to after it has bound its ports
  * @throws DatabaseError database.folder
  */
-export function databaseAccount(dataFolder: string, hubUser: string | undefined): DatabaseAccount {
+export function databaseAccount(dataFolder: string): DatabaseAccount {
   const users = readUsers();
   const uid = process.getuid?.() ?? 0;
   const self = users.find((user) => user.uid === uid);
@@ -36,16 +35,16 @@ export function databaseAccount(dataFolder: string, hubUser: string | undefined)
     );
   }
   if (uid !== 0) {
-    return { ...self, isOwn: false, initdbUid: uid, clients: [self.name] };
+    return { ...self, isOwn: false, initdbUid: uid, client: self.name };
   }
-  const account = ownerOf(dataFolder) ?? named(users, hubUser) ?? freeAccount(users);
+  const account = ownerOf(dataFolder) ?? freeAccount(users);
   const isNamed = users.some((user) => user.uid === account.uid);
   const nobody = users.find((user) => user.name === 'nobody');
   return {
     ...account,
     isOwn: true,
     initdbUid: isNamed ? account.uid : (nobody ?? account).uid,
-    clients: hubUser === undefined ? [self.name] : [self.name, hubUser],
+    client: self.name,
   };
 }
 
@@ -67,20 +66,6 @@ function ownerOf(folder: string): Account | undefined {
   return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
 }
 
-function named(users: readonly User[], name: string | undefined): Account | undefined {
-  if (name === undefined) {
-    return undefined;
-  }
-  const found = users.find((user) => user.name === name);
-  if (found === undefined || found.uid === 0) {
-    throw new DatabaseError(
-      'database.folder',
-      `HUB_USER=${name} is not an unprivileged user in /etc/passwd: create it (useradd --system ${name}) or leave HUB_USER out`,
-    );
-  }
-  return found;
-}
-
 function freeAccount(users: readonly User[]): Account {
   for (let uid = freeUids.first; uid <= freeUids.last; uid++) {
     if (!users.some((user) => user.uid === uid || user.gid === uid)) {
@@ -89,6 +74,6 @@ function freeAccount(users: readonly User[]): Account {
   }
   throw new DatabaseError(
     'database.folder',
-    `every uid from ${freeUids.first} to ${freeUids.last} is taken: run the hub as an ordinary user, name one in HUB_USER, or set HUB_DATABASE_URL`,
+    `every uid from ${freeUids.first} to ${freeUids.last} is taken: run the hub as an ordinary user, or set HUB_DATABASE_URL`,
   );
 }

@@ -91,9 +91,8 @@ function requireVersion(folders: DatabaseFolders, programs: DatabasePrograms): v
 
 /** Peer authentication: the kernel says which OS user stands behind the socket, so there is no password to lose. */
 function writeAccessRules(folders: DatabaseFolders): void {
-  const names = folders.account.clients.map((name) => `hub "${name}" ${databaseRole}\n`);
   replaceFile(folders, 'pg_hba.conf', 'local all all peer map=hub\n');
-  replaceFile(folders, 'pg_ident.conf', names.join(''));
+  replaceFile(folders, 'pg_ident.conf', `hub "${folders.account.client}" ${databaseRole}\n`);
 }
 
 function replaceFile(folders: DatabaseFolders, name: string, text: string): void {

@@ -35,16 +35,15 @@ const systemFolder = '/var/lib/phlix-hub';
 /** Decides where everything lives; makes nothing but HUB_DATA_DIR itself. */
 export function databaseFolders(settings: {
   dataDir: string;
-  user?: string | undefined;
   systemFolder?: string;
 }): DatabaseFolders {
   const home = makeHome(settings.dataDir);
   const inside = join(home, 'database');
   const outside = join(settings.systemFolder ?? systemFolder, fingerprint(home));
-  const account = databaseAccount(join(inside, 'data'), settings.user);
+  const account = databaseAccount(join(inside, 'data'));
   const root = !account.isOwn || isReachable(dirname(home), account) ? inside : outside;
   return {
-    account: root === inside ? account : databaseAccount(join(root, 'data'), settings.user),
+    account: root === inside ? account : databaseAccount(join(root, 'data')),
     root,
     data: join(root, 'data'),
     programs: join(root, 'programs'),

@@ -15,8 +15,6 @@ import { findPostmaster, type Postmaster, type Purpose, stopPostmaster } from '.
 
 export interface EmbeddedSettings {
   readonly dataDir: string;
-  /** HUB_USER: whom a hub started as root drops to. */
-  readonly user?: string | undefined;
   /** Where a root hub goes when HUB_DATA_DIR is out of the database user's reach; tests give another. */
   readonly systemFolder?: string;
 }

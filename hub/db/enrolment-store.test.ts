@@ -108,13 +108,15 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
       secret: randomBytes(32).toString('base64url'),
     });
     const unknown = redemption(text.replace(token.id, '00000000'), newKey());
-    const [first, second] = await Promise.all(
-      [wrongSecret, unknown].map((attempt) =>
+    const hostile = redemption(text.replace(token.id, '00000000'), newKey(), { tokenId: '0\0' });
+    const [first, second, third] = await Promise.all(
+      [wrongSecret, unknown, hostile].map((attempt) =>
         stores.enrolment.redeem(attempt).catch((error: Error) => error),
       ),
     );
     expect(first).toMatchObject({ code: 'enrol.token-invalid' });
     expect(second).toEqual(first);
+    expect(third).toEqual(first);
   });
 
   test('refuses a token past its time, and one for another network', async () => {

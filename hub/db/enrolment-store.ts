@@ -54,6 +54,10 @@ function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTra
 }
 
 async function lockToken(tx: Transaction, id: string): Promise<TokenRecord | undefined> {
+  // As it came over the wire: it may hold bytes that PostgreSQL takes in no text.
+  if (!/^[0-9A-Za-z]+$/.test(id)) {
+    return undefined;
+  }
   const [row] = await tx
     .select()
     .from(enrolmentTokens)

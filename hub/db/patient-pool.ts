@@ -9,14 +9,17 @@ import { connectFailure, isPassing } from './database-error.ts';
 const patienceMs = 10_000;
 const retryDelayMs = { first: 25, last: 500 };
 
+/** The hub's queries are short: ten at a time keep two cores busy, and leave room for commands beside it. */
+const maxConnections = 10;
+
 /** Nothing was sent yet when connecting fails, so trying again can never do a thing twice. */
 export class PatientPool extends Pool {
   readonly #place: string;
 
-  constructor(connection: ClientConfig, options: { place: string; log: Logger; max: number }) {
+  constructor(connection: ClientConfig, options: { place: string; log: Logger }) {
     super({
       ...connection,
-      max: options.max,
+      max: maxConnections,
       connectionTimeoutMillis: 5000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,

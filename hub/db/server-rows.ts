@@ -44,10 +44,16 @@ export async function selectServer(
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** SHA-256 in base64url. A name from the wire may hold bytes that PostgreSQL takes in no text. */
+const thumbprint = /^[\w-]{43}$/;
+
 export async function selectAgent(
   queries: Queries | Transaction,
   agentId: string,
 ): Promise<AgentIdentity | undefined> {
+  if (!thumbprint.test(agentId)) {
+    return undefined;
+  }
   const [row] = await queries
     .select({ agent: agents, serverRevokedAt: servers.revokedAt })
     .from(agents)

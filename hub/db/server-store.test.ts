@@ -133,6 +133,7 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
       expect(await stores.servers.find('not an id')).toBeUndefined();
       expect(await stores.servers.revoke('not an id')).toBeUndefined();
       expect(await stores.servers.findAgent('nobody')).toBeUndefined();
+      expect(await stores.servers.findAgent('\0'.repeat(43))).toBeUndefined();
       expect(await stores.servers.findByLabel('nobody')).toBeUndefined();
     });
 

@@ -40,7 +40,7 @@ export interface Enrolled {
   readonly refused: { readonly label: string; readonly code: LabelRefusal } | undefined;
 }
 
-export type LabelRefusal = 'name.invalid' | 'name.reserved' | 'name.taken' | 'name.quarantined';
+type LabelRefusal = 'name.invalid' | 'name.reserved' | 'name.taken' | 'name.quarantined';
 
 const maxNameLength = 64;
 

@@ -3,8 +3,8 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 
-export const publicKeyBytes = 32;
-export const signatureBytes = 64;
+const publicKeyBytes = 32;
+const signatureBytes = 64;
 
 /** RFC 7638 thumbprint: 43 base64url characters that name the key and nothing else. */
 export function agentIdOf(publicKey: Buffer): Promise<string> {

@@ -11,12 +11,12 @@ import type { TokenRequest } from '../../hub/tunnels/token.ts';
 import { parseEnrolmentToken } from '../../shared/enrolment-token.ts';
 import { enrolmentProof } from '../../shared/wire/proof.ts';
 
-export const hubHost = 'hub.phlix.test';
+const hubHost = 'hub.phlix.test';
 export const dayMs = 24 * 60 * 60 * 1000;
 /** When every test begins. */
 export const start = new Date('2026-03-01T12:00:00.000Z');
 /** The label that the hub of these tests keeps for itself. */
-export const ownLabel = 'portal';
+const ownLabel = 'portal';
 
 export class TestStores {
   readonly servers: PostgresServerStore;
@@ -52,11 +52,12 @@ export function newKey(): Key {
 export function redemption(
   text: string,
   key: Key,
-  change: Partial<Pick<Redemption, 'name' | 'claim' | 'peerAddress' | 'secret'>> & {
+  change: Partial<Pick<Redemption, 'name' | 'claim' | 'peerAddress' | 'secret' | 'tokenId'>> & {
     hub?: string;
   } = {},
 ): Redemption {
-  const { id: tokenId, secret } = parseEnrolmentToken(text);
+  const { id, secret } = parseEnrolmentToken(text);
+  const tokenId = change.tokenId ?? id;
   const [nonce, exporter] = [randomBytes(32), randomBytes(32)];
   const proof = enrolmentProof({ hubHost: change.hub ?? hubHost, tokenId, nonce, exporter });
   return {
