@@ -12,7 +12,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-export class ListenAddressError extends CodedError<'listen.invalid'> {}
+class ListenAddressError extends CodedError<'listen.invalid'> {}
 
 /** @throws ListenAddressError listen.invalid */
 export function parseListenAddress(text: string): ListenAddress {

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 
 import { parseHostname } from './authority.ts';
 
-export interface ClientHello {
+interface ClientHello {
   /** Lower case. Undefined when there is none, or none that is a hostname. */
   readonly serverName: string | undefined;
   readonly alpn: readonly string[];

@@ -1,7 +1,7 @@
 // The name of a request field arrives as the visitor spelled it; what the edge does with that field leaves.
 
 /** `hop`: belongs to the visitor's connection. `drop`: would let a visitor speak in the hub's name. `invalid`: not a field name. */
-export type FieldUse =
+type FieldUse =
   | 'keep'
   | 'drop'
   | 'hop'

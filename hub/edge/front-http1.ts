@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure, type EdgeFailureCode } from './failure.ts';
 import { forward } from './forward.ts';
-import type { FrontOptions } from './front.ts';
+import type { FrontOptions } from './front-options.ts';
 import { Http1Response } from './http1-response.ts';
 import { normalizeHttp1, type Refusal } from './normalize.ts';
 import type { Routing } from './routing.ts';

@@ -26,36 +26,6 @@ async function refusal(
   return `${String(answer.headers[':status'])} ${code}`;
 }
 
-/** An HTTP/2 frame by hand (RFC 9113 §4.1). */
-function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(streamId, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const preface = Buffer.concat([
-  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  frame(4, 0, 0, Buffer.alloc(0)),
-]);
-
-/** GET / of the online server: static table entries, and :authority as a literal (RFC 7541). */
-const headBlock = Buffer.concat([
-  Buffer.from('82878441', 'hex'),
-  Buffer.from([onlineHostname.length]),
-  Buffer.from(onlineHostname),
-]);
-
-/** Frame types that arrived, in order. */
-function frameTypes(bytes: Buffer): number[] {
-  const types: number[] = [];
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
-    types.push(bytes.readUInt8(at + 3));
-  return types;
-}
-
 describe('a request over HTTP/2', () => {
   it('reaches the origin with one clean set of fields', async () => {
     await using edge = await TestEdge.start();
@@ -334,83 +304,5 @@ describe('a request over HTTP/2 that goes nowhere', () => {
     const [head] = (await once(stream, 'response', deadline())) as [IncomingHttpHeaders];
     expect(head[':status']).toBe(405);
     expect(session.remoteSettings.enableConnectProtocol).toBe(false);
-  });
-});
-
-describe('a hostile HTTP/2 client', () => {
-  it('that resets stream after stream is sent away', async () => {
-    await using edge = await TestEdge.start({ limits: { h2ResetBurst: 20, h2ResetsPerSecond: 1 } });
-    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
-    const pieces: Buffer[] = [];
-    socket.on('data', (piece: Buffer) => pieces.push(piece));
-    socket.write(preface);
-    for (let id = 1; id < 401; id += 2)
-      socket.write(
-        Buffer.concat([frame(1, 0x5, id, headBlock), frame(3, 0, id, Buffer.from([0, 0, 0, 8]))]),
-      );
-    await once(socket, 'close', deadline());
-    expect(frameTypes(Buffer.concat(pieces))).toContain(7);
-    await expect
-      .poll(() => edge.admission.counted)
-      .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0 });
-  });
-
-  it('opens no more streams than it may', async () => {
-    await using edge = await TestEdge.start({ limits: { h2Streams: 3 }, origin: () => {} });
-    const session = await edge.http2();
-    const results = Array.from({ length: 5 }, () => {
-      const stream = session.request({ ':authority': onlineHostname });
-      stream.on('error', () => {});
-      return stream;
-    });
-    await expect.poll(() => session.remoteSettings.maxConcurrentStreams).toBe(3);
-    await expect.poll(() => edge.streams.size).toBe(3);
-    for (const stream of results) stream.destroy();
-  });
-
-  it('that sends a head without end is cut', async () => {
-    await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
-    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
-    socket.write(Buffer.concat([preface, frame(1, 0x1, 1, headBlock)]));
-    socket.resume();
-    await once(socket, 'close', deadline());
-    expect(edge.streams.size).toBe(0);
-  });
-
-  it('that never asks for anything is closed', async () => {
-    await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
-    const session = await edge.http2();
-    await once(session, 'close', deadline());
-    expect(session.destroyed).toBe(true);
-  });
-});
-
-describe('an idle HTTP/2 connection', () => {
-  it('is pinged, and kept while it answers', async () => {
-    await using edge = await TestEdge.start({ limits: { h2PingMs: 40, h2IdleMs: 60_000 } });
-    const session = await edge.http2();
-    await exchange(session, {});
-    await once(session, 'ping', deadline());
-    await once(session, 'ping', deadline());
-    expect(seen(await exchange(session, { ':path': '/later' })).url).toBe('/later');
-  });
-
-  it('is cut when it does not answer', async () => {
-    await using edge = await TestEdge.start({
-      limits: { h2PingMs: 40, h2IdleMs: 60_000, headTimeoutMs: 60_000 },
-    });
-    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
-    socket.write(preface);
-    socket.resume();
-    await once(socket, 'close', deadline());
-    await expect.poll(() => edge.admission.counted.addresses).toBe(0);
-  });
-
-  it('is closed when it was idle for long', async () => {
-    await using edge = await TestEdge.start({ limits: { h2PingMs: 40, h2IdleMs: 100 } });
-    const session = await edge.http2();
-    const goaway = once(session, 'goaway', deadline());
-    await exchange(session, {});
-    expect(await goaway).toContain(constants.NGHTTP2_NO_ERROR);
   });
 });

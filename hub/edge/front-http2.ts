@@ -16,7 +16,7 @@ import type { TLSSocket } from 'node:tls';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure } from './failure.ts';
 import { forward } from './forward.ts';
-import type { FrontOptions } from './front.ts';
+import type { FrontOptions } from './front-options.ts';
 import { Http2Response } from './http2-response.ts';
 import type { EdgeLimits } from './limits.ts';
 import { normalizeHttp2 } from './normalize.ts';

@@ -1,32 +1,12 @@
 // A decrypted connection and the protocol it agreed on arrive; its requests leave through the HTTP/1.x or the HTTP/2 side.
 
-import type { Buffer } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 import type { VisitorConnection } from './connection.ts';
-import type { ForwardOptions } from './forward.ts';
 import { Http1Front } from './front-http1.ts';
 import { Http2Front } from './front-http2.ts';
-import type { EdgeLimits } from './limits.ts';
-import { Routing, type RoutingOptions } from './routing.ts';
-
-/** The hub's own pages and API, for requests to its own name. They have passed normalize.ts; the messages are as they came. */
-export interface HubPages {
-  readonly onRequest: (
-    request: IncomingMessage | Http2ServerRequest,
-    response: ServerResponse | Http2ServerResponse,
-  ) => void;
-  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => void;
-}
-
-export interface FrontOptions extends RoutingOptions {
-  readonly hub: HubPages;
-  readonly limits: EdgeLimits;
-  readonly forwarding?: ForwardOptions;
-}
+import type { FrontOptions } from './front-options.ts';
+import { Routing } from './routing.ts';
 
 export class Front {
   readonly #http1: Http1Front;

@@ -17,7 +17,7 @@ export interface EdgeTunnel extends Tunnel {
 }
 
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
-export interface TunnelDirectory {
+interface TunnelDirectory {
   find(
     hostname: string,
   ): { state: 'online'; tunnel: EdgeTunnel } | { state: 'offline' } | undefined;

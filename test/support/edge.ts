@@ -21,7 +21,8 @@ import {
 import type { ServedCertificate } from '../../hub/certificates/store.ts';
 import { Admission } from '../../hub/edge/admission.ts';
 import type { ForwardOptions } from '../../hub/edge/forward.ts';
-import { Front, type HubPages } from '../../hub/edge/front.ts';
+import type { HubPages } from '../../hub/edge/front-options.ts';
+import { Front } from '../../hub/edge/front.ts';
 import { defaultEdgeLimits, type EdgeLimits } from '../../hub/edge/limits.ts';
 import { EdgeListener } from '../../hub/edge/listener.ts';
 import type { EdgeTunnel } from '../../hub/edge/routing.ts';
