@@ -29,6 +29,8 @@ export interface ContenderOptions {
   readonly certificate: Certificate;
   /** Between the home and the public side; nginx alone has it between itself and the origin. */
   readonly line: LineSpec;
+  /** Its programs can be asked for a profile, where they are of Node. */
+  readonly isInspected?: boolean;
 }
 
 /** The name that visitors ask for, under the hub's default domain of a trial. */

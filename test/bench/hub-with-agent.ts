@@ -1,32 +1,41 @@
 // The origin's port arrives; the product as it is built leaves: a hub, and an agent that reaches it through the line.
 
-import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
+import { readConfig } from '../../hub/config.ts';
+import { thisMachine } from '../../hub/machine.ts';
+import { openStores } from '../../hub/stores.ts';
 import { freePort } from '../../infra/quickstart/ports.ts';
+import { createLogger } from '../../shared/log.ts';
 import { Program } from '../support/program.ts';
 import type { Certificate } from './certificate.ts';
 import { visitedHost, type Contender, type ContenderOptions } from './contender.ts';
+import { inspectFlag } from './inspector.ts';
 import { openLine } from './shaped-line.ts';
 
 export async function startHubWithAgent(
   folder: string,
-  { originPort, certificate, line: spec }: ContenderOptions,
+  { originPort, certificate, line: spec, isInspected = false }: ContenderOptions,
 ): Promise<Contender> {
   const isShaped = spec.bitsPerSecond !== undefined;
   const hub = await startHub(join(folder, 'hub'), {
     certificate,
     tunnelHost: isShaped ? behindLine : loopback,
+    isInspected,
   });
   // The agent dials the port it is told, at the loopback it knows; the line stands there in the hub's place.
   const line = await openLine(spec, {
     target: { host: isShaped ? behindLine : loopback, port: hub.tunnelPort },
     port: hub.tunnelPort,
   });
-  const agent = await startAgent(join(folder, 'agent'), { hub, originPort, certificate });
+  const agent = await startAgent(join(folder, 'agent'), {
+    hub,
+    originPort,
+    certificate,
+    isInspected,
+  });
   return {
     name: 'hub',
     port: hub.port,
@@ -61,8 +70,9 @@ export const raisedLimits = {
 
 export async function startHub(
   folder: string,
-  { certificate, tunnelHost = loopback }: { certificate: Certificate; tunnelHost?: string },
+  options: { certificate: Certificate; tunnelHost?: string; isInspected?: boolean },
 ): Promise<BenchHub> {
+  const { certificate, tunnelHost = loopback, isInspected = false } = options;
   const [port, tunnelPort] = [await freePort(), await freePort()];
   // Passable: a hub that is root runs its database as another user.
   mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -80,25 +90,24 @@ export async function startHub(
     ...raisedLimits,
   };
   const program = new Program({
-    command: [process.execPath, built('hub')],
+    command: node(isInspected, built('hub')),
     env: { ...ownEnvironment(), ...environment },
   });
   await program.waitForLine(/"hub ready"/);
   return { program, port, tunnelPort, environment };
 }
 
-export async function createToken({ environment }: BenchHub): Promise<string> {
-  const command = [built('hub'), 'enrol-token', 'create', '--json'];
-  const env = { ...ownEnvironment(), ...environment };
-  const { stdout } = await run(process.execPath, command, { env });
-  return (JSON.parse(stdout) as { token: string }).token;
+export interface AgentOptions {
+  readonly hub: BenchHub;
+  readonly originPort: number;
+  readonly certificate: Certificate;
+  readonly isInspected?: boolean;
 }
 
-async function startAgent(
+export async function startAgent(
   folder: string,
-  options: { hub: BenchHub; originPort: number; certificate: Certificate },
+  { hub, originPort, certificate, isInspected = false }: AgentOptions,
 ): Promise<{ program: Program; environment: Readonly<Record<string, string>> }> {
-  const { hub, originPort, certificate } = options;
   const environment = {
     PHLIX_HUB_URL: `https://hub.localhost:${hub.port}`,
     PHLIX_ORIGIN_URL: `http://${loopback}:${originPort}`,
@@ -106,13 +115,27 @@ async function startAgent(
     PHLIX_SERVER_NAME: visitedHost.split('.', 1)[0] ?? '',
     PHLIX_HUB_CA_FILE: certificate.authorityFile,
   };
-  const token = await createToken(hub);
+  const [token] = await createTokens(hub, 1);
   const program = new Program({
-    command: [process.execPath, built('agent')],
+    command: node(isInspected, built('agent')),
     env: { ...ownEnvironment(), ...environment, PHLIX_HUB_ENROLLMENT_TOKEN: token },
   });
   await program.waitForLine(/"your server is reachable"/);
   return { program, environment };
+}
+
+/** Straight into the hub's database, as `phlix-hub enrol-token create` does, but hundreds in the time of one. */
+export async function createTokens({ environment }: BenchHub, count: number): Promise<string[]> {
+  const config = readConfig(environment, thisMachine(environment));
+  const log = createLogger({ level: 'error', name: 'bench' });
+  const stores = await openStores(config, { purpose: 'command', log });
+  try {
+    const tokens: string[] = [];
+    while (tokens.length < count) tokens.push((await stores.enrolment.createToken()).text);
+    return tokens;
+  } finally {
+    await stores.close();
+  }
 }
 
 /** Settings of a real hub or agent on this machine must not leak into the benchmark. */
@@ -131,4 +154,6 @@ function asLines(environment: Readonly<Record<string, string>>): string {
     .join('');
 }
 
-const run = promisify(execFile);
+function node(isInspected: boolean, script: string): [string, ...string[]] {
+  return [process.execPath, ...(isInspected ? [inspectFlag] : []), script];
+}
