@@ -109,6 +109,22 @@ describe('idle streams', () => {
     expect(await origin.reset).toBe('cancelled');
   });
 
+  test('past their time are not taken, even before the next sweep', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const tunnel = new TestTunnel();
+    const first = tunnel.forward();
+    const second = tunnel.forward();
+    (await tunnel.accept()).answer(empty);
+    await first.done();
+    vi.advanceTimersByTime(3000);
+    (await tunnel.accept()).answer(empty);
+    await second.done();
+    // The sweep of second 4 leaves the younger one, the next one comes at second 8.
+    vi.advanceTimersByTime(4500);
+    expect(poolOf(tunnel).idleCount).toBe(1);
+    expect(poolOf(tunnel).take()).toBeUndefined();
+  });
+
   test('are bounded', async () => {
     const tunnel = new TestTunnel();
     const visitors = Array.from({ length: 80 }, () => tunnel.forward());

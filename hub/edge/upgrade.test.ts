@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { duplexPair, type Duplex } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   bytes,
+  quiet,
   TestTunnel,
   visitorRequest,
   type ScriptedOrigin,
@@ -45,6 +46,8 @@ class UpgradingVisitor {
     return origin;
   }
 }
+
+afterEach(() => vi.useRealTimers());
 
 describe('a WebSocket handshake', () => {
   test('reaches the origin rebuilt, and its 101 the visitor', async () => {
@@ -147,7 +150,61 @@ describe('bytes before the 101', () => {
   });
 });
 
+describe('an answer in place of the 101', () => {
+  test('closes the connection although the visitor has sent more than is held', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.tunnel.accept();
+    for (let i = 0; i < 32; i++) visitor.socket.write(Buffer.alloc(16_384));
+    await quiet(() => visitor.hubSide.readableLength);
+    expect(visitor.hubSide.isPaused()).toBe(true);
+    origin.answer('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+    visitor.socket.end();
+    await once(visitor.hubSide, 'close');
+    expect(visitor.received).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+  });
+
+  test('closes the connection although the visitor never does', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const visitor = new UpgradingVisitor({ protocol: 'h2c' });
+    await visitor.heard('edge.bad-request');
+    vi.advanceTimersByTime(4999);
+    expect(visitor.hubSide.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(visitor.hubSide.destroyed).toBe(true);
+  });
+});
+
 describe('a joined connection', () => {
+  test('hands on the end of a visitor that ended before the 101', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.tunnel.accept();
+    visitor.socket.end('last words');
+    await once(visitor.hubSide, 'end');
+    origin.answer(switched);
+    while (!origin.hasEnded) await once(origin.stream, 'end');
+    expect(origin.received).toMatch(/last words$/);
+  });
+
+  test('waits for an origin that does not read', async () => {
+    const visitor = new UpgradingVisitor();
+    const origin = await visitor.joined();
+    origin.stream.pause();
+    let sent = 0;
+    const fill = () => {
+      while (sent < 8 << 20) {
+        sent += 65_536;
+        if (!visitor.socket.write(Buffer.alloc(65_536, 'x'))) return;
+      }
+    };
+    visitor.socket.on('drain', fill);
+    fill();
+    await quiet(() => sent);
+    expect(sent).toBeLessThan(4 << 20);
+    origin.stream.resume();
+    await quiet(() => origin.received.length);
+    expect(origin.received.length).toBeGreaterThan(8 << 20);
+  });
+
   test('carries bytes and half-closes both ways', async () => {
     const visitor = new UpgradingVisitor();
     const origin = await visitor.joined();
@@ -201,11 +258,7 @@ describe('a joined connection', () => {
     };
     origin.stream.on('drain', fill);
     fill();
-    for (let turns = 0, last = -1; turns < 50; turns++) {
-      if (sent !== last) turns = 0;
-      last = sent;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await quiet(() => sent);
     expect(sent).toBeLessThan(4 << 20);
     const before = visitor.received.length;
     visitor.socket.resume();

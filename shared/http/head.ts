@@ -8,7 +8,7 @@ import type { FieldLines, SectionLimits } from './field-section.ts';
  * Twice the numbers for strangers' requests. The origin belongs to the tunnel's owner, and media servers behind a
  * login proxy do send tens of Set-Cookie lines and CSPs of many KiB; Node itself stops at 16 KiB, nginx at 4 or 8.
  */
-export const responseHeadLimits: SectionLimits = { bytes: 65_536, fields: 200 };
+const responseHeadLimits: SectionLimits = { bytes: 65_536, fields: 200 };
 
 export interface ResponseHead {
   readonly status: number;

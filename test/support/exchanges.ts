@@ -172,3 +172,12 @@ export class TestTunnel implements Tunnel {
     return origin;
   }
 }
+
+/** Resolves when a number has not changed over many turns of the event loop. */
+export async function quiet(value: () => number): Promise<void> {
+  for (let turns = 0, last = NaN; turns < 50; turns++) {
+    if (value() !== last) turns = 0;
+    last = value();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
