@@ -44,6 +44,11 @@ export const transportKinds: Record<string, () => Promise<TransportPair>> = {
   },
 };
 
+/** As the agent does (rule P3). */
+function generateMask(mask: Buffer): void {
+  mask.fill(0);
+}
+
 interface MemoryTransport extends Transport {
   peer: MemoryTransport | undefined;
   receive(chunk: Buffer): void;
@@ -88,7 +93,6 @@ async function websocketPair(
   tls: { ca?: string; servername?: string },
 ): Promise<TransportPair> {
   const limits = { perMessageDeflate: false, maxPayload: maxMessageBytes };
-  const generateMask = (mask: Buffer) => mask.fill(0);
   const sockets = new WebSocketServer({ server, ...limits });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
