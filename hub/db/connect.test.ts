@@ -51,7 +51,11 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, openTestDatabase) 
     const broken = queries.transaction(async (tx) => {
       const other = await opened.openAnother();
       const { rows } = await tx.execute<{ pid: number }>(sql`SELECT pg_backend_pid() AS pid`);
-      await other.queries.execute(sql`SELECT pg_terminate_backend(${rows[0]?.pid})`);
+      const pid = rows[0]?.pid;
+      await other.queries.execute(sql`SELECT pg_terminate_backend(${pid})`);
+      // Between two statements: no query is under way that could take the error.
+      const alive = sql`SELECT 1 FROM pg_stat_activity WHERE pid = ${pid}`;
+      await expect.poll(async () => (await other.queries.execute(alive)).rows).toEqual([]);
       await other.close();
       await tx.execute(sql`SELECT 1`);
     });
