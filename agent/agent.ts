@@ -97,7 +97,10 @@ export class Agent {
     const stored = await storedIdentity(this.#config);
     if (stored !== undefined) {
       for (const name of this.#options.leftoverTokens) {
-        this.#log.warn({ name, remedy: `unset ${name}` }, 'enrolment token is no longer needed');
+        this.#log.warn(
+          { variable: name, remedy: `unset ${name}` },
+          'enrolment token is no longer needed',
+        );
       }
       return { end: 'done', result: stored };
     }

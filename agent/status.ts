@@ -36,7 +36,7 @@ const agentStatus = z.object({
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
 
-export class StatusError extends CodedError<'status.already-running' | 'status.path-too-long'> {}
+class StatusError extends CodedError<'status.already-running' | 'status.path-too-long'> {}
 
 /** Answers until it is closed. @throws StatusError status.already-running | status.path-too-long */
 export async function serveStatus(folder: string, status: () => AgentStatus): Promise<Server> {

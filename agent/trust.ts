@@ -1,6 +1,6 @@
 // Settings, the token's pin and the stored CA arrive; the certificates this agent accepts from its hub leave.
 
-import { createHash, type X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 
@@ -22,21 +22,10 @@ export async function trustOf(
   config: Pick<AgentConfig, 'hubCaFile' | 'verifiesCertificate'>,
   pinnedCaPem: string | undefined,
 ): Promise<Trust> {
-  const own = config.hubCaFile === undefined ? [] : [await readCaFile(config.hubCaFile)];
+  const own = config.hubCaFile === undefined ? [] : await readCaFile(config.hubCaFile);
   const others = pinnedCaPem === undefined ? systemAuthorities() : [pinnedCaPem];
-  return { context: contextOf(config, [...own, ...others]), verifies: config.verifiesCertificate };
-}
-
-function contextOf(config: Pick<AgentConfig, 'hubCaFile'>, ca: string[]): SecureContext {
-  try {
-    return createSecureContext({ ca, minVersion: 'TLSv1.3' });
-  } catch (cause) {
-    throw new CredentialError(
-      'credentials.malformed',
-      `${config.hubCaFile ?? 'the stored CA'} holds no certificate in PEM form: give PHLIX_HUB_CA_FILE the hub's local-ca certificate`,
-      { cause },
-    );
-  }
+  const context = createSecureContext({ ca: [...own, ...others], minVersion: 'TLSv1.3' });
+  return { context, verifies: config.verifiesCertificate };
 }
 
 /**
@@ -87,12 +76,29 @@ function systemAuthorities(): string[] {
   return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
-async function readCaFile(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+async function readCaFile(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new CredentialError(
       'credentials.inaccessible',
       `PHLIX_HUB_CA_FILE ${path} cannot be read (${cause.code ?? cause.message}): check the path and its permissions`,
       { cause },
     );
   });
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    // Parsed here because OpenSSL passes over what it cannot read, and then trusts nobody without a word.
+    const certificates = blocks.map((block) => new X509Certificate(block).toString());
+    if (certificates.length > 0) return certificates;
+  } catch (cause) {
+    throw noCertificate(path, cause);
+  }
+  throw noCertificate(path, undefined);
+}
+
+function noCertificate(path: string, cause: unknown): CredentialError {
+  return new CredentialError(
+    'credentials.malformed',
+    `PHLIX_HUB_CA_FILE ${path} holds no certificate in PEM form: give it the certificate of the hub's authority`,
+    { cause },
+  );
 }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { calculateJwkThumbprint } from 'jose';
@@ -306,6 +307,16 @@ describe('who takes too long or comes too often', () => {
       once(websocket, 'close'),
     ]);
     expect(impatient.gateway.linkCount).toBe(0);
+  });
+
+  test('the clock of strangers stops for an agent that proved itself', async () => {
+    const authenticationTimeoutMs = 150;
+    const impatient = await open({ limits: { authenticationTimeoutMs } });
+    const opened = await upgrade(impatient);
+    await handshake(opened, await enrolled(impatient));
+    const cut = once(opened.websocket, 'close').then(() => 'cut');
+    const outlived = after(3 * authenticationTimeoutMs, 'alive');
+    expect(await Promise.race([cut, outlived])).toBe('alive');
   });
 
   test('failed authentications use up the address, and the answer says how long', async () => {

@@ -198,7 +198,7 @@ export class Gateway {
     this.#links.add(link);
     const { address } = accepted.peer;
     const { software } = accepted.hello;
-    log.info({ address, agentId, software, name: server.name }, 'agent connected');
+    log.info({ address, agentId, software, server: server.name }, 'agent connected');
     if (this.#isClosing) return link.end('draining');
     tunnels.attach(server.id, link);
     this.#touch(server.id);
