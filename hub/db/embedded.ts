@@ -75,7 +75,7 @@ async function findLiving(
   if (owner !== undefined) {
     return { ...found, owner };
   }
-  log.warn({ pid }, 'stopping the database that a former hub left behind');
+  log.warn({ serverPid: pid }, 'stopping the database that a former hub left behind');
   await stopPostmaster(pid, () => findPostmaster(folders.data)?.pid !== pid);
   return undefined;
 }
@@ -99,7 +99,7 @@ async function startUnlessBeaten(
     }
     throw error;
   }
-  options.log.info({ folder: folders.data, pid: server.pid }, 'database started');
+  options.log.info({ folder: folders.data, serverPid: server.pid }, 'database started');
   return {
     connection: server.connection,
     get pid() {

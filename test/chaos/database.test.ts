@@ -30,6 +30,9 @@ const programs: Program[] = [];
 
 afterEach(async () => {
   await Promise.all(programs.splice(0).map((program) => program.stop()));
+  // Its database follows in a moment, and would still be writing into the folder.
+  const data = join(folder?.path ?? '', 'database', 'data');
+  await until(() => findPostmaster(data) === undefined);
   folder?.remove();
   folder = undefined;
 });
