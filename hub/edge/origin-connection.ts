@@ -17,6 +17,9 @@ export interface ConnectionUser {
   onClosed(error: Error | undefined): void;
 }
 
+/** An origin that answers a FIN at all does so at once; the time is the line's. */
+const farewellMs = 5000;
+
 export class OriginConnection {
   readonly #stream: OriginStream;
   #user: ConnectionUser | undefined;
@@ -63,6 +66,15 @@ export class OriginConnection {
 
   /** Half-close. For upgraded connections only: behind a request an origin may take it for an abort (Kestrel does). */
   end(): void {
+    this.#stream.end();
+  }
+
+  /** Ends an idle connection as HTTP clients do: the origin sees a FIN, not a reset, and answers it with its own. */
+  retire(): void {
+    const drop = (): void => this.reset('cancelled');
+    const deadline = setTimeout(drop, farewellMs).unref();
+    const onClosed = (): void => clearTimeout(deadline);
+    this.use({ onChunk: drop, onEnd: () => undefined, onClosed, onDrain: () => undefined });
     this.#stream.end();
   }
 

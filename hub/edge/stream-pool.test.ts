@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { bytes, TestTunnel, withBody } from '../../test/support/exchanges.ts';
@@ -106,6 +107,9 @@ describe('idle streams', () => {
     expect(poolOf(tunnel).idleCount).toBe(1);
     vi.advanceTimersByTime(1);
     expect(poolOf(tunnel).idleCount).toBe(0);
+    // A FIN, as every HTTP client says goodbye; a reset is for an origin that does not answer it.
+    await once(origin.stream, 'end');
+    vi.advanceTimersByTime(5000);
     expect(await origin.reset).toBe('cancelled');
   });
 

@@ -90,7 +90,7 @@ export class StreamPool {
       this.#sweep = undefined;
       const now = performance.now();
       while (this.#idle[0] !== undefined && this.#idle[0].expiresAt <= now) {
-        this.#idle.shift()?.connection.reset('cancelled');
+        this.#idle.shift()?.connection.retire();
       }
       if (this.#idle.length > 0) this.#scheduleSweep();
     }, maxIdleMs).unref();
