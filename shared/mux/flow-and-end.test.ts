@@ -1,0 +1,380 @@
+import { Buffer } from 'node:buffer';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { encodeFrame, frame, frames, type NaiveFrame } from '../../test/support/naive-codec.ts';
+import { settled } from '../../test/support/scripted-peer.ts';
+import {
+  play,
+  scriptedSession,
+  sentOn,
+  type ScriptedSession,
+} from '../../test/support/scripted-session.ts';
+import { goawayCode } from '../wire/codes.ts';
+
+// The rules of PROTOCOL.md sections 5 and 6, through a live session. The peer is played by hand.
+
+const bytes = (length: number): Buffer => Buffer.alloc(length, 0x61);
+const type = { data: 0, credit: 3, ack: 4, ping: 5, goaway: 6 };
+const payloadBytes = (sent: readonly NaiveFrame[]): number =>
+  sent.reduce((sum, { payload }) => sum + payload.length, 0);
+
+afterEach(() => void vi.useRealTimers());
+
+describe('flow', () => {
+  it('P30: sends up to the initial window, then up to every CREDIT', async () => {
+    const agent = await play('agent', { sendWindowBytes: 1000 });
+    agent.peer.send(frames.open(2));
+    agent.streams[0]?.write(bytes(3000));
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBe(1000);
+    agent.peer.send(frames.credit(2, 1), frames.credit(2, 499));
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBe(1500);
+    agent.peer.send(frames.credit(2, 2 ** 31 - 1));
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBe(3000);
+    expect(agent.ends).toEqual([]);
+  });
+
+  it('P30: END needs no credit', async () => {
+    const agent = await play('agent', { sendWindowBytes: 10 });
+    agent.peer.send(frames.open(2));
+    agent.streams[0]?.end(bytes(10));
+    await settled();
+    expect(sentOn(2, agent.peer.received)).toBe('aaaaaaaaaa END');
+    agent.peer.send(frames.open(4));
+    agent.streams[1]?.write(bytes(10));
+    await settled();
+    agent.streams[1]?.end();
+    await settled();
+    expect(agent.peer.received.at(-1)).toEqual(frames.dataEnd(4));
+  });
+
+  it('P30: takes exactly the window', async () => {
+    const agent = await play('agent', { receiveWindowBytes: 1000 });
+    agent.peer.send(frames.open(2), frames.data(2, bytes(999)), frames.dataEnd(2, 'x'));
+    expect(agent.ends).toEqual([]);
+  });
+
+  it('P31: credit returns when the reader takes the bytes, not when they arrive', async () => {
+    const agent = await play('agent', { receiveWindowBytes: 10_000 });
+    agent.peer.send(frames.open(2), frames.data(2, bytes(10_000)));
+    await settled();
+    expect(agent.peer.received).toEqual([]);
+    agent.streams[0]?.resume();
+    await settled();
+    expect(agent.peer.received).toEqual([frames.credit(2, 10_000)]);
+  });
+
+  it('P31: no credit for a stream whose peer has ended', async () => {
+    const agent = await play('agent', { receiveWindowBytes: 10_000 });
+    agent.peer.send(frames.open(2), frames.dataEnd(2, bytes(10_000)));
+    agent.streams[0]?.resume();
+    await settled();
+    expect(agent.peer.receivedOf(type.credit)).toEqual([]);
+  });
+
+  it('P31: a reader that stops gets no more than its window and its own buffer', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    const [stream] = agent.streams;
+    let [sentBytes, grantedBytes] = [0, 256 * 1024];
+    // One read makes the stream fill its buffer; then nobody reads.
+    stream?.read(1);
+    for (let turn = 0; turn < 100 && sentBytes < grantedBytes; turn += 1) {
+      const piece = bytes(Math.min(60_000, grantedBytes - sentBytes));
+      agent.peer.send(frames.data(2, piece));
+      sentBytes += piece.length;
+      await settled();
+      const granted = agent.peer.receivedOf(type.credit);
+      grantedBytes =
+        256 * 1024 + granted.reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0);
+    }
+    expect(sentBytes).toBe(grantedBytes);
+    expect(sentBytes).toBeLessThanOrEqual(256 * 1024 + 2 * 65_536);
+  });
+
+  it('P32: a window grows when half of it is read within two round trips', async () => {
+    const agent = await play('agent', { receiveWindowBytes: 10_000 });
+    agent.session.destroy();
+    const measured = scriptedSession('agent', { receiveWindowBytes: 10_000 });
+    await settled();
+    measured.clock.nowMs += 20;
+    const [sentPing] = measured.peer.receivedOf(type.ping);
+    measured.peer.send(frames.pong(sentPing?.payload ?? bytes(8)));
+    expect(measured.session.rttMs).toBe(20);
+    measured.peer.send(frames.open(2), frames.data(2, bytes(5000)));
+    measured.clock.nowMs += 39;
+    measured.streams[0]?.resume();
+    await settled();
+    expect(measured.peer.receivedOf(type.credit)).toEqual([frames.credit(2, 15_000)]);
+  });
+
+  it('P33: acknowledges on receipt, at the end of the frame that makes 16 KiB', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.data(2, bytes(16_383)));
+    await settled();
+    expect(agent.peer.received).toEqual([]);
+    const last = encodeFrame(frames.data(2, bytes(3)));
+    agent.peer.sendBytes(last.subarray(0, 10));
+    await settled();
+    expect(agent.peer.received).toEqual([]);
+    agent.peer.sendBytes(last.subarray(10));
+    await settled();
+    expect(agent.peer.received).toEqual([frames.ack(16_386)]);
+    agent.peer.send(frames.data(2, bytes(16_384)));
+    await settled();
+    expect(agent.peer.received.at(-1)).toEqual(frames.ack(16_384));
+  });
+
+  it('P33: an ACK of exactly what was sent is right, headers not counted', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    agent.streams[0]?.write(bytes(100));
+    await settled();
+    expect(agent.session.inFlightBytes).toBe(100);
+    agent.peer.send(frames.ack(100));
+    expect([agent.ends, agent.session.inFlightBytes]).toEqual([[], 0]);
+    agent.peer.send(frames.ack(1));
+    expect(agent.ends).toMatchObject([{ error: { code: 'protocol.flow-control' } }]);
+  });
+
+  it('P34: what is not acknowledged is bounded, and every ACK lets more go', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    agent.streams[0]?.write(bytes(200_000));
+    await settled();
+    const first = payloadBytes(agent.peer.receivedOf(type.data));
+    expect(first).toBeLessThanOrEqual(65_536);
+    expect(first).toBeGreaterThan(40_000);
+    agent.clock.nowMs += 1;
+    agent.peer.send(frames.ack(first));
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBeGreaterThan(first);
+  });
+
+  it('P35: all but DATA goes ahead of DATA that waits', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.open(4));
+    agent.streams[0]?.write(bytes(200_000));
+    await settled();
+    agent.peer.chunks.length = 0;
+    agent.peer.send(frames.ping(bytes(8)));
+    agent.streams[1]?.reset('idle-timeout');
+    agent.session.notice(Buffer.from('n'));
+    await settled();
+    expect(agent.peer.received).toEqual([
+      frames.pong(bytes(8)),
+      frames.reset(4, 6),
+      frames.notice('n'),
+    ]);
+  });
+
+  it('P36: a stream that was quiet goes ahead of one that fills the line', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.open(4));
+    agent.streams[0]?.write(bytes(200_000));
+    await settled();
+    agent.peer.chunks.length = 0;
+    agent.streams[1]?.write('small');
+    agent.clock.nowMs += 1;
+    agent.peer.send(frames.ack(agent.session.inFlightBytes));
+    await settled();
+    const ids = agent.peer.receivedOf(type.data).map(({ streamId }) => streamId);
+    expect(ids[0]).toBe(4);
+    expect(ids.slice(1)).toContain(2);
+  });
+});
+
+describe('life and end', () => {
+  it('P41: a failure of one stream resets it and nothing else', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.open(4));
+    agent.streams[0]?.destroy(new Error('a fault of ours'));
+    agent.streams[1]?.end('fine');
+    await settled();
+    expect(agent.peer.received[0]).toEqual(frames.reset(2, 1));
+    expect(sentOn(4, agent.peer.received)).toBe('fine END');
+    expect(agent.ends).toEqual([]);
+  });
+
+  it('P45: pings at once, answers pings with their payload, and takes only its own for a reply', async () => {
+    const agent = scriptedSession('agent');
+    await settled();
+    const [own] = agent.peer.received;
+    expect([own?.type, own?.flags, own?.payload.length]).toEqual([type.ping, 0, 8]);
+    agent.peer.send(frames.ping(Buffer.from('8 bytes!')));
+    await settled();
+    expect(agent.peer.received.at(-1)).toEqual(frames.pong(Buffer.from('8 bytes!')));
+    agent.clock.nowMs += 30;
+    agent.peer.send(frames.pong(Buffer.from('8 bytes!')));
+    expect(agent.session.rttMs).toBeUndefined();
+    agent.peer.send(frames.pong(own?.payload ?? bytes(8)));
+    expect(agent.session.rttMs).toBe(30);
+  });
+
+  it('P45: without a reply the connection is destroyed, without a farewell', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const agent = scriptedSession('agent');
+    await settled();
+    agent.peer.send(frames.open(2));
+    vi.advanceTimersByTime(9_999);
+    expect(agent.ends).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(agent.ends).toEqual([
+      { reason: 'ping-timeout', message: 'the peer did not answer a ping', error: undefined },
+    ]);
+    await settled();
+    expect(agent.peer.state).toBe('destroyed');
+    expect(agent.peer.receivedOf(type.goaway)).toEqual([]);
+    expect(agent.failures).toMatchObject([
+      { code: 'stream.link-lost', message: 'the link ended: the peer did not answer a ping' },
+    ]);
+  });
+
+  it('leaves no timer behind, however it ends', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const ways: ((played: ScriptedSession) => void)[] = [
+      ({ session }) => session.destroy(),
+      ({ session }) => session.goaway('revoked'),
+      ({ peer }) => peer.send(frames.goaway(2)),
+      ({ peer }) => peer.send(frame(9, 0)),
+      ({ peer }) => peer.vanish(),
+    ];
+    for (const end of ways) {
+      const played = scriptedSession('agent');
+      await settled();
+      end(played);
+      await settled();
+      expect([played.ends.length, vi.getTimerCount()]).toEqual([1, 0]);
+    }
+  });
+
+  it('P50: draining is answered by draining, running streams go on, and the last one closes the link', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.goaway(0, 'restarting'));
+    await settled();
+    expect(agent.goaways).toEqual(['draining: restarting']);
+    expect(agent.peer.received).toEqual([frames.goaway(0, 'restarting')]);
+    expect(agent.session.isAccepting).toBe(false);
+    expect(() => agent.session.openStream()).toThrow('the session takes no more streams');
+    agent.peer.send(frames.data(2, 'question'));
+    expect(String(agent.streams[0]?.read())).toBe('question');
+    agent.streams[0]?.end('answer');
+    await settled();
+    expect(agent.peer.state).toBe('open');
+    agent.peer.send(frames.dataEnd(2));
+    await settled();
+    expect(agent.ends).toEqual([{ reason: 'draining', message: 'drained', error: undefined }]);
+    expect(agent.peer.state).toBe('closed');
+    expect(agent.failures).toEqual([]);
+  });
+
+  it('P50: the end that drains waits for the answer, and serves streams that were on their way', async () => {
+    const agent = await play('agent');
+    agent.session.goaway('draining', 'update');
+    agent.session.goaway('draining', 'again');
+    await settled();
+    expect(agent.peer.received).toEqual([frames.goaway(0, 'update')]);
+    expect([agent.ends, agent.peer.state]).toEqual([[], 'open']);
+    agent.peer.send(frames.open(2), frames.goaway(0), frames.goaway(0));
+    expect(agent.goaways).toEqual(['draining: ']);
+    agent.streams[0]?.end('served');
+    agent.peer.send(frames.dataEnd(2));
+    await settled();
+    expect(sentOn(2, agent.peer.received)).toBe('served END');
+    expect(agent.ends).toMatchObject([{ reason: 'draining' }]);
+  });
+
+  it('P50: without a stream both close at once', async () => {
+    const hub = await play('hub');
+    hub.peer.send(frames.goaway(0));
+    await settled();
+    expect(hub.ends).toMatchObject([{ reason: 'draining' }]);
+    expect(hub.peer.received).toEqual([frames.goaway(0)]);
+  });
+
+  it.each(Object.entries(goawayCode).filter(([reason]) => reason !== 'draining'))(
+    'P51, P52: %s is %i and ends the session at once, both ways',
+    async (reason, code) => {
+      const agent = await play('agent');
+      agent.peer.send(frames.open(2), frames.goaway(code, 'why'));
+      expect(agent.goaways).toEqual([`${reason}: why`]);
+      expect(agent.ends).toEqual([{ reason, message: 'why', error: undefined }]);
+      expect(agent.peer.state).toBe('closed');
+      await settled();
+      expect(agent.failures).toMatchObject([
+        { code: 'stream.link-lost', message: 'the link ended: why' },
+      ]);
+      const hub = await play('hub');
+      hub.open();
+      hub.session.goaway(reason as keyof typeof goawayCode, 'why');
+      expect(hub.ends).toEqual([{ reason, message: 'why', error: undefined }]);
+      expect(hub.peer.received.at(-1)).toEqual(frames.goaway(code, 'why'));
+      expect([hub.peer.state, hub.session.streamCount]).toEqual(['closed', 0]);
+    },
+  );
+
+  it('P52: an unknown code reads as internal, and the text as printable ASCII', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.goaway(4711, 'a\u001bb'));
+    expect(agent.ends).toMatchObject([{ reason: 'internal', message: 'a?b' }]);
+  });
+
+  it('P53: notices are carried both ways, unread, up to 4 KiB', async () => {
+    const hub = await play('hub');
+    hub.session.notice(bytes(4096));
+    hub.session.notice(Buffer.alloc(0));
+    expect(() => hub.session.notice(bytes(4097))).toThrow(RangeError);
+    await settled();
+    expect(hub.peer.received).toEqual([frames.notice(bytes(4096)), frames.notice('')]);
+    hub.peer.send(frames.notice(bytes(4096)), frames.notice('{not json'));
+    expect(hub.notices).toEqual(['a'.repeat(4096), '{not json']);
+  });
+
+  it('P53: a notice that nobody wants is dropped', async () => {
+    const { onNotice: _dropped, ...options } = { onNotice: undefined };
+    const agent = await play('agent', options);
+    agent.peer.send(frames.notice('n'));
+    expect(agent.ends).toEqual([]);
+  });
+
+  it('a link that breaks ends the session with what broke', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    const failure = new Error('cable');
+    agent.peer.vanish(failure);
+    expect(agent.ends).toEqual([
+      { reason: undefined, message: 'the connection closed', error: failure },
+    ]);
+    await settled();
+    expect(agent.failures).toMatchObject([{ code: 'stream.link-lost', cause: failure }]);
+  });
+
+  it('destroy ends it without a word, and passes its cause on', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    const cause = new Error('shutting down');
+    agent.session.destroy(cause);
+    expect(agent.ends).toEqual([{ reason: undefined, message: 'destroyed', error: cause }]);
+    await settled();
+    expect([agent.peer.received, agent.peer.state]).toEqual([[], 'destroyed']);
+  });
+});
+
+describe('turns of the event loop', () => {
+  it('everything small that happens in one turn leaves as one chunk', async () => {
+    const hub = await play('hub');
+    for (let stream = 0; stream < 50; stream += 1) hub.open().write('GET / HTTP/1.1\r\n\r\n');
+    expect(hub.peer.chunks).toEqual([]);
+    await settled();
+    expect(hub.peer.chunks).toHaveLength(1);
+    expect(hub.peer.received).toHaveLength(100);
+  });
+
+  it('an ACK is sent without anything else to send', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.data(2, bytes(20_000)));
+    await settled();
+    expect(agent.peer.receivedOf(type.ack)).toHaveLength(1);
+  });
+});
