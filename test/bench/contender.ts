@@ -31,6 +31,8 @@ export interface ContenderOptions {
   readonly line: LineSpec;
   /** Its programs can be asked for a profile, where they are of Node. */
   readonly isInspected?: boolean;
+  /** What OpenSSH agrees on by itself, if left out. */
+  readonly sshCipher?: string | undefined;
 }
 
 /** The name that visitors ask for, under the hub's default domain of a trial. */

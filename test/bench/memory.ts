@@ -25,7 +25,7 @@ export interface IdleMemoryOptions {
 }
 
 /** Before anything is counted, code is compiled and pools are filled. */
-const warmUpCount = 50;
+const warmUpCount = 20;
 
 export async function measureIdleMemory(
   folder: string,

@@ -5,17 +5,23 @@ import { fileURLToPath } from 'node:url';
 import { Program } from '../support/program.ts';
 
 export interface LineSpec {
+  readonly id: string;
   readonly title: string;
   readonly bitsPerSecond: number | undefined;
   readonly rttMs: number;
 }
 
-export const unshaped: LineSpec = { title: 'unshaped', bitsPerSecond: undefined, rttMs: 0 };
+export const unshaped: LineSpec = {
+  id: 'unshaped',
+  title: 'unshaped',
+  bitsPerSecond: undefined,
+  rttMs: 0,
+};
 
 /** A home's uplink by DSL, and by cable or glass. */
 export const shapedLines: readonly LineSpec[] = [
-  { title: '20 Mbit/s, 30 ms', bitsPerSecond: 20e6, rttMs: 30 },
-  { title: '100 Mbit/s, 20 ms', bitsPerSecond: 100e6, rttMs: 20 },
+  { id: '20mbit', title: '20 Mbit/s, 30 ms', bitsPerSecond: 20e6, rttMs: 30 },
+  { id: '100mbit', title: '100 Mbit/s, 20 ms', bitsPerSecond: 100e6, rttMs: 20 },
 ];
 
 export interface ShapedLine {

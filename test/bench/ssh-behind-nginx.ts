@@ -15,12 +15,16 @@ import { openLine } from './shaped-line.ts';
 
 export async function startSshBehindNginx(
   folder: string,
-  { originPort, certificate, line: spec }: ContenderOptions,
+  { originPort, certificate, line: spec, sshCipher }: ContenderOptions,
 ): Promise<Contender> {
   const keys = makeKeys(join(folder, 'ssh'));
   const server = await startServer(keys);
   const line = await openLine(spec, { target: { host: '127.0.0.1', port: server.port } });
-  const client = await startClient(keys, { serverPort: line.port, originPort });
+  const client = await startClient(keys, {
+    serverPort: line.port,
+    originPort,
+    cipher: sshCipher,
+  });
   const nginx = await startNginx(join(folder, 'nginx'), tlsProxy(certificate, client.port));
   return {
     name: 'ssh',
@@ -78,10 +82,16 @@ PidFile none
   return { program, port, configuration };
 }
 
+interface ClientOptions {
+  readonly serverPort: number;
+  readonly originPort: number;
+  readonly cipher: string | undefined;
+}
+
 /** Ciphers, windows and all else as OpenSSH comes; a machine's own configuration is left out. */
 async function startClient(
   { folder, host, user }: Keys,
-  { serverPort, originPort }: { serverPort: number; originPort: number },
+  { serverPort, originPort, cipher }: ClientOptions,
 ): Promise<SshProgram> {
   const port = await freePort();
   const knownHosts = join(folder, 'known_hosts');
@@ -96,16 +106,17 @@ async function startClient(
     StrictHostKeyChecking: 'yes',
     ExitOnForwardFailure: 'yes',
     BatchMode: 'yes',
+    ...(cipher === undefined ? {} : { Ciphers: cipher }),
   };
   const options = Object.entries(settings).map(([name, value]) => `-o${name}=${value}`);
   const forward = ['-R', `127.0.0.1:${port}:127.0.0.1:${originPort}`];
   const target = ['-p', String(serverPort), `${userInfo().username}@127.0.0.1`];
   const base = ['ssh', '-N', '-F', 'none', ...options] as const;
-  const cipher = await negotiatedCipher([...base, ...target]);
+  const negotiated = await negotiatedCipher([...base, ...target]);
   const command = [...base, ...forward, ...target] as const;
   const program = new Program({ command });
   await accepts(port, program);
-  const configuration = `# ${command.join(' ')}\n# cipher negotiated: ${cipher}\n`;
+  const configuration = `# ${command.join(' ')}\n# cipher negotiated: ${negotiated}\n`;
   return { program, port, configuration };
 }
 

@@ -13,9 +13,8 @@ import { curl } from './throughput.ts';
 export interface UnderLoad {
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Payload of the downloads: frames and TLS take their part of the line besides. */
   readonly bulkBytesPerSecond: number;
-  /** Payload of the downloads against the line's rate: 1 is out of reach, as frames and TLS take their part. */
-  readonly shareOfLine: number | undefined;
 }
 
 export interface UnderLoadOptions {
@@ -43,13 +42,10 @@ export async function measureUnderLoad(
   const downloads = isShaped ? [] : Array.from({ length: bulkStreams }, () => curl(download));
   const [visitor, ...curls] = await Promise.all([asked, ...downloads]);
   const byCurl = curls.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
-  const bulkBytesPerSecond = isShaped ? visitor.bytesPerSecond : byCurl;
   return {
     p50Ms: visitor.p50Ms,
     p99Ms: visitor.p99Ms,
-    bulkBytesPerSecond,
-    shareOfLine:
-      line.bitsPerSecond === undefined ? undefined : (bulkBytesPerSecond * 8) / line.bitsPerSecond,
+    bulkBytesPerSecond: isShaped ? visitor.bytesPerSecond : byCurl,
   };
 }
 
