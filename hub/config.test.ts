@@ -4,6 +4,7 @@ import { SettingsError, type Environment } from '../shared/settings/settings.ts'
 import { publicUrlOf, readConfig, type HubConfig } from './config.ts';
 import { defaultEdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits } from './gateway/limits.ts';
+import { defaultNameLimits } from './tunnels/limits.ts';
 import { thisMachine } from './machine.ts';
 
 const unprivileged = { bindsLowPorts: false, stateFolder: '/home/me/.local/state/phlix-hub' };
@@ -40,6 +41,7 @@ describe('the defaults', () => {
       pingDeadlineMs: 10_000,
       edgeLimits: defaultEdgeLimits,
       gatewayLimits: defaultGatewayLimits,
+      nameLimits: defaultNameLimits,
       unusedSettings: [],
     });
     expect(publicUrlOf(read({})).href).toBe('https://hub.localhost:8443/');
@@ -102,6 +104,8 @@ describe('each setting', () => {
     ['HUB_LIMIT_AGENT_FAILURES', '7', { gatewayLimits: { failuresPerMinute: 7 } }],
     ['HUB_LIMIT_AGENT_STREAMS', '7', { gatewayLimits: { streamsPerSession: 7 } }],
     ['HUB_LIMIT_H2_IDLE', '7s', { edgeLimits: { h2IdleMs: 7000 } }],
+    ['HUB_LIMIT_NAMES_PER_OWNER', '7', { nameLimits: { namesPerOwner: 7 } }],
+    ['HUB_LIMIT_NAME_CHANGES_PER_DAY', '7', { nameLimits: { changesPerDay: 7 } }],
   ];
   test.each(cases)('%s=%s is read', (name, value, part) => {
     expect(read({ [name]: value })).toMatchObject(part);

@@ -29,7 +29,8 @@ import type { CertificateFiles } from './certificates/files.ts';
 import { parseHostname } from './edge/authority.ts';
 import type { EdgeLimits } from './edge/limits.ts';
 import type { GatewayLimits } from './gateway/limits.ts';
-import { edgeLimits, gatewayLimits, limitSettings } from './limits.ts';
+import { edgeLimits, gatewayLimits, limitSettings, nameLimits } from './limits.ts';
+import type { NameLimits } from './tunnels/limits.ts';
 import type { Machine } from './machine.ts';
 
 export interface HubConfig {
@@ -52,6 +53,7 @@ export interface HubConfig {
   readonly pingDeadlineMs: number;
   readonly edgeLimits: EdgeLimits;
   readonly gatewayLimits: GatewayLimits;
+  readonly nameLimits: NameLimits;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -88,6 +90,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
     edgeLimits: edgeLimits(settings),
     gatewayLimits: gatewayLimits(settings),
+    nameLimits: nameLimits(settings),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }

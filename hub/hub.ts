@@ -108,6 +108,7 @@ function doorsOf(parts: Parts): Doors {
     hubHost: config.hubHost,
     tunnelUrls: () => place.tunnelUrls,
     addressesOf: (server) => place.addressesOf(server),
+    failuresPerMinute: config.gatewayLimits.failuresPerMinute,
     log,
   });
   const edge = edgeOf(parts, api);

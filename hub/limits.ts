@@ -1,10 +1,11 @@
-// The HUB_LIMIT_ settings arrive; the limits of the edge and of the gateway leave. Defaults and their reasons stand in those rooms.
+// The HUB_LIMIT_ settings arrive; the limits of the edge, the gateway and the names leave. Defaults and their reasons stand in those rooms.
 
 import type { z } from 'zod';
 
 import { duration, integer, size } from '../shared/settings/kinds.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './gateway/limits.ts';
+import { defaultNameLimits, type NameLimits } from './tunnels/limits.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -38,6 +39,8 @@ export const limitSettings = {
   HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_AGENT_FAILURES: integer(1, 1_000_000).optional(),
   HUB_LIMIT_AGENT_STREAMS: integer(1, 65_535).optional(),
+  HUB_LIMIT_NAMES_PER_OWNER: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_NAME_CHANGES_PER_DAY: integer(1, 1_000_000).optional(),
 } as const;
 
 type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
@@ -79,5 +82,14 @@ export function gatewayLimits(settings: LimitSettings): GatewayLimits {
       settings.HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
     failuresPerMinute: settings.HUB_LIMIT_AGENT_FAILURES ?? usual.failuresPerMinute,
     streamsPerSession: settings.HUB_LIMIT_AGENT_STREAMS ?? usual.streamsPerSession,
+  };
+}
+
+export function nameLimits(settings: LimitSettings): NameLimits {
+  const usual = defaultNameLimits;
+  return {
+    ...usual,
+    namesPerOwner: settings.HUB_LIMIT_NAMES_PER_OWNER ?? usual.namesPerOwner,
+    changesPerDay: settings.HUB_LIMIT_NAME_CHANGES_PER_DAY ?? usual.changesPerDay,
   };
 }

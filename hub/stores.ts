@@ -24,9 +24,10 @@ export async function openStores(
   const settings = { url: config.databaseUrl?.reveal(), dataDir: config.dataDir };
   const database = await openDatabase(settings, options);
   const ownLabels = ownLabelsOf(config);
-  const store = new PostgresEnrolmentStore(database);
+  const { nameLimits: limits } = config;
+  const store = new PostgresEnrolmentStore(database, { limits });
   return {
-    servers: new PostgresServerStore(database, { ownLabels }),
+    servers: new PostgresServerStore(database, { limits, ownLabels }),
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
     place: database.place,
     close: async () => database.close(),

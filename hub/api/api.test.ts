@@ -190,6 +190,7 @@ describe('enrolment', () => {
       hubHost,
       tunnelUrls: () => [],
       addressesOf: () => [],
+      failuresPerMinute: 20,
       log,
     });
     const server = createHttp2Server(listener);

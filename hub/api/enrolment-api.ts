@@ -24,6 +24,8 @@ export interface EnrolmentApiOptions {
   /** Where agents dial: `wss://hub.example.org:8802/tunnel`. Asked for anew each time, since port 0 is known only after listening. */
   readonly tunnelUrls: () => readonly string[];
   readonly addressesOf: (server: Server) => readonly string[];
+  /** Failed attempts of one address within a minute: guessing 256 bits is hopeless at any rate, but a broken loop fills the log. */
+  readonly failuresPerMinute: number;
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly nowMs?: () => number;
@@ -31,8 +33,6 @@ export interface EnrolmentApiOptions {
 
 /** An agent asks and proves within a second; five minutes are for one that is suspended in between. */
 const nonceLifeMs = 5 * 60_000;
-/** Guessing 256 bits is hopeless at any rate: this keeps a broken loop from filling log and audit. */
-const failuresPerMinute = 20;
 const maxBodyBytes = 8 * 1024;
 const bodyTimeoutMs = 10_000;
 
@@ -48,7 +48,7 @@ const redemption = z.object({
 
 export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
   const nowMs = options.nowMs ?? (() => performance.now());
-  const failures = new FailureBudget({ limit: failuresPerMinute, windowMs: 60_000, nowMs });
+  const failures = new FailureBudget({ limit: options.failuresPerMinute, windowMs: 60_000, nowMs });
   /** One per connection, spent by the first attempt to use it: a proof cannot be replayed, here or elsewhere. */
   const nonces = new WeakMap<Channel['socket'], { nonce: Buffer; untilMs: number }>();
 

@@ -80,6 +80,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
       hubHost,
       tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],
       addressesOf,
+      failuresPerMinute: 20,
       log,
     }),
     ping: { intervalMs: settings.pingIntervalMs ?? 15_000, deadlineMs: 10_000 },
