@@ -255,8 +255,7 @@ export class MuxStream extends Duplex {
   }
 
   #deliver(): void {
-    // A reader may destroy the stream from within `push`: what is left is not for it any more.
-    while (this.#isReaderHungry && !this.destroyed) {
+    while (this.#isReaderHungry) {
       const piece = this.#inbox.shift();
       if (piece === undefined) break;
       this.#returnCredit(piece.length);
