@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 
 /** What the page shows. `echo` is what the visitor sent, so that the page can time the way there and back. */
-export interface Tick {
+interface Tick {
   readonly now: number;
   readonly watching: number;
   readonly echo?: string;

@@ -11,7 +11,7 @@ import { parseRange } from '../../../infra/quickstart/demo/file-answer.ts';
 import { contentStream, measure } from '../content.ts';
 
 /** What the origin saw of a request, in the order of arrival. */
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   readonly target: string;
   /** [name, value, name, value, ...] as they came. */
