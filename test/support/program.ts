@@ -1,7 +1,7 @@
 // A command arrives; it leaves as a running program whose lines can be waited for and which is gone, by its pid, when the test is.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 export interface ProgramOptions {
   /** First word the program, found on PATH. */
@@ -95,6 +95,11 @@ export class Program {
     const kilobytes = (field: string): number =>
       Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
     return { bytes: kilobytes('VmRSS') * 1024, peakBytes: kilobytes('VmHWM') * 1024 };
+  }
+
+  /** From here on `peakBytes` counts anew: proc(5), clear_refs. */
+  forgetPeakMemory(): void {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
   }
 
   #append(text: string): void {
