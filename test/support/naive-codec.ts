@@ -67,6 +67,6 @@ export function frame(
   return { type, flags: 0, streamId, payload };
 }
 
-export function u32(value: number): Buffer {
+function u32(value: number): Buffer {
   return Buffer.from(value.toString(16).padStart(8, '0'), 'hex');
 }
