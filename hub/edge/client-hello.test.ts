@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { HelloReader, maxHelloBytes, type Peek } from './client-hello.ts';
 
@@ -109,6 +109,20 @@ describe('a hello', () => {
       }
       expect(peek(Buffer.concat(pieces))).toEqual(named('a.example'));
     }
+  });
+
+  it('in records of one byte each costs a stranger more than us', () => {
+    const message = Buffer.concat([Buffer.from('01003e00', 'hex'), Buffer.alloc(2000)]);
+    const concat = vi.spyOn(Buffer, 'concat');
+    const reader = new HelloReader();
+    const states = [...message].map(
+      (byte) => reader.push(Buffer.from([0x16, 3, 1, 0, 1, byte])).state,
+    );
+    const joined = concat.mock.calls.reduce((sum, [pieces]) => sum + pieces.length, 0);
+    concat.mockRestore();
+    expect(new Set(states)).toEqual(new Set(['more']));
+    // Two for each piece that arrives, and nothing for the records before it.
+    expect(joined).toBeLessThan(3 * message.length);
   });
 
   it('may be followed by more bytes', () => {

@@ -26,6 +26,7 @@ const needMore: Peek = { state: 'more' };
 const malformed: Peek = { state: 'malformed' };
 
 const recordHeaderBytes = 5;
+const messageHeaderBytes = 4;
 const handshakeRecord = 0x16;
 const clientHelloMessage = 1;
 const extensionType = { serverName: 0, alpn: 16, supportedVersions: 43 } as const;
@@ -35,6 +36,11 @@ export class HelloReader {
   bytes: Buffer = Buffer.alloc(0);
   /** Looking again before this many bytes are there is in vain: keeps byte-wise senders from costing a parse per byte. */
   #atLeast = 1;
+  /** Where the first record begins that was not read yet. */
+  #at = 0;
+  readonly #payloads: { readonly start: number; readonly end: number }[] = [];
+  #gathered = 0;
+  #messageEnd: number | undefined;
 
   push(piece: Buffer): Peek {
     this.bytes = this.bytes.length === 0 ? piece : Buffer.concat([this.bytes, piece]);
@@ -45,29 +51,39 @@ export class HelloReader {
     return this.#readRecords();
   }
 
-  /** A ClientHello may be cut into several records (RFC 8446 §5.1). */
+  /** A ClientHello may be cut into several records (RFC 8446 §5.1), thousands if a stranger likes: each is read once. */
   #readRecords(): Peek {
-    const payloads: Buffer[] = [];
-    let gathered = 0;
-    let at = 0;
-    while (at + recordHeaderBytes <= this.bytes.length) {
-      const length = this.bytes.readUInt16BE(at + 3);
-      const isHandshake = this.bytes[at] === handshakeRecord && this.bytes[at + 1] === 3;
-      if (!isHandshake || length === 0 || at + length > maxHelloBytes) return malformed;
-      const end = at + recordHeaderBytes + length;
-      if (end > this.bytes.length) return this.#waitFor(end);
-      payloads.push(this.bytes.subarray(at + recordHeaderBytes, end));
-      gathered += length;
-      at = end;
-      const whole = gathered < 4 ? undefined : joined(payloads);
-      if (whole && whole[0] !== clientHelloMessage) return malformed;
-      const messageEnd = whole === undefined ? undefined : 4 + whole.readUIntBE(1, 3);
-      if (messageEnd !== undefined && messageEnd > maxHelloBytes) return malformed;
-      if (whole && messageEnd !== undefined && messageEnd <= gathered) {
-        return readHello(new Cursor(whole.subarray(4, messageEnd)));
-      }
+    while (this.#at + recordHeaderBytes <= this.bytes.length) {
+      const start = this.#at + recordHeaderBytes;
+      const length = this.bytes.readUInt16BE(this.#at + 3);
+      const isHandshake =
+        this.bytes[this.#at] === handshakeRecord && this.bytes[this.#at + 1] === 3;
+      if (!isHandshake || length === 0 || this.#at + length > maxHelloBytes) return malformed;
+      if (start + length > this.bytes.length) return this.#waitFor(start + length);
+      this.#at = start + length;
+      this.#payloads.push({ start, end: this.#at });
+      this.#gathered += length;
+      const peek = this.#readMessage();
+      if (peek !== undefined) return peek;
     }
-    return this.#waitFor(at + recordHeaderBytes);
+    return this.#waitFor(this.#at + recordHeaderBytes);
+  }
+
+  /** Undefined while the message is not whole. Its pieces are joined twice at most: for its length and for its end. */
+  #readMessage(): Peek | undefined {
+    if (this.#gathered < messageHeaderBytes) return undefined;
+    if (this.#messageEnd === undefined) {
+      const start = this.#joined();
+      if (start[0] !== clientHelloMessage) return malformed;
+      this.#messageEnd = messageHeaderBytes + start.readUIntBE(1, 3);
+    }
+    if (this.#messageEnd > maxHelloBytes) return malformed;
+    if (this.#messageEnd > this.#gathered) return undefined;
+    return readHello(new Cursor(this.#joined().subarray(messageHeaderBytes, this.#messageEnd)));
+  }
+
+  #joined(): Buffer {
+    return Buffer.concat(this.#payloads.map(({ start, end }) => this.bytes.subarray(start, end)));
   }
 
   #waitFor(length: number): Peek {
@@ -176,11 +192,6 @@ class Cursor {
     inner.isBroken = this.isBroken;
     return inner;
   }
-}
-
-function joined(payloads: Buffer[]): Buffer {
-  const [first] = payloads;
-  return payloads.length === 1 && first ? first : Buffer.concat(payloads);
 }
 
 function isUpperCaseLetter(byte: number): boolean {
