@@ -21,7 +21,7 @@ function canInstall(): boolean {
 
 /** All at once, then one by one: a package that this release does not have must not cost the others. */
 function install(names: readonly PartName[]): void {
-  const packages = names.map((name) => describePart(name).debianPackage);
+  const packages = [...new Set(names.map((name) => describePart(name).debianPackage))];
   say(`installing ${packages.length} Debian packages that the suites need: ${packages.join(' ')}`);
   if (!aptGet('update') || !aptGet('install', ...packages)) {
     for (const name of missingParts()) aptGet('install', describePart(name).debianPackage);

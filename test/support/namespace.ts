@@ -13,7 +13,7 @@ let serial = 0;
 
 /** For `describe.skipIf(!hasNamespaces())`: the programs are there and this user may use them. */
 export function hasNamespaces(): boolean {
-  if (process.getuid?.() !== 0 || !hasParts('iproute2', 'iptables')) return false;
+  if (process.getuid?.() !== 0 || !hasParts('iproute2', 'tc', 'iptables')) return false;
   return spawnSync(partPath('iproute2'), ['netns', 'list']).status === 0;
 }
 
@@ -58,9 +58,9 @@ export class Namespace {
   /** Both directions at this rate, with a queue of 50 ms. */
   limit(bitsPerSecond: number): void {
     const bucket = ['rate', `${bitsPerSecond}bit`, 'burst', '32kb', 'latency', '50ms'];
-    tc(['qdisc', 'replace', 'dev', this.#hostInterface, 'root', 'tbf', ...bucket]);
-    const inside = ['qdisc', 'replace', 'dev', 'line', 'root', 'tbf', ...bucket];
-    ip('netns', 'exec', this.name, tcPath(), ...inside);
+    const replace = [partPath('tc'), 'qdisc', 'replace', 'dev'] as const;
+    run([...replace, this.#hostInterface, 'root', 'tbf', ...bucket]);
+    run(this.inside(...replace, 'line', 'root', 'tbf', ...bucket));
   }
 
   /** The pair of interfaces goes with its namespace. */
@@ -89,15 +89,6 @@ export class Namespace {
 
 function ip(...args: string[]): string {
   return run([partPath('iproute2'), ...args]);
-}
-
-function tc(args: string[]): void {
-  run([tcPath(), ...args]);
-}
-
-/** iproute2 brings both. */
-function tcPath(): string {
-  return partPath('iproute2').replace(/ip$/, 'tc');
 }
 
 function run([file, ...args]: [string, ...string[]]): string {

@@ -63,7 +63,13 @@ const parts = {
     debianPackage: 'iproute2',
     binary: 'ip',
     folders: administration,
-    neededBy: 'networks that are cut or slow',
+    neededBy: 'networks that are cut',
+  },
+  tc: {
+    debianPackage: 'iproute2',
+    binary: 'tc',
+    folders: administration,
+    neededBy: 'networks that are slow',
   },
   iptables: {
     debianPackage: 'iptables',

@@ -12,7 +12,8 @@ export interface ProgramOptions {
 
 /** Enough to explain a failure; a program that prints more loses its beginning. */
 const maxOutputChars = 1024 * 1024;
-const defaultDeadlineMs = 20_000;
+/** A start takes two seconds alone, and many times that beside the other suites on two cores. */
+const defaultDeadlineMs = 60_000;
 const stopPatienceMs = 10_000;
 const running = new Set<Program>();
 
