@@ -131,12 +131,12 @@ describe('idle streams', () => {
 
   test('are bounded', async () => {
     const tunnel = new TestTunnel();
-    const visitors = Array.from({ length: 80 }, () => tunnel.forward());
+    const visitors = Array.from({ length: 270 }, () => tunnel.forward());
     for (const visitor of visitors) {
       (await tunnel.accept()).answer(empty);
       await visitor.done();
     }
-    expect(poolOf(tunnel).idleCount).toBe(64);
+    expect(poolOf(tunnel).idleCount).toBe(256);
   });
 });
 

@@ -9,8 +9,11 @@ export interface Tunnel {
   openStream(): OriginStream;
 }
 
-/** As many as a browser's tabs use at once and a bench measures; an idle stream holds 12 KB and one socket at the agent. */
-const maxIdle = 64;
+/**
+ * As many as a tunnel may have at once (DESIGN, streams per tunnel): a smaller pool would close and reopen connections to
+ * the origin exactly when it is busiest. An idle stream holds 12 KB and one socket at the agent, for four seconds.
+ */
+const maxIdle = 256;
 
 /** Node origins close a connection that has been idle for 5 s; a stream must be gone before it meets that. */
 const maxIdleMs = 4000;
