@@ -39,6 +39,9 @@ type Answer = (
 const answers: Record<string, Answer> = {
   /** GET /content/<seed>/<bytes>: predictable bytes, ranges, strong ETag. */
   content: answerContent,
+  /** GET /chunked/<seed>/<bytes>: the same bytes, and no length before them. */
+  chunked: (_, response, url) =>
+    pipeline(contentStream(segment(url, 1), 0, Number(segment(url, 2))), response),
   /** Any method with a body: counts and hashes it, and tells the trailers. */
   upload: answerUpload,
   /** The request as it arrived. */
