@@ -228,6 +228,26 @@ describe('an answer over HTTP/2', () => {
     expect([stream.rstCode, hasEnded]).toEqual([constants.NGHTTP2_INTERNAL_ERROR, false]);
   });
 
+  it('of unknown length ends with its trailers though the upload goes on', async () => {
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => {
+        response.writeHead(413, { trailer: 'x-sum' }).write('big');
+        response.addTrailers([['x-sum', '3']]);
+        response.end();
+      },
+    });
+    const session = await edge.http2();
+    const stream = session.request({ ':authority': onlineHostname, ':method': 'POST' });
+    const trailers = once(stream, 'trailers', deadline());
+    stream.write('x');
+    stream.resume();
+    expect((await trailers)[0]).toMatchObject({ 'x-sum': '3' });
+    stream.end('y');
+    await once(stream, 'close', deadline());
+    expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
+  });
+
   it('may be complete before the upload is', async () => {
     await using edge = await TestEdge.start({
       origin: (_request, response) =>

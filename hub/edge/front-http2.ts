@@ -74,21 +74,20 @@ export class Http2Front {
     if (stream.destroyed) return;
     visitor.openStreams += 1;
     stream.once('close', () => visitor.onStreamClosed());
+    const { idleBodyMs } = this.#options.limits;
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
     if ('refusal' in normal) {
       const { refusal, method, wantsPage } = normal;
       const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
-      return answerFailure(new Http2Response(stream), request, refusal);
+      return answerFailure(new Http2Response(stream, idleBodyMs), request, refusal);
     }
     const route = this.#routing.enter(normal.hostname, visitor.connection);
     if (route === 'hub') {
-      stream.setTimeout(this.#options.limits.idleBodyMs, () =>
-        stream.close(constants.NGHTTP2_CANCEL),
-      );
+      stream.setTimeout(idleBodyMs, () => stream.close(constants.NGHTTP2_CANCEL));
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
     }
     const request = this.#routing.request(normal, visitor.connection, stream);
-    const response = new Http2Response(stream);
+    const response = new Http2Response(stream, idleBodyMs);
     if (typeof route === 'string') return answerFailure(response, request, route);
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) stream.additionalHeaders({ ':status': 100 });

@@ -1,10 +1,17 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
 
 import { describe, expect, it } from 'vitest';
 
-import { deadline, exchange, onlineHostname, TestEdge } from '../../test/support/edge.ts';
+import {
+  deadline,
+  exchange,
+  onlineHostname,
+  readUntil,
+  TestEdge,
+} from '../../test/support/edge.ts';
 
 /** An HTTP/2 frame by hand (RFC 9113 §4.1). */
 function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
@@ -27,6 +34,9 @@ const headBlock = Buffer.concat([
   Buffer.from([onlineHostname.length]),
   Buffer.from(onlineHostname),
 ]);
+
+/** The same for POST. */
+const postBlock = Buffer.concat([Buffer.from('83', 'hex'), headBlock.subarray(1)]);
 
 /** Frame types that arrived, in order. */
 function frameTypes(bytes: Buffer): number[] {
@@ -74,6 +84,40 @@ describe('a hostile HTTP/2 client', () => {
     socket.resume();
     await once(socket, 'close', deadline());
     expect(edge.streams.size).toBe(0);
+  });
+
+  it('that resets its upload without an error, while the origin hangs up, harms nobody', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    await using edge = await TestEdge.start({
+      origin: ({ method }, response) =>
+        method === 'POST' ? asked.resolve(response) : response.end(),
+    });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.resume();
+    socket.write(Buffer.concat([preface, frame(1, 0x4, 1, postBlock)]));
+    const piece = frame(0, 0, 1, Buffer.alloc(16_000));
+    socket.write(Buffer.concat(Array.from({ length: 15 }, () => piece)));
+    const response = await asked.promise;
+    socket.write(Buffer.concat([frame(3, 0, 1, Buffer.alloc(4)), frame(6, 0, 0, Buffer.alloc(8))]));
+    // The ping's answer: the reset before it has arrived.
+    await readUntil(socket, /\0\0\x08\x06\x01/);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(1);
+    response.destroy();
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
+    expect((await exchange(await edge.http2(), {})).headers[':status']).toBe(200);
+  });
+
+  it('that never reads an answer does not keep its place in the tunnel', async () => {
+    await using edge = await TestEdge.start({ limits: { idleBodyMs: 100 } });
+    const session = await edge.http2();
+    session.settings({ initialWindowSize: 0 });
+    await once(session, 'localSettings', deadline());
+    const stream = session.request({ ':authority': onlineHostname });
+    stream.on('error', () => {});
+    await once(stream, 'response', deadline());
+    expect(edge.admission.counted.busyTunnels).toBe(1);
+    await expect(once(stream, 'close', deadline())).rejects.toThrow(/INTERNAL_ERROR/);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
   });
 
   it('that never asks for anything is closed', async () => {

@@ -8,7 +8,9 @@ import type { FieldLines, VisitorResponse } from './visitor.ts';
 
 export class Http2Response implements VisitorResponse {
   readonly #stream: ServerHttp2Stream;
+  readonly #idleMs: number;
   #isOver = false;
+  #mayHaveTrailers = false;
 
   isHeadSent = false;
   onDrain: () => void = nothing;
@@ -16,8 +18,10 @@ export class Http2Response implements VisitorResponse {
   /** The exchange is over, however it ended. Called once. */
   onClosed: () => void = nothing;
 
-  constructor(stream: ServerHttp2Stream) {
+  /** `idleMs`: how long a complete answer waits for a visitor who does not read it. */
+  constructor(stream: ServerHttp2Stream, idleMs: number) {
     this.#stream = stream;
+    this.#idleMs = idleMs;
     stream.on('drain', () => this.onDrain());
     stream.once('close', () => {
       if (!this.#isOver || !stream.writableFinished) this.onAborted();
@@ -26,38 +30,56 @@ export class Http2Response implements VisitorResponse {
   }
 
   information(status: number, fields: FieldLines): void {
-    if (this.isHeadSent || this.#stream.destroyed) return;
+    if (this.isHeadSent || this.#isGone()) return;
     this.#stream.additionalHeaders({ ...fieldObject(fields), ':status': status });
   }
 
   head(status: number, fields: FieldLines): void {
     this.isHeadSent = true;
-    if (this.#stream.destroyed) return;
+    if (this.#isGone()) return;
     // Trailers can only follow a body of unknown length: with one, the stream ends without asking for them.
     const waitForTrailers = !hasLength(fields);
     this.#stream.respond([':status', String(status), ...fields], { waitForTrailers });
+    this.#mayHaveTrailers = waitForTrailers && !this.#stream.writableEnded;
   }
 
   write(chunk: Buffer): boolean {
     // Ended already for HEAD, 204 and 304, whatever the origin says.
-    return this.#stream.writableEnded || this.#stream.destroyed || this.#stream.write(chunk);
+    return this.#isGone() || this.#stream.writableEnded || this.#stream.write(chunk);
   }
 
   end(trailers: FieldLines = []): void {
     this.#isOver = true;
+    if (this.#isGone()) return;
     const stream = this.#stream;
-    stream.once('wantTrailers', () => stream.sendTrailers(fieldObject(trailers)));
-    // The answer is complete; what is still to come of the upload is not wanted (RFC 9113 §8.1).
-    stream.once('finish', () => {
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    stream.once('wantTrailers', () => {
+      if (!stream.closed) stream.sendTrailers(fieldObject(trailers));
     });
+    // A reset would overtake trailers, and the end with them: an upload beside those is read to its end and dropped.
+    if (!this.#mayHaveTrailers) stream.once('finish', () => this.#stopUpload());
     stream.end();
+    // Nobody else looks after it now: a window that stays shut would keep the stream, and what it counts for, for ever.
+    stream.setTimeout(this.#idleMs, () => this.destroy());
   }
 
   destroy(): void {
     this.#isOver = true;
     // With an error it resets; close(code) would first send END_STREAM, and a cut answer would look whole.
     this.#stream.destroy(new Error('the answer cannot be completed'));
+  }
+
+  /** The answer is complete; what is still to come of the upload is not wanted (RFC 9113 §8.1). */
+  #stopUpload(): void {
+    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  /**
+   * The visitor has reset the stream. After RST_STREAM with NO_ERROR Node keeps it until its upload was read, which may
+   * be never, and throws at whoever answers on it.
+   */
+  #isGone(): boolean {
+    if (this.#stream.closed) this.#stream.destroy();
+    return this.#stream.destroyed;
   }
 }
 
