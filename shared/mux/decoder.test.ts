@@ -134,7 +134,7 @@ it('names the header in the error, for the log', () => {
 it('P6: optional frames are skipped with their payload, empty or cut', () => {
   const ping = '05 00 0008 00000000 0102030405060708';
   const stream = bytes(
-    `80 ff 0003 12345678 000000 ff 00 0000 00000000 ${ping} 91 00 0001 00000001 02`,
+    `80 ff 0003 12345678 000000 ff 00 0000 00000000 80 00 0000 00000000 ${ping} 91 00 0001 00000001 02`,
   );
   const expected = [frame(5, 0, 0, '0102030405060708')];
   expect(decode(stream)).toEqual(expected);

@@ -84,7 +84,8 @@ export class Decoder {
       return;
     }
     if (header.type === frameType.data) {
-      this.sink.onData(header.streamId, empty, true, (header.flags & flag.end) !== 0);
+      // Without a byte it is the end, or the header would have been refused (P8).
+      this.sink.onData(header.streamId, empty, true, true);
     } else if (header.type < firstOptionalType) {
       this.sink.onControl(header, empty);
     }

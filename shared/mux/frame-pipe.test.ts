@@ -188,7 +188,9 @@ describe('receiving', () => {
     for (let sent = 0; sent < 64; sent += 1) peer.send(notice);
     expect(violations).toEqual([]);
     peer.send(frames.notice(''));
-    expect(violations).toMatchObject([{ code: 'protocol.handshake' }]);
+    expect(violations).toMatchObject([
+      { code: 'protocol.handshake', message: 'too much before the session has begun' },
+    ]);
   });
 
   it('what was taken by a sink no longer counts as waiting', () => {

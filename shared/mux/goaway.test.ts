@@ -12,6 +12,10 @@ it('may come without a sentence and with a code of a later version', () => {
   expect(decodeGoaway(encodeGoaway(0xffff_ffff, ''))).toEqual({ code: 0xffff_ffff, message: '' });
 });
 
+it('has a byte for each character of Latin-1', () => {
+  expect(encodeGoaway(0, 'é').toString('hex')).toBe('00000000e9');
+});
+
 it('cuts the sentence at 256 characters (P4)', () => {
   expect(encodeGoaway(1, 'x'.repeat(256))).toHaveLength(260);
   expect(encodeGoaway(1, 'x'.repeat(257))).toHaveLength(260);

@@ -82,6 +82,27 @@ it('a small piece is copied: the message around it is not kept', () => {
   expect(chunk?.buffer).not.toBe(message.buffer);
 });
 
+it('a piece of 4 KiB that is all of its message is kept as it is, a smaller one is gathered', () => {
+  for (const [length, isKept] of [
+    [4096, true],
+    [4095, false],
+  ] as const) {
+    const inbox = new Inbox();
+    const message = ownMemory(length);
+    inbox.push(message);
+    expect(inbox.shift()?.buffer === message.buffer).toBe(isKept);
+  }
+});
+
+it('goes on gathering while a large piece before it is taken', () => {
+  const inbox = new Inbox();
+  inbox.push(ownMemory(5000));
+  inbox.push(ownMemory(10));
+  expect(inbox.shift()).toHaveLength(5000);
+  inbox.push(ownMemory(10));
+  expect(takeAll(inbox).map((chunk) => chunk.length)).toEqual([20]);
+});
+
 it('a large piece that is less than half of its message is copied', () => {
   const inbox = new Inbox();
   const message = ownMemory(65_536);

@@ -71,7 +71,7 @@ export class ReceiveWindow {
 
   #grow(): number {
     const bytes = Math.min(this.#windowBytes, maxStreamWindowBytes - this.#windowBytes);
-    if (bytes <= 0 || !this.#budget.take(bytes)) return 0;
+    if (!this.#budget.take(bytes)) return 0;
     this.#windowBytes += bytes;
     return bytes;
   }
