@@ -1,0 +1,72 @@
+// A door arrives; visitors of every kind leave, all of them in the middle of something that would never end by itself.
+
+import { chat, download, listen, upload } from './errands.ts';
+import type { Door, Outcome, Visit } from './visit.ts';
+
+/** Enough for each to be past its first windows and buffers, with bytes at every hop when the fault strikes. */
+const warmBytes = 2_000_000;
+const talkBytes = 100;
+
+export class Crowd {
+  readonly visits: readonly Visit[];
+
+  /** Resolves when bytes have moved for each. */
+  static async gather(door: Door): Promise<Crowd> {
+    const crowd = new Crowd(door);
+    try {
+      await crowd.goesOn();
+      return crowd;
+    } catch (error) {
+      crowd.leave();
+      throw error;
+    }
+  }
+
+  private constructor(door: Door) {
+    this.visits = [
+      download(door),
+      download(door, { version: 'HTTP/2' }),
+      download(door, { from: 1_000_003 }),
+      download(door, { from: 2 ** 33 + 1, version: 'HTTP/2' }),
+      download(door, { isChunked: true }),
+      download(door, { isChunked: true, version: 'HTTP/2' }),
+      listen(door),
+      listen(door, 'HTTP/2'),
+      upload(door, 'HTTP/1.1'),
+      upload(door, 'HTTP/2'),
+      chat(door),
+    ];
+  }
+
+  /** Resolves when more bytes have moved for each. @throws when a visit ended */
+  async goesOn(): Promise<void> {
+    await Promise.all(
+      this.visits.map((visit) =>
+        visit.moves(/^(events|WebSocket)/.test(visit.name) ? talkBytes : warmBytes),
+      ),
+    );
+  }
+
+  /** Of all, once the last has ended. */
+  outcomes(): Promise<Outcome[]> {
+    return Promise.all(this.visits.map(({ outcome }) => outcome));
+  }
+
+  leave(): void {
+    for (const visit of this.visits) visit.leave();
+  }
+}
+
+/** Visits of every kind that do end, and are too long to be carried by buffers alone. */
+export function finite(door: Door): Visit[] {
+  const bytes = 12_000_000;
+  return [
+    download(door, { bytes }),
+    download(door, { bytes, version: 'HTTP/2' }),
+    download(door, { bytes, from: 1_000_003 }),
+    download(door, { bytes, isChunked: true }),
+    download(door, { bytes, isChunked: true, version: 'HTTP/2' }),
+    upload(door, 'HTTP/1.1', bytes),
+    upload(door, 'HTTP/2', bytes),
+  ];
+}
