@@ -33,6 +33,15 @@ describe.skipIf(!hasNamespaces() || !hasParts('iptables'))('a namespace', () => 
       await ask().waitForLine(/error TimeoutError/);
       network.restore();
       await ask().waitForLine(/status 204/);
+      for (const direction of ['incoming', 'outgoing'] as const) {
+        network.swallow(direction);
+        await ask().waitForLine(/error TimeoutError/);
+        network.restore();
+      }
+      const former = network.address;
+      network.readdress();
+      expect(network.address).not.toBe(former);
+      await ask().waitForLine(/status 204/);
     } finally {
       await origin.stop();
       network.remove();

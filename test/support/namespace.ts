@@ -22,22 +22,22 @@ export class Namespace {
   readonly name: string;
   /** Of this machine, as the inside reaches it. */
   readonly hostAddress: string;
-  /** Of the inside, as this machine reaches it. */
-  readonly address: string;
+  #address: string;
 
   constructor() {
     removeLeftovers();
     if (namespaces.size === 0) process.once('exit', removeAll);
     serial += 1;
     this.name = `phx${process.pid.toString(36)}n${serial}`;
-    // 198.18.0.0/15 is set aside for measurements (RFC 2544), so no real network is hidden by it.
-    const network = `198.${randomInt(18, 20)}.${randomInt(0, 256)}`;
-    const block = randomInt(0, 64) * 4;
-    this.hostAddress = `${network}.${block + 1}`;
-    this.address = `${network}.${block + 2}`;
+    [this.hostAddress, this.#address] = randomPair();
     ip('netns', 'add', this.name);
     namespaces.add(this);
     this.#connect();
+  }
+
+  /** Of the inside, as this machine reaches it. */
+  get address(): string {
+    return this.#address;
   }
 
   /** Command and arguments that run a program inside; its pid is the program's own, as `ip` replaces itself. */
@@ -45,14 +45,24 @@ export class Namespace {
     return [partPath('iproute2'), 'netns', 'exec', this.name, ...command];
   }
 
-  /** Packets vanish both ways without a word, as behind a modem that lost its line. */
-  swallow(): void {
-    this.#iptables('-A', 'INPUT', '-i', 'line', '-j', 'DROP');
-    this.#iptables('-A', 'OUTPUT', '-o', 'line', '-j', 'DROP');
+  /** Packets vanish without a word, as behind a modem that lost its line; the inside names the direction. */
+  swallow(direction: 'both' | 'incoming' | 'outgoing' = 'both'): void {
+    if (direction !== 'outgoing') this.#iptables('-A', 'INPUT', '-i', 'line', '-j', 'DROP');
+    if (direction !== 'incoming') this.#iptables('-A', 'OUTPUT', '-o', 'line', '-j', 'DROP');
   }
 
   restore(): void {
     this.#iptables('-F');
+  }
+
+  /** The inside gets another address at once and loses the former, as homes do overnight. */
+  readdress(): void {
+    const [ours, theirs] = randomPair();
+    ip('address', 'add', `${ours}/30`, 'dev', this.#hostInterface);
+    ip('-n', this.name, 'address', 'add', `${theirs}/30`, 'dev', 'line');
+    ip('-n', this.name, 'address', 'delete', `${this.#address}/30`, 'dev', 'line');
+    ip('-n', this.name, 'route', 'add', this.hostAddress, 'dev', 'line', 'src', theirs);
+    this.#address = theirs;
   }
 
   /** Both directions at this rate, with a queue of 50 ms. */
@@ -85,6 +95,13 @@ export class Namespace {
   #iptables(...args: string[]): void {
     run(this.inside(partPath('iptables'), '-w', ...args));
   }
+}
+
+/** 198.18.0.0/15 is set aside for measurements (RFC 2544), so no real network is hidden by it. */
+function randomPair(): [ours: string, theirs: string] {
+  const network = `198.${randomInt(18, 20)}.${randomInt(0, 256)}`;
+  const block = randomInt(0, 64) * 4;
+  return [`${network}.${block + 1}`, `${network}.${block + 2}`];
 }
 
 function ip(...args: string[]): string {
