@@ -10,7 +10,8 @@ import { AgentFailure, type AgentFailureCode } from './failure.ts';
 
 /** What the sentences name. */
 export interface LinkPlace {
-  readonly hub: Endpoint;
+  /** As the owner wrote it: the port of the tunnel is not an address that means anything to them. */
+  readonly hubUrl: string;
   readonly identityFile: string;
 }
 
@@ -68,12 +69,12 @@ interface Explanation {
 const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   draining: {
     code: 'link.draining',
-    text: ({ hub }) => `the hub at ${hub.url} restarts: the agent comes back to it`,
+    text: ({ hubUrl }) => `the hub at ${hubUrl} restarts: the agent comes back to it`,
   },
   'protocol-error': {
     code: 'link.protocol',
-    text: ({ hub }) =>
-      `the hub at ${hub.url} and this agent do not understand each other: update the older of the two`,
+    text: ({ hubUrl }) =>
+      `the hub at ${hubUrl} and this agent do not understand each other: update the older of the two`,
   },
   replaced: {
     code: 'link.replaced',
@@ -82,29 +83,29 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   },
   revoked: {
     code: 'link.revoked',
-    text: ({ hub, identityFile }) =>
-      `this server was removed on the hub at ${hub.url}: to connect it again, delete ${identityFile} and set PHLIX_HUB_ENROLLMENT_TOKEN to a new token`,
+    text: ({ hubUrl, identityFile }) =>
+      `this server was removed on the hub at ${hubUrl}: to connect it again, delete ${identityFile} and set PHLIX_HUB_ENROLLMENT_TOKEN to a new token`,
   },
   unauthorised: {
     code: 'link.unauthorised',
-    text: ({ hub, identityFile }) =>
-      `the hub at ${hub.url} does not know this agent: check that PHLIX_HUB_URL has the name in the hub's HUB_PUBLIC_URL; if the hub lost its data, delete ${identityFile} and enrol with a new token`,
+    text: ({ hubUrl, identityFile }) =>
+      `the hub at ${hubUrl} does not know this agent: check that PHLIX_HUB_URL has the name in the hub's HUB_PUBLIC_URL; if the hub lost its data, delete ${identityFile} and enrol with a new token`,
   },
   'version-unsupported': {
     code: 'link.version',
-    text: ({ hub }) =>
-      `the hub at ${hub.url} speaks another version of the tunnel: update the older of the two`,
+    text: ({ hubUrl }) =>
+      `the hub at ${hubUrl} speaks another version of the tunnel: update the older of the two`,
   },
   'ping-timeout': {
     code: 'link.silent',
-    text: ({ hub }) => `the hub at ${hub.url} stopped answering: the agent dials again`,
+    text: ({ hubUrl }) => `the hub at ${hubUrl} stopped answering: the agent dials again`,
   },
   overloaded: {
     code: 'link.overloaded',
-    text: ({ hub }) => `the hub at ${hub.url} is busy: the agent waits`,
+    text: ({ hubUrl }) => `the hub at ${hubUrl} is busy: the agent waits`,
   },
   internal: {
     code: 'link.lost',
-    text: ({ hub }) => `the link to ${hub.url} broke: the agent dials again`,
+    text: ({ hubUrl }) => `the link to ${hubUrl} broke: the agent dials again`,
   },
 };

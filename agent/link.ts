@@ -54,11 +54,15 @@ export async function openLink(asked: LinkRequest): Promise<Link> {
   try {
     const pipe = await upgrade(hub, socket, asked);
     const { welcome } = await shakeHands(pipe, socket, asked);
-    return startSession(hub, pipe, welcome, asked);
+    return startSession(pipe, welcome, asked);
   } catch (error) {
     socket.destroy();
-    throw handshakeFailure({ hub, identityFile: asked.identityFile }, error);
+    throw handshakeFailure(placeOf(asked), error);
   }
+}
+
+function placeOf({ identity, identityFile }: LinkRequest): LinkPlace {
+  return { hubUrl: identity.hubUrl, identityFile };
 }
 
 function tunnelEndpoint(tunnelUrl: string): Endpoint {
@@ -123,8 +127,8 @@ function shakeHands(
   });
 }
 
-function startSession(hub: Endpoint, pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Link {
-  const place: LinkPlace = { hub, identityFile: asked.identityFile };
+function startSession(pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Link {
+  const place = placeOf(asked);
   const retired = Promise.withResolvers<AgentFailure>();
   const closed = Promise.withResolvers<void>();
   const session = new Session(pipe, {
