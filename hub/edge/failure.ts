@@ -146,7 +146,7 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     sentence:
       'The media server answered with something that is not safe HTTP/1.1, so it was not passed on. Tell the owner of the server.',
     ownerHint:
-      'Check that `PHLIX_ORIGIN_URL` names the port of the media server and the right scheme, http or https.',
+      'Check that `PHLIX_ORIGIN_URL` names the port on which the media server speaks plain HTTP, not its HTTPS port.',
   },
   'origin.too-large': {
     status: 502,
