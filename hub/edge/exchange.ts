@@ -1,6 +1,6 @@
 // A request head and body leave on a byte stream; the response comes back as calls: interim heads, head, bytes, end. The hub's HTTP/1.1 client.
 
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { createBodyDecoder, responseFraming } from '../../shared/http/body.ts';
 import type { BodyDecoder, BodyFraming } from '../../shared/http/body.ts';
 import type { FieldLines } from '../../shared/http/field-section.ts';
@@ -38,6 +38,11 @@ export interface ExchangeListener {
 
 /** 102 may come every few seconds for as long as the idle time; more than this is no longer progress. */
 const maxInterimHeads = 100;
+/** Of all interim heads together, as much as one head may have: they leave whether the visitor reads or not. */
+const maxInterimBytes = 65_536;
+
+/** Smaller pieces of one chunk leave together: written alone, a body in chunks of one byte takes 200 times its size. */
+const gatheredBytes = 4096;
 
 export class Exchange implements ConnectionUser, UploadTarget {
   readonly #connection: OriginConnection;
@@ -50,6 +55,8 @@ export class Exchange implements ConnectionUser, UploadTarget {
   #head: ResponseHead | undefined;
   #body: BodyDecoder | undefined;
   #interimHeads = 0;
+  #interimBytes = 0;
+  #gathered: Buffer[] = [];
   #isUntouched = true;
   #isPaused = false;
   #isOver = false;
@@ -155,6 +162,10 @@ export class Exchange implements ConnectionUser, UploadTarget {
     if (++this.#interimHeads > maxInterimHeads) {
       throw new EdgeError('origin.bad-response', `more than ${maxInterimHeads} interim responses`);
     }
+    this.#interimBytes += head.fields.reduce((bytes, text) => bytes + text.length, 0);
+    if (this.#interimBytes > maxInterimBytes) {
+      throw new EdgeError('origin.too-large', `interim responses over ${maxInterimBytes} bytes`);
+    }
     this.#parser = new ResponseHeadParser();
     this.#listener.onInterim(head.status, head.fields);
   }
@@ -162,16 +173,42 @@ export class Exchange implements ConnectionUser, UploadTarget {
   #begin(head: ResponseHead): void {
     this.#head = head;
     const framing = responseFraming(this.#request.method, head);
-    this.#body = createBodyDecoder(framing, (piece) => this.#deliver(piece));
+    this.#body = createBodyDecoder(framing, (piece) => this.#gather(piece));
     this.#listener.onHead(head, framing);
   }
 
   #readBody(bytes: Buffer): void {
     const body = this.#body as BodyDecoder;
-    const taken = body.push(bytes);
+    const taken = this.#decode(body, bytes);
     if (!body.isComplete || this.#isOver) return;
     // Bytes behind the end would be read as the answer to somebody else's request.
     this.#complete(this.#head?.isPersistent === true && this.#isUploaded && taken === bytes.length);
+  }
+
+  /** What came before the bytes that broke a rule belongs to the visitor. */
+  #decode(body: BodyDecoder, bytes: Buffer): number {
+    try {
+      return body.push(bytes);
+    } finally {
+      this.#deliverGathered();
+    }
+  }
+
+  #gather(piece: Buffer): void {
+    if (piece.length < gatheredBytes) {
+      this.#gathered.push(piece);
+      return;
+    }
+    this.#deliverGathered();
+    this.#deliver(piece);
+  }
+
+  #deliverGathered(): void {
+    const [first, ...more] = this.#gathered;
+    if (first === undefined) return;
+    const pieces = this.#gathered;
+    this.#gathered = [];
+    this.#deliver(more.length === 0 ? first : Buffer.concat(pieces));
   }
 
   #deliver(piece: Buffer): void {

@@ -231,6 +231,13 @@ describe('a response', () => {
     await visitor.done();
     expect([visitor.body.length, visitor.outcome]).toEqual([33_554_432, 'ended']);
   });
+
+  test('in chunks of one byte is written in as many pieces as arrive', async () => {
+    const chunks = '1\r\nx\r\n'.repeat(1000);
+    const visitor = await answered([`${ok}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`]);
+    expect(visitor.body).toBe('x'.repeat(1000));
+    expect(visitor.writes).toBeLessThan(10);
+  });
 });
 
 describe('a broken response', () => {
@@ -243,6 +250,11 @@ describe('a broken response', () => {
       'that switches unasked',
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n',
       'origin.bad-response',
+    ],
+    [
+      'of interim heads that are large',
+      `HTTP/1.1 103 Early Hints\r\nLink: ${'a'.repeat(60_000)}\r\n\r\n`.repeat(2),
+      'origin.too-large',
     ],
     ['of interim heads only', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(101), 'origin.bad-response'],
     ['with a head too large', `${ok}X: ${'a'.repeat(70_000)}`, 'origin.too-large'],

@@ -41,6 +41,7 @@ export class RecordingVisitor implements VisitorResponse {
   status = 0;
   fields: FieldLines = [];
   body = '';
+  writes = 0;
   trailers: FieldLines | undefined;
   isSlow = false;
   isHeadSent = false;
@@ -65,6 +66,7 @@ export class RecordingVisitor implements VisitorResponse {
   write(chunk: Buffer): boolean {
     if (!this.isHeadSent || this.outcome !== undefined) throw new Error('bytes out of order');
     this.body += chunk.toString('latin1');
+    this.writes += 1;
     this.#changed();
     return !this.isSlow;
   }
