@@ -48,7 +48,7 @@ const { figures, sheet, problems } = bench;
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 say(`\nMedians of alternating rounds, ${seconds} s in all\n`);
 process.stdout.write(tableOf(figures, sheet));
-say('\nProcessor seconds for a gigabyte, by program\n');
+say('\nProcessor seconds for a gigabyte or a thousand requests, by program\n');
 process.stdout.write(cpuTableOf(figures, sheet));
 mkdirSync(dirname(values.chart), { recursive: true });
 writeFileSync(values.chart, chartOf(figures, sheet));

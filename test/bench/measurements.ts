@@ -30,12 +30,7 @@ export function throughputOf(
     async take(contender) {
       const options = { streams, seconds, certificate };
       const { bytesPerSecond, cpuSecondsPerGigabyte } = await measureThroughput(contender, options);
-      const parts = Object.entries(cpuSecondsPerGigabyte);
-      return {
-        [rate]: bytesPerSecond / 1e6,
-        [cpu]: parts.reduce((sum, [, used]) => sum + used, 0),
-        ...Object.fromEntries(parts.map(([name, used]) => [`${cpu}/${name}`, used])),
-      };
+      return { [rate]: bytesPerSecond / 1e6, ...withParts(cpu, cpuSecondsPerGigabyte) };
     },
   };
 }
@@ -51,6 +46,7 @@ export function requestsOf(connections: number, { seconds }: { seconds: number }
       { id, title: `requests, ${noun}`, unit: '/s', wanted },
       { id: `${id}.p50`, title: '  p50', unit: 'ms' },
       { id: `${id}.p99`, title: '  p99', unit: 'ms' },
+      { id: `${id}.cpu`, title: `processor, ${noun}`, unit: 's/1000' },
       { id: `${id}.failed`, title: '  failed', unit: '', isOnlyTrouble: true },
     ],
     async take(contender) {
@@ -60,6 +56,7 @@ export function requestsOf(connections: number, { seconds }: { seconds: number }
         [`${id}.p50`]: taken.p50Ms,
         [`${id}.p99`]: taken.p99Ms,
         [`${id}.failed`]: taken.failures,
+        ...withParts(`${id}.cpu`, taken.cpuSecondsPerThousand),
       };
     },
   };
@@ -95,6 +92,15 @@ export function underLoadOn(
           : { [`${id}.share`]: ((bulk * 8) / line.bitsPerSecond) * 100 }),
       };
     },
+  };
+}
+
+/** The sum under the figure's id, and each program's share under its own. */
+function withParts(id: string, used: Readonly<Record<string, number>>): Values {
+  const parts = Object.entries(used);
+  return {
+    [id]: parts.reduce((sum, [, seconds]) => sum + seconds, 0),
+    ...Object.fromEntries(parts.map(([name, seconds]) => [`${id}/${name}`, seconds])),
   };
 }
 

@@ -17,12 +17,14 @@ export function tableOf(figures: readonly Figure[], sheet: Sheet): string {
   return aligned([['', ...columns, 'to ssh', 'to nginx', 'to reach'], ...rows]);
 }
 
-/** Which program the processor time of a gigabyte went to. */
+/** Which program the processor time went to. */
 export function cpuTableOf(figures: readonly Figure[], sheet: Sheet): string {
-  const rows = figures.flatMap(({ id, title }) =>
+  const rows = figures.flatMap(({ id, title, unit }) =>
     contenderNames.flatMap((name) => {
       const parts = sheet.parts(name, id).map(([part, used]) => `${part} ${numberText(used)}`);
-      return parts.length === 0 ? [] : [[title, contenderTitles[name], parts.join(' + ')]];
+      return parts.length === 0
+        ? []
+        : [[`${title}, ${unit}`, contenderTitles[name], parts.join(' + ')]];
     }),
   );
   return aligned(rows, 'left');

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { partPath } from '../support/parts.ts';
 import { visitedHost, type Contender } from './contender.ts';
 import { smallPath } from './origin.ts';
+import { meterCpu } from './process-tree.ts';
 
 export interface Requests {
   readonly perSecond: number;
@@ -14,6 +15,8 @@ export interface Requests {
   readonly p99Ms: number;
   /** Refused, broken or answered with an error. */
   readonly failures: number;
+  /** Of a thousand requests, by program: steadier than their rate where others use the processors, too. */
+  readonly cpuSecondsPerThousand: Readonly<Record<string, number>>;
 }
 
 export interface RequestsOptions {
@@ -34,6 +37,7 @@ export async function measureRequests(
     '--timeout': '10s',
     '--script': script,
   };
+  const cpu = meterCpu(contender.programs);
   const { stdout } = await run(partPath('wrk'), [
     ...Object.entries(options).flat(),
     '--latency',
@@ -47,6 +51,9 @@ export async function measureRequests(
     p50Ms: p50Us / 1000,
     p99Ms: p99Us / 1000,
     failures,
+    cpuSecondsPerThousand: Object.fromEntries(
+      Object.entries(cpu.read()).map(([name, used]) => [name, (used * 1000) / requests]),
+    ),
   };
 }
 
