@@ -144,6 +144,13 @@ describe('a chunked body', () => {
     expect(() => read('chunked', ...text.split(''))).toThrow(MessageError);
   });
 
+  test('takes a size and an extension at their limits, and not beyond', () => {
+    expect(read('chunked', '0000000000005\r\nhello\r\n')).toMatchObject({ body: 'hello' });
+    const extension = (length: number) => `5;${'a'.repeat(length - 1)}\r\nhello\r\n`;
+    expect(read('chunked', extension(1024))).toMatchObject({ body: 'hello' });
+    expect(() => read('chunked', extension(1025))).toThrow(/chunk extension exceeds 1024 bytes/);
+  });
+
   test('is refused when its trailers are over the limit', () => {
     expect(() => read('chunked', `0\r\n${'A: b\r\n'.repeat(65)}`)).toThrow(/over 64 fields/);
     expect(() => read('chunked', `0\r\nA: ${'b'.repeat(20_000)}`)).toThrow(/over 16384 bytes/);

@@ -100,6 +100,8 @@ describe('a response head', () => {
     ['HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\n\r\n', false],
     ['HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n', false],
     ['HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n', false],
+    ['HTTP/1.1 204 No Content\r\n\r\n', true],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', true],
   ])('tells whether the connection may be used again: %j', (wire, isPersistent) => {
     expect(parse(wire)?.isPersistent).toBe(isPersistent);
   });
