@@ -129,6 +129,19 @@ describe('idle streams', () => {
     expect(poolOf(tunnel).take()).toBeUndefined();
   });
 
+  test('are given up at once when their tunnel is retired, and so is one that comes back later', async () => {
+    const tunnel = new TestTunnel();
+    const idle = await tunnel.warm();
+    const last = tunnel.forward({ method: 'POST' });
+    const busy = await tunnel.accept();
+    tunnel.retirement.abort();
+    await once(idle.stream, 'end');
+    busy.answer(empty);
+    await last.done();
+    await once(busy.stream, 'end');
+    expect([last.status, poolOf(tunnel).idleCount]).toEqual([200, 0]);
+  });
+
   test('are bounded', async () => {
     const tunnel = new TestTunnel();
     const visitors = Array.from({ length: 270 }, () => tunnel.forward());

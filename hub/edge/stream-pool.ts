@@ -7,6 +7,8 @@ import type { OriginStream } from './origin-connection.ts';
 export interface Tunnel {
   /** @throws StreamError stream.refused */
   openStream(): OriginStream;
+  /** Aborted once it is not to be found any more: its link drains, and waits for the streams that are left. */
+  readonly retired?: AbortSignal;
 }
 
 /**
@@ -35,7 +37,7 @@ export function poolOf(tunnel: Tunnel): StreamPool {
   return pool;
 }
 
-/** Needs no closing: when the link ends, every stream ends, and an ended stream leaves the pool. */
+/** Needs no closing: it empties itself when its tunnel is retired, and a stream that ends with its link leaves it. */
 export class StreamPool {
   readonly #tunnel: Tunnel;
   /** Ordered by expiry. The last one in is the first one out: it is the least likely to be closing. */
@@ -44,6 +46,7 @@ export class StreamPool {
 
   constructor(tunnel: Tunnel) {
     this.#tunnel = tunnel;
+    tunnel.retired?.addEventListener('abort', () => this.#retireAll(), { once: true });
   }
 
   get idleCount(): number {
@@ -69,6 +72,10 @@ export class StreamPool {
 
   /** Takes back a connection on which nothing is outstanding. */
   give(connection: OriginConnection): void {
+    if (this.#tunnel.retired?.aborted === true) {
+      connection.retire();
+      return;
+    }
     if (!connection.isUsable || this.#idle.length >= maxIdle) {
       connection.reset('cancelled');
       return;
@@ -79,6 +86,11 @@ export class StreamPool {
     connection.use({ onChunk: drop, onEnd: drop, onClosed: drop, onDrain: () => undefined });
     this.#idle.push({ connection, expiresAt: performance.now() + maxIdleMs });
     if (this.#sweep === undefined) this.#scheduleSweep();
+  }
+
+  #retireAll(): void {
+    clearTimeout(this.#sweep);
+    for (const { connection } of this.#idle.splice(0)) connection.retire();
   }
 
   #drop(connection: OriginConnection): void {

@@ -72,6 +72,28 @@ describe('a hostname', () => {
   });
 });
 
+describe('a tunnel is retired, so that its idle streams end, when', () => {
+  test.each<[string, (link: TestLink) => unknown]>([
+    ['its link ends or drains', (link) => tunnels.detach('1', link)],
+    ['a newer link takes over', () => tunnels.attach('1', new TestLink('agent 1', 2n))],
+    [
+      'its server is renamed',
+      async () => {
+        keep(server('1', { label: 'cinema' }));
+        await change('1');
+      },
+    ],
+  ])('%s', async (_, happen) => {
+    const link = new TestLink('agent 1', 1n);
+    tunnels.attach('1', link);
+    const found = tunnels.find('movies.phlix.media');
+    if (found?.state !== 'online') throw new Error('not online');
+    expect(found.tunnel.retired.aborted).toBe(false);
+    await happen(link);
+    expect(found.tunnel.retired.aborted).toBe(true);
+  });
+});
+
 describe('a second link of a server', () => {
   test('that is newer replaces the first, whose end changes nothing any more', () => {
     const [older, newer] = [new TestLink('agent 1', 1n), new TestLink('agent 1', 2n)];

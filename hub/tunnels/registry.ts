@@ -25,6 +25,8 @@ export interface LiveTunnel {
   readonly serverId: string;
   readonly hostname: string;
   openStream(): TunnelStream;
+  /** Aborted when `find` no longer returns it: the link drains or is gone, or the name went elsewhere. */
+  readonly retired: AbortSignal;
 }
 
 export type Found =
@@ -215,12 +217,14 @@ export class Tunnels {
     const former = this.#byHostname.get(hostname);
     if (link === undefined) {
       this.#byHostname.set(hostname, { state: 'offline', serverId: server.id, name: server.name });
+      retire(former);
     } else if (former?.state !== 'online' || !former.tunnel.isOver(link)) {
       // One object for as long as the link lasts: the edge keeps its pool of idle streams by it.
       this.#byHostname.set(hostname, {
         state: 'online',
         tunnel: new LinkedTunnel(server.id, hostname, link),
       });
+      retire(former);
     }
   }
 
@@ -230,6 +234,7 @@ export class Tunnels {
     const found = hostname === undefined ? undefined : this.#byHostname.get(hostname);
     if (hostname !== undefined && found !== undefined && serverIdOf(found) === server?.id) {
       this.#byHostname.delete(hostname);
+      retire(found);
     }
   }
 
@@ -242,6 +247,7 @@ class LinkedTunnel implements LiveTunnel {
   readonly serverId: string;
   readonly hostname: string;
   readonly #link: TunnelLink;
+  readonly #retirement = new AbortController();
 
   constructor(serverId: string, hostname: string, link: TunnelLink) {
     this.serverId = serverId;
@@ -253,12 +259,24 @@ class LinkedTunnel implements LiveTunnel {
     return this.#link.openStream();
   }
 
+  get retired(): AbortSignal {
+    return this.#retirement.signal;
+  }
+
+  retire(): void {
+    this.#retirement.abort();
+  }
+
   isOver(link: TunnelLink): boolean {
     return this.#link === link;
   }
 }
 
 type Entry = Exclude<Found, { state: 'online' }> | { state: 'online'; tunnel: LinkedTunnel };
+
+function retire(former: Entry | undefined): void {
+  if (former?.state === 'online') former.tunnel.retire();
+}
 
 function serverIdOf(found: Found): string {
   return found.state === 'online' ? found.tunnel.serverId : found.serverId;

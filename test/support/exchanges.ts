@@ -146,6 +146,8 @@ function once(stream: Duplex): Promise<void> {
 /** A tunnel of two real sessions in memory: what the edge opens, the test accepts. */
 export class TestTunnel implements Tunnel {
   readonly pair: SessionPair = sessionPair(memoryPair());
+  readonly retirement = new AbortController();
+  readonly retired = this.retirement.signal;
   opened = 0;
 
   openStream(): MuxStream {
