@@ -180,15 +180,10 @@ describe('names', () => {
   test('names that cannot be had are refused with the reason', async () => {
     const tokens = ['first-come', 'second-come'].map((label) => hub.createToken('--label', label));
     await Promise.all(tokens.map(async (token) => start({ token: await token }).reachable()));
-    const refused = async (...words: string[]) => {
-      const { exitCode, stderr } = await hub.run('servers', 'rename', ...words);
-      print('names', `exit ${exitCode}: ${stderr.trimEnd()}`);
-      return [exitCode, stderr];
-    };
     const [taken, reserved, unknown] = await Promise.all([
-      refused('second-come', 'first-come'),
-      refused('second-come', 'admin'),
-      refused('nobody', 'somebody'),
+      refusal('second-come', 'first-come'),
+      refusal('second-come', 'admin'),
+      refusal('nobody', 'somebody'),
     ]);
     expect(taken).toEqual([65, expect.stringContaining('first-come')]);
     expect(reserved).toEqual([65, expect.stringContaining('reserved')]);
@@ -225,6 +220,13 @@ test('revoking cuts a running download within five seconds, for good', async () 
   expect((await ending(agent)).exitCode).toBe(77);
   visitor.leave();
 });
+
+/** Of a rename: its exit code and sentence. */
+async function refusal(wanted: string, label: string): Promise<[number, string]> {
+  const { exitCode, stderr } = await hub.run('servers', 'rename', wanted, label);
+  print('names', `exit ${exitCode}: ${stderr.trimEnd()}`);
+  return [exitCode, stderr];
+}
 
 function start(options: Partial<AgentProcessOptions>): AgentProcess {
   const agent = new AgentProcess({ hub, originPort: origin.port, ...options });
