@@ -1,10 +1,12 @@
-import { expect, it } from 'vitest';
+import { createServer } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
 
-import { parseListenAddress } from './listen-address.ts';
+import { listenOn, parseListenAddress } from './listen-address.ts';
 
 it.each([
   [':443', { host: undefined, port: 443 }],
   [':0', { host: undefined, port: 0 }],
+  [':65535', { host: undefined, port: 65_535 }],
   ['127.0.0.1:8443', { host: '127.0.0.1', port: 8443 }],
   ['[::]:443', { host: '::', port: 443 }],
   ['[::1]:8802', { host: '::1', port: 8802 }],
@@ -23,7 +25,31 @@ it.each([
   '[]:443',
   'localhost:443',
   ':44 3',
+  'x:443',
+  ' :443',
+  '[::1',
   '1.2.3:80',
 ])('refuses %j and shows how to write it', (text) => {
   expect(() => parseListenAddress(text)).toThrow(/write ":8443"/);
+});
+
+it('listens there, on a free port when the port is 0, and says where', async () => {
+  for (const [text, host] of [
+    ['127.0.0.1:0', /^127\.0\.0\.1$/],
+    [':0', /^(::|0\.0\.0\.0)$/],
+  ] as const) {
+    const server = createServer();
+    onTestFinished(() => void server.close());
+    const address = await listenOn(server, text);
+    expect(address.address).toMatch(host);
+    expect([server.listening, address.port > 0]).toEqual([true, true]);
+    expect(server.listenerCount('error')).toBe(0);
+  }
+});
+
+it('passes on why it cannot listen', async () => {
+  const [first, second] = [createServer(), createServer()];
+  onTestFinished(() => void first.close());
+  const { port } = await listenOn(first, '127.0.0.1:0');
+  await expect(listenOn(second, `127.0.0.1:${port}`)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

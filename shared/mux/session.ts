@@ -14,17 +14,13 @@ import {
   type ResetReason,
 } from '../wire/codes.ts';
 import type { FrameHeader } from '../wire/frame.ts';
-import {
-  ackEveryBytes,
-  maxNoticeBytes,
-  maxStreamId,
-  windowGrowthBudgetBytes,
-} from '../wire/limits.ts';
+import { maxNoticeBytes, maxStreamId, windowGrowthBudgetBytes } from '../wire/limits.ts';
 import type { FramePipe } from './frame-pipe.ts';
 import { decodeGoaway, encodeGoaway } from './goaway.ts';
 import { Keepalive } from './keepalive.ts';
 import { LinkWindow } from './link-window.ts';
 import { GrowthBudget, ReceiveWindow } from './receive-window.ts';
+import { Receipts } from './receipts.ts';
 import { Scheduler } from './scheduler.ts';
 import { MuxStream, StreamError, type StreamCarrier } from './stream.ts';
 
@@ -69,10 +65,10 @@ export class Session {
   readonly #linkWindow = new LinkWindow();
   readonly #growth = new GrowthBudget(windowGrowthBudgetBytes);
   readonly #keepalive: Keepalive;
+  readonly #receipts: Receipts;
   readonly #carrier: StreamCarrier;
   #nextId: number;
   #highestPeerId = 0;
-  #unackedBytes = 0;
   #isPumpDue = false;
   #isGoawaySent = false;
   #isGoawayReceived = false;
@@ -84,6 +80,10 @@ export class Session {
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#nextId = options.firstStreamId ?? (options.role === 'dialer' ? 1 : 2);
     this.#carrier = this.#makeCarrier();
+    this.#receipts = new Receipts((bytes) => {
+      pipe.queueNumber(frameType.ack, 0, bytes);
+      this.#schedulePump();
+    });
     this.#keepalive = new Keepalive({
       intervalMs: options.pingIntervalMs,
       deadlineMs: options.pingDeadlineMs,
@@ -196,12 +196,7 @@ export class Session {
 
   #receiveData(streamId: number, piece: Buffer, isFrameEnd: boolean, isStreamEnd: boolean): void {
     // Acknowledged on receipt, whoever reads it and when: one reader that stops must not stop the link.
-    this.#unackedBytes += piece.length;
-    if (isFrameEnd && this.#unackedBytes >= ackEveryBytes) {
-      this.#pipe.queueNumber(frameType.ack, 0, this.#unackedBytes);
-      this.#unackedBytes = 0;
-      this.#schedulePump();
-    }
+    this.#receipts.arrived(piece.length, isFrameEnd);
     this.#find(streamId)?.receive(piece, isStreamEnd);
   }
 
@@ -346,6 +341,7 @@ export class Session {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#keepalive.stop();
+    this.#receipts.stop();
     if (how === 'close') this.#pipe.close();
     else this.#pipe.destroy(end.error);
     const lost = new StreamError('stream.link-lost', `the link ended: ${end.message}`, undefined, {
