@@ -375,7 +375,6 @@ describe('turns of the event loop', () => {
   it('an ACK is sent without anything else to send', async () => {
     const agent = await play('agent');
     agent.peer.send(frames.open(2), frames.data(2, bytes(20_000)));
-    await settled();
-    expect(agent.peer.receivedOf(type.ack)).toHaveLength(1);
+    await vi.waitFor(() => expect(agent.peer.receivedOf(type.ack)).toHaveLength(1));
   });
 });
