@@ -29,6 +29,10 @@ const spokenForProxies = [
   'Proxy',
   'Proxy-Authorization',
   'X-Request-Id',
+  'X-Remote-User',
+  'X-Authentik-Username',
+  'Tailscale-User-Login',
+  'X-SSL-Client-CN',
 ];
 
 /** Every case of every letter, every separator that some server reads as `-`, and more of them around. */
@@ -36,7 +40,10 @@ const spelling = fc.constantFrom(...spokenForProxies).chain((name) =>
   fc
     .tuple(
       fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length }),
-      fc.array(fc.constantFrom('-', '_', '.', '--', '-_', '.-'), { minLength: 6, maxLength: 6 }),
+      fc.array(fc.constantFrom('-', '_', '.', '--', '-_', '.-', "'", '~', '!'), {
+        minLength: 6,
+        maxLength: 6,
+      }),
       fc.constantFrom('', '-', '_'),
       fc.constantFrom('', '-', '_'),
     )

@@ -42,13 +42,17 @@ const hopByHop: ReadonlySet<string> = new Set(['keep-alive', 'te', 'trailer', 'h
  * asked for, and who it is logged in as. Compared with folded names.
  */
 const deleted: ReadonlySet<string> = new Set([
+  'auth-user',
   'cf-connecting-ip',
   'cf-connecting-ipv6',
   'client-ip',
   'fastly-client-ip',
+  'fly-client-ip',
   'forwarded',
   'forwarded-for',
   'true-client-ip',
+  'wl-proxy-client-ip',
+  'x-azure-clientip',
   'x-client-ip',
   'x-cluster-client-ip',
   'x-forwarded',
@@ -56,20 +60,28 @@ const deleted: ReadonlySet<string> = new Set([
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
+  'x-originating-ip',
   'x-real-ip',
-  'x-remote-addr',
-  'x-remote-ip',
   'x-request-id',
 ]);
 const deletedPrefixes = [
+  'cf-access-',
   'proxy',
   'remote-',
+  'ssl-client-',
+  'tailscale-user-',
   'x-auth-',
+  'x-authenticated-',
+  'x-authentik-',
+  'x-client-cert',
+  'x-envoy-',
   'x-forwarded-',
   'x-original-',
   'x-phlix-',
   'x-proxy',
+  'x-remote-',
   'x-rewrite-',
+  'x-ssl-',
   'x-webauth-',
 ];
 
@@ -105,7 +117,7 @@ function useOf(name: string): FieldUse {
   return folded === name || !readHere.has(folded) ? 'keep' : 'drop';
 }
 
-/** The name as a careless server may read it: runs of `-`, `_`, `.` are one `-`, none at the ends. */
+/** The name as a careless server may read it (lighttpd folds every sign for CGI): runs of signs are one `-`, none at the ends. */
 function foldedName(name: string): string {
-  return name.replaceAll(/[-_.]+/g, '-').replaceAll(/^-|-$/g, '');
+  return name.replaceAll(/[^0-9a-z]+/g, '-').replaceAll(/^-|-$/g, '');
 }

@@ -39,7 +39,12 @@ export class Http1Front {
   }
 
   accept(socket: TLSSocket, connection: VisitorConnection): void {
-    const visitor: Visitor = { connection, responses: new Set(), isUpgraded: false };
+    const visitor: Visitor = {
+      connection,
+      responses: new Set(),
+      isUpgraded: false,
+      isRefused: false,
+    };
     this.#visitors.set(socket, visitor);
     socket.once('close', () => this.#visitors.delete(socket));
     this.#server.emit('connection', socket);
@@ -63,6 +68,8 @@ export class Http1Front {
   readonly #onRequest = (message: IncomingMessage, writer: ServerResponse): void => {
     const visitor = this.#visitors.get(message.socket);
     if (visitor === undefined) return void message.destroy();
+    // Pipelined behind a refusal: node:http closes the connection when that has been sent.
+    if (visitor.isRefused) return;
     const response = this.#respond(visitor, writer);
     if (this.#isDraining) response.closeAfter();
     const normal = normalizeHttp1(
@@ -72,7 +79,10 @@ export class Http1Front {
       message.rawHeaders,
       this.#options.limits,
     );
-    if ('refusal' in normal) return refuse(response, normal);
+    if ('refusal' in normal) {
+      visitor.isRefused = true;
+      return refuse(response, normal);
+    }
     const route = this.#routing.enter(normal.hostname, visitor.connection);
     if (route === 'hub') {
       if (normal.expectsContinue) writer.writeContinue();
@@ -89,7 +99,7 @@ export class Http1Front {
     // node:http has let go of the socket, its error handler included.
     socket.on('error', ignore);
     const visitor = this.#visitors.get(socket);
-    if (visitor === undefined) return void socket.destroy();
+    if (visitor === undefined || visitor.isRefused) return void socket.destroy();
     visitor.isUpgraded = true;
     (socket as TLSSocket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;
@@ -136,6 +146,8 @@ interface Visitor {
   /** More than one when the visitor pipelines. */
   readonly responses: Set<Http1Response>;
   isUpgraded: boolean;
+  /** One request was not clear: whatever follows may be its other half, meant for another reader. */
+  isRefused: boolean;
 }
 
 function endIfIdle(socket: Duplex, visitor: Visitor): void {
@@ -171,7 +183,6 @@ const codeOfParserError: Record<string, EdgeFailureCode> = {
 };
 
 function refuse(response: Http1Response, refused: Refusal): void {
-  // What follows on this connection may be the other half of an ambiguity.
   response.closeAfter();
   const { refusal, method, wantsPage } = refused;
   answerFailure(response, { id: randomUUIDv7(), hostname: '', wantsPage, method }, refusal);

@@ -76,6 +76,18 @@ describe('a request that may mean two things', () => {
     expect(refusalOf(await edge.raw(bytes))).toBe(refusal);
   });
 
+  it('reads nothing that is pipelined behind a refusal', async () => {
+    const paths: (string | undefined)[] = [];
+    await using edge = await TestEdge.start({
+      origin: (request, response) => (paths.push(request.url), response.end()),
+    });
+    const unclear = `POST /unclear HTTP/1.1\r\n${host}Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n`;
+    const answer = await edge.raw(unclear + get('/smuggled'));
+    expect(refusalOf(answer)).toBe('400 edge.bad-request');
+    expect(edge.streams.size).toBe(0);
+    expect(paths).toEqual([]);
+  });
+
   it('ignores h2c, and any upgrade but WebSocket', async () => {
     await using edge = await TestEdge.start();
     const h2c = get('/', 'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n').replace(
