@@ -128,13 +128,14 @@ export class Gateway {
   /** Cannot reject: whatever a stranger does is his failure. */
   async #accept(websocket: WebSocket, socket: TLSSocket, peer: Peer): Promise<void> {
     const pipe = new FramePipe(websocketTransport(websocket));
-    const facts = {
-      hubHost: this.#options.hubHost,
-      nonce: randomBytes(nonceBytes),
-      exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, emptyContext),
-    };
     let admitted: Admitted | undefined;
     try {
+      const facts = {
+        hubHost: this.#options.hubHost,
+        nonce: randomBytes(nonceBytes),
+        // Throws when the answer to the upgrade met a connection that was already gone.
+        exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, emptyContext),
+      };
       const { hello, welcome } = await acceptHandshake(pipe, {
         nonce: facts.nonce,
         deadlineMs: this.#limits.authenticationTimeoutMs,
