@@ -157,4 +157,13 @@ describe('the link window', () => {
       expect.objectContaining({ code: 'protocol.flow-control' }),
     );
   });
+
+  it('keeps no record for each byte of a peer that grants single bytes and acknowledges none', () => {
+    const window = new LinkWindow();
+    const bytes = 50_000;
+    for (let i = 0; i < bytes; i += 1) window.onSent(1, i / 1000);
+    expect(window.recordCount).toBeLessThanOrEqual(8192);
+    window.onAck(bytes, 60);
+    expect([window.inFlightBytes, window.recordCount]).toEqual([0, 0]);
+  });
 });

@@ -22,10 +22,13 @@ const samplesKept = 4;
 const fastLineBytesPerMs = 20_000;
 const rateIntervalMs = 50;
 
+/** Frames in flight that are remembered: 16 MiB in frames of 2 KiB. A peer that grants byte by byte makes more. */
+const maxSentRecords = 8192;
+
 interface Sent {
-  readonly endOffset: number;
-  readonly atMs: number;
-  readonly isMeasuring: boolean;
+  endOffset: number;
+  atMs: number;
+  isMeasuring: boolean;
 }
 
 export class LinkWindow {
@@ -50,6 +53,11 @@ export class LinkWindow {
 
   get inFlightBytes(): number {
     return this.#sentBytes - this.#ackedBytes;
+  }
+
+  /** Sends that wait for their acknowledgement, as far as they are told apart. */
+  get recordCount(): number {
+    return this.#sent.length - this.#sentHead;
   }
 
   /** The line's delay without our queue; undefined before the first measurement. */
@@ -83,7 +91,11 @@ export class LinkWindow {
   onSent(bytes: number, nowMs: number): void {
     this.#sentBytes += bytes;
     const isMeasuring = this.#isMeasuring && this.inFlightBytes <= measuringBytes;
-    this.#sent.push({ endOffset: this.#sentBytes, atMs: nowMs, isMeasuring });
+    const sent = { endOffset: this.#sentBytes, atMs: nowMs, isMeasuring };
+    const last = this.#sent.at(-1);
+    // Beyond that the round trip is measured on several frames at once.
+    if (last === undefined || this.recordCount < maxSentRecords) this.#sent.push(sent);
+    else Object.assign(last, sent);
   }
 
   /** @throws ProtocolError protocol.flow-control when more is acknowledged than was sent */
