@@ -1,4 +1,4 @@
-// Programs arrive one after the other; they run together, are watched together, and end together, the last one first.
+// Programs arrive one after the other; they run together, are watched together, and are stopped together.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -61,9 +61,10 @@ export class Children {
     throw await Promise.race(ends);
   }
 
+  /** All at once: an agent that is stopped alone would wait nine seconds for a tab that is still open; the hub cuts it off after one. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    for (const child of this.#running.toReversed()) await child.stop(stopPatienceMs);
+    await Promise.all(this.#running.map(async (child) => child.stop(stopPatienceMs)));
   }
 
   kill(): void {
