@@ -13,7 +13,7 @@ const agentScript = fileURLToPath(new URL('../../agent/main.ts', import.meta.url
 /** A first start makes a database: two seconds alone, many beside other suites. */
 const startDeadlineMs = 60_000;
 
-export const tenantDomain = 'phlix.localhost';
+const tenantDomain = 'phlix.localhost';
 
 type Settings = Readonly<Record<string, string | undefined>>;
 /** Puts a program elsewhere: `(command) => namespace.inside(...command)`. */
