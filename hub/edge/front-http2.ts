@@ -43,7 +43,7 @@ export class Http2Front {
 
   accept(socket: TLSSocket, connection: VisitorConnection): void {
     const session = performServerHandshake(socket, this.#sessionOptions);
-    const visitor = new Visitor(session, connection);
+    const visitor = new Visitor(session, connection, socket);
     this.#visitors.add(visitor);
     session.on('error', ignore);
     session.once('close', () => this.#visitors.delete(visitor));
@@ -96,12 +96,15 @@ export class Http2Front {
     return forward(request, response, route, this.#options.forwarding);
   }
 
-  /** Sessions with streams have the deadlines of their exchanges. */
+  /** Sessions with streams have the deadlines of their exchanges, once they hear what their peer does. */
   #lookAfterIdle(): void {
     const { h2PingMs, h2IdleMs, headTimeoutMs } = this.#options.limits;
     const now = performance.now();
     for (const visitor of this.#visitors) {
-      if (visitor.openStreams > 0) continue;
+      if (visitor.openStreams > 0) {
+        visitor.listenAgain();
+        continue;
+      }
       const idleMs = now - visitor.idleSince;
       // Closed a look ago and still there: it is in the middle of a head that does not end.
       if (visitor.isPinged || visitor.session.closed) visitor.session.destroy();
@@ -114,6 +117,7 @@ export class Http2Front {
 class Visitor {
   readonly session: ServerHttp2Session;
   readonly connection: VisitorConnection;
+  readonly #socket: TLSSocket;
   openStreams = 0;
   hasAsked = false;
   idleSince = performance.now();
@@ -121,15 +125,26 @@ class Visitor {
   /** A ping is unanswered. */
   isPinged = false;
 
-  constructor(session: ServerHttp2Session, connection: VisitorConnection) {
+  constructor(session: ServerHttp2Session, connection: VisitorConnection, socket: TLSSocket) {
     this.session = session;
     this.connection = connection;
+    this.#socket = socket;
   }
 
   onStreamClosed(): void {
     this.openStreams -= 1;
     this.hasAsked = true;
     this.idleSince = performance.now();
+  }
+
+  /**
+   * node:http2 reads nothing while a write waits, and when the peer resets the connection just then it never reads again: no
+   * event, a stream and a socket for ever (nodejs/node#42710). Reading one piece more tells it; a living session stops again
+   * by itself. There is no public way: TLSSocket takes itself to be reading.
+   */
+  listenAgain(): void {
+    const { _handle: handle } = this.#socket as { _handle?: { readStart(): number } | null };
+    handle?.readStart();
   }
 
   ping(now: number): void {
