@@ -3,10 +3,12 @@
 import type { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 
+import { PieceWriter } from './piece-writer.ts';
 import type { FieldLines, VisitorResponse } from './visitor.ts';
 
 export class Http1Response implements VisitorResponse {
   readonly #writer: ServerResponse;
+  readonly #pieces: PieceWriter;
   #isFlushed = false;
   #isOver = false;
   #isClosed = false;
@@ -19,6 +21,7 @@ export class Http1Response implements VisitorResponse {
 
   constructor(writer: ServerResponse) {
     this.#writer = writer;
+    this.#pieces = new PieceWriter(writer, () => this.onDrain());
     writer.on('drain', () => this.onDrain());
     // 'close' follows, and says all that matters.
     writer.on('error', nothing);
@@ -38,7 +41,7 @@ export class Http1Response implements VisitorResponse {
 
   write(chunk: Buffer): boolean {
     this.#isFlushed = true;
-    return this.#writer.write(chunk);
+    return this.#pieces.write(chunk);
   }
 
   end(trailers?: FieldLines): void {

@@ -4,10 +4,12 @@ import type { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 
+import { PieceWriter } from './piece-writer.ts';
 import type { FieldLines, VisitorResponse } from './visitor.ts';
 
 export class Http2Response implements VisitorResponse {
   readonly #stream: ServerHttp2Stream;
+  readonly #pieces: PieceWriter;
   readonly #idleMs: number;
   #isOver = false;
   #mayHaveTrailers = false;
@@ -21,6 +23,7 @@ export class Http2Response implements VisitorResponse {
   /** `idleMs`: how long a complete answer waits for a visitor who does not read it. */
   constructor(stream: ServerHttp2Stream, idleMs: number) {
     this.#stream = stream;
+    this.#pieces = new PieceWriter(stream, () => this.onDrain());
     this.#idleMs = idleMs;
     stream.on('drain', () => this.onDrain());
     stream.once('close', () => {
@@ -45,7 +48,7 @@ export class Http2Response implements VisitorResponse {
 
   write(chunk: Buffer): boolean {
     // Ended already for HEAD, 204 and 304, whatever the origin says.
-    return this.#isGone() || this.#stream.writableEnded || this.#stream.write(chunk);
+    return this.#isGone() || this.#stream.writableEnded || this.#pieces.write(chunk);
   }
 
   end(trailers: FieldLines = []): void {

@@ -3,6 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { ResetReason } from '../../shared/wire/codes.ts';
+import { PieceWriter } from './piece-writer.ts';
 
 /** A byte pipe to one connection at the origin: a stream of the tunnel. */
 export type OriginStream = Duplex & { reset(reason: ResetReason): void };
@@ -22,6 +23,7 @@ const farewellMs = 5000;
 
 export class OriginConnection {
   readonly #stream: OriginStream;
+  readonly #pieces: PieceWriter;
   #user: ConnectionUser | undefined;
   #hasEnded = false;
   #isClosed = false;
@@ -31,6 +33,7 @@ export class OriginConnection {
 
   constructor(stream: OriginStream) {
     this.#stream = stream;
+    this.#pieces = new PieceWriter(stream, () => this.#user?.onDrain());
     stream.on('data', (chunk: Buffer) => this.#user?.onChunk(chunk));
     stream.on('drain', () => this.#user?.onDrain());
     stream.on('end', () => {
@@ -53,7 +56,7 @@ export class OriginConnection {
 
   /** False: wait for `onDrain`. */
   write(bytes: Buffer): boolean {
-    return this.#stream.write(bytes);
+    return this.#pieces.write(bytes);
   }
 
   pause(): void {

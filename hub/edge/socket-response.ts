@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { encodeChunk, lastChunk } from '../../shared/http/chunked.ts';
 import { encodeResponseHead } from '../../shared/http/head.ts';
+import { PieceWriter } from './piece-writer.ts';
 import type { FieldLines, VisitorResponse } from './visitor.ts';
 
 /** A slow phone reads an answer of a few KiB in this time. */
@@ -13,6 +14,7 @@ const lingerMs = 5000;
 /** Answers on the connection of an upgrade request, whose HTTP server has let go of it. Only GET gets here. */
 export class SocketResponse implements VisitorResponse {
   readonly #socket: Duplex;
+  readonly #pieces: PieceWriter;
   #isChunked = false;
   #isOver = false;
 
@@ -22,6 +24,7 @@ export class SocketResponse implements VisitorResponse {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
+    this.#pieces = new PieceWriter(socket, () => this.onDrain());
     socket.on('drain', () => this.onDrain());
     // What is wrong with a visitor's connection does not matter; 'close' follows.
     socket.on('error', () => undefined);
@@ -48,7 +51,7 @@ export class SocketResponse implements VisitorResponse {
 
   write(chunk: Buffer): boolean {
     if (chunk.length === 0) return true;
-    return this.#socket.write(this.#isChunked ? encodeChunk(chunk) : chunk);
+    return this.#pieces.write(this.#isChunked ? encodeChunk(chunk) : chunk);
   }
 
   end(): void {

@@ -3,6 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
+import { PieceWriter } from './piece-writer.ts';
 
 /** What a visitor may send before the origin has agreed; an honest WebSocket client waits for the 101. */
 const maxHeldBytes = 65_536;
@@ -10,6 +11,7 @@ const maxHeldBytes = 65_536;
 /** Holds the visitor's bytes from the start; they move only after `start`, when both ends speak the new protocol. */
 export class Splice implements ConnectionUser {
   readonly #socket: Duplex;
+  readonly #pieces: PieceWriter;
   readonly #idleTimeoutMs: number;
   #idleTimer: NodeJS.Timeout | undefined;
   #connection: OriginConnection | undefined;
@@ -20,6 +22,7 @@ export class Splice implements ConnectionUser {
 
   constructor(socket: Duplex, firstBytes: Buffer, idleTimeoutMs: number) {
     this.#socket = socket;
+    this.#pieces = new PieceWriter(socket, () => this.#connection?.resume());
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#hold(firstBytes);
     socket.on('data', (chunk: Buffer) => this.#onVisitorChunk(chunk));
@@ -43,7 +46,7 @@ export class Splice implements ConnectionUser {
 
   onChunk(chunk: Buffer): void {
     this.#idleTimer?.refresh();
-    if (!this.#socket.write(chunk)) this.#connection?.pause();
+    if (!this.#pieces.write(chunk)) this.#connection?.pause();
   }
 
   onDrain(): void {

@@ -35,6 +35,23 @@ describe('flow', () => {
     expect(agent.ends).toEqual([]);
   });
 
+  it('gathers single bytes for a reader that pauses, so that they cost bytes and not objects', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    await settled();
+    const [stream] = agent.streams;
+    const pieces: number[] = [];
+    stream?.on('data', (piece: Buffer) => pieces.push(piece.length));
+    await settled();
+    stream?.pause();
+    for (let i = 0; i < 2000; i += 1) agent.peer.send(frames.data(2, bytes(1)));
+    await settled();
+    stream?.resume();
+    await settled();
+    expect(pieces.reduce((sum, length) => sum + length, 0)).toBe(2000);
+    expect(pieces.length).toBeLessThan(5);
+  });
+
   it('P30: END needs no credit', async () => {
     const agent = await play('agent', { sendWindowBytes: 10 });
     agent.peer.send(frames.open(2));

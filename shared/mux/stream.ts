@@ -82,7 +82,13 @@ export class MuxStream extends Duplex {
   #resetReason: ResetReason = 'cancelled';
 
   constructor(id: number, carrier: StreamCarrier, window: ReceiveWindow, creditBytes: number) {
-    super({ highWaterMark: streamBufferBytes, allowHalfOpen: true, decodeStrings: true });
+    super({
+      // One piece: more of them wait in the inbox, where small ones are gathered.
+      readableHighWaterMark: 1,
+      writableHighWaterMark: streamBufferBytes,
+      allowHalfOpen: true,
+      decodeStrings: true,
+    });
     this.id = id;
     this.#carrier = carrier;
     this.#window = window;
