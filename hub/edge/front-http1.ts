@@ -168,13 +168,17 @@ function createFedServer({ limits }: FrontOptions): Server {
     shouldUpgradeCallback: ({ method, headers, httpVersion }) =>
       method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket',
   });
-  server.timeout = limits.idleBodyMs;
+  // The exchange's own deadline is the same time and answers 504; this one, for what no exchange watches, only cuts.
+  server.timeout = limits.idleBodyMs + answerGraceMs;
   // Above its maximum node:http drops fields in silence; ours are counted, and headBytes bounds them.
   server.maxHeadersCount = 0;
   // The deadlines above are checked by an interval that starts with 'listening'.
   server.emit('listening');
   return server;
 }
+
+/** A failure page crosses a slow line in less. */
+const answerGraceMs = 5000;
 
 const codeOfParserError: Record<string, EdgeFailureCode> = {
   HPE_HEADER_OVERFLOW: 'edge.fields-too-large',
