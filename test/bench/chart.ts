@@ -30,7 +30,7 @@ export function chartOf(figures: readonly Figure[], sheet: Sheet): string {
     top += panelGap + panel.figures.length * groupHeight;
     return picture;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + margin}" font-family="system-ui, sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top + margin}" viewBox="0 0 ${width} ${top + margin}" font-family="system-ui, sans-serif" font-size="12">
 <style>text { fill: #222 } .page { fill: #fff } @media (prefers-color-scheme: dark) { text { fill: #ddd } .page { fill: #161616 } }</style>
 <rect class="page" width="100%" height="100%"/>
 ${legend()}
@@ -76,7 +76,7 @@ function drawPanel({ title, better, figures }: Panel, sheet: Sheet, top: number)
 function drawGroup({ id, title, unit }: Figure, sheet: Sheet, top: number): string {
   const values = contenderNames.map((name) => sheet.median(name, id) ?? 0);
   const scale = (width - 2 * margin - labelWidth - valueWidth) / Math.max(...values);
-  const label = title.replace(/^small beside bulk, |: p50$/g, '');
+  const label = title.replace(/^(small beside bulk|requests|processor), |: p50$/g, '');
   const bars = contenderNames.map((name, index) => {
     const y = top + index * (barHeight + 2);
     const length = Math.max(1, (values[index] ?? 0) * scale);

@@ -90,7 +90,11 @@ export async function startHub(
     ...raisedLimits,
   };
   const program = new Program({
-    command: node(isInspected, built('hub')),
+    command: [
+      process.execPath,
+      ...(process.env.HUBFLAGS ?? '').split(' ').filter(Boolean),
+      built('hub'),
+    ],
     env: { ...ownEnvironment(), ...environment },
   });
   await program.waitForLine(/"hub ready"/);
