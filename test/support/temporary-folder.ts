@@ -1,6 +1,6 @@
 // A word arrives; an empty folder of that name leaves, and is gone again when its owner or the process ends.
 
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,11 +10,13 @@ export interface TemporaryFolder {
 }
 
 const folders = new Set<string>();
+/** `phlix-<word>-<process id>-<six characters of mkdtemp>`: whose it is can be told when that process is gone. */
+const namePattern = /^phlix-[a-z-]+-(\d+)-\w{6}$/;
 
 /** Passable by others (0755), because a hub that is root runs its database as another user. */
 export function temporaryFolder(word: string): TemporaryFolder {
   if (folders.size === 0) process.once('exit', removeAll);
-  const path = mkdtempSync(join(tmpdir(), `phlix-${word}-`));
+  const path = mkdtempSync(join(tmpdir(), `phlix-${word}-${process.pid}-`));
   chmodSync(path, 0o755);
   folders.add(path);
   return {
@@ -24,6 +26,15 @@ export function temporaryFolder(word: string): TemporaryFolder {
       rmSync(path, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** Those of processes that have no more use for them: nobody tidies up behind a process that is killed. */
+export function removeLeftovers(isDone: (pid: string) => boolean): void {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = namePattern.exec(name)?.[1];
+    if (owner === undefined || !isDone(owner)) continue;
+    rmSync(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 3 });
+  }
 }
 
 function removeAll(): void {
