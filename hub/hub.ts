@@ -119,6 +119,7 @@ function doorsOf(parts: Parts): Doors {
       return place.httpsPort;
     },
     limits: config.edgeLimits,
+    trustedProxies: config.trustedProxies,
   });
   return {
     edge,

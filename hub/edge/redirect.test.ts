@@ -60,4 +60,25 @@ describe('port 80', () => {
     const limits = { ...defaultEdgeLimits, headTimeoutMs: 100 };
     expect(await ask('GET / HTTP/1.1\r\nHost: mov', 443, limits)).toMatch(/^HTTP\/1\.1 408 /);
   });
+
+  it('leaves room for others when one address opens all it can', async () => {
+    const listener = new RedirectListener({
+      isKnown: () => true,
+      httpsPort: 443,
+      limits: { ...defaultEdgeLimits, connectionsPerAddress: 2 },
+    });
+    const { port } = await listener.listen('127.0.0.1:0');
+    try {
+      const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+      await Promise.all(held.map((socket) => once(socket, 'connect', deadline())));
+      const third = connect(port, '127.0.0.1');
+      third.on('error', () => {});
+      expect(await readToClose(third)).toBe('');
+      const other = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+      other.write(request('GET /'));
+      expect(await readToClose(other)).toMatch(/^HTTP\/1\.1 308 /);
+    } finally {
+      await listener.close();
+    }
+  });
 });

@@ -1,9 +1,11 @@
 // Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { listenOn } from '../../shared/listen-address.ts';
+import { addressBucket, CidrSet, parseAddress } from '../../shared/net-address.ts';
+import { Admission } from './admission.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
 import { normalizeHttp1 } from './normalize.ts';
 
@@ -12,16 +14,21 @@ export interface RedirectOptions {
   /** Where the edge is reached from outside. */
   readonly httpsPort: number;
   readonly limits?: EdgeLimits;
+  readonly trustedProxies?: CidrSet;
 }
 
 export class RedirectListener {
   readonly #options: RedirectOptions;
   readonly #limits: EdgeLimits;
   readonly #server: Server;
+  readonly #admission: Admission;
+  readonly #trustedProxies: CidrSet;
 
   constructor(options: RedirectOptions) {
     this.#options = options;
     this.#limits = options.limits ?? defaultEdgeLimits;
+    this.#admission = new Admission(this.#limits);
+    this.#trustedProxies = options.trustedProxies ?? new CidrSet([]);
     this.#server = createServer({
       maxHeaderSize: this.#limits.headBytes,
       headersTimeout: this.#limits.headTimeoutMs,
@@ -30,8 +37,9 @@ export class RedirectListener {
       connectionsCheckingInterval: Math.min(1000, this.#limits.headTimeoutMs),
       requireHostHeader: false,
     });
-    // A whole city may be redirected through here; beyond this the kernel's queue holds them back.
+    // A whole city may be redirected through here; beyond this new connections are closed at once.
     this.#server.maxConnections = 4096;
+    this.#server.on('connection', (socket: Socket) => this.#count(socket));
     this.#server.on('request', (request, response) => this.#redirect(request, response));
     this.#server.on('checkContinue', (request, response) => this.#redirect(request, response));
   }
@@ -47,6 +55,18 @@ export class RedirectListener {
     });
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** A count of its own: whoever holds all of his connections here still has those of the HTTPS port. */
+  #count(socket: Socket): void {
+    const peer = parseAddress(socket.remoteAddress ?? '');
+    if (peer !== undefined && this.#trustedProxies.has(peer)) return;
+    const bucket = peer === undefined ? undefined : addressBucket(peer);
+    if (bucket === undefined || !this.#admission.openConnection(bucket)) {
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => this.#admission.closeConnection(bucket));
   }
 
   #redirect(request: IncomingMessage, response: ServerResponse): void {
