@@ -143,6 +143,7 @@ describe('enrolment', () => {
     ['a prototype', '{"__proto__": {"token_id": "abcdefgh"}}'],
     ['a short key', { public_key: 'AAAA' }],
     ['a name of 65 characters', { name: 'x'.repeat(65) }],
+    ['software that a terminal would act on', { software: 'agent \u009b31m\u202e' }],
   ])('%s is malformed, and the answer is problem+json', async (_, change) => {
     const connection = await Connection.open();
     const nonce = await connection.nonce();

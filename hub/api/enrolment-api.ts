@@ -43,7 +43,8 @@ const redemption = z.object({
   signature: z.string().regex(/^[0-9A-Za-z_-]{86}$/),
   claim: z.boolean(),
   name: z.string().max(64).nullable(),
-  software: z.string().max(64),
+  // As in the hello: it is for logs, and terminals act on what is not printable.
+  software: z.string().regex(/^[\x20-\x7e]{1,64}$/),
 });
 
 export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
