@@ -350,10 +350,26 @@ describe('life and end', () => {
   });
 
   it('P53: a notice that nobody wants is dropped', async () => {
-    const { onNotice: _dropped, ...options } = { onNotice: undefined };
-    const agent = await play('agent', options);
+    const agent = await play('agent', { isDeaf: true });
     agent.peer.send(frames.notice('n'));
     expect(agent.ends).toEqual([]);
+  });
+
+  it('a goaway that nobody wants to hear of is obeyed', async () => {
+    for (const code of [0, 3]) {
+      const agent = await play('agent', { isDeaf: true });
+      agent.peer.send(frames.goaway(code));
+      await settled();
+      expect(agent.ends).toHaveLength(1);
+    }
+  });
+
+  it('a session that was destroyed before it began hears nothing of what waited', async () => {
+    const agent = scriptedSession('agent');
+    agent.peer.send(frames.open(2), frames.notice('waiting'));
+    agent.session.destroy();
+    await settled();
+    expect([agent.streams, agent.notices, agent.ends.length]).toEqual([[], [], 1]);
   });
 
   it('a link that breaks ends the session with what broke', async () => {

@@ -162,7 +162,6 @@ export class Session {
   }
 
   #begin(): void {
-    if (this.#end !== undefined) return;
     this.#pipe.sink = {
       onControl: (header, payload) => this.#receiveControl(header, payload),
       onData: (streamId, piece, isFrameEnd, isStreamEnd) =>

@@ -21,10 +21,10 @@ export interface ScriptedSession {
   open(): MuxStream;
 }
 
-/** Gone when the test is. The hub (acceptor) takes no streams; the agent (dialer) does. The session listens once the caller has awaited something. */
+/** Gone when the test is; a deaf one's owner wants no notices and no goaways. The hub (acceptor) takes no streams; the agent (dialer) does. The session listens once the caller has awaited something. */
 export function scriptedSession(
   side: 'hub' | 'agent',
-  options: Partial<SessionOptions> = {},
+  { isDeaf = false, ...options }: Partial<SessionOptions> & { isDeaf?: boolean } = {},
 ): ScriptedSession {
   const peer = new ScriptedPeer();
   const clock = { nowMs: 1_000 };
@@ -39,8 +39,12 @@ export function scriptedSession(
     pingDeadlineMs: 10_000,
     maxStreams: 1024,
     ...(side === 'hub' ? {} : { onStream: (stream) => streams.push(watch(stream)) }),
-    onNotice: (payload) => notices.push(payload.toString('latin1')),
-    onGoaway: (reason, message) => goaways.push(`${reason}: ${message}`),
+    ...(isDeaf
+      ? {}
+      : {
+          onNotice: (payload) => notices.push(payload.toString('latin1')),
+          onGoaway: (reason, message) => goaways.push(`${reason}: ${message}`),
+        }),
     onClosed: (end) => ends.push(end),
     nowMs: () => clock.nowMs,
     ...options,
@@ -53,7 +57,7 @@ export function scriptedSession(
 /** The same behind its first ping: what it sends from here on is what the test made it send. */
 export async function play(
   side: 'hub' | 'agent',
-  options: Partial<SessionOptions> = {},
+  options: Partial<SessionOptions> & { isDeaf?: boolean } = {},
 ): Promise<ScriptedSession> {
   const played = scriptedSession(side, options);
   await settled();
