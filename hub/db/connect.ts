@@ -1,9 +1,10 @@
 // HUB_DATABASE_URL or HUB_DATA_DIR arrives; an open database leaves, migrated and ready for the stores.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { Client, type ClientConfig } from 'pg';
 import type { Logger } from 'pino';
+import { drizzle } from './drizzle.ts';
 import { ChangeListener } from './change-listener.ts';
 import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
 import { type EmbeddedSettings, openEmbedded } from './embedded.ts';

@@ -1,6 +1,6 @@
 // Tokens and enrolments arrive; rows leave, each enrolment in one transaction. Implements the port of hub/tunnels/enrolment-store.ts.
 
-import { and, eq, isNull } from 'drizzle-orm';
+import { and, eq, isNull } from './drizzle.ts';
 import type {
   EnrolmentStore,
   EnrolmentTransaction,

@@ -1,6 +1,6 @@
 // A wish for a label arrives; the label's row decides who has it, so that two wishes at once cannot both be granted.
 
-import { and, count, eq, ne, sql } from 'drizzle-orm';
+import { and, count, eq, ne, sql } from './drizzle.ts';
 import type { LabelClaim } from '../tunnels/enrolment-store.ts';
 import type { NameLimits } from '../tunnels/limits.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';

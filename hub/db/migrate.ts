@@ -2,8 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
+import { drizzle, runMigrations } from './drizzle.ts';
 import { Client, type ClientConfig, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from './database-error.ts';
 

@@ -1,7 +1,7 @@
 // The tables as drizzle sees them leave here. The migrations make them; schema.test.ts holds the two together.
 
 import { type Buffer } from 'node:buffer';
-import { customType, pgSequence, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, pgSequence, pgTable, text, timestamp, uuid } from './drizzle.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const instant = (column: string) => timestamp(column, { withTimezone: true, mode: 'date' });

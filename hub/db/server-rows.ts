@@ -1,6 +1,8 @@
 // Rows of three tables arrive; servers and agents as the domain knows them leave.
 
-import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+
+import { and, eq, isNull } from './drizzle.ts';
 import type { AgentIdentity, Server } from '../tunnels/server.ts';
 import type { Queries } from './connect.ts';
 import { agents, labels, servers } from './schema.ts';

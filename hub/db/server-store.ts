@@ -1,7 +1,7 @@
 // Questions and changes about servers arrive; rows and notifications leave. Implements the port of hub/tunnels/server.ts.
 
 import { randomUUIDv7 } from 'node:crypto';
-import { and, count, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, lt, or, sql } from './drizzle.ts';
 import { requireLabel } from '../tunnels/hostname.ts';
 import { changeSpanMs, defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
 import type { AgentIdentity, Server, ServerStore } from '../tunnels/server.ts';
