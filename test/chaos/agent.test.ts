@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 
 import { enter } from './ledger.ts';
-import { pingDeadlineMs, pingIntervalMs, Scene } from './scene.ts';
-import { finite } from './visitors/crowd.ts';
+import { pingDeadlineMs, pingIntervalMs, Scene, shortPings } from './scene.ts';
 
 // Real programs, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -11,7 +10,7 @@ const busyMs = 3000;
 let scene: Scene;
 
 beforeAll(async () => {
-  scene = await Scene.open();
+  scene = await Scene.open(shortPings);
 }, 90_000);
 afterEach(() => scene.clear());
 afterAll(() => scene.close());
@@ -32,26 +31,6 @@ test('kill -9 of the agent cuts every visitor visibly, and a new agent needs nob
   await scene.isQuietAgain();
 });
 
-test('an agent that is stopped lets what runs finish, takes nothing new, and exits with 0', async () => {
-  const { agent } = scene.deployment;
-  const probe = scene.probe();
-  const visits = scene.send(...finite(scene.door));
-  await Promise.all(visits.map((visit) => visit.moves(1_000_000)));
-  for (const visit of visits) visit.hold();
-  const noticed = probe.until((answer) => answer === 'tunnel.offline');
-  agent.program.kill('SIGTERM');
-  const detectedMs = await noticed;
-  for (const visit of visits) visit.release();
-  const outcomes = await Promise.all(visits.map(({ outcome }) => outcome));
-  expect(await agent.program.ended).toBe(0);
-  agent.startAgain();
-  const recoveredMs = await probe.until((answer) => answer === '200');
-  enter({ fault: 'SIGTERM of the agent', detectedMs, recoveredMs }, outcomes, probe);
-  expect(outcomes.filter(({ end }) => end !== 'complete')).toEqual([]);
-  expect(probe.unexpected('200', 'tunnel.offline')).toEqual([]);
-  await scene.isQuietAgain();
-});
-
 test('an agent that is frozen is noticed by its silence, and comes back when it thaws', async () => {
   const { agent } = scene.deployment;
   const { pid } = agent.program;
@@ -68,4 +47,16 @@ test('an agent that is frozen is noticed by its silence, and comes back when it 
   expect(probe.unexpected('200', 'tunnel.lost', 'tunnel.offline')).toEqual([]);
   expect(agent.program.pid).toBe(pid);
   await scene.isQuietAgain();
+});
+
+test('a hub whose time to drain is over cuts visibly what has no end, and exits with 0', async () => {
+  const { hub } = scene.deployment;
+  const crowd = await scene.gather();
+  const stoppedAt = performance.now();
+  hub.program.kill('SIGTERM');
+  const outcomes = await crowd.outcomes();
+  expect(await hub.program.ended).toBe(0);
+  const detectedMs = performance.now() - stoppedAt;
+  enter({ fault: 'end of the drain', detectedMs, recoveredMs: undefined }, outcomes);
+  expect(outcomes.filter(({ end }) => end !== 'cut' && end !== 'refused')).toEqual([]);
 });

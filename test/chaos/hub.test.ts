@@ -9,8 +9,7 @@ import { AgentProcess } from '../support/deployment.ts';
 import { startOrigin } from '../support/origin/origin.ts';
 import { enter } from './ledger.ts';
 import { Scene } from './scene.ts';
-import { finite } from './visitors/crowd.ts';
-import { glance, listen } from './visitors/errands.ts';
+import { glance } from './visitors/errands.ts';
 
 // Real programs, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 90_000 });
@@ -18,7 +17,7 @@ vi.setConfig({ testTimeout: 90_000 });
 let scene: Scene;
 
 beforeAll(async () => {
-  scene = await Scene.open({ HUB_DRAIN_TIMEOUT: '5s' });
+  scene = await Scene.open();
 }, 90_000);
 afterEach(() => scene.clear());
 afterAll(() => scene.close());
@@ -90,29 +89,5 @@ test('kill -9 of the database interrupts no visitor, and enrolment works again b
   expect(postmasterPid()).not.toBe(database);
   await third.stop();
   await origin.stop();
-  await scene.isQuietAgain();
-});
-
-test('a hub that is stopped lets what runs finish, cuts what has no end, and exits with 0', async () => {
-  const { hub } = scene.deployment;
-  const probe = scene.probe();
-  const visits = scene.send(...finite(scene.door));
-  const [events] = scene.send(listen(scene.door));
-  await Promise.all(visits.map((visit) => visit.moves(1_000_000)));
-  await events?.moves(100);
-  for (const visit of visits) visit.hold();
-  const noticed = probe.until((answer) => answer === 'unreachable');
-  hub.program.kill('SIGTERM');
-  const detectedMs = await noticed;
-  for (const visit of visits) visit.release();
-  const outcomes = await Promise.all(visits.map(({ outcome }) => outcome));
-  expect(await events?.outcome).toMatchObject({ end: 'cut' });
-  expect(await hub.program.ended).toBe(0);
-  expect(postmasterPid()).toBeUndefined();
-  await hub.startAgain();
-  const recoveredMs = await probe.until((answer) => answer === '200', 60_000);
-  enter({ fault: 'SIGTERM of the hub', detectedMs, recoveredMs }, outcomes, probe);
-  expect(outcomes.filter(({ end }) => end !== 'complete')).toEqual([]);
-  expect(probe.unexpected('200', 'unreachable', 'tunnel.offline')).toEqual([]);
   await scene.isQuietAgain();
 });

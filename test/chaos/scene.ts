@@ -28,8 +28,7 @@ export class Scene {
   static async open(settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
     const origin = await startOrigin();
     try {
-      const hub = { settings: { ...shortPings, ...settings } };
-      return new Scene(origin, await deploy({ originPort: origin.port, hub }));
+      return new Scene(origin, await deploy({ originPort: origin.port, hub: { settings } }));
     } catch (error) {
       await origin.stop();
       throw error;

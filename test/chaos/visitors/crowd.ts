@@ -57,16 +57,13 @@ export class Crowd {
   }
 }
 
-/** Visits of every kind that do end, and are too long to be carried by buffers alone. */
+/** Visits that do end, too long to be carried by buffers alone, and few enough for a busy machine to finish in a drain. */
 export function finite(door: Door): Visit[] {
   const bytes = 12_000_000;
   return [
     download(door, { bytes }),
-    download(door, { bytes, version: 'HTTP/2' }),
-    download(door, { bytes, from: 1_000_003 }),
+    download(door, { bytes, from: 1_000_003, version: 'HTTP/2' }),
     download(door, { bytes, isChunked: true }),
-    download(door, { bytes, isChunked: true, version: 'HTTP/2' }),
-    upload(door, 'HTTP/1.1', bytes),
     upload(door, 'HTTP/2', bytes),
   ];
 }
