@@ -3,6 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import type { WebSocket } from 'ws';
 import { ProtocolError } from '../errors.ts';
+import { countTurnover } from './buffer-turnover.ts';
 import type { Transport } from './transport.ts';
 
 /** Chunks are at most one frame of 64 KiB or a batch of 40 KiB; twice that is refused by `ws` before it is buffered. */
@@ -13,6 +14,7 @@ export function websocketTransport(socket: WebSocket): Transport {
   let broken: Error | undefined;
   const transport: Transport = {
     send(chunk, written) {
+      countTurnover(chunk.length);
       socket.send(chunk, written);
     },
     close() {
@@ -26,6 +28,7 @@ export function websocketTransport(socket: WebSocket): Transport {
     onClosed: () => {},
   };
   socket.on('message', (message: Buffer, isBinary: boolean) => {
+    countTurnover(message.length);
     if (isBinary) transport.onChunk(message);
     else transport.destroy(new ProtocolError('protocol.malformed', 'a text message'));
   });

@@ -90,11 +90,7 @@ export async function startHub(
     ...raisedLimits,
   };
   const program = new Program({
-    command: [
-      process.execPath,
-      ...(process.env.HUBFLAGS ?? '').split(' ').filter(Boolean),
-      built('hub'),
-    ],
+    command: node(isInspected, built('hub')),
     env: { ...ownEnvironment(), ...environment },
   });
   await program.waitForLine(/"hub ready"/);

@@ -1,3 +1,5 @@
+// The tests of shared/ arrive, on the memory transport alone; the suite that Stryker runs for every mutant leaves.
+
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
