@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import {
   choice,
   duration,
@@ -206,6 +208,20 @@ describe('what a person is told', () => {
     expect(messageOf({ HUB_COUNT: '1', HUB_COUNT_FILE: '/no/such' })).toBe(
       'A setting is wrong:\n  HUB_COUNT_FILE: only one of HUB_COUNT and HUB_COUNT_FILE may be set; unset one of the two',
     );
+  });
+
+  it('is that a file is too large for a setting: 256 KiB are the most', () => {
+    const folder = temporaryFolder('setting');
+    onTestFinished(() => folder.remove());
+    const path = `${folder.path}/value`;
+    writeFileSync(path, `1${'\n'.repeat(256 * kib - 1)}`);
+    expect(messageOf({ HUB_COUNT_FILE: path })).toBe('accepted');
+    writeFileSync(path, `1${'\n'.repeat(256 * kib)}`);
+    expect(messageOf({ HUB_COUNT_FILE: path })).toContain(
+      `HUB_COUNT_FILE: the file ${path} is larger than 256 KiB; check that the path is the right one`,
+    );
+    writeFileSync(path, '1\n1\n');
+    expect(messageOf({ HUB_COUNT_FILE: path })).toContain('a whole number');
   });
 
   it.each([

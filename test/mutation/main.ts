@@ -48,7 +48,7 @@ function run(files: readonly string[]): Promise<Mutant[]> {
     tsconfigFile: 'absent',
     checkers: [],
     allowConsoleColors: false,
-    logLevel: 'warn',
+    logLevel: 'error',
   } as ConstructorParameters<typeof Stryker>[0]).runMutationTest();
 }
 
