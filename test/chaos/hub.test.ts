@@ -12,7 +12,7 @@ import { Scene } from './scene.ts';
 import { glance } from './visitors/errands.ts';
 
 // Real programs, beside whatever else runs on the machine.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 let scene: Scene;
 
