@@ -41,6 +41,14 @@ describe('a receive window', () => {
     expect(window.windowBytes).toBe(1000);
   });
 
+  it('does not grow for a slow reader, before whom a quarter of it waits', () => {
+    const window = new ReceiveWindow(1000, new GrowthBudget(10_000), 100);
+    expect(window.accept(751)).toBe(true);
+    expect(window.read(500, 101, 20)).toBe(500);
+    expect(window.windowBytes).toBe(1000);
+    expect(window.read(500, 102, 20)).toBe(500 + 1000);
+  });
+
   it('does not grow before a round trip is known', () => {
     const window = new ReceiveWindow(1000, new GrowthBudget(10_000), 100);
     expect(window.read(500, 100, 0)).toBe(500);

@@ -54,8 +54,11 @@ export class ReceiveWindow {
     this.#readBytes += bytes;
     if (this.#readBytes < this.#windowBytes / 2) return 0;
     // Half a window in under two round trips: the sender is, or soon will be, waiting for credit instead of for the line.
-    const isHoldingBack = nowMs - this.#grantedAtMs < 2 * rttMs;
-    const grownBytes = isHoldingBack ? this.#grow() : 0;
+    const isUsedUp = nowMs - this.#grantedAtMs < 2 * rttMs;
+    // Unless much of it waits here: then it is the reader who is slow, and a larger window would only be a longer queue.
+    const unreadBytes = this.#windowBytes - this.#openBytes - this.#readBytes;
+    const isReaderWaiting = unreadBytes * 4 <= this.#windowBytes;
+    const grownBytes = isUsedUp && isReaderWaiting ? this.#grow() : 0;
     const creditBytes = this.#readBytes + grownBytes;
     this.#openBytes += creditBytes;
     this.#readBytes = 0;
