@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const ticksPerSecond = 100;
 
 /** Seconds of user and system time since they started. */
-export function cpuSeconds(rootPid: number): number {
+function cpuSeconds(rootPid: number): number {
   const processes = readProcesses();
   let ticks = 0;
   for (const pid of treeOf(rootPid, processes)) ticks += processes.get(pid)?.ticks ?? 0;
