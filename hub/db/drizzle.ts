@@ -2,14 +2,17 @@
 
 import { createRequire } from 'node:module';
 
+import type * as Core from 'drizzle-orm';
+import type * as Driver from 'drizzle-orm/node-postgres';
+import type * as Migrator from 'drizzle-orm/node-postgres/migrator';
+import type * as Postgres from 'drizzle-orm/pg-core';
+
 const require = createRequire(import.meta.url);
 
-const core = require('drizzle-orm') as typeof import('drizzle-orm');
-const postgres = require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
-const driver =
-  require('drizzle-orm/node-postgres') as typeof import('drizzle-orm/node-postgres');
-const migrator =
-  require('drizzle-orm/node-postgres/migrator') as typeof import('drizzle-orm/node-postgres/migrator');
+const core = require('drizzle-orm') as typeof Core;
+const postgres = require('drizzle-orm/pg-core') as typeof Postgres;
+const driver = require('drizzle-orm/node-postgres') as typeof Driver;
+const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrator;
 
 export const { and, count, eq, gt, isNull, lt, ne, or, sql } = core;
 export const { customType, pgSequence, pgTable, text, timestamp, uuid } = postgres;

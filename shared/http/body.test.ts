@@ -146,9 +146,8 @@ describe('a chunked body', () => {
 
   test('takes a size and an extension at their limits, and not beyond', () => {
     expect(read('chunked', '0000000000005\r\nhello\r\n')).toMatchObject({ body: 'hello' });
-    const extension = (length: number) => `5;${'a'.repeat(length - 1)}\r\nhello\r\n`;
-    expect(read('chunked', extension(1024))).toMatchObject({ body: 'hello' });
-    expect(() => read('chunked', extension(1025))).toThrow(/chunk extension exceeds 1024 bytes/);
+    expect(read('chunked', extended(1024))).toMatchObject({ body: 'hello' });
+    expect(() => read('chunked', extended(1025))).toThrow(/chunk extension exceeds 1024 bytes/);
   });
 
   test('is refused when its trailers are over the limit', () => {
@@ -156,3 +155,8 @@ describe('a chunked body', () => {
     expect(() => read('chunked', `0\r\nA: ${'b'.repeat(20_000)}`)).toThrow(/over 16384 bytes/);
   });
 });
+
+/** A chunk whose extension has so many bytes. */
+function extended(length: number): string {
+  return `5;${'a'.repeat(length - 1)}\r\nhello\r\n`;
+}
