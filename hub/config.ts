@@ -183,7 +183,7 @@ const schema = z.object({
   HUB_TRUSTED_PROXIES: networks.default([]),
   HUB_TRUSTED_PROXIES_ALLOW_WIDE: flag().default(false),
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
-  /** Long enough for segments and pages; films resume at the next hub. systemd kills after 90 s. */
+  /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
   /** Home routers forget an idle connection after 30 s at worst. */
   HUB_PING_INTERVAL: duration(100, 300 * second).default(15 * second),

@@ -6,7 +6,7 @@ import { CodedError } from './errors.ts';
 export class EnrolmentTokenError extends CodedError<'enrol.token-malformed'> {}
 
 export interface EnrolmentToken {
-  /** Eight base62 characters: names the token in the hub's table and in `enrol-token list`. */
+  /** Eight base62 characters: names the token in the hub's table. */
   readonly id: string;
   /** 43 base64url characters: 256 bits. The hub keeps its hash only. */
   readonly secret: string;

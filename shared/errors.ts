@@ -11,7 +11,7 @@ export class CodedError<Code extends string = string> extends Error {
   }
 }
 
-/** What can be wrong with the peer's bytes. Each ends the session with a goaway (PROTOCOL.md, rules P40-P46). */
+/** What can be wrong with the peer's bytes. Each ends the session with a goaway (PROTOCOL.md, rule P40). */
 export type ProtocolErrorCode =
   | 'protocol.malformed'
   | 'protocol.too-large'

@@ -139,7 +139,7 @@ export class EmbeddedServer {
       // A group of its own: Ctrl-C in a terminal must reach the hub first, which still needs its database to drain.
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
-      // Never the hub's environment: it holds HUB_SECRET_KEY.
+      // Never the hub's environment: it may hold secrets, and settings of another PostgreSQL (PGDATA, PGPORT).
       env: { LC_ALL: 'C', TZ: 'UTC' },
       ...(account.isOwn ? { uid: account.uid, gid: account.gid } : {}),
     });

@@ -20,7 +20,7 @@ export interface EdgeLimits {
   /** Per IPv4 address or IPv6 /64. A browser opens 6 per host; a household of ten with several names stays below. */
   readonly connectionsPerAddress: number;
   readonly connectionsPerTunnel: number;
-  /** Exchanges running at once; as many streams as the agent accepts. */
+  /** Exchanges running at once. An agent accepts 1024 streams (maxStreamsPerSession), the idle ones of the pool among them. */
   readonly streamsPerTunnel: number;
   /** What RFC 9113 §6.5.2 recommends as the least, and browsers expect. */
   readonly h2Streams: number;

@@ -21,7 +21,7 @@ export class Decoder {
   #step: 'header' | 'data' | 'control' | 'ignored' = 'header';
   #header: FrameHeader = { type: 0, flags: 0, length: 0, streamId: 0 };
   #missingBytes = 0;
-  /** The start of a header or of a control payload that the last chunk cut; at most 64 KiB - 1 by its length field. */
+  /** The start of a header or of a control payload that the last chunk cut; at most 4 KiB by the bounds of frame.ts. */
   #held: Buffer = empty;
 
   constructor(sink: FrameSink) {

@@ -20,7 +20,7 @@ export interface Hello {
   readonly agentId: string;
   /** Ed25519 over connectProof, 64 bytes. */
   readonly signature: Buffer;
-  /** Rises with every link of the same agent, over restarts too: milliseconds since the epoch when it dialled. */
+  /** The agent's own count of its links: milliseconds since 1970 when it dialled. A hub orders links by a sequence of its own. */
   readonly epoch: bigint;
   /** What a stream may send to the agent before its first credit. */
   readonly initialWindowBytes: number;

@@ -43,5 +43,5 @@ export const ackAtOnceBytes = 128 * 1024;
 export const maxStreamsPerSession = 1024;
 /** Control bytes waiting for the transport: a peer that makes us answer and never reads is cut here. */
 export const maxQueuedControlBytes = 256 * 1024;
-/** Data frames without content (only the end flag makes one useful) are refused; this bounds them per stream. */
+/** Ids are 32 bits and never used twice (rule P28): a session whose ids run out drains. */
 export const maxStreamId = 0xffff_ffff;
