@@ -131,6 +131,20 @@ const refusals = new Map<unknown, { code: AgentFailureCode; text: string }>([
     },
   ],
   [
+    'server.unknown',
+    {
+      code: 'enrol.token-invalid',
+      text: 'no longer has the server this token was made for: make a new one with "phlix-hub enrol-token create"',
+    },
+  ],
+  [
+    'api.internal',
+    {
+      code: 'hub.unreachable',
+      text: 'cannot enrol anybody at the moment: its log says why; trying again',
+    },
+  ],
+  [
     'enrol.token-used',
     {
       code: 'enrol.token-used',

@@ -15,6 +15,11 @@ import { exitCode } from './supervise.ts';
 async function start(): Promise<number> {
   const config = readConfig(process.env);
   const log = createLogger({ level: config.logLevel, name: 'phlix-agent' });
+  // After a bug nobody knows what state the process is in: it ends, and its supervisor starts a fresh one.
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'agent ended by a bug');
+    process.exit(exitCode.software);
+  });
   const agent = new Agent({
     config,
     version,

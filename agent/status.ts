@@ -54,6 +54,8 @@ export async function serveStatus(folder: string, status: () => AgentStatus): Pr
     await unlink(path);
     await listen(server, path);
   }
+  // Without file descriptors nobody is told the status; the tunnel goes on.
+  server.on('error', () => undefined);
   server.unref();
   return server;
 }

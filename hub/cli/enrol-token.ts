@@ -27,7 +27,7 @@ export function enrolTokenCommand(context: CommandContext): Command {
     .option('--ttl <duration>', 'how long it can be used, up to 7d', ttl, hourMs)
     .option('--label <label>', 'the name that the server gets: <label>.<HUB_TENANT_DOMAIN>')
     .option('--cidr <network>', 'only an agent from this network may use it')
-    .option('--server <server>', 'give an existing server a new agent (its name or id)')
+    .option('--server <server>', 'give an existing server a new agent (its label, address or id)')
     .option('--json', 'print one JSON object')
     .addHelpText('after', createExamples)
     .action(async (options: CreateOptions) => create(context, options));

@@ -54,7 +54,7 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     status: 431,
     title: 'The request is too large',
     sentence:
-      'The header fields of the request exceed 32 KiB or 100 lines, most often because of cookies. Delete the cookies of this site and try again.',
+      'The header fields of the request are more or longer than this hub takes, most often because of cookies. Delete the cookies of this site and try again.',
   },
   'edge.target-too-long': {
     status: 414,
@@ -74,9 +74,9 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
   },
   'edge.body-too-large': {
     status: 413,
-    title: 'The upload is too large',
+    title: 'The upload is wrapped in too much',
     sentence:
-      'The body of the request is larger than is accepted here. Send less, or ask the owner of the server.',
+      'The chunks of the request carry more than 16 KiB of extensions. Send it without them; an upload itself may have any size.',
   },
   'edge.timeout': {
     status: 408,

@@ -106,12 +106,7 @@ export class Http1Front {
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
     if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
     const route = this.#routing.enter(normal.hostname, visitor.connection);
-    if (route === 'hub') {
-      const { onUpgrade } = this.#options.hub;
-      return onUpgrade === undefined
-        ? refuseRaw(socket, 'edge.bad-request', method)
-        : onUpgrade(message, socket, firstBytes);
-    }
+    if (route === 'hub') return refuseRaw(socket, 'edge.bad-request', method);
     const request = this.#routing.request(normal, visitor.connection, message);
     if (typeof route === 'string') return answerFailure(new SocketResponse(socket), request, route);
     socket.once('close', () => this.#routing.leave(route));

@@ -42,6 +42,8 @@ export class RedirectListener {
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
     this.#server.on('request', (request, response) => this.#redirect(request, response));
     this.#server.on('checkContinue', (request, response) => this.#redirect(request, response));
+    // Out of file descriptors, most likely: accepting goes on when there are some again.
+    this.#server.on('error', () => undefined);
   }
 
   /** @throws ListenAddressError, or the error of bind */
