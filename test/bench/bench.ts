@@ -25,6 +25,7 @@ import { startNginxAlone } from './nginx-alone.ts';
 import { startBenchOrigin, type BenchOrigin } from './origin.ts';
 import type { Plan } from './plan.ts';
 import { profiled } from './profile.ts';
+import { measureRequests } from './requests.ts';
 import { shapedLines, unshaped, type LineSpec } from './shaped-line.ts';
 import { startSshBehindNginx } from './ssh-behind-nginx.ts';
 import { visitorTls } from './surroundings.ts';
@@ -77,6 +78,7 @@ export class Bench {
     const { plan, say } = this.#options;
     const contenders = await this.#start(line, origin, certificate);
     this.figures.push(...measurements.flatMap(({ figures }) => figures));
+    if (line === unshaped) await this.#warmUp(contenders);
     for (let round = 1; round <= rounds; round += 1) {
       if (round > 1 && this.#elapsedMs() > plan.budgetMs) {
         say('the time is used up: fewer rounds than planned');
@@ -111,6 +113,14 @@ export class Bench {
     }
     if (line === unshaped) say(`raised for one client: ${Object.keys(raisedLimits).join(', ')}\n`);
     return contenders;
+  }
+
+  /** A hub runs for months: what its first seconds cost while code is being compiled is no figure of anything. */
+  async #warmUp(contenders: readonly Contender[]): Promise<void> {
+    const seconds = this.#options.plan.requestSeconds;
+    this.#step(`${seconds} s of requests to each that do not count`);
+    for (const contender of contenders)
+      await measureRequests(contender, { connections: 32, seconds });
   }
 
   async #take(measurement: Measurement, contender: Contender): Promise<void> {
