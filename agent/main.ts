@@ -105,4 +105,5 @@ function complain(sentence: string): void {
   process.stderr.write(`phlix-agent: ${sentence}\n`);
 }
 
-process.exitCode = await main();
+// A connection that will not close keeps a process alive that has nothing more to do.
+process.exit(await main());

@@ -4,4 +4,5 @@
 import { runHub } from './cli/program.ts';
 
 const { argv, env, stdout, stderr } = process;
-process.exitCode = await runHub(argv.slice(2), { environment: env, stdout, stderr });
+// Whatever is still open belongs to nobody any more: a connection that will not close must not keep the process.
+process.exit(await runHub(argv.slice(2), { environment: env, stdout, stderr }));

@@ -24,6 +24,11 @@ export async function start(context: CommandContext): Promise<number> {
   const hub = await startHub(config, { log });
   await stopAsked;
   log.info('hub stopping');
+  // Drained and closed it is by then; whatever does not close must not keep a service manager waiting.
+  setTimeout(() => {
+    log.error('hub did not stop in time');
+    process.exit(exitCode.software);
+  }, config.drainTimeoutMs + stopPatienceMs).unref();
   await hub.stop();
   log.info('hub stopped');
   return exitCode.ok;
@@ -44,6 +49,9 @@ async function onceAskedToStop(log: Logger): Promise<void> {
     for (const signal of Object.keys(signalNumbers)) process.on(signal, onSignal);
   });
 }
+
+/** The database writes its last checkpoint in a second or two; a slow disk may need ten. */
+const stopPatienceMs = 20_000;
 
 /** What a shell reports for a program that a signal ended. */
 const signalExitBase = 128;
