@@ -1,7 +1,7 @@
 // The tables as drizzle sees them leave here. The migrations make them; schema.test.ts holds the two together.
 
 import { type Buffer } from 'node:buffer';
-import { customType, pgSequence, pgTable, text, timestamp, uuid } from './drizzle.ts';
+import { customType, integer, pgSequence, pgTable, text, timestamp, uuid } from './drizzle.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const instant = (column: string) => timestamp(column, { withTimezone: true, mode: 'date' });
@@ -59,5 +59,19 @@ export const labelChanges = pgTable('label_changes', {
   toLabel: text('to_label').notNull(),
   changedAt: instant('changed_at').notNull(),
 });
+
+export const hubRuns = pgTable('hub_runs', {
+  id: integer('id').primaryKey(),
+  startedAt: instant('started_at').notNull(),
+  beatAt: instant('beat_at').notNull(),
+});
+
+export const presences = pgTable('presences', {
+  runId: integer('run_id').notNull(),
+  serverId: uuid('server_id').notNull(),
+  since: instant('since').notNull(),
+});
+
+export const hubRunId = pgSequence('hub_run_id');
 
 export const linkEpoch = pgSequence('link_epoch');
