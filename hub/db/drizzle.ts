@@ -15,6 +15,7 @@ const driver = require('drizzle-orm/node-postgres') as typeof Driver;
 const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrator;
 
 export const { and, count, eq, gt, isNull, lt, ne, or, sql } = core;
-export const { customType, integer, pgSequence, pgTable, text, timestamp, uuid } = postgres;
+export const { boolean, customType, integer, pgSequence, pgTable, text, timestamp, uuid } =
+  postgres;
 export const { drizzle } = driver;
 export const { migrate: runMigrations } = migrator;

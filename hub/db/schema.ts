@@ -1,7 +1,16 @@
 // The tables as drizzle sees them leave here. The migrations make them; schema.test.ts holds the two together.
 
 import { type Buffer } from 'node:buffer';
-import { customType, integer, pgSequence, pgTable, text, timestamp, uuid } from './drizzle.ts';
+import {
+  boolean,
+  customType,
+  integer,
+  pgSequence,
+  pgTable,
+  text,
+  timestamp,
+  uuid,
+} from './drizzle.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const instant = (column: string) => timestamp(column, { withTimezone: true, mode: 'date' });
@@ -15,6 +24,15 @@ export const servers = pgTable('servers', {
   id: uuid('id').primaryKey(),
   ownerId: text('owner_id').notNull(),
   name: text('name').notNull(),
+  http2: boolean('http2').notNull().default(true),
+  minTls: text('min_tls', { enum: ['1.2', '1.3'] })
+    .notNull()
+    .default('1.2'),
+  certificateKey: text('certificate_key', { enum: ['ecdsa', 'rsa'] })
+    .notNull()
+    .default('ecdsa'),
+  product: text('product', { enum: ['jellyfin', 'emby', 'plex', 'phlix', 'other'] }),
+  lifted: text('lifted').array().notNull().default([]),
   createdAt: instant('created_at').notNull(),
   lastSeenAt: instant('last_seen_at'),
   revokedAt: instant('revoked_at'),

@@ -26,6 +26,13 @@ export async function selectServers(
     name: server.name,
     label: label ?? undefined,
     agentId: agentId ?? undefined,
+    switches: {
+      http2: server.http2,
+      minTls: server.minTls,
+      certificateKey: server.certificateKey,
+      product: server.product ?? undefined,
+      lifted: server.lifted,
+    },
     createdAt: server.createdAt,
     lastSeenAt: server.lastSeenAt ?? undefined,
     revokedAt: server.revokedAt ?? undefined,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
 import { dayMs, start, TestStores } from '../../test/support/stores.ts';
 import { defaultNameLimits } from '../tunnels/limits.ts';
+import { defaultSwitches } from '../tunnels/server.ts';
 import { owners } from './schema.ts';
 import { PostgresServerStore } from './server-store.ts';
 
@@ -159,11 +160,58 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
       await stores.servers.rename(server.id, `heard-${server.id.slice(-8)}`);
       expect(await renamed).toEqual([server.id]);
 
+      const switched = nextId();
+      await stores.servers.changeSwitches(server.id, { http2: false });
+      expect(await switched).toEqual([server.id]);
+
       const revoked = nextId();
       await stores.servers.revoke(server.id);
       expect(await revoked).toEqual([server.id]);
       await stop();
       await another.close();
+    });
+
+    test('begins with switches that suit everybody, and keeps those that its owner chose', async () => {
+      const { server } = await stores.enrol();
+      expect(server.switches).toEqual(defaultSwitches);
+      const chosen = {
+        http2: false,
+        minTls: '1.3',
+        certificateKey: 'rsa',
+        product: 'jellyfin',
+      } as const;
+      await stores.servers.changeSwitches(server.id, { ...chosen, lift: ['jellyfin.restart'] });
+      const changed = await stores.servers.find(server.id);
+      expect(changed).toEqual({ ...server, switches: { ...chosen, lifted: ['jellyfin.restart'] } });
+      await stores.servers.changeSwitches(server.id, { product: undefined });
+      expect((await stores.servers.find(server.id))?.switches).toMatchObject({
+        ...chosen,
+        product: undefined,
+      });
+    });
+
+    test('whose switches are changed by many at once has every change', async () => {
+      const { server } = await stores.enrol();
+      const names = Array.from({ length: 20 }, (_, number) => `entry.${number}`);
+      await Promise.all(
+        names.map((name) => stores.servers.changeSwitches(server.id, { lift: [name, name] })),
+      );
+      const lifted = (await stores.servers.find(server.id))?.switches.lifted;
+      expect(lifted).toEqual(names.toSorted());
+      const unlift = names.slice(1);
+      expect((await stores.servers.changeSwitches(server.id, { unlift })).switches.lifted).toEqual([
+        'entry.0',
+      ]);
+    });
+
+    test('that is gone has no switches to change', async () => {
+      const { server } = await stores.enrol();
+      await stores.servers.revoke(server.id);
+      for (const id of [server.id, 'not an id']) {
+        await expect(stores.servers.changeSwitches(id, { http2: false })).rejects.toMatchObject({
+          code: 'server.unknown',
+        });
+      }
     });
 
     test('gets a higher epoch with each link', async () => {

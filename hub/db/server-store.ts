@@ -4,7 +4,13 @@ import { randomUUIDv7 } from 'node:crypto';
 import { and, count, eq, gt, isNull, lt, or, sql } from './drizzle.ts';
 import { requireLabel } from '../tunnels/hostname.ts';
 import { changeSpanMs, defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
-import type { AgentIdentity, Server, ServerStore } from '../tunnels/server.ts';
+import {
+  changedSwitches,
+  type AgentIdentity,
+  type Server,
+  type ServerStore,
+  type SwitchChange,
+} from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import type { Database, Queries } from './connect.ts';
 import type { ChangeListener } from './change-listener.ts';
@@ -99,6 +105,17 @@ export class PostgresServerStore implements ServerStore {
         `this owner changed names ${this.#limits.changesPerDay} times within a day, as often as one may: try again tomorrow`,
       );
     }
+  }
+
+  async changeSwitches(serverId: string, change: SwitchChange): Promise<Server> {
+    return inTransaction(this.#queries, async (tx) => {
+      const server = await lockLiving(tx, serverId);
+      const { product, lifted, ...others } = changedSwitches(server.switches, change);
+      const columns = { ...others, product: product ?? null, lifted: [...lifted] };
+      await tx.update(servers).set(columns).where(eq(servers.id, serverId));
+      await announceServer(tx, serverId);
+      return (await selectServer(tx, serverId)) ?? server;
+    });
   }
 
   async revoke(serverId: string): Promise<Server | undefined> {

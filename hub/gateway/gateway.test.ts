@@ -22,6 +22,7 @@ import {
   type AgentsDoor,
   type DoorSettings,
 } from '../../test/support/agents-door.ts';
+import { defaultSwitches } from '../tunnels/server.ts';
 
 const closers: (() => unknown)[] = [];
 let hub: AgentsDoor;
@@ -56,6 +57,7 @@ async function enrolled(at = hub): Promise<Key> {
     name: 'Movies',
     label: 'movies',
     agentId,
+    switches: defaultSwitches,
     createdAt: new Date(),
     lastSeenAt: undefined,
     revokedAt: undefined,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { GoawayReason } from '../../shared/wire/codes.ts';
 import { type TunnelLink, Tunnels, type TunnelStream } from './registry.ts';
-import type { Server, ServerStore } from './server.ts';
+import { defaultSwitches, type Server, type ServerStore } from './server.ts';
 
 const domain = 'phlix.media';
 
@@ -251,6 +251,7 @@ function server(id: string, change: Partial<Server>): Server {
     name: `server ${id}`,
     label: undefined,
     agentId: `agent ${id}`,
+    switches: defaultSwitches,
     createdAt: new Date(0),
     lastSeenAt: undefined,
     revokedAt: undefined,
@@ -269,6 +270,7 @@ function memoryStore(): ServerStore {
     findAgent: unused,
     findByLabel: unused,
     rename: unused,
+    changeSwitches: unused,
     revoke: unused,
     touch: unused,
     nextEpoch: unused,

@@ -11,9 +11,47 @@ export interface Server {
   /** The label under the tenant domain (`movies`), undefined until it has one. */
   readonly label: string | undefined;
   readonly agentId: string | undefined;
+  readonly switches: ServerSwitches;
   readonly createdAt: Date;
   readonly lastSeenAt: Date | undefined;
   readonly revokedAt: Date | undefined;
+}
+
+/** What the edge does for this server's visitors, as its owner chose it. Each change is in force at once, without a reconnect. */
+export interface ServerSwitches {
+  /** Offered to visitors by ALPN. Some players only work without it. */
+  readonly http2: boolean;
+  readonly minTls: '1.2' | '1.3';
+  /** `rsa` for TVs that know no elliptic curves. */
+  readonly certificateKey: 'ecdsa' | 'rsa';
+  /** Which media server it is. undefined: not known, so the deny-lists of all products hold together (security row B-12). */
+  readonly product: Product | undefined;
+  /** Names of deny-list entries that the owner lifted, sorted: `jellyfin.restart`. */
+  readonly lifted: readonly string[];
+}
+
+/** `other`: none of these, so no deny-list holds. */
+export type Product = 'jellyfin' | 'emby' | 'plex' | 'phlix' | 'other';
+
+/** How a server begins. */
+export const defaultSwitches: ServerSwitches = {
+  http2: true,
+  minTls: '1.2',
+  certificateKey: 'ecdsa',
+  product: undefined,
+  lifted: [],
+};
+
+/** What is absent stays as it is; `product: undefined` makes it unknown again. */
+export interface SwitchChange extends Partial<Omit<ServerSwitches, 'lifted'>> {
+  readonly lift?: readonly string[];
+  readonly unlift?: readonly string[];
+}
+
+export function changedSwitches(from: ServerSwitches, change: SwitchChange): ServerSwitches {
+  const { lift = [], unlift = [], ...switches } = change;
+  const lifted = [...from.lifted, ...lift].filter((name) => !unlift.includes(name));
+  return { ...from, ...switches, lifted: [...new Set(lifted)].toSorted() };
 }
 
 /** An agent's identity: the RFC 7638 thumbprint of its Ed25519 key, and the key. */
@@ -33,6 +71,8 @@ export interface ServerStore {
   list(filter?: { includeRevoked?: boolean }): Promise<Server[]>;
   /** Gives the server this label, releasing its former one into quarantine. @throws TunnelError name.taken | name.quarantined | name.quota */
   rename(serverId: string, label: string): Promise<Server>;
+  /** Two changes at once are both made. @throws TunnelError server.unknown */
+  changeSwitches(serverId: string, change: SwitchChange): Promise<Server>;
   /** Ends the server's life: its agent's key is refused from now on, its label goes into quarantine. */
   revoke(serverId: string): Promise<Server | undefined>;
   touch(serverId: string, seenAt: Date): Promise<void>;

@@ -5,7 +5,13 @@ import type {
   EnrolmentTransaction,
   TokenRecord,
 } from '../../hub/tunnels/enrolment-store.ts';
-import type { AgentIdentity, Server, ServerStore } from '../../hub/tunnels/server.ts';
+import {
+  changedSwitches,
+  defaultSwitches,
+  type AgentIdentity,
+  type Server,
+  type ServerStore,
+} from '../../hub/tunnels/server.ts';
 
 export class MemoryStores {
   readonly tokens = new Map<string, TokenRecord>();
@@ -25,6 +31,10 @@ export class MemoryStores {
     findByLabel: async (label) => [...this.byId.values()].find((server) => server.label === label),
     list: async () => [...this.byId.values()].filter(({ revokedAt }) => revokedAt === undefined),
     rename: async (serverId, label) => this.#change(serverId, { label }),
+    changeSwitches: async (serverId, change) => {
+      const former = this.byId.get(serverId)?.switches ?? defaultSwitches;
+      return this.#change(serverId, { switches: changedSwitches(former, change) });
+    },
     revoke: async (serverId) => {
       for (const agent of this.agents.values()) {
         if (agent.serverId !== serverId) continue;
@@ -61,6 +71,7 @@ export class MemoryStores {
         name,
         label: undefined,
         agentId: undefined,
+        switches: defaultSwitches,
         createdAt: at,
         lastSeenAt: undefined,
         revokedAt: undefined,
