@@ -34,6 +34,7 @@ describe('the framing of a response', () => {
     ['HEAD', 200, ['Content-Length: 5'], 0],
     ['HEAD', 200, ['Transfer-Encoding: chunked'], 0],
     ['HEAD', 200, [], 0],
+    ['GET', 103, [], 0],
     ['GET', 204, ['Content-Length: 5'], 0],
     ['GET', 204, [], 0],
     ['GET', 304, ['Content-Length: 5'], 0],
@@ -50,6 +51,7 @@ describe('a body of known length', () => {
     expect(read(5, 'hel', 'loHTTP/1.1')).toMatchObject({
       body: 'hello',
       isComplete: true,
+      mayEndHere: true,
       surplus: 8,
     });
     expect(read(0, 'x')).toMatchObject({ body: '', isComplete: true, surplus: 1 });
@@ -57,6 +59,13 @@ describe('a body of known length', () => {
 
   test('may not end before', () => {
     expect(read(5, 'hell')).toMatchObject({ isComplete: false, mayEndHere: false });
+  });
+
+  test('hands on nothing once it is complete: an empty piece would end a chunked answer', () => {
+    const pieces: Buffer[] = [];
+    const decoder = createBodyDecoder(1, (piece) => pieces.push(piece));
+    expect([decoder.push(bytes('x')), decoder.push(bytes('y'))]).toEqual([1, 0]);
+    expect(pieces).toEqual([bytes('x')]);
   });
 
   test('is handed on without a copy', () => {
@@ -108,7 +117,17 @@ describe('a chunked body', () => {
     }
   });
 
-  test('reads back what the encoder wrote', () => {
+  test('without trailers has none, not an empty list of them', () => {
+    expect(read('chunked', '0\r\n\r\n').trailers).toBeUndefined();
+  });
+
+  test('reads back what the encoder wrote, whatever digits its size has', () => {
+    for (const length of [0x19, 0x9f, 0xa0, 0xaf, 0xf9, 0xfa]) {
+      const body = 'x'.repeat(length);
+      const sent = Buffer.concat([encodeChunk(bytes(body)), lastChunk]).toString('latin1');
+      expect(read('chunked', sent)).toMatchObject({ body, isComplete: true });
+      expect(read('chunked', sent.toUpperCase())).toMatchObject({ body: body.toUpperCase() });
+    }
     const chunk = Buffer.alloc(70_000, 'x');
     const sent = Buffer.concat([encodeChunk(chunk), encodeChunk(bytes('y')), lastChunk]);
     expect(read('chunked', sent.toString('latin1')).body).toBe(`${'x'.repeat(70_000)}y`);
@@ -144,10 +163,22 @@ describe('a chunked body', () => {
     expect(() => read('chunked', ...text.split(''))).toThrow(MessageError);
   });
 
+  test.each([
+    ['\r\n', 'a chunk without a size'],
+    ['10000000000000\r\n', 'a chunk size too large to be exact'],
+    ['5;\r\nhello\r\n', 'an unclear chunk extension'],
+    ['5\r\nhelloX\r\n', 'chunks out of step'],
+    ['0\r\nContent-Length: 0\r\n\r\n', 'a trailer that would change the framing'],
+  ])('whoever reads the log is told what was wrong with %j', (text, what) => {
+    expect(() => read('chunked', text)).toThrow(refusal(`the message has ${what}`));
+  });
+
   test('takes a size and an extension at their limits, and not beyond', () => {
     expect(read('chunked', '0000000000005\r\nhello\r\n')).toMatchObject({ body: 'hello' });
     expect(read('chunked', extended(1024))).toMatchObject({ body: 'hello' });
-    expect(() => read('chunked', extended(1025))).toThrow(/chunk extension exceeds 1024 bytes/);
+    expect(() => read('chunked', extended(1025))).toThrow(
+      refusal('a chunk extension exceeds 1024 bytes'),
+    );
   });
 
   test('is refused when its trailers are over the limit', () => {
@@ -155,6 +186,10 @@ describe('a chunked body', () => {
     expect(() => read('chunked', `0\r\nA: ${'b'.repeat(20_000)}`)).toThrow(/over 16384 bytes/);
   });
 });
+
+function refusal(message: string): Error {
+  return expect.objectContaining({ code: 'http.malformed', message }) as Error;
+}
 
 /** A chunk whose extension has so many bytes. */
 function extended(length: number): string {

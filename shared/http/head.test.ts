@@ -101,6 +101,7 @@ describe('a response head', () => {
     ['HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n', false],
     ['HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n', false],
     ['HTTP/1.1 204 No Content\r\n\r\n', true],
+    ['HTTP/1.1 200 OK\r\nX-Door: close\r\n\r\n', true],
     ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', true],
   ])('tells whether the connection may be used again: %j', (wire, isPersistent) => {
     expect(parse(wire)?.isPersistent).toBe(isPersistent);
@@ -185,6 +186,22 @@ describe('an ambiguous head is refused:', () => {
   });
 });
 
+test.each([
+  ['HTTP/2 200\r\n\r\n', 'no HTTP/1 status line'],
+  ['HTTP/1.1 200\r\nContent-Length: 5, 5\r\n\r\n', 'an unclear Content-Length'],
+  ['HTTP/1.1 200\r\nTransfer-Encoding: gzip\r\n\r\n', 'a Transfer-Encoding other than one chunked'],
+  [
+    'HTTP/1.1 200\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'both Content-Length and Transfer-Encoding',
+  ],
+  [
+    'HTTP/1.1 103\r\nContent-Length: 5\r\n\r\n',
+    'an interim head that ends the connection or has a body',
+  ],
+])('whoever reads the log is told what was wrong with %j', (wire, what) => {
+  expect(() => parse(wire)).toThrow(`the message has ${what}`);
+});
+
 describe('the limits of a head', () => {
   const limits = { bytes: 1000, fields: 10 };
   const parseMany = (count: number) =>
@@ -221,8 +238,8 @@ describe('a head that goes out', () => {
     expect(head.toString('latin1')).toBe(
       'GET /a?b=\xe9 HTTP/1.1\r\nhost: movies.test\r\nx: \xe9\r\n\r\n',
     );
-    expect(encodeResponseHead(101, 'Switching Protocols', ['a', 'b']).toString('latin1')).toBe(
-      'HTTP/1.1 101 Switching Protocols\r\na: b\r\n\r\n',
+    expect(encodeResponseHead(101, 'Switching Protocols', ['a', '\xe9']).toString('latin1')).toBe(
+      'HTTP/1.1 101 Switching Protocols\r\na: \xe9\r\n\r\n',
     );
   });
 
@@ -239,9 +256,16 @@ describe('a head that goes out', () => {
   ])('is refused with %s', (_, method, target, fields) => {
     expect(codeOf(() => encodeRequestHead(method, target, fields))).toBe('http.unsafe');
   });
+
+  test('is refused with the name of the part that would break out of its place', () => {
+    const why = 'holds a character that HTTP forbids there';
+    expect(() => encodeRequestHead('GET', '/ ', [])).toThrow(`the request line ${why}`);
+    expect(() => encodeRequestHead('GET', '/', ['a', '\n'])).toThrow(`the field "a" ${why}`);
+  });
 });
 
 test('a token is found in a list in any case, and not in part', () => {
   expect(hasToken('Keep-Alive ,\tUpgrade', 'upgrade')).toBe(true);
   expect(hasToken('upgrades', 'upgrade')).toBe(false);
+  expect(hasToken('up', 'upgrade')).toBe(false);
 });

@@ -42,6 +42,16 @@ describe('end-to-end fields', () => {
     const fields = ['connection', 'keep-alive', 'x-a', '1', 'connection', 'x-a'];
     expect(endToEndFields(fields)).toEqual([]);
   });
+
+  test('are without those that a Connection line names, whatever the field before it says', () => {
+    expect(endToEndFields(['x-a', 'close', 'connection', 'x-a'])).toEqual([]);
+    expect(endToEndFields(['connection', 'x-a', 'x-a', 'keep-alive'])).toEqual([]);
+  });
+});
+
+test('the names that a list field holds are those of all its lines, and of no other field', () => {
+  const fields = ['a', 'X-Not', 'trailer', 'X-Sum, x-time', 'b', 'c', 'trailer', 'x-c'];
+  expect(listedNames(fields, 'trailer')).toEqual(new Set(['x-sum', 'x-time', 'x-c']));
 });
 
 describe('end-to-end trailers', () => {
