@@ -18,6 +18,7 @@ import { Gateway } from './gateway/gateway.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
 import { Place } from './place.ts';
 import { openStores, type Stores } from './stores.ts';
+import { PresenceReporter } from './tunnels/presence.ts';
 import { Tunnels } from './tunnels/registry.ts';
 
 export interface Hub {
@@ -65,7 +66,14 @@ async function open(config: HubConfig, log: Logger, opened: Opened): Promise<Hub
   opened.add(async () => tunnels.stop());
   await tunnels.start();
 
-  const parts = { config, log, stores, certificates, place, tunnels };
+  const presence = new PresenceReporter({
+    store: stores.presence,
+    onFailure: (error) => log.warn({ err: error }, 'who is connected could not be stored'),
+  });
+  opened.add(async () => presence.stop());
+  await presence.start();
+
+  const parts = { config, log, stores, certificates, place, tunnels, presence };
   const doors = doorsOf(parts);
   opened.add(async () => doors.close());
   const addresses = await listenAll(parts, doors);
@@ -80,6 +88,7 @@ interface Parts {
   readonly certificates: CertificateSource;
   readonly place: Place;
   readonly tunnels: Tunnels;
+  readonly presence: PresenceReporter;
 }
 
 async function openCertificates(
@@ -157,14 +166,14 @@ function edgeOf({ config, log, certificates, tunnels }: Parts, api: RequestListe
 }
 
 function gatewayOf(
-  { config, log, stores, certificates, place, tunnels }: Parts,
+  { config, log, stores, certificates, place, tunnels, presence }: Parts,
   api: RequestListener,
 ): Gateway {
   return new Gateway({
     certificates,
     hubHost: config.hubHost,
     store: stores.servers,
-    tunnels,
+    tunnels: presence.noting(tunnels),
     addressesOf: (server) => place.addressesOf(server),
     onRequest: api,
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },

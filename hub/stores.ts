@@ -4,13 +4,16 @@ import type { Logger } from '../shared/log.ts';
 import type { HubConfig } from './config.ts';
 import { openDatabase } from './db/connect.ts';
 import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
+import { PostgresPresenceStore } from './db/presence-store.ts';
 import { PostgresServerStore } from './db/server-store.ts';
 import { Enrolment } from './tunnels/enrolment.ts';
+import type { PresenceStore } from './tunnels/presence.ts';
 import type { ServerStore } from './tunnels/server.ts';
 
 export interface Stores {
   readonly servers: ServerStore;
   readonly enrolment: Enrolment;
+  readonly presence: PresenceStore;
   /** Where the database is, without user and password. */
   readonly place: string;
   close(): Promise<void>;
@@ -29,6 +32,7 @@ export async function openStores(
   return {
     servers: new PostgresServerStore(database, { limits, ownLabels }),
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
+    presence: new PostgresPresenceStore(database),
     place: database.place,
     close: async () => database.close(),
   };

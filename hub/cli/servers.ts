@@ -4,11 +4,13 @@ import { Command } from 'commander';
 
 import type { HubConfig } from '../config.ts';
 import { Place } from '../place.ts';
+import type { Stores } from '../stores.ts';
 import { labelOf } from '../tunnels/hostname.ts';
+import type { Presence } from '../tunnels/presence.ts';
 import type { Server, ServerStore } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
-import { ago, printable, table } from './table.ts';
+import { age, printable, table } from './table.ts';
 
 interface Options {
   readonly json?: boolean;
@@ -19,7 +21,7 @@ export function serversCommand(context: CommandContext): Command {
   const command = new Command('servers').description('show, rename and revoke media servers');
   command
     .command('list')
-    .description('the media servers of this hub')
+    .description('the media servers of this hub, and which of them are connected now')
     .option('--all', 'revoked ones too')
     .option('--json', 'print one JSON object')
     .action(async (options: Options) => list(context, options));
@@ -74,25 +76,54 @@ const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 async function list(context: CommandContext, options: Options): Promise<void> {
   const config = configOf(context);
-  const servers = await withStores(context, config, async (stores) =>
-    stores.servers.list({ includeRevoked: options.all ?? false }),
+  const found = await withStores(context, config, async (stores) =>
+    withPresence(stores, options.all ?? false),
   );
   if (options.json) {
-    printJson(context, { servers: servers.map((server) => asJson(server, config)) });
+    printJson(context, { servers: found.map((listed) => listedJson(listed, config)) });
     return;
   }
-  if (servers.length === 0) {
+  if (found.length === 0) {
     context.stdout.write('No servers yet. Admit one with: phlix-hub enrol-token create\n');
     return;
   }
   const now = new Date();
-  const rows = servers.map((server) => [
+  const rows = found.map(({ server, ...state }) => [
     server.name,
-    addressOf(server, config) ?? (server.revokedAt === undefined ? 'no address' : 'revoked'),
-    ago(server.lastSeenAt, now),
+    addressOf(server, config) ?? 'no address',
+    stateText(server, state, now),
     server.id,
   ]);
-  context.stdout.write(table(['NAME', 'ADDRESS', 'LAST SEEN', 'ID'], rows));
+  context.stdout.write(table(['NAME', 'ADDRESS', 'STATE', 'ID'], rows));
+}
+
+interface State {
+  /** Undefined: it is not connected. */
+  readonly connectedSince: Date | undefined;
+  readonly lastSeenAt: Date | undefined;
+}
+
+type Listed = State & { readonly server: Server };
+
+/** Read after the servers: whoever connects in between is shown as connected. */
+async function withPresence(stores: Stores, includeRevoked: boolean): Promise<Listed[]> {
+  const servers = await stores.servers.list({ includeRevoked });
+  const presences = await stores.presence.list();
+  return servers.map((server) => ({ server, ...stateOf(server, presences.get(server.id)) }));
+}
+
+/** What a hub that was killed could not store as last seen, its last sign of life tells. */
+function stateOf({ lastSeenAt }: Server, presence: Presence | undefined): State {
+  if (presence?.state === 'connected') return { connectedSince: presence.since, lastSeenAt };
+  const lastSign = presence?.lastSeenAt;
+  const isLater = lastSign !== undefined && (lastSeenAt === undefined || lastSign > lastSeenAt);
+  return { connectedSince: undefined, lastSeenAt: isLater ? lastSign : lastSeenAt };
+}
+
+function stateText(server: Server, { connectedSince, lastSeenAt }: State, now: Date): string {
+  if (server.revokedAt !== undefined) return `revoked ${age(server.revokedAt, now)} ago`;
+  if (connectedSince !== undefined) return `connected for ${age(connectedSince, now)}`;
+  return lastSeenAt === undefined ? 'never connected' : `offline for ${age(lastSeenAt, now)}`;
 }
 
 async function rename(
@@ -124,6 +155,15 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
 
 function addressOf(server: Server, config: HubConfig): string | undefined {
   return server.revokedAt === undefined ? new Place(config).addressesOf(server)[0] : undefined;
+}
+
+function listedJson({ server, connectedSince, lastSeenAt }: Listed, config: HubConfig): object {
+  return {
+    ...asJson(server, config),
+    is_connected: connectedSince !== undefined,
+    connected_since: connectedSince?.toISOString() ?? null,
+    last_seen_at: lastSeenAt?.toISOString() ?? null,
+  };
 }
 
 function asJson(server: Server, config: HubConfig): object {

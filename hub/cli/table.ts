@@ -21,12 +21,11 @@ export function printable(text: string): string {
   return text.replaceAll(/\p{C}/gu, '\uFFFD');
 }
 
-/** `3 min ago`, for columns where the exact instant only costs width. */
-export function ago(instant: Date | undefined, now: Date): string {
-  if (instant === undefined) return 'never';
+/** `3 min`, for columns where the exact instant only costs width. */
+export function age(instant: Date, now: Date): string {
   const seconds = Math.max(0, Math.floor((now.getTime() - instant.getTime()) / 1000));
   const [size, unit] = units.find(([size]) => seconds >= size) ?? [1, 's'];
-  return `${Math.floor(seconds / size)} ${unit} ago`;
+  return `${Math.floor(seconds / size)} ${unit}`;
 }
 
 const units: readonly [seconds: number, name: string][] = [

@@ -16,6 +16,8 @@ export class ChangeListener {
   readonly #connection: ClientConfig;
   readonly #log: Logger;
   readonly #callbacks = new Map<string, Set<ChangeCallback>>();
+  /** What each new connection begins with. */
+  readonly #beginnings = new Set<string>();
   #client: Client | undefined;
   #opening: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -32,13 +34,26 @@ export class ChangeListener {
     const callbacks = this.#callbacks.get(channel) ?? new Set();
     callbacks.add(callback);
     this.#callbacks.set(channel, callbacks);
+    await this.#onEveryConnection(`LISTEN ${escapeIdentifier(channel)}`);
+    return () => void callbacks.delete(callback);
+  }
+
+  /**
+   * Holds an advisory lock, shared, which shows to everybody that this process lives: the server takes it away when the
+   * connection ends. A new connection has it again.
+   */
+  async hold({ space, key }: { space: number; key: number }): Promise<void> {
+    await this.#onEveryConnection(`SELECT pg_advisory_lock_shared(${space}, ${key})`);
+  }
+
+  async #onEveryConnection(statement: string): Promise<void> {
+    this.#beginnings.add(statement);
     if (this.#client === undefined) {
       this.#opening ??= this.#open();
       await this.#opening;
     } else {
-      await this.#client.query(`LISTEN ${escapeIdentifier(channel)}`);
+      await this.#client.query(statement);
     }
-    return () => void callbacks.delete(callback);
   }
 
   async close(): Promise<void> {
@@ -55,9 +70,7 @@ export class ChangeListener {
     client.on('notification', ({ channel, payload }) => this.#announce(channel, payload ?? ''));
     try {
       await client.connect();
-      for (const channel of this.#callbacks.keys()) {
-        await client.query(`LISTEN ${escapeIdentifier(channel)}`);
-      }
+      for (const statement of this.#beginnings) await client.query(statement);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;
