@@ -47,6 +47,32 @@ test('an expected failure shows its code and its causes without a stack, a bug s
   expect(lines[1]?.['err']).toHaveProperty('stack');
 });
 
+test('causes are shown to the first of them, and what was thrown without being an error as it is', () => {
+  const { log, lines } = capture();
+  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED', cause: 'no route' });
+  log.warn({ err: new CodedError('hub.refused', 'nothing answers', { cause: refused }) }, 'failed');
+  log.warn({ err: 'a text' }, 'thrown');
+  expect(lines.map(({ err }) => err)).toEqual([
+    {
+      code: 'hub.refused',
+      message: 'nothing answers',
+      cause: { code: 'ECONNREFUSED', message: 'connect', cause: 'no route' },
+    },
+    'a text',
+  ]);
+});
+
+test('a bug behind an expected failure shows its stack too', () => {
+  const { log, lines } = capture();
+  const bug = new TypeError('x is undefined');
+  log.warn({ err: new CodedError('hub.refused', 'nothing answers', { cause: bug }) }, 'failed');
+  expect(lines[0]?.['err']).toEqual({
+    code: 'hub.refused',
+    message: 'nothing answers',
+    cause: { message: 'x is undefined', stack: bug.stack },
+  });
+});
+
 test('lines below the level are not written', () => {
   const { log, lines } = capture('warn');
   log.info('quiet');

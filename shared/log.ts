@@ -2,8 +2,6 @@
 
 import { pino, type DestinationStream, type Logger } from 'pino';
 
-import { CodedError } from './errors.ts';
-
 export type { Logger } from 'pino';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -39,19 +37,18 @@ export function createLogger(
       censor: '[secret]',
     },
   };
-  return destination === undefined ? pino(settings) : pino(settings, destination);
+  return pino(settings, destination);
 }
 
 /** An expected failure is its code and its chain of causes; only a bug is worth a stack. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
-  const facts = {
-    ...(code === undefined ? {} : { code }),
+  // A line leaves out what is undefined.
+  return {
+    code,
     message: error.message,
-    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    cause: describeError(error.cause),
+    stack: code === undefined ? error.stack : undefined,
   };
-  return error instanceof CodedError || code !== undefined
-    ? facts
-    : { ...facts, stack: error.stack };
 }

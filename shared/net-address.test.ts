@@ -45,8 +45,13 @@ describe('parseAddress', () => {
     expect(parseAddress(text)).toBeUndefined();
   });
 
-  it('does not take an IPv4-compatible address for a mapped one', () => {
-    expect(parseAddress('::10.0.0.1')).toContain(':');
+  it.each([
+    ['an IPv4-compatible address', '::10.0.0.1'],
+    ['one with a group before the mark', '1::ffff:c000:207'],
+    ['half a mark', '::ff:c000:207'],
+    ['the other half of a mark', '::ff00:c000:207'],
+  ])('does not take %s for a mapped one', (_name, text) => {
+    expect(parseAddress(text)).toContain(':');
   });
 });
 
@@ -83,6 +88,17 @@ describe('parseNetwork', () => {
 
   it('says the masked form when host bits are set', () => {
     expect(() => parseNetwork('192.168.1.77/24')).toThrow(/write 192\.168\.1\.0\/24/);
+  });
+
+  it('says what to write instead of what is no network, and which prefixes there are', () => {
+    expect(() => parseNetwork('10.0/8')).toThrow(
+      '"10.0/8" is not an IP address or network; write it like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32',
+    );
+    expect(() => parseNetwork('10.0.0.0/33')).toThrow(
+      '"10.0.0.0/33": the prefix must be a number from 0 to 32',
+    );
+    expect(() => parseNetwork('::/129')).toThrow('a number from 0 to 128');
+    expect(() => parseNetwork('::ffff:0.0.0.0/8')).toThrow('a number from 96 to 128');
   });
 
   it('throws nothing but NetAddressError whatever the text is', () => {
@@ -131,6 +147,11 @@ describe('against a model in BigInt', () => {
         },
       ),
     );
+  });
+
+  it('finds no address in no network', () => {
+    const none = new CidrSet([]);
+    expect([none.has('127.0.0.1'), none.has('::1')]).toEqual([false, false]);
   });
 
   it('counts an IPv6 client by its /64 and an IPv4 client by its address', () => {

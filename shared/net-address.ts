@@ -77,22 +77,15 @@ export function addressBucket(address: string): string {
 
 /** A set of networks. Takes canonical addresses (parseAddress). */
 export class CidrSet {
-  readonly networks: readonly Network[];
   readonly #list = new BlockList();
 
-  constructor(networks: readonly Network[] = []) {
-    this.networks = networks;
+  constructor(networks: readonly Network[]) {
     for (const { address, prefix, family } of networks) {
       this.#list.addSubnet(address, prefix, family);
     }
   }
 
-  get isEmpty(): boolean {
-    return this.networks.length === 0;
-  }
-
   has(address: string): boolean {
-    if (this.isEmpty) return false;
     return this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
   }
 }
