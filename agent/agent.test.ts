@@ -69,7 +69,7 @@ test('streams that run when the agent stops are finished first', async () => {
   stream.write('half ');
   await vi.waitFor(() => expect(running.agent.status().streams).toBe(1));
   const stopped = running.stop();
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.state).toBe('offline'));
+  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toEqual([]));
   stream.end('a film');
   expect((await readAll(stream)).toString()).toBe('HALF A FILM');
   expect(await stopped).toEqual({ end: 'interrupted' });

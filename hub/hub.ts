@@ -60,8 +60,13 @@ async function open(config: HubConfig, log: Logger, opened: Opened): Promise<Hub
   const tunnels = new Tunnels({
     store: stores.servers,
     tenantDomain: config.tenantDomain,
-    addressOf: (hostname) => place.addressOf(hostname),
+    addressesOf: (server) => place.addressesOf(server),
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
+    onRivals: (serverId, { link, winner }) =>
+      log.warn(
+        { serverId, agentId: link.agentId, kept: winner.address, refused: link.address },
+        'two agents use one key',
+      ),
   });
   opened.add(async () => tunnels.stop());
   await tunnels.start();

@@ -12,7 +12,7 @@ import { answerFailure } from './failure.ts';
 import type { EdgeFailureCode } from './failure.ts';
 import { originFields } from './forwarded.ts';
 import type { OriginConnection } from './origin-connection.ts';
-import { poolOf } from './stream-pool.ts';
+import { leastLoaded } from './stream-pool.ts';
 import type { StreamPool, Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
 
@@ -32,7 +32,7 @@ export function forward(
   tunnel: Tunnel,
   options: ForwardOptions = defaultForwardOptions,
 ): void {
-  new Forwarding(request, response, poolOf(tunnel), options).start(originFields(request));
+  new Forwarding(request, response, tunnel, options).start(originFields(request));
 }
 
 /** What an upgrade asks for, and who takes the connection when the origin agrees. */
@@ -45,10 +45,12 @@ export interface ProtocolSwitch {
 export class Forwarding implements ExchangeListener {
   readonly #request: VisitorRequest;
   readonly #response: VisitorResponse;
-  readonly #pool: StreamPool;
+  readonly #tunnel: Tunnel;
   readonly #options: ForwardOptions;
   readonly #switch: ProtocolSwitch | undefined;
   #originRequest: OriginRequest | undefined;
+  /** Of the link that carries this exchange. */
+  #pool: StreamPool | undefined;
   #connection: OriginConnection | undefined;
   #exchange: Exchange | undefined;
   /** Trailers an HTTP/1.1 visitor may get: the announced ones. HTTP/2 needs no announcement. */
@@ -57,13 +59,13 @@ export class Forwarding implements ExchangeListener {
   constructor(
     request: VisitorRequest,
     response: VisitorResponse,
-    pool: StreamPool,
+    tunnel: Tunnel,
     options: ForwardOptions,
     protocolSwitch?: ProtocolSwitch,
   ) {
     this.#request = request;
     this.#response = response;
-    this.#pool = pool;
+    this.#tunnel = tunnel;
     this.#options = options;
     this.#switch = protocolSwitch;
   }
@@ -75,6 +77,7 @@ export class Forwarding implements ExchangeListener {
     try {
       const head = encodeRequestHead(method, target, fields);
       this.#originRequest = { method, head, body, protocol: this.#switch?.protocol };
+      this.#pool = leastLoaded(this.#tunnel);
       this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
     } catch (error) {
       this.#answerFailure(error);
@@ -101,7 +104,7 @@ export class Forwarding implements ExchangeListener {
   }
 
   onEnd(trailers: FieldLines | undefined, isReusable: boolean): void {
-    if (isReusable && this.#connection !== undefined) this.#pool.give(this.#connection);
+    if (isReusable && this.#connection !== undefined) this.#pool?.give(this.#connection);
     this.#forget();
     const kept = trailers === undefined ? [] : endToEndTrailers(trailers, this.#announced);
     if (kept.length > 0 && this.#request.httpVersion !== '1.0') this.#response.end(kept);
@@ -141,8 +144,9 @@ export class Forwarding implements ExchangeListener {
 
   #send(used: OriginConnection | undefined): void {
     const request = this.#originRequest;
-    if (request === undefined) return;
-    this.#connection = used ?? this.#pool.open();
+    const pool = this.#pool;
+    if (request === undefined || pool === undefined) return;
+    this.#connection = used ?? pool.open();
     this.#exchange = new Exchange(this.#connection, request, this, this.#options.idleTimeoutMs);
   }
 

@@ -18,9 +18,7 @@ export interface EdgeTunnel extends Tunnel {
 
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
 interface TunnelDirectory {
-  find(
-    hostname: string,
-  ): { state: 'online'; tunnel: EdgeTunnel } | { state: 'offline' } | undefined;
+  find(hostname: string): EdgeTunnel | undefined;
 }
 
 export interface RoutingOptions {
@@ -44,10 +42,9 @@ export class Routing {
   enter(hostname: string, connection: VisitorConnection): Route {
     if (!connection.covers(hostname)) return 'edge.misdirected';
     if (hostname === this.#options.hubHostname) return 'hub';
-    const found = this.#options.tunnels.find(hostname);
-    if (found === undefined) return 'tunnel.unknown';
-    if (found.state === 'offline') return 'tunnel.offline';
-    const { tunnel } = found;
+    const tunnel = this.#options.tunnels.find(hostname);
+    if (tunnel === undefined) return 'tunnel.unknown';
+    if (tunnel.links.length === 0) return 'tunnel.offline';
     return this.#options.admission.openStream(tunnel.serverId, connection.visited)
       ? tunnel
       : 'edge.busy';

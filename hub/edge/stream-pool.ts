@@ -1,14 +1,25 @@
 // Streams whose exchange ended cleanly arrive; the next request to the same tunnel takes one instead of opening another.
 
+import { StreamError } from '../../shared/mux/stream.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { OriginStream } from './origin-connection.ts';
 
-/** What the edge needs of a live tunnel. */
-export interface Tunnel {
+/** What the edge needs of a link to an agent. */
+export interface Link {
   /** @throws StreamError stream.refused */
   openStream(): OriginStream;
-  /** Aborted once it is not to be found any more: its link drains, and waits for the streams that are left. */
-  readonly retired?: AbortSignal;
+  /** Aborted once it takes no new streams: it drains, and waits for the streams that are left. */
+  readonly retired: AbortSignal;
+  /** Streams it carries, the idle ones of the pool among them. */
+  readonly streamCount: number;
+  /** Bytes on their way to the agent. */
+  readonly inFlightBytes: number;
+}
+
+/** What the edge needs of a live tunnel. */
+export interface Tunnel {
+  /** None: the server is offline. */
+  readonly links: readonly Link[];
 }
 
 /**
@@ -25,37 +36,61 @@ interface IdleConnection {
   readonly expiresAt: number;
 }
 
-const pools = new WeakMap<Tunnel, StreamPool>();
+const pools = new WeakMap<Link, StreamPool>();
 
-/** The pool of this tunnel and of no other: it lives as long as the tunnel does. */
-export function poolOf(tunnel: Tunnel): StreamPool {
-  let pool = pools.get(tunnel);
+/** The pool of this link and of no other: it lives as long as the link does. */
+export function poolOf(link: Link): StreamPool {
+  let pool = pools.get(link);
   if (pool === undefined) {
-    pool = new StreamPool(tunnel);
-    pools.set(tunnel, pool);
+    pool = new StreamPool(link);
+    pools.set(link, pool);
   }
   return pool;
 }
 
-/** Needs no closing: it empties itself when its tunnel is retired, and a stream that ends with its link leaves it. */
+/**
+ * The pool of the link with the least to do: the fewest running exchanges, then the fewest bytes on their way. What an
+ * agent still has to send is not known here, but exchanges are what it comes from.
+ * @throws StreamError stream.link-lost when the last link has gone since the tunnel was found
+ */
+export function leastLoaded(tunnel: Tunnel): StreamPool {
+  let least: StreamPool | undefined;
+  for (const link of tunnel.links) {
+    const pool = poolOf(link);
+    if (least === undefined || pool.isLessLoadedThan(least)) least = pool;
+  }
+  if (least === undefined) throw new StreamError('stream.link-lost', 'the tunnel has no link');
+  return least;
+}
+
+/** Needs no closing: it empties itself when its link is retired, and a stream that ends with its link leaves it. */
 export class StreamPool {
-  readonly #tunnel: Tunnel;
+  readonly #link: Link;
   /** Ordered by expiry. The last one in is the first one out: it is the least likely to be closing. */
   readonly #idle: IdleConnection[] = [];
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(tunnel: Tunnel) {
-    this.#tunnel = tunnel;
-    tunnel.retired?.addEventListener('abort', () => this.#retireAll(), { once: true });
+  constructor(link: Link) {
+    this.#link = link;
+    link.retired.addEventListener('abort', () => this.#retireAll(), { once: true });
   }
 
   get idleCount(): number {
     return this.#idle.length;
   }
 
+  isLessLoadedThan(other: StreamPool): boolean {
+    const running = this.#runningCount - other.#runningCount;
+    return running === 0 ? this.#link.inFlightBytes < other.#link.inFlightBytes : running < 0;
+  }
+
+  get #runningCount(): number {
+    return this.#link.streamCount - this.#idle.length;
+  }
+
   /** A fresh connection. @throws StreamError stream.refused */
   open(): OriginConnection {
-    return new OriginConnection(this.#tunnel.openStream());
+    return new OriginConnection(this.#link.openStream());
   }
 
   /** A connection that carried an exchange before, if one is waiting. */
@@ -72,7 +107,7 @@ export class StreamPool {
 
   /** Takes back a connection on which nothing is outstanding. */
   give(connection: OriginConnection): void {
-    if (this.#tunnel.retired?.aborted === true) {
+    if (this.#link.retired.aborted) {
       connection.retire();
       return;
     }

@@ -9,7 +9,6 @@ import type { ForwardOptions } from './forward.ts';
 import { upgradeFields } from './forwarded.ts';
 import { SocketResponse } from './socket-response.ts';
 import { Splice } from './splice.ts';
-import { poolOf } from './stream-pool.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorUpgrade } from './visitor.ts';
 
@@ -28,7 +27,7 @@ export function forwardUpgrade(
     return;
   }
   const splice = new Splice(socket, firstBytes, options.idleTimeoutMs);
-  new Forwarding(request, response, poolOf(tunnel), options, {
+  new Forwarding(request, response, tunnel, options, {
     protocol: 'websocket',
     take: (connection, head, bytes) => {
       response.release();

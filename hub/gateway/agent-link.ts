@@ -5,44 +5,77 @@ import { Buffer } from 'node:buffer';
 import type { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import { Session, type SessionEnd } from '../../shared/mux/session.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
-import type { Hello, Welcome } from '../../shared/wire/hello.ts';
-import type { TunnelLink, TunnelStream } from '../tunnels/registry.ts';
+import type { Hello, OriginProtocol, Welcome } from '../../shared/wire/hello.ts';
+import type { TunnelLink, TunnelStream } from '../tunnels/tunnel.ts';
 
 export interface AgentLinkOptions {
   readonly agentId: string;
-  readonly epoch: bigint;
+  readonly admission: bigint;
+  readonly address: string;
   readonly hello: Hello;
   readonly welcome: Welcome;
   readonly maxStreams: number;
   /** The agent takes no more streams: it should no longer be found. */
   readonly onRetired: () => void;
+  /** The agent says that it has another link by now (rule P54). */
+  readonly onMoved: () => void;
   /** Called once. */
   readonly onClosed: (end: SessionEnd) => void;
 }
 
 export class AgentLink implements TunnelLink {
   readonly agentId: string;
+  readonly admission: bigint;
   readonly epoch: bigint;
+  readonly slot: number;
+  readonly address: string;
+  readonly originProtocol: OriginProtocol;
+  #isMoving = false;
   readonly #session: Session;
+  readonly #retirement = new AbortController();
 
   constructor(pipe: FramePipe, options: AgentLinkOptions) {
+    const { hello, welcome } = options;
     this.agentId = options.agentId;
-    this.epoch = options.epoch;
+    this.admission = options.admission;
+    this.address = options.address;
+    this.epoch = hello.epoch;
+    this.slot = hello.slot;
+    this.originProtocol = hello.originProtocol;
+    this.#retirement.signal.addEventListener('abort', options.onRetired, { once: true });
     this.#session = new Session(pipe, {
       role: 'acceptor',
-      receiveWindowBytes: options.welcome.initialWindowBytes,
-      sendWindowBytes: options.hello.initialWindowBytes,
-      pingIntervalMs: options.welcome.pingIntervalMs,
-      pingDeadlineMs: options.welcome.pingDeadlineMs,
+      receiveWindowBytes: welcome.initialWindowBytes,
+      sendWindowBytes: hello.initialWindowBytes,
+      pingIntervalMs: welcome.pingIntervalMs,
+      pingDeadlineMs: welcome.pingDeadlineMs,
       maxStreams: options.maxStreams,
       // No onStream: an agent that opens one breaks the protocol (security row D-04).
-      onGoaway: options.onRetired,
-      onClosed: options.onClosed,
+      onGoaway: () => this.#retirement.abort(),
+      onNotice: (payload) => {
+        if (isMoved(payload)) options.onMoved();
+      },
+      onClosed: (end) => {
+        this.#retirement.abort();
+        options.onClosed(end);
+      },
     });
+  }
+
+  get retired(): AbortSignal {
+    return this.#retirement.signal;
+  }
+
+  get isMoving(): boolean {
+    return this.#isMoving;
   }
 
   get streamCount(): number {
     return this.#session.streamCount;
+  }
+
+  get inFlightBytes(): number {
+    return this.#session.inFlightBytes;
   }
 
   openStream(): TunnelStream {
@@ -51,13 +84,34 @@ export class AgentLink implements TunnelLink {
 
   end(reason: GoawayReason): void {
     this.#session.goaway(reason);
+    this.#retirement.abort();
   }
 
   announce(addresses: readonly string[]): void {
-    this.#session.notice(Buffer.from(JSON.stringify({ addresses })));
+    this.#notice({ addresses });
+  }
+
+  /** Asks the agent to open another link before this one drains. */
+  askToMove(): void {
+    this.#isMoving = true;
+    this.#notice({ move: true });
   }
 
   destroy(): void {
     this.#session.destroy();
+  }
+
+  #notice(content: object): void {
+    this.#session.notice(Buffer.from(JSON.stringify(content)));
+  }
+}
+
+/** A notice that says nothing we know is ignored. */
+function isMoved(payload: Buffer): boolean {
+  try {
+    const notice: unknown = JSON.parse(payload.toString());
+    return typeof notice === 'object' && notice !== null && 'moved' in notice;
+  } catch {
+    return false;
   }
 }

@@ -20,8 +20,8 @@ export interface Peer {
   readonly address: string;
   /** The unit in which limits count. */
   readonly bucket: string;
-  /** Stops the clock under which a stranger's connection is cut. */
-  vouch(): void;
+  /** Stops the clock under which a stranger's connection is cut. Returns the milliseconds that were left. */
+  vouch(): number;
 }
 
 export class Door {
@@ -94,15 +94,17 @@ export class Door {
     if (address === undefined) return void socket.destroy();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
-    const deadline = setTimeout(
-      () => socket.destroy(),
-      this.#options.limits.authenticationTimeoutMs,
-    );
+    const { authenticationTimeoutMs } = this.#options.limits;
+    const deadlineAt = performance.now() + authenticationTimeoutMs;
+    const deadline = setTimeout(() => socket.destroy(), authenticationTimeoutMs);
     socket.once('close', () => clearTimeout(deadline));
     return this.#options.onSecure(socket, {
       address,
       bucket: addressBucket(address),
-      vouch: () => clearTimeout(deadline),
+      vouch: () => {
+        clearTimeout(deadline);
+        return Math.max(1, deadlineAt - performance.now());
+      },
     });
   }
 }

@@ -138,7 +138,7 @@ describe('who comes in', () => {
     const { welcome } = await handshake(await upgrade(), key);
     expect(welcome.addresses).toEqual([`https://movies.${tenantDomain}`]);
     await vi.waitFor(() =>
-      expect(hub.tunnels.find(`movies.${tenantDomain}`)?.state).toBe('online'),
+      expect(hub.tunnels.find(`movies.${tenantDomain}`)?.links).toHaveLength(1),
     );
     const server = hub.stores.byId.get(`server-of-${key.agentId}`);
     expect(server?.lastSeenAt).toBeInstanceOf(Date);
@@ -253,6 +253,8 @@ describe('who stays out', () => {
           epoch: 1n,
           initialWindowBytes: 65_536,
           software: 'test/1',
+          slot: 0,
+          originProtocol: 'http/1.1',
         };
         return recorded;
       },

@@ -20,7 +20,7 @@ import { initialStreamWindowBytes } from '../../shared/wire/limits.ts';
 import { exporterBytes, exporterLabel, nonceBytes } from '../../shared/wire/proof.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
-import type { TunnelLink } from '../tunnels/registry.ts';
+import type { TunnelLink } from '../tunnels/tunnel.ts';
 import type { Server as MediaServer } from '../tunnels/server.ts';
 import { AgentLink } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
@@ -118,8 +118,6 @@ export class Gateway {
     if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
     const waitMs = this.#failures.waitMs(peer.bucket);
     if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
-    // From here the handshake has a deadline of its own.
-    peer.vouch();
     return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
       void this.#accept(websocket, socket as TLSSocket, peer);
     });
@@ -138,7 +136,7 @@ export class Gateway {
       };
       const { hello, welcome } = await acceptHandshake(pipe, {
         nonce: facts.nonce,
-        deadlineMs: this.#limits.authenticationTimeoutMs,
+        deadlineMs: peer.vouch(),
         authorise: async (hello) => {
           const verdict = await this.#admit(facts, hello);
           if ('refuse' in verdict) return verdict;
@@ -161,13 +159,18 @@ export class Gateway {
     try {
       const verdict = await authenticate(store, facts, hello);
       if ('refuse' in verdict) return verdict;
+      const maxLinks = this.#limits.linksPerAgent;
+      if (hello.slot >= maxLinks) {
+        return { refuse: 'overloaded', message: `an agent may have ${maxLinks} links to this hub` };
+      }
       const welcome: Welcome = {
         initialWindowBytes: initialStreamWindowBytes,
         pingIntervalMs: ping.intervalMs,
         pingDeadlineMs: ping.deadlineMs,
         addresses: addressesOf(verdict.server),
+        maxLinks,
       };
-      return { ...verdict, welcome, epoch: await store.nextEpoch() };
+      return { ...verdict, welcome, admission: await store.nextEpoch() };
     } catch (error) {
       // The database is away: the agent comes back, and it is not its fault.
       this.#log.error({ err: error }, 'authentication failed in the hub');
@@ -176,18 +179,19 @@ export class Gateway {
   }
 
   #attach(pipe: FramePipe, admitted: Admitted, accepted: Accepted): void {
-    const { server, agentId, epoch } = admitted;
+    const { server, agentId, admission } = admitted;
     const { tunnels } = this.#options;
-    const log = this.#log.child({ serverId: server.id, link: String(epoch) });
+    const log = this.#log.child({ serverId: server.id, link: String(admission) });
     const link: AgentLink = new AgentLink(pipe, {
       ...accepted,
       agentId,
-      epoch,
+      admission,
+      address: accepted.peer.address,
       maxStreams: this.#limits.streamsPerSession,
       onRetired: () => tunnels.detach(server.id, link),
+      onMoved: () => undefined,
       onClosed: (end) => {
         this.#links.delete(link);
-        tunnels.detach(server.id, link);
         this.#touch(server.id);
         log.info(
           { reason: end.reason, ...(end.error && { err: end.error }) },
@@ -198,8 +202,8 @@ export class Gateway {
     });
     this.#links.add(link);
     const { address } = accepted.peer;
-    const { software } = accepted.hello;
-    log.info({ address, agentId, software, server: server.name }, 'agent connected');
+    const { software, slot } = accepted.hello;
+    log.info({ address, agentId, software, slot, server: server.name }, 'agent connected');
     if (this.#isClosing) return link.end('draining');
     tunnels.attach(server.id, link);
     this.#touch(server.id);
@@ -215,7 +219,7 @@ export class Gateway {
 interface Admitted {
   readonly server: MediaServer;
   readonly agentId: string;
-  readonly epoch: bigint;
+  readonly admission: bigint;
   readonly welcome: Welcome;
 }
 

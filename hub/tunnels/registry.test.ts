@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import type { GoawayReason } from '../../shared/wire/codes.ts';
-import { type TunnelLink, Tunnels, type TunnelStream } from './registry.ts';
+import { TestLink } from '../../test/support/test-link.ts';
+import { Tunnels } from './registry.ts';
 import { defaultSwitches, type Server, type ServerStore } from './server.ts';
+import type { LiveLink } from './tunnel.ts';
 
 const domain = 'phlix.media';
 
@@ -10,17 +11,20 @@ let servers: Map<string, Server>;
 let tunnels: Tunnels;
 let tellChange: (serverId: string | undefined) => void;
 let failures: unknown[];
+let rivals: unknown[][];
 let isStoreDown: boolean;
 
 beforeEach(async () => {
   servers = new Map();
   failures = [];
+  rivals = [];
   isStoreDown = false;
   tunnels = new Tunnels({
     store: memoryStore(),
     tenantDomain: domain,
-    addressOf: (hostname) => `https://${hostname}:8443`,
+    addressesOf: ({ label }) => (label === undefined ? [] : [`https://${label}.${domain}:8443`]),
     onFailure: (error) => failures.push(error),
+    onRivals: (serverId, { link, winner }) => rivals.push([serverId, link, winner]),
     recheckMs: 60_000,
   });
   keep(server('1', { label: 'movies' }));
@@ -30,12 +34,8 @@ beforeEach(async () => {
 afterEach(() => tunnels.stop());
 
 describe('a hostname', () => {
-  test('of a server without a link is offline, with its name', () => {
-    expect(tunnels.find('movies.phlix.media')).toEqual({
-      state: 'offline',
-      serverId: '1',
-      name: 'server 1',
-    });
+  test('of a server without a link has a tunnel without links', () => {
+    expect(tunnels.find('movies.phlix.media')).toMatchObject({ serverId: '1', links: [] });
   });
 
   test('that nobody has is unknown', () => {
@@ -44,19 +44,12 @@ describe('a hostname', () => {
     expect(tunnels.find('__proto__')).toBeUndefined();
   });
 
-  test('of a linked server opens streams on that link', () => {
+  test('keeps one tunnel for as long as its server lives, whatever is read again and whoever is linked', async () => {
+    const before = tunnels.find('movies.phlix.media');
     const link = new TestLink('agent 1');
     tunnels.attach('1', link);
-    const found = tunnels.find('movies.phlix.media');
-    expect(found).toMatchObject({ state: 'online', tunnel: { serverId: '1' } });
-    if (found?.state === 'online') found.tunnel.openStream();
-    expect(link.opened).toBe(1);
-  });
-
-  test('keeps one tunnel for as long as its link lasts, whatever is read again', async () => {
-    tunnels.attach('1', new TestLink('agent 1'));
-    const before = tunnels.find('movies.phlix.media');
     await change(undefined);
+    tunnels.detach('1', link);
     await change('1');
     expect(tunnels.find('movies.phlix.media')).toBe(before);
   });
@@ -64,54 +57,31 @@ describe('a hostname', () => {
   test('is offline again when its link ends', () => {
     const link = new TestLink('agent 1');
     tunnels.attach('1', link);
+    expect(linksOf('movies')).toEqual([link]);
     tunnels.detach('1', link);
-    expect(tunnels.find('movies.phlix.media')?.state).toBe('offline');
-    expect(tunnels.list()).toEqual([
-      { serverId: '1', name: 'server 1', hostname: 'movies.phlix.media', isOnline: false },
-    ]);
+    expect(linksOf('movies')).toEqual([]);
+  });
+
+  test('has the switches that its server has now', async () => {
+    expect(tunnels.find('movies.phlix.media')?.switches.http2).toBe(true);
+    keep(server('1', { label: 'movies', switches: { ...defaultSwitches, http2: false } }));
+    await change('1');
+    expect(tunnels.find('movies.phlix.media')?.switches.http2).toBe(false);
   });
 });
 
-describe('a tunnel is retired, so that its idle streams end, when', () => {
-  test.each<[string, (link: TestLink) => unknown]>([
-    ['its link ends or drains', (link) => tunnels.detach('1', link)],
-    ['a newer link takes over', () => tunnels.attach('1', new TestLink('agent 1', 2n))],
-    [
-      'its server is renamed',
-      async () => {
-        keep(server('1', { label: 'cinema' }));
-        await change('1');
-      },
-    ],
-  ])('%s', async (_, happen) => {
-    const link = new TestLink('agent 1', 1n);
-    tunnels.attach('1', link);
-    const found = tunnels.find('movies.phlix.media');
-    if (found?.state !== 'online') throw new Error('not online');
-    expect(found.tunnel.retired.aborted).toBe(false);
-    await happen(link);
-    expect(found.tunnel.retired.aborted).toBe(true);
-  });
-});
-
-describe('a second link of a server', () => {
-  test('that is newer replaces the first, whose end changes nothing any more', () => {
-    const [older, newer] = [new TestLink('agent 1', 1n), new TestLink('agent 1', 2n)];
-    tunnels.attach('1', older);
-    tunnels.attach('1', newer);
-    expect(older.ended).toEqual(['replaced']);
-    expect(newer.ended).toEqual([]);
-    tunnels.detach('1', older);
-    expect(tunnels.find('movies.phlix.media')?.state).toBe('online');
-  });
-
-  test('that is older but arrives late is turned away', () => {
-    const [older, newer] = [new TestLink('agent 1', 1n), new TestLink('agent 1', 2n)];
-    tunnels.attach('1', newer);
-    tunnels.attach('1', older);
-    expect(older.ended).toEqual(['replaced']);
-    expect(newer.ended).toEqual([]);
-  });
+test('of two agents with one key the earlier is told about, as often as it comes', () => {
+  const [winner, loser] = [
+    new TestLink('agent 1', { epoch: 2n }),
+    new TestLink('agent 1', { epoch: 1n }),
+  ];
+  tunnels.attach('1', winner);
+  tunnels.attach('1', loser);
+  tunnels.attach('1', loser);
+  expect(rivals).toEqual([
+    ['1', loser, winner],
+    ['1', loser, winner],
+  ]);
 });
 
 describe('a change', () => {
@@ -121,7 +91,7 @@ describe('a change', () => {
     keep(server('1', { label: 'cinema' }));
     await change('1');
     expect(tunnels.find('movies.phlix.media')).toBeUndefined();
-    expect(tunnels.find('cinema.phlix.media')?.state).toBe('online');
+    expect(linksOf('cinema')).toHaveLength(1);
     expect(link.announced).toEqual([['https://cinema.phlix.media:8443']]);
     expect(link.ended).toEqual([]);
   });
@@ -153,7 +123,7 @@ describe('a change', () => {
     keep(server('2', { label: 'music' }));
     await change(undefined);
     expect(link.ended).toEqual(['revoked']);
-    expect(tunnels.find('music.phlix.media')?.state).toBe('offline');
+    expect(linksOf('music')).toEqual([]);
   });
 
   test('of the key cuts the link of the former key, not that of the new one', async () => {
@@ -162,11 +132,11 @@ describe('a change', () => {
     keep(server('1', { label: 'movies', agentId: 'agent 1b' }));
     await change('1');
     expect(former.ended).toEqual(['revoked']);
-    const current = new TestLink('agent 1b', 2n);
+    const current = new TestLink('agent 1b', { epoch: 2n });
     tunnels.attach('1', current);
     await change('1');
     expect(current.ended).toEqual([]);
-    expect(tunnels.find('movies.phlix.media')?.state).toBe('online');
+    expect(linksOf('movies')).toHaveLength(1);
   });
 
   test('is read again later if the store does not answer', async () => {
@@ -179,7 +149,7 @@ describe('a change', () => {
       expect(failures).toHaveLength(1);
       isStoreDown = false;
       await vi.advanceTimersByTimeAsync(1000);
-      expect(tunnels.find('music.phlix.media')?.state).toBe('offline');
+      expect(linksOf('music')).toEqual([]);
     } finally {
       vi.useRealTimers();
     }
@@ -192,7 +162,7 @@ describe('a change', () => {
       await vi.advanceTimersByTimeAsync(0);
       keep(server('2', { label: 'music' }));
       await vi.advanceTimersByTimeAsync(60_000);
-      expect(tunnels.find('music.phlix.media')?.state).toBe('offline');
+      expect(linksOf('music')).toEqual([]);
     } finally {
       vi.useRealTimers();
     }
@@ -205,7 +175,7 @@ describe('a link that arrives before its server is known', () => {
     const link = new TestLink('agent 2');
     tunnels.attach('2', link);
     await settle();
-    expect(tunnels.find('music.phlix.media')?.state).toBe('online');
+    expect(linksOf('music')).toHaveLength(1);
     expect(link.announced).toEqual([['https://music.phlix.media:8443']]);
   });
 
@@ -222,11 +192,9 @@ describe('a link that arrives before its server is known', () => {
     tunnels.attach('2', link);
     await settle();
     expect(link.ended).toEqual([]);
-    expect(tunnels.addressesOf('2')).toEqual([]);
     keep(server('2', { label: 'music' }));
     await change('2');
     expect(link.announced.at(-1)).toEqual(['https://music.phlix.media:8443']);
-    expect(tunnels.addressesOf('2')).toEqual(['https://music.phlix.media:8443']);
   });
 });
 
@@ -285,28 +253,6 @@ function unused(): Promise<never> {
   return Promise.reject(new Error('the registry only reads'));
 }
 
-class TestLink implements TunnelLink {
-  readonly agentId: string;
-  readonly epoch: bigint;
-  readonly ended: GoawayReason[] = [];
-  readonly announced: string[][] = [];
-  opened = 0;
-
-  constructor(agentId: string, epoch = 1n) {
-    this.agentId = agentId;
-    this.epoch = epoch;
-  }
-
-  openStream(): TunnelStream {
-    this.opened++;
-    return {} as TunnelStream;
-  }
-
-  end(reason: GoawayReason): void {
-    this.ended.push(reason);
-  }
-
-  announce(addresses: string[]): void {
-    this.announced.push(addresses);
-  }
+function linksOf(label: string): readonly LiveLink[] | undefined {
+  return tunnels.find(`${label}.${domain}`)?.links;
 }

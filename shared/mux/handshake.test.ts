@@ -27,6 +27,7 @@ const welcome: Welcome = {
   pingIntervalMs: 15_000,
   pingDeadlineMs: 10_000,
   addresses: ['https://movies.example'],
+  maxLinks: 8,
 };
 const hello: Hello = {
   version: 1,
@@ -35,6 +36,8 @@ const hello: Hello = {
   epoch: 5n,
   initialWindowBytes: 262_144,
   software: 'test/1',
+  slot: 0,
+  originProtocol: 'http/1.1',
 };
 const challenge = { minVersion: 1, maxVersion: 1, nonce };
 const helloFrame = (changes: Partial<Hello> = {}) =>

@@ -13,6 +13,7 @@ import {
   encodeWelcome,
   protocolVersions,
   type Hello,
+  type OriginProtocol,
   type Welcome,
 } from '../wire/hello.ts';
 import { initialStreamWindowBytes } from '../wire/limits.ts';
@@ -80,8 +81,11 @@ export interface DialOptions {
     agentId: string;
     signature: Buffer;
   };
+  /** See Hello. */
   readonly epoch: bigint;
   readonly software: string;
+  readonly slot?: number;
+  readonly originProtocol?: OriginProtocol;
 }
 
 /** The agent's side. @throws HandshakeError | ProtocolError (the link is closed by then) */
@@ -110,6 +114,8 @@ export async function dialHandshake(
       epoch: options.epoch,
       initialWindowBytes: initialStreamWindowBytes,
       software: options.software,
+      slot: options.slot ?? 0,
+      originProtocol: options.originProtocol ?? 'http/1.1',
     };
     pipe.queue(frameType.hello, 0, 0, encodeHello(hello));
     pipe.flush();

@@ -236,6 +236,7 @@ describe('behind a real handshake', () => {
       pingIntervalMs: 15_000,
       pingDeadlineMs: 10_000,
       addresses: [],
+      maxLinks: 1,
     };
     await Promise.all([
       acceptHandshake(hubPipe, {

@@ -17,6 +17,7 @@ const messages = {
     decode: decodeChallenge,
     encode: () => encodeChallenge(records.challenge),
     fields: ['0100020001', '0200020001', `030020${'ab'.repeat(32)}`],
+    optional: [],
   },
   hello: {
     decode: decodeHello,
@@ -29,6 +30,7 @@ const messages = {
       '08000400040000',
       `090011${hex('phlix-agent/0.1.0')}`,
     ],
+    optional: ['0d000101', `0e0003${hex('h2c')}`],
   },
   welcome: {
     decode: decodeWelcome,
@@ -39,6 +41,7 @@ const messages = {
       '0b000400002710',
       `0c001b${hex('https://m.tv https://n.tv:8')}`,
     ],
+    optional: ['0f000102'],
   },
 };
 
@@ -51,12 +54,15 @@ const records = {
     epoch: 0x19a_0000_0001n,
     initialWindowBytes: 262_144,
     software: 'phlix-agent/0.1.0',
+    slot: 1,
+    originProtocol: 'h2c' as const,
   },
   welcome: {
     initialWindowBytes: 262_144,
     pingIntervalMs: 15_000,
     pingDeadlineMs: 10_000,
     addresses: ['https://m.tv', 'https://n.tv:8'],
+    maxLinks: 2,
   },
 };
 
@@ -69,7 +75,8 @@ function bytesOf(fields: readonly string[]): Buffer {
 }
 
 describe.each(['challenge', 'hello', 'welcome'] as const)('%s', (name) => {
-  const { decode, encode, fields } = messages[name];
+  const { decode, encode, fields: required, optional } = messages[name];
+  const fields = [...required, ...optional];
 
   it('is these bytes, and these bytes are it', () => {
     expect(encode().toString('hex')).toBe(fields.join(''));
@@ -81,8 +88,8 @@ describe.each(['challenge', 'hello', 'welcome'] as const)('%s', (name) => {
     expect(decode(bytesOf(mixed))).toEqual(records[name]);
   });
 
-  it('is malformed without any one of its fields', () => {
-    for (const [index] of fields.entries()) {
+  it('is malformed without any one of the fields it must have', () => {
+    for (const [index] of required.entries()) {
       expect(decode(bytesOf(fields.toSpliced(index, 1)))).toBeUndefined();
     }
     expect(decode(Buffer.alloc(0))).toBeUndefined();
@@ -94,8 +101,16 @@ describe.each(['challenge', 'hello', 'welcome'] as const)('%s', (name) => {
   });
 
   it('is malformed when it is cut anywhere', () => {
-    const bytes = bytesOf(fields);
+    const bytes = bytesOf(required);
     for (let end = 0; end < bytes.length; end += 1) {
+      expect(decode(bytes.subarray(0, end))).toBeUndefined();
+    }
+  });
+
+  it('is malformed when an optional field is cut', () => {
+    const bytes = bytesOf(fields);
+    for (const cut of optional.keys()) {
+      const end = bytesOf([...required, ...optional.slice(0, cut + 1)]).length - 1;
       expect(decode(bytes.subarray(0, end))).toBeUndefined();
     }
   });
@@ -153,6 +168,29 @@ const wrong: [message: keyof typeof messages, what: string, index: number, field
 it.each(wrong)('%s with %s is malformed', (name, _what, index, field) => {
   const { decode, fields } = messages[name];
   expect(decode(bytesOf(fields.with(index, field)))).toBeUndefined();
+});
+
+const withoutOptional: [message: keyof typeof messages, record: Record<string, unknown>][] = [
+  ['hello', { slot: 0, originProtocol: 'http/1.1' }],
+  ['welcome', { maxLinks: 1 }],
+];
+
+it.each(withoutOptional)('%s of an older peer reads as it was then', (name, record) => {
+  const { decode, fields } = messages[name];
+  expect(decode(bytesOf(fields))).toMatchObject(record);
+});
+
+const wrongOptional: [message: keyof typeof messages, what: string, field: string][] = [
+  ['hello', 'a ninth link', '0d000108'],
+  ['hello', 'a slot of two bytes', '0d00020000'],
+  ['hello', 'an unknown protocol of the origin', `0e0002${hex('h3')}`],
+  ['welcome', 'no link at all', '0f000100'],
+  ['welcome', 'nine links', '0f000109'],
+];
+
+it.each(wrongOptional)('%s with %s is malformed', (name, _what, field) => {
+  const { decode, fields } = messages[name];
+  expect(decode(bytesOf([...fields, field]))).toBeUndefined();
 });
 
 const extreme: [

@@ -1,6 +1,7 @@
 // The three messages of the handshake between bytes and records. Fields are tag, length, value, so later versions can add. Pure.
 
 import { Buffer } from 'node:buffer';
+import { maxLinksPerAgent } from './limits.ts';
 import { nonceBytes } from './proof.ts';
 
 /** The versions of the wire this program speaks, and the only place to say so. */
@@ -20,13 +21,19 @@ export interface Hello {
   readonly agentId: string;
   /** Ed25519 over connectProof, 64 bytes. */
   readonly signature: Buffer;
-  /** The agent's own count of its links: milliseconds since 1970 when it dialled. A hub orders links by a sequence of its own. */
+  /** Which process of the agent speaks: larger than that of any former one with this key (rule P14). */
   readonly epoch: bigint;
   /** What a stream may send to the agent before its first credit. */
   readonly initialWindowBytes: number;
   /** Program and version, for the owner's eyes: `phlix-agent/0.1.0`. */
   readonly software: string;
+  /** Which of the links of that process this is, 0 to 7; 0 from agents that have only one. */
+  readonly slot: number;
+  /** What the origin speaks. The agent does not: the hub has to know. */
+  readonly originProtocol: OriginProtocol;
 }
+
+export type OriginProtocol = 'http/1.1' | 'h2c';
 
 /** Hub -> agent: the session starts behind it. */
 export interface Welcome {
@@ -35,6 +42,8 @@ export interface Welcome {
   readonly pingDeadlineMs: number;
   /** Public addresses of the server, for the agent to print. */
   readonly addresses: readonly string[];
+  /** How many links one agent may hold at once, 1 to 8; 1 from hubs that know no slots. */
+  readonly maxLinks: number;
 }
 
 /** The highest version both speak, or undefined. */
@@ -75,6 +84,8 @@ export function encodeHello(hello: Hello): Buffer {
     [tag.epoch, epoch],
     [tag.initialWindow, unsigned(hello.initialWindowBytes, 4)],
     [tag.software, Buffer.from(hello.software, 'latin1')],
+    [tag.slot, unsigned(hello.slot, 1)],
+    [tag.originProtocol, Buffer.from(hello.originProtocol, 'latin1')],
   ]);
 }
 
@@ -89,6 +100,11 @@ export function decodeHello(bytes: Buffer): Hello | undefined {
   if (version === undefined || agentId === undefined || software === undefined) return undefined;
   if (signature?.length !== 64 || epoch?.length !== 8) return undefined;
   if (initialWindowBytes === undefined) return undefined;
+  const slot = readOptional(fields?.get(tag.slot), 0, (value) => readUnsigned(value, 1));
+  const originProtocol = readOptional(fields?.get(tag.originProtocol), 'http/1.1', readProtocol);
+  if (slot === undefined || slot >= maxLinksPerAgent || originProtocol === undefined) {
+    return undefined;
+  }
   return {
     version,
     agentId,
@@ -96,6 +112,8 @@ export function decodeHello(bytes: Buffer): Hello | undefined {
     epoch: epoch.readBigUInt64BE(),
     initialWindowBytes,
     software,
+    slot,
+    originProtocol,
   };
 }
 
@@ -105,6 +123,7 @@ export function encodeWelcome(welcome: Welcome): Buffer {
     [tag.pingInterval, unsigned(welcome.pingIntervalMs, 4)],
     [tag.pingDeadline, unsigned(welcome.pingDeadlineMs, 4)],
     [tag.addresses, Buffer.from(welcome.addresses.join(' '), 'latin1')],
+    [tag.maxLinks, unsigned(welcome.maxLinks, 1)],
   ]);
 }
 
@@ -116,11 +135,14 @@ export function decodeWelcome(bytes: Buffer): Welcome | undefined {
   const addresses = readText(fields?.get(tag.addresses), /^[\x21-\x7e ]{0,2048}$/);
   if (initialWindowBytes === undefined || addresses === undefined) return undefined;
   if (pingIntervalMs === undefined || pingDeadlineMs === undefined) return undefined;
+  const maxLinks = readOptional(fields?.get(tag.maxLinks), 1, (value) => readUnsigned(value, 1));
+  if (maxLinks === undefined || maxLinks < 1 || maxLinks > maxLinksPerAgent) return undefined;
   return {
     initialWindowBytes,
     pingIntervalMs,
     pingDeadlineMs,
     addresses: addresses.split(' ').filter((address) => address !== ''),
+    maxLinks,
   };
 }
 
@@ -137,6 +159,9 @@ const tag = {
   pingInterval: 10,
   pingDeadline: 11,
   addresses: 12,
+  slot: 13,
+  originProtocol: 14,
+  maxLinks: 15,
 } as const;
 
 function encode(fields: [tag: number, value: Buffer][]): Buffer {
@@ -165,13 +190,13 @@ function decode(bytes: Buffer): Map<number, Buffer> | undefined {
   return fields;
 }
 
-function unsigned(value: number, bytes: 2 | 4): Buffer {
+function unsigned(value: number, bytes: 1 | 2 | 4): Buffer {
   const buffer = Buffer.alloc(bytes);
   buffer.writeUIntBE(value, 0, bytes);
   return buffer;
 }
 
-function readUnsigned(value: Buffer | undefined, bytes: 2 | 4): number | undefined {
+function readUnsigned(value: Buffer | undefined, bytes: 1 | 2 | 4): number | undefined {
   return value?.length === bytes ? value.readUIntBE(0, bytes) : undefined;
 }
 
@@ -179,6 +204,20 @@ function readUnsigned(value: Buffer | undefined, bytes: 2 | 4): number | undefin
 function readAmount(value: Buffer | undefined): number | undefined {
   const amount = readUnsigned(value, 4);
   return amount !== undefined && amount >= 1 && amount <= 0x7fff_ffff ? amount : undefined;
+}
+
+/** Fields that came after the first release: absent from an older peer, and then as it was before there were any. */
+function readOptional<Value>(
+  value: Buffer | undefined,
+  usual: Value,
+  read: (value: Buffer) => Value | undefined,
+): Value | undefined {
+  return value === undefined ? usual : read(value);
+}
+
+function readProtocol(value: Buffer): OriginProtocol | undefined {
+  const text = value.toString('latin1');
+  return text === 'http/1.1' || text === 'h2c' ? text : undefined;
 }
 
 function readText(value: Buffer | undefined, allowed: RegExp): string | undefined {

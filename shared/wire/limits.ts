@@ -39,6 +39,9 @@ export const ackEveryBytes = 16 * 1024;
 /** On a fast line an acknowledgement per frame would be a write per frame: a quarter of the hub's work. 1 ms at 1 Gbit/s. */
 export const ackAtOnceBytes = 128 * 1024;
 
+/** Links that one agent may hold at once. Two outlive any one of them; more than eight only share the same line. */
+export const maxLinksPerAgent = 8;
+
 /** Streams of one session; DESIGN's 256 per tunnel is a setting of the edge, this is what memory is sized for. */
 export const maxStreamsPerSession = 1024;
 /** Control bytes waiting for the transport: a peer that makes us answer and never reads is cut here. */

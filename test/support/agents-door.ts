@@ -58,16 +58,17 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
   ]);
   const stores = settings.stores ?? new MemoryStores();
   const { log, logged } = recordingLogger();
+  const addressesOf = ({ label }: { label: string | undefined }): string[] =>
+    label === undefined ? [] : [`https://${label}.${tenantDomain}`];
   const tunnels = new Tunnels({
     store: stores.servers,
     tenantDomain,
-    addressOf: (hostname) => `https://${hostname}`,
+    addressesOf,
     onFailure: (error) => log.error({ err: error }, 'registry failed'),
+    onRivals: (serverId) => log.warn({ serverId }, 'two agents use one key'),
   });
   await tunnels.start();
   const enrolment = new Enrolment({ store: stores.enrolment, hubHost });
-  const addressesOf = ({ label }: { label: string | undefined }): string[] =>
-    label === undefined ? [] : [`https://${label}.${tenantDomain}`];
   let port = settings.port ?? 0;
   const gateway = new Gateway({
     certificates,

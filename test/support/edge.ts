@@ -26,6 +26,7 @@ import { Front } from '../../hub/edge/front.ts';
 import { defaultEdgeLimits, type EdgeLimits } from '../../hub/edge/limits.ts';
 import { EdgeListener } from '../../hub/edge/listener.ts';
 import type { EdgeTunnel } from '../../hub/edge/routing.ts';
+import type { Link } from '../../hub/edge/stream-pool.ts';
 import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
 import { selfSigned } from './self-signed.ts';
@@ -125,13 +126,15 @@ export class TestEdge {
     return session;
   }
 
-  #find(hostname: string): ReturnType<HubTunnels> {
-    if (hostname === 'asleep.phlix.example') return { state: 'offline' };
-    return hostname === onlineHostname ? { state: 'online', tunnel: this.#tunnel } : undefined;
+  #find(hostname: string): EdgeTunnel | undefined {
+    if (hostname === 'asleep.phlix.example') return { serverId: 'asleep', links: [] };
+    return hostname === onlineHostname ? this.#tunnel : undefined;
   }
 
-  readonly #tunnel: EdgeTunnel = {
-    serverId: 'movies',
+  readonly #link: Link = {
+    retired: new AbortController().signal,
+    streamCount: 0,
+    inFlightBytes: 0,
     openStream: () => {
       const [near, far] = duplexPair();
       this.streams.add(near);
@@ -149,11 +152,9 @@ export class TestEdge {
       return Object.assign(near, { reset });
     },
   };
-}
 
-type HubTunnels = (
-  hostname: string,
-) => { state: 'online'; tunnel: EdgeTunnel } | { state: 'offline' } | undefined;
+  readonly #tunnel: EdgeTunnel = { serverId: 'movies', links: [this.#link] };
+}
 
 export interface Answer {
   readonly headers: IncomingHttpHeaders;

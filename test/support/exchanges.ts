@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { Duplex, Readable } from 'node:stream';
 import type { EdgeFailureCode } from '../../hub/edge/failure.ts';
 import { forward, type ForwardOptions } from '../../hub/edge/forward.ts';
-import type { Tunnel } from '../../hub/edge/stream-pool.ts';
+import type { Link, Tunnel } from '../../hub/edge/stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from '../../hub/edge/visitor.ts';
 import type { StreamError } from '../../shared/mux/stream.ts';
 import type { MuxStream } from '../../shared/mux/stream.ts';
@@ -144,11 +144,20 @@ function once(stream: Duplex): Promise<void> {
 }
 
 /** A tunnel of two real sessions in memory: what the edge opens, the test accepts. */
-export class TestTunnel implements Tunnel {
+export class TestTunnel implements Tunnel, Link {
+  readonly links = [this];
   readonly pair: SessionPair = sessionPair(memoryPair());
   readonly retirement = new AbortController();
   readonly retired = this.retirement.signal;
   opened = 0;
+
+  get streamCount(): number {
+    return this.pair.hub.session.streamCount;
+  }
+
+  get inFlightBytes(): number {
+    return this.pair.hub.session.inFlightBytes;
+  }
 
   openStream(): MuxStream {
     this.opened++;

@@ -9,7 +9,7 @@ import { vi } from 'vitest';
 import { Agent, type AgentOptions } from '../../agent/agent.ts';
 import type { AgentConfig } from '../../agent/config.ts';
 import type { Outcome } from '../../agent/supervise.ts';
-import type { LiveTunnel, TunnelStream } from '../../hub/tunnels/registry.ts';
+import type { LiveLink, TunnelStream } from '../../hub/tunnels/tunnel.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { Secret } from '../../shared/settings/secret.ts';
 import {
@@ -126,19 +126,26 @@ export function run(wish: Wish): Running {
   };
 }
 
-export async function online(hub: AgentsDoor, hostname: string): Promise<LiveTunnel> {
+export interface OnlineServer extends Pick<LiveLink, 'openStream'> {
+  readonly serverId: string;
+  readonly hostname: string;
+}
+
+/** When the server has a link; streams open on its first. */
+export async function online(hub: AgentsDoor, hostname: string): Promise<OnlineServer> {
   return vi.waitFor(
     () => {
-      const found = hub.tunnels.find(hostname);
-      if (found?.state !== 'online') throw new Error(`${hostname} is ${found?.state}`);
-      return found.tunnel;
+      const tunnel = hub.tunnels.find(hostname);
+      const [link] = tunnel?.links ?? [];
+      if (tunnel === undefined || link === undefined) throw new Error(`${hostname} is not online`);
+      return { serverId: tunnel.serverId, hostname, openStream: () => link.openStream() };
     },
     { timeout: 10_000, interval: 10 },
   );
 }
 
-export async function shout(tunnel: LiveTunnel, text: string): Promise<string> {
-  const stream: TunnelStream = tunnel.openStream();
+export async function shout(server: OnlineServer, text: string): Promise<string> {
+  const stream: TunnelStream = server.openStream();
   stream.end(text);
   return (await readAll(stream)).toString();
 }

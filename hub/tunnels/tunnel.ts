@@ -1,0 +1,148 @@
+// Links of one server's agent arrive; those that may stay are what the edge opens a visitor's streams on, now or as soon as there is one.
+
+import type { Duplex } from 'node:stream';
+import type { GoawayReason, ResetReason } from '../../shared/wire/codes.ts';
+import type { OriginProtocol } from '../../shared/wire/hello.ts';
+import type { Server, ServerSwitches } from './server.ts';
+
+/** One stream through a tunnel: a byte pipe to one connection at the origin. */
+export type TunnelStream = Duplex & { reset(reason: ResetReason): void };
+
+/** What the edge sees of a link. */
+export interface LiveLink {
+  /** @throws StreamError stream.refused */
+  openStream(): TunnelStream;
+  /** Aborted when the link takes no new streams: it drains or is gone. */
+  readonly retired: AbortSignal;
+  readonly originProtocol: OriginProtocol;
+  /** Streams it carries, the idle ones among them. */
+  readonly streamCount: number;
+  /** Bytes sent to the agent that it has not acknowledged. */
+  readonly inFlightBytes: number;
+}
+
+/** The gateway's side of an agent's session. */
+export interface TunnelLink extends LiveLink {
+  /** Ends the session, saying why. The gateway calls `detach` afterwards as for any other end. */
+  end(reason: GoawayReason): void;
+  /** Tells the agent the public addresses of its server. */
+  announce(addresses: readonly string[]): void;
+  /** From the database's sequence, in the order of admission. */
+  readonly admission: bigint;
+  /** The agent's process: a later one has a higher epoch (rule P14). */
+  readonly epoch: bigint;
+  /** Which of that process's links, from 0. */
+  readonly slot: number;
+  /** Whose key opened it: a server whose key is replaced keeps only the links of the new one. */
+  readonly agentId: string;
+  /** Where the agent dialled from. */
+  readonly address: string;
+  /** It was asked to move: its successor lets it finish what it carries (rule P54). */
+  readonly isMoving: boolean;
+}
+
+/** What the edge sees of a server. One object for as long as the server lives, whether it is connected or not. */
+export interface LiveTunnel {
+  readonly serverId: string;
+  readonly switches: ServerSwitches;
+  /** Those that take streams. None: the server is offline. */
+  readonly links: readonly LiveLink[];
+  /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
+  nextLink(signal: AbortSignal): Promise<LiveLink | undefined>;
+}
+
+export class Tunnel implements LiveTunnel {
+  readonly serverId: string;
+  #server: Server | undefined;
+  #switches: ServerSwitches;
+  #links: readonly TunnelLink[] = [];
+  readonly #waiting = new Set<(link: LiveLink | undefined) => void>();
+  #isClosed = false;
+
+  constructor(serverId: string, switches: ServerSwitches) {
+    this.serverId = serverId;
+    this.#switches = switches;
+  }
+
+  /** As it was read last; undefined for one that enrolled a moment ago. */
+  get server(): Server | undefined {
+    return this.#server;
+  }
+
+  set server(server: Server) {
+    this.#server = server;
+    this.#switches = server.switches;
+  }
+
+  get switches(): ServerSwitches {
+    return this.#switches;
+  }
+
+  get links(): readonly TunnelLink[] {
+    return this.#links;
+  }
+
+  nextLink(signal: AbortSignal): Promise<LiveLink | undefined> {
+    const [first] = this.#links;
+    if (first !== undefined || signal.aborted || this.#isClosed) return Promise.resolve(first);
+    return new Promise((resolve) => {
+      const settle = (link: LiveLink | undefined): void => {
+        this.#waiting.delete(settle);
+        signal.removeEventListener('abort', giveUp);
+        resolve(link);
+      };
+      const giveUp = (): void => settle(undefined);
+      signal.addEventListener('abort', giveUp);
+      this.#waiting.add(settle);
+    });
+  }
+
+  /**
+   * Links of one process stand side by side, one in each slot. A later process puts an earlier one out; an earlier one
+   * that comes back is turned away, so that two agents with one key end in the same order whoever dials last.
+   * Returns the rival that outranks the link, for the alarm.
+   */
+  attach(link: TunnelLink): TunnelLink | undefined {
+    const outranking = this.#links.find((other) => outranks(other, link));
+    if (outranking !== undefined) {
+      link.end('replaced');
+      return outranking.epoch > link.epoch ? outranking : undefined;
+    }
+    const former = this.#links.filter((other) => outranks(link, other));
+    this.#links = [...this.#links.filter((other) => !former.includes(other)), link];
+    for (const other of former) other.end(other.isMoving ? 'draining' : 'replaced');
+    for (const settle of this.#waiting) settle(link);
+    return undefined;
+  }
+
+  detach(link: TunnelLink): void {
+    this.#links = this.#links.filter((other) => other !== link);
+  }
+
+  announce(addresses: readonly string[]): void {
+    for (const link of this.#links) link.announce(addresses);
+  }
+
+  /** Ends the links that another key opened than this one. */
+  keepOnly(agentId: string | undefined): void {
+    this.#end(this.#links.filter((link) => link.agentId !== agentId));
+  }
+
+  /** The server's life is over: whoever waits for it waits in vain. */
+  close(): void {
+    this.#isClosed = true;
+    this.#end(this.#links);
+    for (const settle of this.#waiting) settle(undefined);
+  }
+
+  #end(links: readonly TunnelLink[]): void {
+    this.#links = this.#links.filter((link) => !links.includes(link));
+    for (const link of links) link.end('revoked');
+  }
+}
+
+function outranks(one: TunnelLink, other: TunnelLink): boolean {
+  if (one === other) return false;
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch;
+  return one.slot === other.slot && one.admission > other.admission;
+}
