@@ -22,90 +22,103 @@ import { isPlaceholder, Secret } from './secret.ts';
 import { readSettings, SettingsError } from './settings.ts';
 
 const kib = 1024;
-const letters = list({ expected: 'letters', remedy: 'write a,b' }, (item) =>
-  /^[a-z]$/.test(item) ? item : undefined,
-);
+/** Made within the test, so that it is the test that runs what makes it. */
+type Kind = () => z.ZodType<unknown, string>;
 
-const accepted: [kind: string, schema: z.ZodType<unknown, string>, text: string, value: unknown][] =
-  [
-    ['a choice', choice(['red', 'blue']), 'BLUE', 'blue'],
-    ['a flag', flag(), 'Yes', true],
-    ['a flag', flag(), 'on', true],
-    ['a flag', flag(), 'true', true],
-    ['a flag', flag(), '0', false],
-    ['a flag', flag(), 'OFF', false],
-    ['a flag', flag(), 'no', false],
-    ['an integer', integer(1, 10), '1', 1],
-    ['an integer', integer(1, 10), '10', 10],
-    ['an integer', integer(0, 1e15), '007', 7],
-    ['a duration', duration(1000, 60_000), '1s', 1000],
-    ['a duration', duration(1000, 60_000), '1m', 60_000],
-    ['a duration', duration(0, 1e12), ' 7d ', 604_800_000],
-    ['a duration', duration(0, 1e12), '2h', 7_200_000],
-    ['a duration', duration(0, 1e12), '999999999ms', 999_999_999],
-    ['a size', size(1, 16 * kib), '1', 1],
-    ['a size', size(1, 16 * kib), '12B', 12],
-    ['a size', size(1, 16 * kib), '16KiB', 16 * kib],
-    ['a size', size(1, 2 ** 40), '3MiB', 3 * kib * kib],
-    ['a size', size(1, 2 ** 40), '2GiB', 2 * kib ** 3],
-    ['a path', path(), '/etc/../var', '/var'],
-    ['a text', text(5), ' Tür 1 ', 'Tür 1'],
-    ['a list', letters, ' a, b ,c', ['a', 'b', 'c']],
-    ['a list', letters, 'a', ['a']],
-    ['an address', listenAddress(), '127.0.0.1:443', { host: '127.0.0.1', port: 443 }],
-  ];
+const letters = () =>
+  list({ expected: 'letters', remedy: 'write a,b' }, (item) =>
+    /^[a-z]$/.test(item) ? item : undefined,
+  );
 
-it.each(accepted)('%s reads %#: %s', (_kind, schema, given, value) => {
-  expect(schema.parse(given)).toEqual(value);
+const accepted: [name: string, kind: Kind, text: string, value: unknown][] = [
+  ['a choice', () => choice(['red', 'blue']), 'BLUE', 'blue'],
+  ['a flag', flag, 'Yes', true],
+  ['a flag', flag, 'on', true],
+  ['a flag', flag, 'true', true],
+  ['a flag', flag, '0', false],
+  ['a flag', flag, 'OFF', false],
+  ['a flag', flag, 'no', false],
+  ['an integer', () => integer(1, 10), '1', 1],
+  ['an integer', () => integer(1, 10), '10', 10],
+  ['an integer', () => integer(0, 1e15), '007', 7],
+  ['a duration', () => duration(1000, 60_000), '1s', 1000],
+  ['a duration', () => duration(1000, 60_000), '1m', 60_000],
+  ['a duration', () => duration(0, 1e12), ' 7d ', 604_800_000],
+  ['a duration', () => duration(0, 1e12), '2h', 7_200_000],
+  ['a duration', () => duration(0, 1e12), '999999999ms', 999_999_999],
+  ['a size', () => size(1, 16 * kib), '1', 1],
+  ['a size', () => size(1, 16 * kib), '12B', 12],
+  ['a size', () => size(1, 16 * kib), '16KiB', 16 * kib],
+  ['a size', () => size(1, 2 ** 40), '3MiB', 3 * kib * kib],
+  ['a size', () => size(1, 2 ** 40), '2GiB', 2 * kib ** 3],
+  ['a path', path, '/etc/../var', '/var'],
+  ['a text', () => text(5), ' Tür 1 ', 'Tür 1'],
+  ['a list', letters, ' a, b ,c', ['a', 'b', 'c']],
+  ['a list', letters, 'a', ['a']],
+  ['an address', listenAddress, '127.0.0.1:443', { host: '127.0.0.1', port: 443 }],
+];
+
+it.each(accepted)('%s is read, %#', (_name, kind, given, value) => {
+  expect(kind().parse(given)).toEqual(value);
 });
 
-const refused: [schema: z.ZodType<unknown, string>, expected: string, texts: string[]][] = [
-  [choice(['red', 'blue']), 'expected one of red, blue', ['', 'green', 'redblue', ' red']],
-  [flag(), 'expected 1 or 0', ['2', '', 'y']],
+const refused: [expected: string, kind: Kind, texts: string[]][] = [
+  ['expected one of red, blue', () => choice(['red', 'blue']), ['', 'green', 'redblue', ' red']],
+  ['expected 1 or 0', flag, ['2', '', 'y']],
   [
-    integer(1, 10),
     'expected a whole number from 1 to 10',
+    () => integer(1, 10),
     ['0', '11', '', 'x', '1x', 'x1', '-1', '1.0', '1e1', '0000000000000001'],
   ],
   [
-    duration(1000, 60_000),
     'expected a duration from 1s to 1m',
+    () => duration(1000, 60_000),
     ['999ms', '60001ms', '5', 's', '5 s', '-5s', '5sx', 'x5s', '0000000005s', '1w', ''],
   ],
   [
-    size(10, kib),
     'expected a size from 10 to 1024 bytes',
+    () => size(10, kib),
     ['9', '1025', '2KiB', '', 'KiB', '1KB', '1 KiB', 'x12', '12x', '0000000000012', '1TiB'],
   ],
-  [path(), 'expected a path', ['a\0b']],
-  [text(5), 'expected at most 5 printable characters', ['', '  ', 'sixsix', 'a\tb', 'a\u0085b']],
-  [letters, 'expected letters', ['', 'a,', ',a', 'a,,b', 'a,1']],
-  [secret(), 'expected a secret of your own, not a placeholder that everybody knows', ['secret']],
-  [listenAddress(), 'expected an address to listen on', ['443', 'localhost:1']],
+  ['expected a path', path, ['a\0b']],
+  [
+    'expected at most 5 printable characters',
+    () => text(5),
+    ['', '  ', 'sixsix', 'a\tb', 'a\u0085b'],
+  ],
+  ['expected letters', letters, ['', 'a,', ',a', 'a,,b', 'a,1']],
+  ['expected a secret of your own, not a placeholder that everybody knows', secret, ['secret']],
+  ['expected an address to listen on', listenAddress, ['443', 'localhost:1']],
 ];
 
-describe.each(refused)('a setting that is %#: %s', (schema, expected, texts) => {
+describe.each(refused)('a setting that is %s', (expected, kind, texts) => {
   it.each(texts)(`refuses %j and says what it expects`, (given) => {
-    expect(schema.safeParse(given).error?.issues).toMatchObject([
+    expect(kind().safeParse(given).error?.issues).toMatchObject([
       { code: 'custom', message: expected, params: { remedy: expect.stringMatching(/^\w{4}/) } },
     ]);
   });
 
   it('is required unless it has a default', () => {
-    const issues = schema.safeParse(undefined).error?.issues;
+    const issues = kind().safeParse(undefined).error?.issues;
     expect(issues).toMatchObject([{ message: expected.replace('expected', 'required:') }]);
   });
 });
 
+it('a list has no empty item, even of a kind that takes any text', () => {
+  const anything = list({ expected: 'texts', remedy: 'write a,b' }, (item) => item);
+  expect(anything.safeParse('a,b').data).toEqual(['a', 'b']);
+  expect(anything.safeParse('a,,b').success).toBe(false);
+});
+
 it('the remedies say what to write', () => {
-  expect(
-    [choice(['a', 'b']), flag(), integer(0, 1), duration(0, 1), size(0, 1)].map(remedyOf),
-  ).toEqual([
+  const kinds = [choice(['a', 'b']), flag(), integer(0, 1), duration(0, 1), size(0, 1)];
+  expect([...kinds, listenAddress()].map(remedyOf)).toEqual([
     [{ remedy: 'write a or b' }],
     [{ remedy: 'write 1 for yes or 0 for no' }],
     [{ remedy: 'write it in digits' }],
     [{ remedy: 'write a number and its unit: 500ms, 30s, 10m, 1h' }],
     [{ remedy: 'write a number and its unit: 16KiB, 1MiB' }],
+    [{ remedy: 'write :8443 for every interface, or 127.0.0.1:8443, or [::1]:8443' }],
   ]);
 });
 

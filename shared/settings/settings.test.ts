@@ -14,6 +14,7 @@ import {
   flag,
   listenAddress,
   parseDuration,
+  path,
   secret,
 } from './kinds.ts';
 import { isPlaceholder, Secret } from './secret.ts';
@@ -81,6 +82,10 @@ describe('readSettings', () => {
   test('ignores the variables of other programs', () => {
     const foreign = { PATH: '/bin', HUB_SERVICE_HOST: '10.0.0.1', HUB_PORT_443_TCP: 'tcp://x' };
     expect(problemsOf({ ...enough, ...foreign })).toEqual([]);
+    // The end of one of ours, and a short name beside a short one of ours.
+    expect(problemsOf({ ...enough, XXCOLOUR: '1' })).toEqual([]);
+    const short = z.object({ COUNT: flag() });
+    expect(readSettings(short, { COUNT: '1', TAB: '8' })).toEqual({ COUNT: true });
   });
 
   test('reads NAME_FILE without its trailing newline', () => {
@@ -101,6 +106,58 @@ describe('readSettings', () => {
 
   test('a required setting whose file cannot be read is one problem, not two', () => {
     expect(problemsOf({ HUB_STRICT_FILE: join(folder, 'absent') })).toHaveLength(1);
+  });
+
+  test('reads a value of several lines whole', () => {
+    const path = file('lines', 'one\n\ntwo\n');
+    const settings = readSettings(schema, { ...enough, HUB_PASSPHRASE_FILE: path });
+    expect(settings.HUB_PASSPHRASE?.reveal()).toBe('one\n\ntwo');
+  });
+
+  test('names NAME_FILE where that is what was set', () => {
+    const environment = { ...enough, HUB_COLOUR_FILE: file('green', 'green') };
+    expect(problemsOf(environment)).toMatchObject([{ name: 'HUB_COLOUR_FILE' }]);
+  });
+
+  test('reports every file that cannot be read, under the code of wrong settings', () => {
+    const absent = join(folder, 'absent');
+    const environment = { ...enough, HUB_COLOUR_FILE: absent, HUB_PASSPHRASE_FILE: absent };
+    expect(problemsOf(environment).map(({ name }) => name)).toEqual([
+      'HUB_COLOUR_FILE',
+      'HUB_PASSPHRASE_FILE',
+    ]);
+    expect(() => readSettings(schema, environment)).toThrow(
+      expect.objectContaining({ code: 'settings.invalid' }) as Error,
+    );
+  });
+
+  test('reads no second file behind a setting that is a path itself', () => {
+    const own = z.object({ HUB_CERT_FILE: path() });
+    const environment = { HUB_CERT_FILE: '/cert', HUB_CERT_FILE_FILE: '/absent' };
+    expect(readSettings(own, environment)).toEqual({ HUB_CERT_FILE: '/cert' });
+  });
+
+  test('a required setting with _FILE within its name whose file cannot be read is one problem', () => {
+    const own = z.object({ HUB_FILE_NAME: choice(['a']) });
+    expect(() => readSettings(own, { HUB_FILE_NAME_FILE: '/absent' })).toThrow(/^A setting/);
+  });
+
+  test('names all settings where a rule concerns them together, with a remedy where it has none', () => {
+    const pair = z
+      .object({ HUB_ONE: choice(['a', 'b']), HUB_TWO: choice(['a', 'b']) })
+      .refine((both) => both.HUB_ONE !== both.HUB_TWO, 'expected two different ones');
+    expect(() => readSettings(pair, { HUB_ONE: 'a', HUB_TWO: 'a' })).toThrow(
+      'HUB_ONE, HUB_TWO: expected two different ones; correct it, or unset it for the default',
+    );
+  });
+
+  test('a fault of the program is not taken for a wrong setting', () => {
+    const environment: Environment = Object.defineProperty({ HUB_STRICT: '1' }, 'HUB_COLOUR', {
+      get: () => {
+        throw new TypeError('a bug');
+      },
+    });
+    expect(() => readSettings(schema, environment)).toThrow(TypeError);
   });
 
   test('names the variable that holds a placeholder and never shows the value', () => {
