@@ -6,6 +6,8 @@ import type { Door, Outcome, Visit } from './visit.ts';
 /** Enough for each to be past its first windows and buffers, with bytes at every hop when the fault strikes. */
 const warmBytes = 2_000_000;
 const talkBytes = 100;
+/** The slowest is a line that falls silent: noticed after two seconds of pings, five on a busy machine. */
+const noticeMs = 20_000;
 
 export class Crowd {
   readonly visits: readonly Visit[];
@@ -47,33 +49,29 @@ export class Crowd {
     );
   }
 
-  /** Of all, once the last has ended; without a sleeper. */
+  /** Of all, once the last has ended. @throws at the deadline, with the names of those whom nothing tells that it is over */
   async outcomes(): Promise<Outcome[]> {
-    const outcomes = await Promise.all(this.visits.map(outcomeOf));
-    return outcomes.filter((outcome) => outcome !== undefined);
+    const waiting = new Set(this.visits);
+    const ended = this.visits.map(async (visit) => {
+      const outcome = await visit.outcome;
+      waiting.delete(visit);
+      return outcome;
+    });
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const names = [...waiting].map(({ name }) => name).join(', ');
+      late.reject(new Error(`not over after ${noticeMs} ms: ${names}`));
+    }, noticeMs);
+    try {
+      return await Promise.race([Promise.all(ended), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   leave(): void {
     for (const visit of this.visits) visit.leave();
   }
-}
-
-/** Everybody else has noticed a cut within a second or two. */
-const sleepMs = 15_000;
-
-/**
- * Node's own HTTP/2 client may sleep through a reset while it waits to write (nodejs/node#42710): such a visitor of ours
- * says nothing about the hub, dead or alive.
- */
-async function outcomeOf(visit: Visit): Promise<Outcome | undefined> {
-  if (!visit.name.endsWith('HTTP/2')) return visit.outcome;
-  let timer: NodeJS.Timeout | undefined;
-  const asleep = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), sleepMs);
-  });
-  const outcome = await Promise.race([visit.outcome, asleep]);
-  clearTimeout(timer);
-  return outcome;
 }
 
 /** Visits that do end, too long to be carried by buffers alone, and few enough for a busy machine to finish in a drain. */

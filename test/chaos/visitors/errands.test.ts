@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, Http2ServerResponse } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
@@ -9,6 +10,7 @@ import { WebSocketServer } from 'ws';
 import { contentBytes, measure } from '../../support/content.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { chat, download, type HttpVersion, upload } from './errands.ts';
+import { askHttp2 } from './exchange.ts';
 import type { Door } from './visit.ts';
 
 const whole = contentBytes('film', 0, 1000);
@@ -21,6 +23,7 @@ const answers = {
   'another byte': (response) => respond(response, swapped),
   'a clean end too early': (response) => respond(response, whole.subarray(0, 999)),
   'a byte too many': (response) => respond(response, contentBytes('film', 0, 1001)),
+  'half of it': (response) => begin(response, () => undefined),
   'a break': (response) => breakOff(response),
   'a lost connection': (response) => loseConnection(response),
   'a failure': (response) => {
@@ -33,6 +36,7 @@ let server: Http2SecureServer;
 let door: Door;
 let answer: keyof typeof answers = 'whole';
 let takenBytes = 0;
+let accepted: Socket | undefined;
 
 beforeAll(async () => {
   const { cert, key } = await selfSigned('movies.test');
@@ -42,6 +46,7 @@ beforeAll(async () => {
       response.end(JSON.stringify({ bytes: takenBytes, sha256 })),
     );
   });
+  server.on('connection', (socket: Socket) => (accepted = socket));
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (visitor) => {
@@ -112,6 +117,23 @@ describe.each<HttpVersion>(['HTTP/1.1', 'HTTP/2'])('a visitor over %s', (version
     expect(await upload(door, version, 70_001).outcome).toMatchObject({ end: 'wrong' });
   });
 });
+
+test('a visitor over HTTP/2 hears of a reset though node:http2 has stopped reading', async () => {
+  answer = 'half of it';
+  const { hostname: servername, host, port, ca } = door;
+  const connection = connect({ host, port, servername, ca, ALPNProtocols: ['h2'] });
+  await once(connection, 'secureConnect');
+  const begun = await askHttp2(door, connection, { path: '/' });
+  stopReading(connection);
+  accepted?.resetAndDestroy();
+  await once(connection, 'close');
+  expect(begun.isWhole()).toBe(false);
+});
+
+/** As node:http2 does while a write waits. */
+function stopReading(connection: TLSSocket): void {
+  (connection as { _handle?: { readStop(): number } })._handle?.readStop();
+}
 
 test.each([
   ['a break', 'cut'],

@@ -58,6 +58,8 @@ export async function askHttp2(
     createConnection: () => connection,
   });
   session.on('error', ignore);
+  const listening = setInterval(() => listenAgain(connection), listenMs);
+  connection.once('close', () => clearInterval(listening));
   const stream = session.request(
     {
       ':path': path,
@@ -74,6 +76,19 @@ export async function askHttp2(
     body: stream,
     isWhole: () => !stream.aborted && (stream.rstCode ?? 0) === 0,
   };
+}
+
+/** Small against every time that is measured with it. */
+const listenMs = 100;
+
+/**
+ * node:http2 reads nothing while a write waits; a write that meets the reset of a TLS connection waits for ever, and the client
+ * never hears of the end (nodejs/node#42710): the kernel has closed the socket, and nobody asks it. Reading asks, and tells what
+ * the kernel knows and no more: a connection that the hub leaves open stays open.
+ */
+function listenAgain(connection: TLSSocket): void {
+  const { _handle: handle } = connection as { _handle?: { readStart(): number } | null };
+  handle?.readStart();
 }
 
 /** The code of a failure's problem+json. */
