@@ -55,7 +55,7 @@ test('kill -9 of the hub loses no enrolment and no name, ends its database, and 
   enter({ fault: 'kill -9 of the hub', detectedMs, recoveredMs }, outcomes, probe);
 
   expect(outcomes.filter(({ end }) => end !== 'cut')).toEqual([]);
-  expect(probe.unexpected('200', 'cut', 'unreachable', 'tunnel.offline')).toEqual([]);
+  expect(probe.unexpected('200', 'cut', 'unaccepted', 'unreachable', 'tunnel.offline')).toEqual([]);
   expect(postmasterPid()).not.toBe(database);
   expect(await labels()).toEqual(expect.arrayContaining(['movies', 'shows']));
   expect(agent.program.pid).toBe(pid);

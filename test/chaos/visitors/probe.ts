@@ -5,7 +5,10 @@ import { setTimeout as after } from 'node:timers/promises';
 import { glance } from './errands.ts';
 import type { Door, Outcome } from './visit.ts';
 
-/** `200`, the code of a failure, `unreachable`, `cut` or `wrong`. */
+/**
+ * `200`, the code of a failure, `unreachable`, `unaccepted`, `cut` or `wrong`. Unaccepted: the kernel took the connection and
+ * broke it when its listener closed, before the hub had seen it. No byte came back, where the hub says its part of a handshake.
+ */
 export type ProbeAnswer = string;
 
 /** Its own pace: small against every time that is measured with it. */
@@ -13,7 +16,7 @@ const paceMs = 20;
 
 export class Probe {
   wrong = 0;
-  readonly #answers = new Set<ProbeAnswer>();
+  readonly #answers = new Map<ProbeAnswer, number>();
   readonly #door: Door;
   readonly #stopped = new AbortController();
   readonly #listeners = new Set<(answer: ProbeAnswer, askedAt: number) => void>();
@@ -32,7 +35,7 @@ export class Probe {
       if (askedAt >= from && wanted(answer)) found.resolve(performance.now() - from);
     };
     const timer = setTimeout(() => {
-      const seen = [...this.#answers].join(', ');
+      const seen = [...this.#answers.keys()].join(', ');
       found.reject(new Error(`no such answer within ${deadlineMs} ms, only: ${seen}`));
     }, deadlineMs);
     this.#listeners.add(listener);
@@ -46,7 +49,12 @@ export class Probe {
 
   /** What was answered beside these: failures that the fault does not explain. */
   unexpected(...answers: ProbeAnswer[]): ProbeAnswer[] {
-    return [...this.#answers].filter((answer) => !answers.includes(answer));
+    return [...this.#answers.keys()].filter((answer) => !answers.includes(answer));
+  }
+
+  /** How often that was the answer. */
+  times(answer: ProbeAnswer): number {
+    return this.#answers.get(answer) ?? 0;
   }
 
   async stop(): Promise<void> {
@@ -65,7 +73,7 @@ export class Probe {
       signal.removeEventListener('abort', leave);
       if (signal.aborted) return;
       const answer = answerOf(outcome);
-      this.#answers.add(answer);
+      this.#answers.set(answer, this.times(answer) + 1);
       if (answer === 'wrong') this.wrong += 1;
       for (const listener of this.#listeners) listener(answer, askedAt);
       await after(paceMs, undefined, { signal }).catch(() => undefined);
@@ -73,8 +81,9 @@ export class Probe {
   }
 }
 
-function answerOf({ end, detail }: Outcome): ProbeAnswer {
+function answerOf({ end, detail, isUnheard }: Outcome): ProbeAnswer {
   if (end === 'complete') return '200';
   if (end === 'refused') return detail;
-  return detail.includes('ECONNREFUSED') ? 'unreachable' : end;
+  if (detail.includes('ECONNREFUSED')) return 'unreachable';
+  return end === 'cut' && isUnheard ? 'unaccepted' : end;
 }

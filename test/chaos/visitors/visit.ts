@@ -32,6 +32,8 @@ export interface Outcome {
   readonly visitor: string;
   readonly end: End;
   readonly detail: string;
+  /** Not one byte came back. */
+  readonly isUnheard: boolean;
 }
 
 /** How a visit ends other than by completing; anything else that is thrown is a cut. */
@@ -125,15 +127,18 @@ export class Visit {
     try {
       this.#secure = await secure(this.#raw, this.door, protocol);
       await errand(this, this.#secure);
-      return { visitor: this.name, end: 'complete', detail: '' };
+      return this.#outcomeOf('complete', '');
     } catch (error) {
-      const end = error instanceof Verdict ? error.end : 'cut';
-      return { visitor: this.name, end, detail: detailOf(error) };
+      return this.#outcomeOf(error instanceof Verdict ? error.end : 'cut', detailOf(error));
     } finally {
       this.#isOver = true;
       this.#close();
       this.#wake();
     }
+  }
+
+  #outcomeOf(end: End, detail: string): Outcome {
+    return { visitor: this.name, end, detail, isUnheard: this.#raw.bytesRead === 0 };
   }
 
   /** Both: over a lost connection TLS would still hand out what it has decrypted, to a reader that is gone. */
