@@ -13,6 +13,7 @@ export type EdgeFailureCode =
   | 'edge.target-too-long'
   | 'edge.method'
   | 'edge.expectation'
+  | 'edge.protocol'
   | 'edge.body-too-large'
   | 'edge.timeout'
   | 'edge.busy'
@@ -71,6 +72,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     title: 'An expectation that cannot be met',
     sentence:
       'The only expectation understood here is 100-continue. Send the request without the Expect field.',
+  },
+  'edge.protocol': {
+    status: 501,
+    title: 'This protocol is not carried here',
+    sentence:
+      'The one protocol that a connection may change to is WebSocket. Ask for `websocket`, or send an ordinary request.',
   },
   'edge.body-too-large': {
     status: 413,

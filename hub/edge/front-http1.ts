@@ -15,6 +15,7 @@ import { normalizeHttp1, type Refusal } from './normalize.ts';
 import type { Routing } from './routing.ts';
 import { SocketResponse } from './socket-response.ts';
 import { forwardUpgrade } from './upgrade.ts';
+import { http1Upgrade } from './visitor-upgrade.ts';
 
 export class Http1Front {
   readonly #options: FrontOptions;
@@ -110,7 +111,7 @@ export class Http1Front {
     const request = this.#routing.request(normal, visitor.connection, message);
     if (typeof route === 'string') return answerFailure(new SocketResponse(socket), request, route);
     socket.once('close', () => this.#routing.leave(route));
-    const upgrade = { protocol: 'websocket', socket, firstBytes };
+    const upgrade = http1Upgrade(socket, firstBytes);
     return forwardUpgrade(request, upgrade, route, this.#options.forwarding);
   };
 

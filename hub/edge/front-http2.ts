@@ -21,6 +21,8 @@ import { Http2Response } from './http2-response.ts';
 import type { EdgeLimits } from './limits.ts';
 import { normalizeHttp2 } from './normalize.ts';
 import type { Routing } from './routing.ts';
+import { forwardUpgrade } from './upgrade.ts';
+import { http2Upgrade } from './visitor-upgrade.ts';
 
 export class Http2Front {
   readonly #options: FrontOptions;
@@ -82,14 +84,19 @@ export class Http2Front {
       return answerFailure(new Http2Response(stream, idleBodyMs), request, refusal);
     }
     const route = this.#routing.enter(normal.hostname, visitor.connection);
-    if (route === 'hub') {
+    if (route === 'hub' && !normal.isWebSocket) {
       stream.setTimeout(idleBodyMs, () => stream.close(constants.NGHTTP2_CANCEL));
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
     }
     const request = this.#routing.request(normal, visitor.connection, stream);
     const response = new Http2Response(stream, idleBodyMs);
+    if (route === 'hub') return answerFailure(response, request, 'edge.bad-request');
     if (typeof route === 'string') return answerFailure(response, request, route);
     response.onClosed = () => this.#routing.leave(route);
+    if (normal.isWebSocket) {
+      const upgrade = http2Upgrade(stream, response);
+      return forwardUpgrade(request, upgrade, route, this.#options.forwarding);
+    }
     if (normal.expectsContinue) stream.additionalHeaders({ ':status': 100 });
     // A dropped body must still be read, or its window blocks the connection's other uploads.
     if (!normal.hasBody) stream.resume();
@@ -170,8 +177,8 @@ function sessionOptions(limits: EdgeLimits): ServerOptions {
       initialWindowSize: limits.h2StreamWindowBytes,
       // RFC 9113 §6.5.2 counts 32 bytes more for each field; above this the stream is reset instead of answered.
       maxHeaderListSize: limits.headBytes * 2,
-      // RFC 8441 comes with the room that carries it.
-      enableConnectProtocol: false,
+      // RFC 8441: browsers send their WebSockets over the connection they have.
+      enableConnectProtocol: true,
       enablePush: false,
     },
   };

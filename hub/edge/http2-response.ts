@@ -12,6 +12,7 @@ export class Http2Response implements VisitorResponse {
   readonly #pieces: PieceWriter;
   readonly #idleMs: number;
   #isOver = false;
+  #hasAborted = false;
   #mayHaveTrailers = false;
 
   isHeadSent = false;
@@ -26,8 +27,12 @@ export class Http2Response implements VisitorResponse {
     this.#pieces = new PieceWriter(stream, () => this.onDrain());
     this.#idleMs = idleMs;
     stream.on('drain', () => this.onDrain());
+    // At once: behind RST_STREAM with NO_ERROR Node ends the upload as if it were whole, and an origin would keep half a file.
+    stream.once('aborted', () => {
+      if (!this.#isOver) this.#abort();
+    });
     stream.once('close', () => {
-      if (!this.#isOver || !stream.writableFinished) this.onAborted();
+      if (!this.#isOver || !stream.writableFinished) this.#abort();
       this.onClosed();
     });
   }
@@ -69,6 +74,12 @@ export class Http2Response implements VisitorResponse {
     this.#isOver = true;
     // With an error it resets; close(code) would first send END_STREAM, and a cut answer would look whole.
     this.#stream.destroy(new Error('the answer cannot be completed'));
+  }
+
+  #abort(): void {
+    if (this.#hasAborted) return;
+    this.#hasAborted = true;
+    this.onAborted();
   }
 
   /** The answer is complete; what is still to come of the upload is not wanted (RFC 9113 §8.1). */

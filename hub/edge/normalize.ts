@@ -16,6 +16,8 @@ export interface NormalRequest extends Pick<
   readonly bodyLength: number | undefined;
   /** The visitor waits for 100 before it sends the body. */
   readonly expectsContinue: boolean;
+  /** An extended CONNECT for WebSocket (RFC 8441), read as the GET that asks an HTTP/1.1 origin for the same. */
+  readonly isWebSocket: boolean;
   /** X-Forwarded-For, line by line, for the walk of client-address.ts. Never passed on. */
   readonly forwardedFor: readonly string[];
 }
@@ -65,7 +67,9 @@ export function normalizeHttp2(
   const refusal = reading.refusal ?? http2Framing(reading, hasEnded);
   if (refusal !== undefined)
     return { refusal, method: reading.method, wantsPage: reading.wantsPage };
-  return assemble(reading, '2', !hasEnded, limits);
+  if (reading.protocol === undefined) return assemble(reading, '2', !hasEnded, limits);
+  reading.method = 'GET';
+  return assemble(reading, '2', false, limits);
 }
 
 /** RFC 9112 §6: anything that two parsers could measure differently is refused. */
@@ -87,11 +91,19 @@ function http1Framing(
 
 /** RFC 9113 §8.2.2 and §8.3.1. */
 function http2Framing(reading: FieldReading, hasEnded: boolean): EdgeFailureCode | undefined {
-  if (reading.method === 'CONNECT') return 'edge.method';
   if (reading.transferEncoding !== undefined || reading.hasConnectionFields)
     return 'edge.bad-request';
+  if (reading.protocol !== undefined) return extendedConnect(reading, hasEnded);
+  if (reading.method === 'CONNECT') return 'edge.method';
   if (hasEnded && (reading.contentLength ?? 0) > 0) return 'edge.bad-request';
   return undefined;
+}
+
+/** RFC 8441 §4. What follows the head belongs to the new protocol: a length would say that it is a body. */
+function extendedConnect(reading: FieldReading, hasEnded: boolean): EdgeFailureCode | undefined {
+  if (reading.method !== 'CONNECT' || hasEnded || reading.contentLength !== undefined)
+    return 'edge.bad-request';
+  return reading.protocol?.toLowerCase() === 'websocket' ? undefined : 'edge.protocol';
 }
 
 function assemble(
@@ -133,6 +145,7 @@ function assemble(
     bodyLength: reading.contentLength,
     // RFC 9110 §10.1.1: meaningless without a body, and to be ignored from HTTP/1.0.
     expectsContinue: reading.expect !== undefined && hasBody && httpVersion !== '1.0',
+    isWebSocket: reading.protocol !== undefined,
     forwardedFor: reading.forwardedFor,
   };
 }
@@ -166,6 +179,8 @@ class FieldReading {
   method = '';
   target = '';
   authority: string | undefined;
+  /** `:protocol` (RFC 8441). */
+  protocol: string | undefined;
   host: string | undefined;
   transferEncoding: string | undefined;
   contentLength: number | undefined;
@@ -210,7 +225,8 @@ class FieldReading {
     if (name === ':method') this.method = value;
     else if (name === ':path') this.target = value;
     else if (name === ':authority') this.authority = value;
-    // The edge ends TLS here: any other scheme speaks to somebody else, and :protocol is not offered (RFC 8441).
+    else if (name === ':protocol') this.protocol = value;
+    // The edge ends TLS here: any other scheme speaks to somebody else.
     else if (name !== ':scheme' || value !== 'https') this.#refuse();
   }
 

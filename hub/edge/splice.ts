@@ -4,13 +4,15 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
 import { PieceWriter } from './piece-writer.ts';
+import type { VisitorUpgrade } from './visitor.ts';
 
 /** What a visitor may send before the origin has agreed; an honest WebSocket client waits for the 101. */
 const maxHeldBytes = 65_536;
 
 /** Holds the visitor's bytes from the start; they move only after `start`, when both ends speak the new protocol. */
 export class Splice implements ConnectionUser {
-  readonly #socket: Duplex;
+  readonly #pipe: Duplex;
+  readonly #cut: () => void;
   readonly #pieces: PieceWriter;
   readonly #idleTimeoutMs: number;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -20,28 +22,31 @@ export class Splice implements ConnectionUser {
   #hasVisitorEnded = false;
   #hasOriginEnded = false;
 
-  constructor(socket: Duplex, firstBytes: Buffer, idleTimeoutMs: number) {
-    this.#socket = socket;
-    this.#pieces = new PieceWriter(socket, () => this.#connection?.resume());
+  constructor(visitor: Pick<VisitorUpgrade, 'pipe' | 'firstBytes' | 'cut'>, idleTimeoutMs: number) {
+    const { pipe } = visitor;
+    this.#pipe = pipe;
+    this.#cut = () => visitor.cut();
+    this.#pieces = new PieceWriter(pipe, () => this.#connection?.resume());
     this.#idleTimeoutMs = idleTimeoutMs;
-    this.#hold(firstBytes);
-    socket.on('data', (chunk: Buffer) => this.#onVisitorChunk(chunk));
-    socket.on('drain', () => this.#onVisitorDrain());
-    socket.on('end', () => this.#onVisitorEnd());
-    socket.on('close', () => this.#onVisitorClosed());
+    this.#hold(visitor.firstBytes);
+    pipe.on('data', (chunk: Buffer) => this.#onVisitorChunk(chunk));
+    pipe.on('drain', () => this.#onVisitorDrain());
+    pipe.on('end', () => this.#onVisitorEnd());
+    // Of HTTP/2 streams: reset, which with NO_ERROR would look like an 'end'.
+    pipe.on('aborted', () => this.#onVisitorClosed());
+    pipe.on('close', () => this.#onVisitorClosed());
   }
 
-  /** Joins the two. `head` and the origin's first bytes go to the visitor before anything else. */
-  start(connection: OriginConnection, head: Buffer, firstBytes: Buffer): void {
+  /** Joins the two. The origin's first bytes go to the visitor before anything else. */
+  start(connection: OriginConnection, firstBytes: Buffer): void {
     this.#connection = connection;
     connection.use(this);
     this.#idleTimer = setTimeout(() => this.#destroy(), this.#idleTimeoutMs);
-    this.#socket.write(head);
     if (firstBytes.length > 0) this.onChunk(firstBytes);
     for (const chunk of this.#held) connection.write(chunk);
     this.#held = [];
     if (this.#hasVisitorEnded) connection.end();
-    this.#socket.resume();
+    this.#pipe.resume();
   }
 
   onChunk(chunk: Buffer): void {
@@ -51,17 +56,17 @@ export class Splice implements ConnectionUser {
 
   onDrain(): void {
     this.#idleTimer?.refresh();
-    this.#socket.resume();
+    this.#pipe.resume();
   }
 
   onEnd(): void {
     this.#hasOriginEnded = true;
-    this.#socket.end();
+    this.#pipe.end();
   }
 
   onClosed(error: Error | undefined): void {
     clearTimeout(this.#idleTimer);
-    if (error !== undefined || !this.#hasOriginEnded) this.#socket.destroy();
+    if (error !== undefined || !this.#hasOriginEnded) this.#cut();
   }
 
   #onVisitorChunk(chunk: Buffer): void {
@@ -70,7 +75,7 @@ export class Splice implements ConnectionUser {
       return;
     }
     this.#idleTimer?.refresh();
-    if (!this.#connection.write(chunk)) this.#socket.pause();
+    if (!this.#connection.write(chunk)) this.#pipe.pause();
   }
 
   #onVisitorDrain(): void {
@@ -87,18 +92,19 @@ export class Splice implements ConnectionUser {
     clearTimeout(this.#idleTimer);
     this.#held = [];
     if (!this.#hasVisitorEnded || !this.#hasOriginEnded) this.#connection?.reset('cancelled');
+    this.#connection = undefined;
   }
 
   #hold(chunk: Buffer): void {
     // The answer was not a 101 and has gone out: nobody will read what the visitor sends now.
-    if (chunk.length === 0 || this.#socket.writableEnded) return;
+    if (chunk.length === 0 || this.#pipe.writableEnded) return;
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes >= maxHeldBytes) this.#socket.pause();
+    if (this.#heldBytes >= maxHeldBytes) this.#pipe.pause();
   }
 
   #destroy(): void {
     this.#connection?.reset('idle-timeout');
-    this.#socket.destroy();
+    this.#cut();
   }
 }

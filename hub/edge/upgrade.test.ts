@@ -9,6 +9,7 @@ import {
   type ScriptedOrigin,
 } from '../../test/support/exchanges.ts';
 import { forwardUpgrade } from './upgrade.ts';
+import { http1Upgrade } from './visitor-upgrade.ts';
 
 const switched =
   'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a=\r\n\r\n';
@@ -21,16 +22,17 @@ class UpgradingVisitor {
   received = '';
   hasEnded = false;
 
-  constructor(options: { protocol?: string; firstBytes?: string; idleTimeoutMs?: number } = {}) {
+  constructor(options: { method?: string; firstBytes?: string; idleTimeoutMs?: number } = {}) {
     [this.socket, this.hubSide] = duplexPair();
     this.socket.on('data', (chunk: Buffer) => (this.received += chunk.toString('latin1')));
     this.socket.on('end', () => (this.hasEnded = true));
+    const { method = 'GET', firstBytes = '', idleTimeoutMs = 600_000 } = options;
     const request = visitorRequest({
+      method,
       target: '/socket',
       fields: ['sec-websocket-key', 'k==', 'sec-websocket-version', '13'],
     });
-    const { protocol = 'websocket', firstBytes = '', idleTimeoutMs = 600_000 } = options;
-    const upgrade = { protocol, socket: this.hubSide, firstBytes: bytes(firstBytes) };
+    const upgrade = http1Upgrade(this.hubSide, bytes(firstBytes));
     forwardUpgrade(request, upgrade, this.tunnel, { idleTimeoutMs });
   }
 
@@ -67,8 +69,8 @@ describe('a WebSocket handshake', () => {
     expect(visitor.tunnel.opened).toBe(1);
   });
 
-  test('is refused for any other protocol', async () => {
-    const visitor = new UpgradingVisitor({ protocol: 'h2c' });
+  test('is refused for any other method', async () => {
+    const visitor = new UpgradingVisitor({ method: 'POST' });
     await visitor.heard('edge.bad-request');
     expect(visitor.received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(visitor.tunnel.opened).toBe(0);
@@ -165,7 +167,7 @@ describe('an answer in place of the 101', () => {
 
   test('closes the connection although the visitor never does', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const visitor = new UpgradingVisitor({ protocol: 'h2c' });
+    const visitor = new UpgradingVisitor({ method: 'POST' });
     await visitor.heard('edge.bad-request');
     vi.advanceTimersByTime(4999);
     expect(visitor.hubSide.destroyed).toBe(false);

@@ -1,46 +1,76 @@
-// A visitor's WebSocket handshake arrives with its raw connection; after the origin's 101 the two connections are one pipe.
+// A visitor's WebSocket handshake arrives with its raw connection or stream; after the origin's 101 the two byte pipes are one.
 
-import { encodeResponseHead, hasToken } from '../../shared/http/head.ts';
+import { createHash } from 'node:crypto';
+
 import type { ResponseHead } from '../../shared/http/head.ts';
 import { endToEndFields } from '../../shared/http/hop-by-hop.ts';
 import { answerFailure } from './failure.ts';
 import { defaultForwardOptions, Forwarding } from './forward.ts';
 import type { ForwardOptions } from './forward.ts';
 import { upgradeFields } from './forwarded.ts';
-import { SocketResponse } from './socket-response.ts';
+import type { OriginConnection } from './origin-connection.ts';
 import { Splice } from './splice.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorUpgrade } from './visitor.ts';
 
-/** Any answer but 101 goes to the visitor as the ordinary response it is, and closes the connection. */
+/** Any answer but 101 goes to the visitor as the ordinary response it is. */
 export function forwardUpgrade(
   request: VisitorRequest,
   upgrade: VisitorUpgrade,
   tunnel: Tunnel,
   options: ForwardOptions = defaultForwardOptions,
 ): void {
-  const { socket, firstBytes, protocol } = upgrade;
-  const response = new SocketResponse(socket);
-  // h2c would open a second way past this front; a body would be read as the first bytes of the new protocol.
-  if (!hasToken(protocol, 'websocket') || request.method !== 'GET' || request.body !== undefined) {
-    answerFailure(response, request, 'edge.bad-request', 'Only WebSocket upgrades are passed on.');
+  const { response, key } = upgrade;
+  // A body would be read as the first bytes of the new protocol.
+  if (request.method !== 'GET' || request.body !== undefined) {
+    answerFailure(response, request, 'edge.bad-request', 'A WebSocket begins with a plain GET.');
     return;
   }
-  const splice = new Splice(socket, firstBytes, options.idleTimeoutMs);
+  const splice = new Splice(upgrade, options.idleTimeoutMs);
   new Forwarding(request, response, tunnel, options, {
     protocol: 'websocket',
     take: (connection, head, bytes) => {
-      response.release();
-      splice.start(
-        connection,
-        encodeResponseHead(101, 'Switching Protocols', switchFields(head)),
-        bytes,
-      );
+      if (key !== undefined && !accepts(head, key))
+        return refuseSwitch(request, upgrade, connection);
+      upgrade.agree(agreedFields(head, key));
+      splice.start(connection, bytes);
+      return undefined;
     },
-  }).start(upgradeFields(request));
+  }).start(key === undefined ? upgradeFields(request) : keyedFields(request, key));
 }
 
-/** Sec-WebSocket-* as the origin wrote them; the hop's own two fields are ours. */
-function switchFields(head: ResponseHead): FieldLines {
-  return [...endToEndFields(head.fields), 'connection', 'Upgrade', 'upgrade', 'websocket'];
+/** The handshake of a visitor who speaks HTTP/2: the key is ours, and the one version there is may be left unsaid. */
+function keyedFields(request: VisitorRequest, key: string): FieldLines {
+  const fields = ['sec-websocket-key', key];
+  if (!request.fields.some((name, at) => at % 2 === 0 && name === 'sec-websocket-version'))
+    fields.push('sec-websocket-version', '13');
+  return [...without(upgradeFields(request), 'sec-websocket-key'), ...fields];
+}
+
+/** What is left of a 101: Sec-WebSocket-Protocol and -Extensions as the origin wrote them. It has no body to describe. */
+function agreedFields(head: ResponseHead, key: string | undefined): FieldLines {
+  const fields = without(endToEndFields(head.fields), 'content-length');
+  return key === undefined ? fields : without(fields, 'sec-websocket-accept');
+}
+
+/** RFC 6455 §4.2.2: whoever answers with this has understood the question, and is no cache that repeats itself. */
+function accepts(head: ResponseHead, key: string): boolean {
+  const proof = createHash('sha1').update(`${key}${handshakeGuid}`).digest('base64');
+  const at = head.fields.findIndex((name, i) => i % 2 === 0 && name === 'sec-websocket-accept');
+  return at >= 0 && head.fields[at + 1] === proof;
+}
+
+const handshakeGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+function refuseSwitch(
+  request: VisitorRequest,
+  { response }: VisitorUpgrade,
+  connection: OriginConnection,
+): void {
+  connection.reset('cancelled');
+  answerFailure(response, request, 'origin.bad-response');
+}
+
+function without(fields: FieldLines, unwanted: string): FieldLines {
+  return fields.filter((_, at) => fields[at - (at % 2)] !== unwanted);
 }

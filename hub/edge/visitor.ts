@@ -46,9 +46,18 @@ export interface VisitorResponse {
   onAborted: () => void;
 }
 
-/** An HTTP/1.1 upgrade: the visitor's raw connection and the bytes that arrived behind the head. */
+/** A request to leave HTTP for WebSocket: an upgrade (HTTP/1.1) or an extended CONNECT (HTTP/2). */
 export interface VisitorUpgrade {
-  readonly protocol: string;
-  readonly socket: Duplex;
+  /** The bytes of the new protocol, both ways. */
+  readonly pipe: Duplex;
+  /** What arrived behind the head. */
   readonly firstBytes: Buffer;
+  /** For any answer but an agreement. */
+  readonly response: VisitorResponse;
+  /** The Sec-WebSocket-Key that stands for the visitor's, who has none over HTTP/2 (RFC 8441 §5). */
+  readonly key: string | undefined;
+  /** Tells the visitor that the origin agreed. From here on the pipe belongs to the new protocol. */
+  agree(fields: FieldLines): void;
+  /** The visitor must notice that the origin is gone. */
+  cut(): void;
 }
