@@ -9,6 +9,7 @@ import { logLevels, type LogLevel } from '../shared/log.ts';
 import { choice, flag, path, secret, setting, text } from '../shared/settings/kinds.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import { readSettings, SettingsError, type Environment } from '../shared/settings/settings.ts';
+import { readProxy, type Proxy } from './proxy-settings.ts';
 import { isLoopbackName } from './resolve.ts';
 
 /** A host and a port to connect to, and the URL they came from, for the logs. */
@@ -16,6 +17,8 @@ export interface Endpoint {
   readonly hostname: string;
   readonly port: number;
   readonly url: string;
+  /** Stands in between, because the environment says so (HTTPS_PROXY). */
+  readonly proxy?: Proxy | undefined;
 }
 
 export interface AgentConfig {
@@ -66,7 +69,10 @@ export function readConfig(environment: Environment): AgentConfig {
   const settings = readSettings(schema, withoutToken);
   if (!settings.PHLIX_TLS_ENABLED) refuseDistantHub(settings.PHLIX_HUB_URL.hostname);
   return {
-    hub: settings.PHLIX_HUB_URL,
+    hub: {
+      ...settings.PHLIX_HUB_URL,
+      proxy: readProxy(environment, settings.PHLIX_HUB_URL),
+    },
     origin: settings.PHLIX_ORIGIN_URL ?? {
       hostname: '127.0.0.1',
       port: 8096,

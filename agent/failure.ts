@@ -13,6 +13,9 @@ export type AgentFailureCode =
   | 'hub.pin-mismatch'
   | 'hub.unexpected'
   | 'tunnel.unbound'
+  | 'proxy.unreachable'
+  | 'proxy.unauthorised'
+  | 'proxy.refused'
   // The token. Those that start with `enrol.` are the hub's own words.
   | 'token.missing'
   | 'token.malformed'

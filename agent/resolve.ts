@@ -1,11 +1,24 @@
 // A host name arrives; its addresses leave, asked for afresh at each attempt, with localhost names kept on this machine.
 
 import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
+import { lookup as lookupLater } from 'node:dns/promises';
 import { isIP } from 'node:net';
 
 /** True for `localhost`, everything below it (RFC 6761 §6.3) and loopback addresses. */
 export function isLoopbackName(hostname: string): boolean {
   return isLocalhost(hostname) || hostname === '::1' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+export type AddressFamily = 4 | 6;
+
+/** A or AAAA alone, so that neither waits for the other. @throws the resolver's error when there is none */
+export async function addressesOf(hostname: string, family: AddressFamily): Promise<string[]> {
+  const known = isIP(hostname);
+  if (known !== 0) return known === family ? [hostname] : [];
+  const found = isLocalhost(hostname)
+    ? loopbackAddresses.filter((loopback) => loopback.family === family)
+    : await lookupLater(hostname, { family, all: true });
+  return found.map(({ address }) => address);
 }
 
 type LookupCallback = (

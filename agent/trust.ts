@@ -2,8 +2,9 @@
 
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 
+import { systemAuthorities } from './authorities.ts';
 import type { AgentConfig, Endpoint } from './config.ts';
 import { CredentialError } from './credentials.ts';
 import { dial } from './dial.ts';
@@ -69,11 +70,6 @@ function chainOf(leaf: X509Certificate | undefined): X509Certificate[] {
     chain.push(next);
   }
   return chain;
-}
-
-function systemAuthorities(): string[] {
-  // "default" are Node's own and NODE_EXTRA_CA_CERTS; "system" is what the operating system's owner added.
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 async function readCaFile(path: string): Promise<string[]> {
