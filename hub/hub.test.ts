@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 
+import { WebSocket } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createLogger } from '../shared/log.ts';
@@ -92,6 +93,30 @@ describe('a hub', () => {
     answer.resume();
     expect(answer.statusCode).toBe(308);
     expect(answer.headers.location).toBe(`https://hub.localhost:${https.port}/film?t=1`);
+  });
+
+  test.each([
+    ['TLSv1.3', 101],
+    ['TLSv1.2', 426],
+  ] as const)('answers an agent at the visitors’ door over %s with %i', async (version, status) => {
+    const { https } = (await start()).addresses;
+    const socket = connect({
+      host: '127.0.0.1',
+      port: https.port,
+      servername: 'hub.localhost',
+      rejectUnauthorized: false,
+      maxVersion: version,
+    });
+    const websocket = new WebSocket(`wss://hub.localhost:${https.port}/tunnel`, {
+      createConnection: () => socket,
+    });
+    websocket.on('error', () => undefined);
+    const answer = await Promise.race([
+      once(websocket, 'upgrade'),
+      once(websocket, 'unexpected-response').then(([, response]) => [response]),
+    ]);
+    expect((answer[0] as IncomingMessage).statusCode).toBe(status);
+    websocket.terminate();
   });
 
   test('leaves plain HTTP alone when it is off', async () => {

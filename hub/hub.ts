@@ -12,6 +12,7 @@ import { localCaFolder, type HubConfig } from './config.ts';
 import { Admission } from './edge/admission.ts';
 import type { ForwardOptions } from './edge/forward.ts';
 import { Front } from './edge/front.ts';
+import type { HubPages } from './edge/front-options.ts';
 import { EdgeListener } from './edge/listener.ts';
 import { RedirectListener } from './edge/redirect.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -125,8 +126,8 @@ function doorsOf(parts: Parts): Doors {
     failuresPerMinute: config.gatewayLimits.failuresPerMinute,
     log,
   });
-  const edge = edgeOf(parts, api);
   const gateway = gatewayOf(parts, api);
+  const edge = edgeOf(parts, { onRequest: api, onUpgrade: gateway.onUpgrade });
   const redirect = new RedirectListener({
     isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
     get httpsPort() {
@@ -147,7 +148,7 @@ function doorsOf(parts: Parts): Doors {
   };
 }
 
-function edgeOf({ config, log, certificates, tunnels }: Parts, api: RequestListener): EdgeListener {
+function edgeOf({ config, log, certificates, tunnels }: Parts, hub: HubPages): EdgeListener {
   const { edgeLimits: limits, trustedProxies } = config;
   const admission = new Admission(limits);
   const forwarding: ForwardOptions = {
@@ -160,7 +161,7 @@ function edgeOf({ config, log, certificates, tunnels }: Parts, api: RequestListe
   };
   const front = new Front({
     hubHostname: config.hubHost,
-    hub: { onRequest: api },
+    hub,
     tunnels,
     admission,
     trustedProxies,

@@ -39,6 +39,7 @@ export const limitSettings = {
   HUB_LIMIT_AGENT_TIMEOUT: duration(100, 5 * minute).optional(),
   HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_AGENT_FAILURES: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_AGENT_ARRIVALS: integer(1, 100_000).optional(),
   HUB_LIMIT_LINKS_PER_AGENT: integer(1, maxLinksPerAgent).optional(),
   HUB_LIMIT_AGENT_STREAMS: integer(1, 65_535).optional(),
   HUB_LIMIT_NAMES_PER_OWNER: integer(1, 1_000_000).optional(),
@@ -83,6 +84,7 @@ export function gatewayLimits(settings: LimitSettings): GatewayLimits {
     connectionsPerAddress:
       settings.HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
     failuresPerMinute: settings.HUB_LIMIT_AGENT_FAILURES ?? usual.failuresPerMinute,
+    arrivalsPerSecond: settings.HUB_LIMIT_AGENT_ARRIVALS ?? usual.arrivalsPerSecond,
     linksPerAgent: settings.HUB_LIMIT_LINKS_PER_AGENT ?? usual.linksPerAgent,
     streamsPerSession: settings.HUB_LIMIT_AGENT_STREAMS ?? usual.streamsPerSession,
   };

@@ -30,8 +30,10 @@ export class Place {
     return Number(this.#publicUrl.port || 443);
   }
 
+  /** In the order of trial: the tunnel's own port, and the visitors', which networks rarely block. */
   get tunnelUrls(): string[] {
-    return [`wss://${this.#config.hubHost}:${this.#tunnelPort}/tunnel`];
+    const { host } = this.#publicUrl;
+    return [`wss://${this.#config.hubHost}:${this.#tunnelPort}/tunnel`, `wss://${host}/tunnel`];
   }
 
   /** The address of a name: the port that visitors use is the hub's own. */

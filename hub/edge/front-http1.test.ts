@@ -353,10 +353,20 @@ describe('an upgrade', () => {
     expect(refusalOf(await edge.raw(handshake.replace(onlineHostname, hubHostname)))).toBe(
       '421 edge.misdirected',
     );
-    expect(
-      refusalOf(
-        await edge.raw(handshake.replace(onlineHostname, hubHostname), { servername: hubHostname }),
-      ),
-    ).toBe('400 edge.bad-request');
+  });
+
+  it('of the hub’s own name is the hub’s, with what came behind its head', async () => {
+    const upgrades: [url: string | undefined, firstBytes: string, peer: string][] = [];
+    await using edge = await TestEdge.start({
+      hub: {
+        onUpgrade: ({ url }, socket, firstBytes, peer) => {
+          upgrades.push([url, firstBytes.toString(), peer]);
+          socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+        },
+      },
+    });
+    const request = `${handshake.replace(onlineHostname, hubHostname)}early`;
+    expect(await edge.raw(request, { servername: hubHostname })).toMatch(/^HTTP\/1.1 101 /);
+    expect(upgrades).toEqual([['/socket', 'early', '127.0.0.1']]);
   });
 });

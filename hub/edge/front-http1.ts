@@ -107,7 +107,10 @@ export class Http1Front {
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
     if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
     const route = this.#routing.enter(normal.hostname, visitor.connection);
-    if (route === 'hub') return refuseRaw(socket, 'edge.bad-request', method);
+    if (route === 'hub') {
+      const { peer } = visitor.connection;
+      return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
+    }
     const request = this.#routing.request(normal, visitor.connection, message);
     if (typeof route === 'string') return answerFailure(new SocketResponse(socket), request, route);
     socket.once('close', () => this.#routing.leave(route));

@@ -1,7 +1,9 @@
 // What the two sides of the front need from outside, declared here and brought by the composition root.
 
+import type { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 
 import type { ForwardOptions } from './forward.ts';
 import type { EdgeLimits } from './limits.ts';
@@ -12,6 +14,13 @@ export interface HubPages {
   readonly onRequest: (
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
+  ) => void;
+  /** An HTTP/1.1 upgrade to WebSocket, with whatever followed its head: agents come this way where 8802 is blocked. */
+  readonly onUpgrade: (
+    request: IncomingMessage,
+    socket: TLSSocket,
+    firstBytes: Buffer,
+    peer: string,
   ) => void;
 }
 

@@ -23,6 +23,7 @@ import {
   type DoorSettings,
 } from '../../test/support/agents-door.ts';
 import { defaultSwitches } from '../tunnels/server.ts';
+import { defaultGatewayLimits } from './limits.ts';
 
 const closers: (() => unknown)[] = [];
 let hub: AgentsDoor;
@@ -107,12 +108,15 @@ interface Lie {
   readonly nonce?: Buffer;
   readonly exporter?: Buffer;
   readonly signedVersion?: number;
+  readonly epoch?: bigint;
+  readonly slot?: number;
 }
 
 function handshake({ tls, pipe }: Opened, key: Key, lie: Lie = {}) {
   return dialHandshake(pipe, {
     deadlineMs: 5000,
-    epoch: 1n,
+    epoch: lie.epoch ?? 1n,
+    slot: lie.slot ?? 0,
     software: 'test/1',
     prove: ({ nonce, version }) => {
       const agentId = lie.agentId ?? key.agentId;
@@ -182,6 +186,51 @@ describe('who comes in', () => {
       await expect(handshake(await upgrade(), key)).rejects.toMatchObject({ reason: 'internal' });
     }
   });
+});
+
+describe('links of one agent', () => {
+  const found = () => hub.tunnels.find(`movies.${tenantDomain}`)?.links ?? [];
+
+  test('stand side by side, one in each slot, as many as the welcome says', async () => {
+    const key = await enrolled();
+    for (const slot of [0, 1]) {
+      const { welcome } = await handshake(await upgrade(), key, { slot });
+      expect(welcome.maxLinks).toBe(defaultGatewayLimits.linksPerAgent);
+    }
+    await vi.waitFor(() => expect(found().map((link) => link.streamCount)).toEqual([0, 0]));
+  });
+
+  test('beyond the limit are refused as too many', async () => {
+    hub = await open({ limits: { linksPerAgent: 2 } });
+    const key = await enrolled();
+    await expect(handshake(await upgrade(), key, { slot: 2 })).rejects.toMatchObject({
+      reason: 'overloaded',
+      message: 'an agent may have 2 links to this hub',
+    });
+  });
+
+  test('of two agents with one key: the later process stays, and the log says that there are two (D-05)', async () => {
+    const key = await enrolled();
+    const later = await upgrade();
+    await handshake(later, key, { epoch: 2n });
+    await vi.waitFor(() => expect(found()).toHaveLength(1));
+    const [winner] = found();
+    const earlier = await upgrade();
+    await handshake(earlier, key, { epoch: 1n, slot: 1 });
+    await once(earlier.websocket, 'close');
+    expect(found()).toEqual([winner]);
+    expect(hub.logged.filter(({ msg }) => msg === 'two agents use one key')).toHaveLength(1);
+  });
+});
+
+test('of agents that come together, those beyond the limit are told when to come back', async () => {
+  hub = await open({ limits: { arrivalsPerSecond: 2 } });
+  const answers = await Promise.allSettled(Array.from({ length: 6 }, () => upgrade()));
+  const refused = answers.flatMap((answer) =>
+    answer.status === 'rejected' ? [answer.reason] : [],
+  );
+  expect(refused.length).toBeGreaterThanOrEqual(3);
+  for (const { message } of refused) expect(message).toMatch(/^status 503, [1-4]$/);
 });
 
 describe('who stays out', () => {

@@ -11,6 +11,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 
 import { ProtocolError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import { addressBucket } from '../../shared/net-address.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
@@ -22,6 +23,7 @@ import type { CertificateSource } from '../certificates/store.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { TunnelLink } from '../tunnels/tunnel.ts';
 import type { Server as MediaServer } from '../tunnels/server.ts';
+import { Arrivals } from './arrivals.ts';
 import { AgentLink } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
 import { Door, type Peer } from './door.ts';
@@ -59,6 +61,7 @@ export class Gateway {
   });
   readonly #peers = new WeakMap<Duplex, Peer>();
   readonly #failures: FailureBudget;
+  readonly #arrivals: Arrivals;
   readonly #links = new Set<AgentLink>();
   #isClosing = false;
   #onEmpty: () => void = () => undefined;
@@ -71,6 +74,7 @@ export class Gateway {
       limit: this.#limits.failuresPerMinute,
       windowMs: 60_000,
     });
+    this.#arrivals = new Arrivals({ perSecond: this.#limits.arrivalsPerSecond });
     this.#http = createServer({ maxHeaderSize: maxHeadBytes }, options.onRequest);
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on('clientError', (_error, socket) => socket.destroy());
@@ -106,6 +110,18 @@ export class Gateway {
     this.#http.close();
   }
 
+  /** An agent that came in by the visitors' door, where its network lets nothing out but 443. */
+  readonly onUpgrade = (
+    request: IncomingMessage,
+    socket: TLSSocket,
+    firstBytes: Buffer,
+    address: string,
+  ): void => {
+    const vouch = (): number => this.#limits.authenticationTimeoutMs;
+    this.#peers.set(socket, { address, bucket: addressBucket(address), vouch });
+    this.#upgrade(request, socket, firstBytes);
+  };
+
   get linkCount(): number {
     return this.#links.size;
   }
@@ -115,9 +131,13 @@ export class Gateway {
     const peer = this.#peers.get(socket);
     if (peer === undefined) return void socket.destroy();
     if (request.url !== '/tunnel') return refuseUpgrade(socket, 404);
+    // The signature is bound to an exporter that only TLS 1.3 makes safe without more (RFC 9266 §4.2).
+    if ((socket as TLSSocket).getProtocol() !== 'TLSv1.3') return refuseUpgrade(socket, 426);
     if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
     const waitMs = this.#failures.waitMs(peer.bucket);
     if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+    const waitSeconds = this.#arrivals.admit();
+    if (waitSeconds > 0) return refuseUpgrade(socket, 503, waitSeconds);
     return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
       void this.#accept(websocket, socket as TLSSocket, peer);
     });

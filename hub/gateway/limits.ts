@@ -9,6 +9,8 @@ export interface GatewayLimits {
   readonly connectionsPerAddress: number;
   /** Only failures count: a house full of agents must come back after a restart. A minute, an address. */
   readonly failuresPerMinute: number;
+  /** Agents of all addresses together. Two cores prove 300 to 400 in a second and do nothing else meanwhile. */
+  readonly arrivalsPerSecond: number;
   /** Links of one agent, at most 8 (maxLinksPerAgent). Two are usual; the rest is for lines that one TCP connection does not fill. */
   readonly linksPerAgent: number;
   /** Streams open at once in one session; the edge counts exchanges before it comes to this. */
@@ -20,6 +22,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   authenticationTimeoutMs: 10_000,
   connectionsPerAddress: 256,
   failuresPerMinute: 20,
+  arrivalsPerSecond: 200,
   linksPerAgent: 8,
   streamsPerSession: 1024,
 };

@@ -4,7 +4,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** `retryAfter` in seconds. */
-export function refuseUpgrade(socket: Duplex, status: 404 | 429 | 503, retryAfter?: number): void {
+export function refuseUpgrade(
+  socket: Duplex,
+  status: 404 | 426 | 429 | 503,
+  retryAfter?: number,
+): void {
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Connection: close',

@@ -37,7 +37,7 @@ export const onlineHostname = 'movies.phlix.example';
 
 export interface EdgeOptions {
   origin?: RequestListener;
-  hub?: HubPages;
+  hub?: Partial<HubPages>;
   limits?: Partial<EdgeLimits>;
   trustedProxies?: string[];
   forwarding?: ForwardOptions;
@@ -65,7 +65,11 @@ export class TestEdge {
     const trustedProxies = new CidrSet((options.trustedProxies ?? []).map(parseNetwork));
     this.admission = new Admission(limits);
     this.origin = createServer({ requireHostHeader: true }, options.origin ?? echo);
-    const hub = options.hub ?? { onRequest: (_request, response) => response.end('the hub') };
+    const hub: HubPages = {
+      onRequest: (_request, response) => response.end('the hub'),
+      onUpgrade: (_request, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'),
+      ...options.hub,
+    };
     const front = new Front({
       hubHostname,
       hub,
