@@ -152,4 +152,26 @@ describe('certificates from files', () => {
       'private key can be read by every user',
     ]);
   });
+
+  test('are found by the kind of their key, and by the other kind where there is but one', async () => {
+    const later = new Date(now.getTime() + 86_400_000);
+    await store(await issueLeaf(authority, covering, now));
+    await store(await issueLeaf(authority, covering, later, 'rsa'), join(home, 'rsa'));
+    const both = await open({ pairs: [pathsIn(home), pathsIn(join(home, 'rsa'))] });
+    const [ecdsa, rsa] = [both.find('a.films.example'), both.find('a.films.example', 'rsa')];
+    // The one that lasts longer does not win over the one that was asked for.
+    expect(rsa?.notAfter.getTime()).toBeGreaterThan(ecdsa?.notAfter.getTime() ?? Infinity);
+    await both.prepare('rsa');
+    expect(messages()).not.toContain('no certificate with the kind of key that a server wants');
+
+    const one = await open();
+    expect(one.find('a.films.example', 'rsa')).toBe(one.find('a.films.example'));
+    await one.prepare('rsa');
+    await one.prepare('rsa');
+    expect(
+      messages().filter(
+        (text) => text === 'no certificate with the kind of key that a server wants',
+      ),
+    ).toHaveLength(1);
+  });
 });

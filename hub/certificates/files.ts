@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from '../../shared/log.ts';
 import { CertificateError } from './failure.ts';
 import { CertificateIndex, isInLast, loadCertificate, type LoadedCertificate } from './served.ts';
-import type { CertificateSource, ServedCertificate } from './store.ts';
+import type { CertificateSource, KeyKind, ServedCertificate } from './store.ts';
 
 export interface CertificateFiles {
   /** The server's certificate first, then its issuers. */
@@ -36,6 +36,7 @@ export class FileCertificates implements CertificateSource {
   readonly #options: FileCertificatesOptions;
   readonly #now: () => Date;
   readonly #pairs: WatchedPair[];
+  readonly #missed = new Set<KeyKind>();
   #index: CertificateIndex;
   #timer: NodeJS.Timeout | undefined;
 
@@ -64,8 +65,16 @@ export class FileCertificates implements CertificateSource {
     this.#index = indexOf(pairs);
   }
 
-  find(serverName: string): ServedCertificate | undefined {
-    return this.#index.find(serverName);
+  find(serverName: string, kind?: KeyKind): ServedCertificate | undefined {
+    return this.#index.find(serverName, kind);
+  }
+
+  /** Nothing is made here; that the files do not have what a server wants is said once. */
+  async prepare(kind: KeyKind): Promise<void> {
+    const isThere = this.#pairs.some(({ current }) => current.kind === kind);
+    if (isThere || this.#missed.has(kind)) return;
+    this.#missed.add(kind);
+    this.#options.log.warn({ kind }, 'no certificate with the kind of key that a server wants');
   }
 
   /** Reads what changed. A pair that is broken or half written keeps its former certificate, and is tried at every look. */

@@ -18,6 +18,8 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
+import type { KeyKind } from './store.ts';
+
 export interface IssuedPair {
   readonly certificate: string;
   readonly key: string;
@@ -39,7 +41,7 @@ const clockSkewMs = 3_600_000;
  * does not let whoever steals its key read their bank's pages.
  */
 export async function issueAuthority(domains: readonly string[], now: Date): Promise<IssuedPair> {
-  const keys = await generateKeys();
+  const keys = await generateKeys('ecdsa');
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [`Phlix Hub local CA (${domains[0] ?? ''})`] }],
     notBefore: new Date(now.getTime() - clockSkewMs),
@@ -61,10 +63,13 @@ export async function issueLeaf(
   authority: IssuedPair,
   names: readonly string[],
   now: Date,
+  kind: KeyKind = 'ecdsa',
 ): Promise<IssuedPair> {
   const issuer = new X509Certificate(authority.certificate);
-  const signingKey = createPrivateKey(authority.key).toCryptoKey(keyAlgorithm, false, ['sign']);
-  const keys = await generateKeys();
+  const signingKey = createPrivateKey(authority.key).toCryptoKey(keyAlgorithms.ecdsa, false, [
+    'sign',
+  ]);
+  const keys = await generateKeys(kind);
   const certificate = await X509CertificateGenerator.create({
     subject: [{ CN: [names[0] ?? ''] }],
     issuer: issuer.subjectName,
@@ -75,7 +80,7 @@ export async function issueLeaf(
     signingAlgorithm,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new KeyUsagesExtension(keyUsages[kind], true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
@@ -106,12 +111,27 @@ export function constrainedDomains(certificate: string): string[] | undefined {
   return isOurs ? domains : undefined;
 }
 
-const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+const keyAlgorithms = {
+  ecdsa: { name: 'ECDSA', namedCurve: 'P-256' },
+  rsa: {
+    name: 'RSASSA-PKCS1-v1_5',
+    // What every client since 2010 takes; 4096 costs seven times as much for each handshake.
+    modulusLength: 2048,
+    publicExponent: Uint8Array.of(1, 0, 1),
+    hash: 'SHA-256',
+  },
+};
+/** Key exchange by RSA is not offered, but old clients refuse a certificate that does not allow it. */
+const keyUsages: Record<KeyKind, KeyUsageFlags> = {
+  ecdsa: KeyUsageFlags.digitalSignature,
+  rsa: KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment,
+};
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
 const nameConstraintsOid = '2.5.29.30';
 
-async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+/** On a thread of its own: an RSA key takes up to a second to find. */
+async function generateKeys(kind: KeyKind): Promise<webcrypto.CryptoKeyPair> {
+  return await webcrypto.subtle.generateKey(keyAlgorithms[kind], true, ['sign', 'verify']);
 }
 
 async function privateKeyPem(keys: webcrypto.CryptoKeyPair): Promise<string> {

@@ -57,6 +57,9 @@ async function shake(source: LocalCa, servername: string, ca: string): Promise<T
   }
 }
 
+const rsaOf = (ca: LocalCa) => ca.find('films.phlix.localhost', 'rsa');
+const rsaFile = () => join(home, 'local-ca', 'server-rsa.pem');
+
 function opensslVerify(caPath: string, leafPath: string, host: string): string {
   return execFileSync(
     'openssl',
@@ -210,5 +213,69 @@ describe('the local CA', () => {
     expect(leaf?.serialNumber.length).toBeGreaterThanOrEqual(16);
     expect(root?.fingerprint256).toBe(new X509Certificate(ca.authority.certificate).fingerprint256);
     expect(Buffer.from(ca.authority.fingerprint, 'base64url')).toHaveLength(32);
+  });
+
+  describe('with an RSA key', () => {
+    test('comes at first need, once for everybody who waits, and stays', async () => {
+      const ca = await open();
+      expect(rsaOf(ca)).toBe(ca.find('films.phlix.localhost'));
+      await expect(stat(rsaFile())).rejects.toThrow(/ENOENT/);
+      await Promise.all([ca.prepare('rsa'), ca.prepare('rsa'), ca.prepare('ecdsa')]);
+      const rsa = rsaOf(ca);
+      expect(rsa).not.toBe(ca.find('films.phlix.localhost'));
+      expect(rsa?.names).toEqual(ca.find('films.phlix.localhost')?.names);
+      expect(await modeOf('local-ca', 'server-rsa.pem')).toBe('600');
+      const text = await readFile(rsaFile(), 'utf8');
+      expect(new X509Certificate(text).publicKey.asymmetricKeyType).toBe('rsa');
+      await ca.prepare('rsa');
+      expect(await readFile(rsaFile(), 'utf8')).toBe(text);
+
+      const again = await open();
+      expect(rsaOf(again)).not.toBe(again.find('films.phlix.localhost'));
+      expect(await readFile(rsaFile(), 'utf8')).toBe(text);
+    });
+
+    test('is good in the eyes of OpenSSL, and lives as long as the other', async () => {
+      const now = new Date();
+      const ca = await open({ now: () => now });
+      await ca.prepare('rsa');
+      const path = ca.authority.certificatePath;
+      expect(opensslVerify(path, rsaFile(), 'films.phlix.localhost')).toContain('OK');
+      expect(rsaOf(ca)?.notAfter).toEqual(ca.find('films.phlix.localhost')?.notAfter);
+    });
+
+    test('leaves the event loop free while the key is found', async () => {
+      const ca = await open();
+      let turns = 0;
+      const turning = setInterval(() => (turns += 1), 1);
+      await ca.prepare('rsa');
+      clearInterval(turning);
+      expect(turns).toBeGreaterThan(2);
+    });
+
+    test('is renewed like the other', async () => {
+      let now = new Date();
+      const ca = await open({ now: () => now });
+      await ca.prepare('rsa');
+      const first = rsaOf(ca);
+      now = new Date(now.getTime() + 70 * dayMs);
+      await ca.renewIfDue();
+      expect(rsaOf(ca)?.notAfter.getTime()).toBeGreaterThan(first?.notAfter.getTime() ?? 0);
+    });
+
+    test('that cannot be stored is a line in the log, and the other serves', async () => {
+      const lines: string[] = [];
+      const ca = await open({
+        log: createLogger(
+          { level: 'info', name: 'test' },
+          { write: (line) => void lines.push(line) },
+        ),
+      });
+      await rm(join(home, 'local-ca'), { recursive: true });
+      await ca.prepare('rsa');
+      await ca.prepare('rsa');
+      expect(rsaOf(ca)).toBe(ca.find('films.phlix.localhost'));
+      expect(lines.filter((line) => line.includes('could not be made'))).toHaveLength(1);
+    });
   });
 });

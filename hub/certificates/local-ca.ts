@@ -14,7 +14,7 @@ import {
   type LocalAuthority,
 } from './local-authority.ts';
 import { CertificateIndex, isInLast, loadCertificate, type LoadedCertificate } from './served.ts';
-import type { CertificateSource, ServedCertificate } from './store.ts';
+import type { CertificateSource, KeyKind, ServedCertificate } from './store.ts';
 
 export interface LocalCaOptions {
   readonly folder: string;
@@ -33,17 +33,26 @@ export class LocalCa implements CertificateSource {
   readonly authority: LocalAuthority;
   readonly #options: LocalCaOptions;
   readonly #now: () => Date;
-  #current: LoadedCertificate;
+  /** The ECDSA one always; the RSA one once somebody has asked for it. */
+  readonly #leaves: Map<KeyKind, LoadedCertificate>;
   #index: CertificateIndex;
+  /** Under way, or failed a moment ago. */
+  readonly #preparing = new Map<KeyKind, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @throws CertificateError */
   static async open(options: LocalCaOptions): Promise<LocalCa> {
     const now = options.now?.() ?? new Date();
     const authority = await openLocalAuthority(options.folder, localCaDomains(options), now);
-    const kept = await readLeaf(authority, options, now);
-    const current = kept ?? (await newLeaf(authority, options, now));
-    const source = new LocalCa(options, authority, current);
+    const leaves = new Map<KeyKind, LoadedCertificate>();
+    for (const kind of ['ecdsa', 'rsa'] as const) {
+      const kept = await readLeaf(authority, options, { kind, now });
+      if (kept !== undefined) leaves.set(kind, kept);
+    }
+    if (!leaves.has('ecdsa')) {
+      leaves.set('ecdsa', await newLeaf(authority, options, { kind: 'ecdsa', now }));
+    }
+    const source = new LocalCa(options, authority, leaves);
     await source.renewIfDue();
     source.#timer = setInterval(() => void source.renewIfDue(), renewalCheckMs).unref();
     return source;
@@ -52,45 +61,81 @@ export class LocalCa implements CertificateSource {
   private constructor(
     options: LocalCaOptions,
     authority: LocalAuthority,
-    current: LoadedCertificate,
+    leaves: Map<KeyKind, LoadedCertificate>,
   ) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
     this.authority = authority;
-    this.#current = current;
-    this.#index = new CertificateIndex([current]);
+    this.#leaves = leaves;
+    this.#index = new CertificateIndex([...leaves.values()]);
   }
 
-  find(serverName: string): ServedCertificate | undefined {
-    return this.#index.find(serverName);
+  find(serverName: string, kind?: KeyKind): ServedCertificate | undefined {
+    return this.#index.find(serverName, kind);
   }
 
-  /** Replaces the certificate once a third of its life is left. What goes wrong is logged and tried again at the next check. */
+  async prepare(kind: KeyKind): Promise<void> {
+    if (this.#leaves.has(kind)) return;
+    let preparing = this.#preparing.get(kind);
+    if (preparing === undefined) {
+      preparing = this.#prepare(kind);
+      this.#preparing.set(kind, preparing);
+    }
+    await preparing;
+  }
+
+  /** Replaces what has a third of its life left. What goes wrong is logged and tried again at the next check. */
   async renewIfDue(): Promise<void> {
     const now = this.#now();
-    if (!isInLast(1 / 3, this.#current, now)) return;
-    const { log } = this.#options;
-    try {
-      this.#current = await newLeaf(this.authority, this.#options, now);
-      this.#index = new CertificateIndex([this.#current]);
-      const { names, notAfter } = this.#current;
-      log.info({ names, notAfter }, 'certificate renewed');
-    } catch (error) {
-      const { notAfter } = this.#current;
-      log.error({ err: error, notAfter }, 'certificate renewal failed');
+    for (const [kind, current] of this.#leaves) {
+      if (!isInLast(1 / 3, current, now)) continue;
+      const { log } = this.#options;
+      try {
+        const { names, notAfter } = await this.#replace(kind, now);
+        log.info({ names, notAfter, kind }, 'certificate renewed');
+      } catch (error) {
+        const { notAfter } = current;
+        log.error({ err: error, notAfter, kind }, 'certificate renewal failed');
+      }
     }
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
+
+  async #prepare(kind: KeyKind): Promise<void> {
+    try {
+      const { names, notAfter } = await this.#replace(kind, this.#now());
+      this.#options.log.info({ names, notAfter, kind }, 'certificate made');
+      this.#preparing.delete(kind);
+    } catch (error) {
+      this.#options.log.error({ err: error, kind }, 'certificate could not be made');
+      setTimeout(() => this.#preparing.delete(kind), retryMs).unref();
+    }
+  }
+
+  async #replace(kind: KeyKind, now: Date): Promise<LoadedCertificate> {
+    const leaf = await newLeaf(this.authority, this.#options, { kind, now });
+    this.#leaves.set(kind, leaf);
+    this.#index = new CertificateIndex([...this.#leaves.values()]);
+    return leaf;
+  }
 }
+
+/** A full disk is not written to for each visitor that knocks. */
+const retryMs = 60_000;
 
 /** Renewal has a month of time; an hour is soon enough after a night in suspend. */
 const renewalCheckMs = 3_600_000;
 
 /** Key and chain share one file, so that a crash cannot leave the key of one beside the chain of another. */
-const leafName = 'server.pem';
+const leafFiles: Record<KeyKind, string> = { ecdsa: 'server.pem', rsa: 'server-rsa.pem' };
+
+interface LeafWish {
+  readonly kind: KeyKind;
+  readonly now: Date;
+}
 
 function leafNames(options: LocalCaOptions): string[] {
   return [...new Set([options.hubHost, options.tenantDomain, `*.${options.tenantDomain}`])];
@@ -100,14 +145,14 @@ function leafNames(options: LocalCaOptions): string[] {
 async function readLeaf(
   authority: LocalAuthority,
   options: LocalCaOptions,
-  now: Date,
+  { kind, now }: LeafWish,
 ): Promise<LoadedCertificate | undefined> {
-  const path = join(authority.folder, leafName);
+  const path = join(authority.folder, leafFiles[kind]);
   try {
     const loaded = loadLeaf(path, await readPrivateFile(path), now);
     const isOurs = loaded.leaf.verify(new X509Certificate(authority.certificate).publicKey);
     const hasNames = leafNames(options).every((name) => loaded.names.includes(name));
-    return isOurs && hasNames ? loaded : undefined;
+    return isOurs && hasNames && loaded.kind === kind ? loaded : undefined;
   } catch (error) {
     const isReplaceable = error instanceof CertificateError && error.code !== 'certificate.exposed';
     if (!isReplaceable) throw error;
@@ -118,10 +163,10 @@ async function readLeaf(
 async function newLeaf(
   authority: LocalAuthority,
   options: LocalCaOptions,
-  now: Date,
+  { kind, now }: LeafWish,
 ): Promise<LoadedCertificate> {
-  const path = join(authority.folder, leafName);
-  const issued = await issueLeaf(authority, leafNames(options), now);
+  const path = join(authority.folder, leafFiles[kind]);
+  const issued = await issueLeaf(authority, leafNames(options), now, kind);
   const text = `${issued.key}${issued.certificate}`;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writePrivateFile(draft, text);

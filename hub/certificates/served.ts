@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
 import { CertificateError } from './failure.ts';
-import type { CertificateSource, ServedCertificate } from './store.ts';
+import type { CertificateSource, KeyKind, ServedCertificate } from './store.ts';
 
 /** Where the PEM text comes from, for messages. */
 export interface PemPair {
@@ -16,6 +16,7 @@ export interface PemPair {
 
 /** What the owner of the pair needs to know beside what its users do. */
 export interface LoadedCertificate extends ServedCertificate {
+  readonly kind: KeyKind;
   readonly notBefore: Date;
   readonly leaf: X509Certificate;
 }
@@ -51,6 +52,7 @@ export function loadCertificate(pair: PemPair, now: Date): LoadedCertificate {
   }
   return {
     context: contextOf(pair),
+    kind: key.asymmetricKeyType?.startsWith('rsa') === true ? 'rsa' : 'ecdsa',
     names: namesOf(leaf),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
@@ -58,26 +60,39 @@ export function loadCertificate(pair: PemPair, now: Date): LoadedCertificate {
   };
 }
 
-/** Finds by exact name, then by the wildcard one level up (RFC 9525 §6.3): two look-ups, whatever the number of names. */
+/** Finds by exact name, then by the wildcard one level up (RFC 9525 §6.3): few look-ups, whatever the number of names. */
 export class CertificateIndex implements CertificateSource {
-  readonly #byName = new Map<string, ServedCertificate>();
+  readonly #byName: Record<KeyKind, Map<string, LoadedCertificate>> = {
+    ecdsa: new Map(),
+    rsa: new Map(),
+  };
 
-  constructor(certificates: readonly ServedCertificate[]) {
+  constructor(certificates: readonly LoadedCertificate[]) {
     for (const certificate of certificates) {
+      const byName = this.#byName[certificate.kind];
       for (const name of certificate.names) {
-        const rival = this.#byName.get(name);
+        const rival = byName.get(name);
         // Two certificates for one name: the one that lasts longer, so that an old pair left on disk does no harm.
         if (rival !== undefined && rival.notAfter >= certificate.notAfter) continue;
-        this.#byName.set(name, certificate);
+        byName.set(name, certificate);
       }
     }
   }
 
-  find(serverName: string): ServedCertificate | undefined {
-    const exact = this.#byName.get(serverName);
+  find(serverName: string, kind: KeyKind = 'ecdsa'): ServedCertificate | undefined {
+    const wished = this.#findKind(serverName, kind);
+    if (wished !== undefined && wished.notAfter.getTime() > Date.now()) return wished;
+    const other = this.#findKind(serverName, kind === 'rsa' ? 'ecdsa' : 'rsa');
+    if (wished === undefined || other === undefined) return wished ?? other;
+    return other.notAfter > wished.notAfter ? other : wished;
+  }
+
+  #findKind(serverName: string, kind: KeyKind): LoadedCertificate | undefined {
+    const byName = this.#byName[kind];
+    const exact = byName.get(serverName);
     if (exact !== undefined) return exact;
     const dot = serverName.indexOf('.');
-    return dot > 0 ? this.#byName.get(`*${serverName.slice(dot)}`) : undefined;
+    return dot > 0 ? byName.get(`*${serverName.slice(dot)}`) : undefined;
   }
 }
 
