@@ -64,12 +64,19 @@ export class Child {
     ]);
     deadline.abort();
     if (inTime) return;
-    this.#process.kill('SIGKILL');
+    this.kill();
     await this.ended();
   }
 
+  /** With all that is still in its group: nobody else is left to end an ffmpeg or an initdb. */
   kill(): void {
-    this.#process.kill('SIGKILL');
+    const { pid } = this.#process;
+    if (pid === undefined || this.#end !== undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      this.#process.kill('SIGKILL');
+    }
   }
 }
 

@@ -22,13 +22,25 @@ export class ChildFailure extends Error {
 
 export class Children {
   readonly #running: Child[] = [];
-  #isStopping = false;
+  readonly #stopping = new AbortController();
+  #wereKilled = false;
 
   get isStopping(): boolean {
-    return this.#isStopping;
+    return this.#stopping.signal.aborted;
   }
 
+  get wereKilled(): boolean {
+    return this.#wereKilled;
+  }
+
+  /** For what is waited for or asked between two children. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** @throws once they are being stopped: a start that goes on beside it must not leave a child behind */
   start(program: Program): Child {
+    this.stopping.throwIfAborted();
     const child = new Child(program);
     this.#running.push(child);
     return child;
@@ -42,6 +54,7 @@ export class Children {
     const deadline = Date.now() + startDeadlineMs;
     let reason = '';
     while (Date.now() < deadline) {
+      this.stopping.throwIfAborted();
       if (child.end !== undefined) throw new ChildFailure(child, `ended with ${child.end}`);
       const answer = await ask().catch((error: unknown) => {
         reason = `: ${String(error)}`;
@@ -63,11 +76,12 @@ export class Children {
 
   /** All at once: an agent that is stopped alone would wait nine seconds for a tab that is still open; the hub cuts it off after one. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     await Promise.all(this.#running.map(async (child) => child.stop(stopPatienceMs)));
   }
 
   kill(): void {
+    this.#wereKilled = true;
     for (const child of this.#running) child.kill();
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Child } from './child.ts';
 import { ChildFailure, Children } from './children.ts';
-import { choosePorts, explainPorts, openPlace, type Place } from './place.ts';
+import { choosePorts, explainPorts, keepPorts, openPlace, type Place } from './place.ts';
 import { isListening } from './ports.ts';
 import {
   agent,
@@ -15,7 +15,7 @@ import {
   mediaServer,
   originPort,
 } from './programs.ts';
-import { example, failure, paragraph, step, title } from './screen.ts';
+import { example, failure, paragraph, shellWord, step, title } from './screen.ts';
 import { visit } from './visit.ts';
 
 const children = new Children();
@@ -51,23 +51,31 @@ async function run(): Promise<never> {
   for (const port of [ports.https, ports.tunnel]) {
     await children.until(hubChild, () => isListening(port));
   }
+  keepPorts(place, ports);
   step('hub', `ready at ${hubUrl(ports)}`);
 
-  const token = isEnrolled(place) ? undefined : await createToken(place, ports);
+  const token = isEnrolled(place) ? undefined : await createToken(place, ports, children.stopping);
   step('agent', token === undefined ? 'is known to the hub' : 'enrols with a token of one use');
   const agentChild = children.start(agent(place, ports, token));
   const address = await children.until(agentChild, async () => {
-    const status = await agentStatus(place);
+    const status = await agentStatus(place, children.stopping);
     return status?.state === 'connected' && status.addresses[0];
   });
   step('agent', 'connected');
 
   await announceMedia(demo);
   const answer = await children.until(agentChild, async () => {
-    const { status, failure } = await visit(address, caPath(place));
-    return failure === undefined && status;
+    const visited = await visit(address, caPath(place));
+    // The demo may need another moment; what was there before is not ours to wait for.
+    const isFinal = demo === undefined && visited.failure?.startsWith('origin.');
+    return (visited.failure === undefined || isFinal) && visited;
   });
-  step('visitor', `asked through the tunnel, and was answered ${answer}`);
+  if (answer.failure === undefined) {
+    step('visitor', `asked through the tunnel, and was answered ${answer.status}`);
+  } else {
+    step('visitor', `came through the tunnel, but port ${originPort} does not answer like a web`);
+    step('', `server (${answer.failure}): stop what listens there to see the demo`);
+  }
   explain(`${address}/`, place, demo === undefined ? '' : 'api/film');
   return children.watch();
 }
@@ -86,12 +94,12 @@ function explain(address: string, place: Place, path: string): void {
   title('It runs. Open this in a browser on this machine:');
   example(address);
   paragraph('or ask from a shell:');
-  example(`curl --cacert ${caPath(place)} ${address}${path}`);
+  example(`curl --cacert ${shellWord(caPath(place))} ${address}${path}`);
   paragraph(
     'A browser will warn that it does not know who vouches for the certificate: the hub made an',
     'authority of its own, for these names only. Go on past the warning, or let this machine trust it:',
   );
-  example(`HUB_DATA_DIR=${place.hubData} npx phlix-hub local-ca trust`);
+  example(`HUB_DATA_DIR=${shellWord(place.hubData)} npx phlix-hub local-ca trust`);
   paragraph(
     `Data and logs stay in ${place.folder};`,
     'the next run goes on with them, and whoever deletes the folder begins anew.',
@@ -115,6 +123,10 @@ function report(error: unknown): void {
 async function stop(exitCode: number): Promise<void> {
   if (exitCode === 0) paragraph('Stopping.');
   await children.stop();
-  if (exitCode === 0) paragraph('Stopped; nothing is left running.', '');
+  if (exitCode === 0) {
+    // The database sees its hub end, and does at its next start what it does after a power cut.
+    const killed = 'Stopped at once; the database follows in a second.';
+    paragraph(children.wereKilled ? killed : 'Stopped; nothing is left running.', '');
+  }
   process.exit(exitCode);
 }

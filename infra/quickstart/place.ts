@@ -40,17 +40,19 @@ export function openPlace(environment: NodeJS.ProcessEnv): Place {
 
 /** The ports of the last run where they are still free, else the usual ones, else any. */
 export async function choosePorts(place: Place): Promise<Ports> {
-  const file = join(place.folder, 'ports.json');
-  const last = readPorts(file);
-  const choose = (name: keyof Ports): Promise<number> =>
-    choosePort([...(last[name] === undefined ? [] : [last[name]]), ...usualPorts[name]]);
-  const ports = {
-    https: await choose('https'),
-    http: await choose('http'),
-    tunnel: await choose('tunnel'),
-  };
-  writeFileSync(file, `${JSON.stringify(ports)}\n`);
-  return ports;
+  const last = readPorts(place);
+  const chosen: number[] = [];
+  for (const name of ['https', 'http', 'tunnel'] as const) {
+    const wished = [...last[name], ...usualPorts[name]].filter((port) => !chosen.includes(port));
+    chosen.push(await choosePort(wished, chosen));
+  }
+  const [https = 0, http = 0, tunnel = 0] = chosen;
+  return { https, http, tunnel };
+}
+
+/** Once they are in use: a second quickstart that fails beside the first must not move the first one's address. */
+export function keepPorts(place: Place, ports: Ports): void {
+  writeFileSync(portsFile(place), `${JSON.stringify(ports)}\n`);
 }
 
 /** One sentence for every usual port that somebody else has. */
@@ -61,12 +63,25 @@ export function explainPorts(ports: Ports): string[] {
   });
 }
 
-function readPorts(file: string): Partial<Ports> {
+function portsFile(place: Place): string {
+  return join(place.folder, 'ports.json');
+}
+
+/** None or one of each: the file may be absent, cut off, or edited. */
+function readPorts(place: Place): Record<keyof Ports, number[]> {
+  let found: Partial<Record<string, unknown>> | null = null;
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Partial<Ports>;
+    found = JSON.parse(readFileSync(portsFile(place), 'utf8')) as Partial<Record<string, unknown>>;
   } catch {
-    return {};
+    // As at the first run.
   }
+  const portOf = (name: keyof Ports): number[] => {
+    const port = found?.[name];
+    return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536
+      ? [port]
+      : [];
+  };
+  return { https: portOf('https'), http: portOf('http'), tunnel: portOf('tunnel') };
 }
 
 /** Beside the folder of a real hub, never in it. */

@@ -6,12 +6,18 @@ import { createConnection, createServer, type AddressInfo } from 'node:net';
 /** Both loopbacks: browsers and curl try `::1` first, and must not meet another program there. */
 const loopbacks = ['127.0.0.1', '::1'];
 
-/** The first of `wished` that this user may listen on and nobody else does, else any free one. */
-export async function choosePort(wished: readonly number[]): Promise<number> {
+/** The first of `wished` that this user may listen on and nobody else does, else any free one that is not among `others`. */
+export async function choosePort(
+  wished: readonly number[],
+  others: readonly number[] = [],
+): Promise<number> {
   for (const port of wished) {
     if (await isFree(port)) return port;
   }
-  return freePort();
+  for (;;) {
+    const port = await freePort();
+    if (!others.includes(port) && (await isFree(port))) return port;
+  }
 }
 
 /** Whether somebody accepts connections at this port of 127.0.0.1. */

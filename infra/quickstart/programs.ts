@@ -67,9 +67,14 @@ export function isEnrolled(place: Place): boolean {
   }
 }
 
-export async function createToken(place: Place, ports: Ports): Promise<string> {
-  const env = hubEnvironment(place, ports);
-  const { token } = await ask('phlix-hub', [hubScript, 'enrol-token', 'create', '--json'], env);
+export async function createToken(
+  place: Place,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<string> {
+  const options = { env: hubEnvironment(place, ports), signal };
+  const words: [string, ...string[]] = [hubScript, 'enrol-token', 'create', '--json'];
+  const { token } = await ask('phlix-hub', words, options);
   if (typeof token !== 'string') throw new Error('phlix-hub enrol-token create told no token');
   return token;
 }
@@ -77,10 +82,11 @@ export async function createToken(place: Place, ports: Ports): Promise<string> {
 /** What the agent says of itself; undefined while it does not answer yet. */
 export async function agentStatus(
   place: Place,
+  signal: AbortSignal,
 ): Promise<{ state: string; addresses: string[] } | undefined> {
   const env = { ...foreignEnvironment(), PHLIX_STATE_DIR: place.agentState };
   try {
-    const status = await ask('phlix-agent', [agentScript, 'status', '--json'], env);
+    const status = await ask('phlix-agent', [agentScript, 'status', '--json'], { env, signal });
     return status as { state: string; addresses: string[] };
   } catch {
     return undefined;
@@ -112,10 +118,13 @@ function foreignEnvironment(): NodeJS.ProcessEnv {
 async function ask(
   name: string,
   [script, ...args]: [string, ...string[]],
-  env: NodeJS.ProcessEnv,
+  options: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<Record<string, unknown>> {
   try {
-    const { stdout } = await run(process.execPath, [script, ...args], { env, timeout: 30_000 });
+    const { stdout } = await run(process.execPath, [script, ...args], {
+      ...options,
+      timeout: 30_000,
+    });
     return JSON.parse(stdout) as Record<string, unknown>;
   } catch (error) {
     const said = (error as { stderr?: string }).stderr?.trim();

@@ -23,6 +23,11 @@ export function example(text: string): void {
   write(`\n    ${styled('cyan', text)}\n`);
 }
 
+/** One word of a shell's command line, whatever is in it: homes have spaces and apostrophes. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 export function failure(text: string, details: readonly string[]): void {
   const lines = details.map((line) => `    ${line}\n`).join('');
   process.stderr.write(`\n  ${styled('red', text)}\n${lines === '' ? '' : `\n${lines}`}\n`);

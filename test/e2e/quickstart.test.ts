@@ -1,55 +1,48 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { print } from '../support/figures.ts';
-import { hasNamespaces, Namespace } from '../support/namespace.ts';
 import { hasParts } from '../support/parts.ts';
-import { Program } from '../support/program.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import type { Program } from '../support/program.ts';
+import {
+  pressCtrlC,
+  printedAddress,
+  printedCurlLine,
+  QuickstartPlace,
+} from '../support/quickstart.ts';
 import { openTrustingBrowser } from '../support/trusting-browser.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-/** It makes its film at the first start. */
-const startDeadlineMs = 110_000;
 const hasPrograms = hasParts('chromium', 'certutil', 'curl');
 
-let home: string;
-/** A loopback of its own, where 443 and 8096 are free whatever else runs on this machine. */
-let namespace: Namespace | undefined;
+let place: QuickstartPlace;
 let quickstart: Program;
 let browser: Browser;
 let address: string;
 
 describe.skipIf(!hasPrograms)('npm run quickstart', () => {
   beforeAll(async () => {
-    home = temporaryFolder('quickstart').path;
-    if (hasNamespaces()) namespace = new Namespace();
+    place = new QuickstartPlace();
     const startedAt = performance.now();
-    quickstart = start();
+    quickstart = place.start();
     address = await printedAddress(quickstart);
     print('quickstart', `ready after ${seconds(startedAt)}, the first start`);
-    browser = await openTrustingBrowser(join(stateFolder(), 'hub', 'local-ca', 'ca.pem'), inside);
+    browser = await openTrustingBrowser(place.caFile, place.inside);
   });
 
   afterAll(async () => {
     await browser?.close();
     quickstart?.kill('SIGKILL');
-    for (const { pid } of ours()) process.kill(pid, 'SIGKILL');
-    namespace?.remove();
+    place?.remove();
   });
 
   test('the printed curl line works as it is printed', async () => {
-    const [, line = ''] = await quickstart.waitForLine(/^ {4}(curl .*)$/);
-    const [file, ...args] = inside(['sh', '-c', line]);
-    const { status, stdout } = spawnSync(file ?? 'sh', args, { encoding: 'utf8' });
+    const { status, stdout } = place.shell(await printedCurlLine(quickstart));
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ title: expect.any(String) });
   });
@@ -82,7 +75,7 @@ describe.skipIf(!hasPrograms)('npm run quickstart', () => {
   });
 
   test('Ctrl-C stops everything, and a second run has the same address', async () => {
-    expect(ours().length).toBeGreaterThan(3);
+    expect(place.processes().length).toBeGreaterThan(3);
     // Its clock holds a stream open, as the tab of whoever presses Ctrl-C does.
     const page = await browser.newPage();
     await page.goto(address);
@@ -90,28 +83,20 @@ describe.skipIf(!hasPrograms)('npm run quickstart', () => {
     expect(await interrupt()).toBeLessThan(agentDrainMs);
     await page.close();
     const startedAt = performance.now();
-    quickstart = start();
+    quickstart = place.start();
     expect(await printedAddress(quickstart)).toBe(address);
     expect(quickstart.output).toContain('is known to the hub');
     print('quickstart', `ready after ${seconds(startedAt)}, the second start`);
   });
 
   test('nothing is left running behind one that was killed', async () => {
-    const main = ours().find(({ command }) => /^\S*node \S*quickstart\/main\.ts /.test(command));
+    const main = place
+      .processes()
+      .find(({ command }) => /^\S*node \S*quickstart\/main\.ts /.test(command));
     process.kill(main?.pid ?? NaN, 'SIGKILL');
-    await vi.waitFor(() => expect(ours()).toEqual([]), patience);
+    await vi.waitFor(() => expect(place.processes()).toEqual([]), patience);
   });
 });
-
-/** A session of its own, so that a signal can go to all of it, as Ctrl-C in a terminal does. */
-function start(): Program {
-  const foreign = Object.entries(process.env).filter(([name]) => !/^(HUB|PHLIX)_/.test(name));
-  return new Program({
-    command: inside(['setsid', 'npm', 'run', 'quickstart']),
-    cwd: root,
-    env: { ...Object.fromEntries(foreign), HOME: home, XDG_STATE_HOME: home },
-  });
-}
 
 /** What an agent grants to running streams when it is stopped alone. */
 const agentDrainMs = 9000;
@@ -119,19 +104,13 @@ const agentDrainMs = 9000;
 /** Returns how long it took, in milliseconds. */
 async function interrupt(): Promise<number> {
   const startedAt = performance.now();
-  process.kill(-quickstart.pid, 'SIGINT');
+  pressCtrlC(quickstart);
   await quickstart.ended;
   const tookMs = performance.now() - startedAt;
   print('quickstart', `stopped after ${seconds(startedAt)}`);
   expect(quickstart.output).toContain('Stopped; nothing is left running.');
-  expect(ours()).toEqual([]);
+  expect(place.processes()).toEqual([]);
   return tookMs;
-}
-
-async function printedAddress(program: Program): Promise<string> {
-  const [, printed = ''] = await program.waitForLine(/^ {4}(https:\S+)$/, startDeadlineMs);
-  await program.waitForLine(/Ctrl-C stops everything/);
-  return printed;
 }
 
 async function play(page: Page): Promise<void> {
@@ -193,28 +172,6 @@ function complaintsOf(page: Page): string[] {
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   return complaints;
-}
-
-function inside(command: [string, ...string[]]): [string, ...string[]] {
-  return namespace === undefined ? command : namespace.inside(...command);
-}
-
-function stateFolder(): string {
-  return join(home, 'phlix-hub-quickstart');
-}
-
-/** Every process that was started with our folder in its environment, whoever its parent is now. */
-function ours(): { pid: number; command: string }[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.flatMap((pid) => {
-    try {
-      const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home);
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return isOurs && command !== '' ? [{ pid: Number(pid), command }] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 function seconds(startedAt: number): string {

@@ -62,7 +62,11 @@ const bundledClip: Film = {
 };
 
 /** `say` gets one line for each step that takes a while. */
-export async function prepareFilm(cache: string, say: (line: string) => void): Promise<Film> {
+export async function prepareFilm(
+  cache: string,
+  say: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Film> {
   const folder = join(cache, folderName);
   const film: Film = {
     mp4: join(folder, 'film.mp4'),
@@ -72,7 +76,7 @@ export async function prepareFilm(cache: string, say: (line: string) => void): P
   };
   if (await exists(folder)) return film;
   try {
-    await make(folder, say);
+    await make(folder, say, signal);
     return film;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -82,25 +86,31 @@ export async function prepareFilm(cache: string, say: (line: string) => void): P
 }
 
 /** Works in a draft that is renamed when complete: an interrupted run leaves no half of a film behind. */
-async function make(folder: string, say: (line: string) => void): Promise<void> {
+async function make(
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(join(draft, 'hls'), { recursive: true });
   const mp4 = join(draft, 'film.mp4');
-  await ffmpeg(['-version']);
+  await ffmpeg(['-version'], signal);
   say('ffmpeg makes a film of one minute, once');
-  await ffmpeg([...recipe, '-movflags', '+faststart', mp4]);
+  await ffmpeg([...recipe, '-movflags', '+faststart', mp4], signal);
   const segments = join(draft, 'hls', '%03d.m4s');
   const hls = ['-f', 'hls', '-hls_time', '4', '-hls_playlist_type', 'vod'];
   hls.push('-hls_segment_type', 'fmp4', '-hls_segment_filename', segments);
-  await ffmpeg(['-i', mp4, '-c', 'copy', ...hls, join(draft, 'hls', 'index.m3u8')]);
+  const copy = ['-i', mp4, '-c', 'copy', ...hls, join(draft, 'hls', 'index.m3u8')];
+  await ffmpeg(copy, signal);
   await rename(draft, folder);
 }
 
-function ffmpeg(args: readonly string[]): Promise<void> {
+function ffmpeg(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   const child = spawn('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: deadlineMs,
+    ...(signal && { signal, killSignal: 'SIGKILL' }),
   });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -9,19 +9,25 @@ if (folder === undefined || port === undefined) {
   process.exit(64);
 }
 
-const server = createDemoServer(await prepareFilm(folder, say));
+const stopping = new AbortController();
+let stop = (): void => {
+  // The film is not there yet; who makes it is told to stop as well.
+  stopping.abort();
+  process.exit(0);
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
+
+const server = createDemoServer(await prepareFilm(folder, say, stopping.signal));
 server.on('error', (error) => {
   say(`cannot listen on port ${port}: ${error.message}`);
   process.exit(69);
 });
 server.listen(Number(port), '127.0.0.1', () => say(`listening on http://127.0.0.1:${port}`));
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    server.close();
-    server.closeAllConnections();
-  });
-}
+stop = () => {
+  server.close();
+  server.closeAllConnections();
+};
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
