@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 import { Backoff } from './backoff.ts';
 
@@ -24,8 +24,18 @@ test('a connection that lasted a minute forgets the failures before it', () => {
   expect(Math.round(backoff.next())).toBe(500);
 });
 
+test('the clock is that of the process unless another is given', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const backoff = new Backoff({ random: highest });
+  for (let failure = 0; failure < 5; failure += 1) backoff.next();
+  backoff.connected();
+  vi.advanceTimersByTime(60_000);
+  expect(Math.round(backoff.next())).toBe(500);
+});
+
 test('a connection that broke before the minute counts as one more failure', () => {
-  let nowMs = 0;
+  let nowMs = 1_000_000;
   const backoff = new Backoff({ random: highest, now: () => nowMs });
   for (let failure = 0; failure < 3; failure += 1) backoff.next();
   backoff.connected();
