@@ -1,6 +1,8 @@
+import { Buffer } from 'node:buffer';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 
 import { expect, test } from 'vitest';
 
@@ -29,7 +31,7 @@ test('the address of the hub is enough', () => {
   });
 });
 
-test('a hub has https and a name, an origin http; neither has a path, a query or a password', () => {
+test('a hub has https and a name, an origin one of its kinds; neither has a path, a query or a password', () => {
   for (const url of [
     'http://hub.example.org',
     'hub.example.org',
@@ -42,8 +44,18 @@ test('a hub has https and a name, an origin http; neither has a path, a query or
     expect(problem).toMatch(/^PHLIX_HUB_URL: .*https:\/\//);
     expect(problem).not.toContain('secret');
   }
-  for (const url of ['https://127.0.0.1:8096', 'unix:/run/x', 'http://a/b', '127.0.0.1:8096']) {
-    expect(problemsOf({ ...enough, PHLIX_ORIGIN_URL: url })).toHaveLength(1);
+  for (const url of [
+    'http://a/b',
+    '127.0.0.1:8096',
+    'ftp://127.0.0.1',
+    'http://user:secret@127.0.0.1',
+    'h2c://a?x=1',
+    'unix:relative.sock',
+    `unix:/${'x'.repeat(103)}`,
+  ]) {
+    const [problem = ''] = problemsOf({ ...enough, PHLIX_ORIGIN_URL: url });
+    expect(problem).toMatch(/^PHLIX_ORIGIN_URL: .*unix:/);
+    expect(problem).not.toContain('secret');
   }
 });
 
@@ -57,6 +69,74 @@ test('IPv6 and ports are read as they are written', () => {
     hub: { hostname: 'hub.example.org', port: 8443 },
     origin: { hostname: '::1', port: 8096 },
   });
+});
+
+const originOf = (url: string) => readConfig({ ...enough, PHLIX_ORIGIN_URL: url }).origin;
+
+test('an origin is reached over TCP, over TLS or over a Unix socket, and speaks HTTP/1.1 or HTTP/2', () => {
+  const hostname = 'nas.lan';
+  const http = { protocol: 'http/1.1' };
+  expect(originOf('http://NAS.lan.')).toMatchObject({ kind: 'tcp', hostname, port: 80, ...http });
+  expect(originOf('https://nas.lan')).toMatchObject({ kind: 'tls', hostname, port: 443, ...http });
+  expect(originOf('h2c://nas.lan:50051')).toEqual({
+    kind: 'tcp',
+    hostname,
+    port: 50_051,
+    protocol: 'h2c',
+    url: 'h2c://nas.lan:50051',
+  });
+  for (const url of ['unix:/run/server.sock', 'unix:///run/server.sock']) {
+    expect(originOf(url)).toMatchObject({ kind: 'unix', path: '/run/server.sock', ...http });
+  }
+});
+
+test('a pin is of a key or of a certificate, in the spellings people copy', () => {
+  const origin = { ...enough, PHLIX_ORIGIN_URL: 'https://nas.lan' };
+  const digest = Buffer.alloc(32, 0xfb);
+  const read = (pin: string) => readConfig({ ...origin, PHLIX_ORIGIN_PIN: pin }).origin;
+  const hex = digest.toString('hex');
+  const spellings = [
+    ['key', digest.toString('base64')],
+    ['key', digest.toString('base64url')],
+    ['certificate', hex],
+    ['certificate', hex.toUpperCase().replace(/..(?=.)/g, '$&:')],
+  ];
+  for (const [of, text] of spellings) {
+    expect(read(`sha256/${text}`)).toMatchObject({ trust: { pin: { of, digest } } });
+  }
+  for (const pin of [hex, `sha1/${hex}`, `sha256/${hex}00`, 'sha256/']) {
+    expect(problemsOf({ ...origin, PHLIX_ORIGIN_PIN: pin })).toHaveLength(1);
+  }
+});
+
+test('whatever is wrong with the origin is told at once, contradictions included', () => {
+  const pin = `sha256/${'0'.repeat(64)}`;
+  const folder = mkdtempSync(join(tmpdir(), 'phlix-ca-'));
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, rootCertificates[0] ?? '');
+  const problems = problemsOf({
+    PHLIX_HUB_URL: 'nonsense',
+    PHLIX_ORIGIN_URL: 'http://nas.lan',
+    PHLIX_ORIGIN_CA_FILE: ca,
+    PHLIX_ORIGIN_PIN: pin,
+  });
+  expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+    'PHLIX_HUB_URL',
+    'PHLIX_ORIGIN_CA_FILE',
+    'PHLIX_ORIGIN_PIN',
+  ]);
+  const https = { ...enough, PHLIX_ORIGIN_URL: 'https://nas.lan' };
+  expect(problemsOf({ ...https, PHLIX_ORIGIN_CA_FILE: ca })).toEqual([]);
+  expect(problemsOf({ ...https, PHLIX_ORIGIN_CA_FILE: ca, PHLIX_ORIGIN_PIN: pin })).toEqual([
+    'PHLIX_ORIGIN_PIN: a pin takes the place of every authority; unset it, or unset PHLIX_ORIGIN_CA_FILE',
+  ]);
+  const empty = join(folder, 'empty.pem');
+  writeFileSync(empty, 'no certificate');
+  for (const file of [join(folder, 'nowhere'), empty, folder]) {
+    expect(problemsOf({ ...https, PHLIX_ORIGIN_CA_FILE: file })).toEqual([
+      expect.stringMatching(/^PHLIX_ORIGIN_CA_FILE: expected a readable file with certificates/),
+    ]);
+  }
 });
 
 test('PHLIX_TLS_ENABLED=0 is for a hub on this machine only', () => {

@@ -6,9 +6,22 @@ import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 
 import { logLevels, type LogLevel } from '../shared/log.ts';
-import { choice, flag, path, secret, setting, text } from '../shared/settings/kinds.ts';
+import { choice, flag, integer, path, secret, setting, text } from '../shared/settings/kinds.ts';
 import type { Secret } from '../shared/settings/secret.ts';
-import { readSettings, SettingsError, type Environment } from '../shared/settings/settings.ts';
+import {
+  readSettings,
+  SettingsError,
+  type Environment,
+  type SettingProblem,
+} from '../shared/settings/settings.ts';
+import {
+  certificates,
+  originAddress,
+  originPin,
+  originProblems,
+  originUrl,
+  type OriginAddress,
+} from './origin-address.ts';
 import { readProxy, type Proxy } from './proxy-settings.ts';
 import { isLoopbackName } from './resolve.ts';
 
@@ -23,7 +36,9 @@ export interface Endpoint {
 
 export interface AgentConfig {
   readonly hub: Endpoint;
-  readonly origin: Endpoint;
+  /** How many links this agent wishes to have; the hub may grant fewer. */
+  readonly links: number;
+  readonly origin: OriginAddress;
   readonly stateFolder: string;
   readonly serverName: string | undefined;
   readonly claimsSubdomain: boolean;
@@ -40,20 +55,20 @@ const hubUrl = setting(
   (given) => endpoint(given, 'https:', 443),
 );
 
-const originUrl = setting(
-  {
-    expected: "the media server's address, http:// with a host and at most a port",
-    remedy: 'write http://127.0.0.1:8096 (the agent speaks plain HTTP, to this machine or its LAN)',
-  },
-  (given) => endpoint(given, 'http:', 80),
-);
+const originShape = {
+  PHLIX_ORIGIN_URL: originUrl.default(originUrl.parse('http://127.0.0.1:8096')),
+  PHLIX_ORIGIN_CA_FILE: certificates.optional(),
+  PHLIX_ORIGIN_PIN: originPin.optional(),
+};
 
 const schema = z.object({
   PHLIX_HUB_URL: hubUrl,
   PHLIX_HUB_ENROLLMENT_TOKEN: secret().optional(),
   PHLIX_SUBDOMAIN_AUTO_CLAIM: flag().default(true),
   PHLIX_TLS_ENABLED: flag().default(true),
-  PHLIX_ORIGIN_URL: originUrl.optional(),
+  ...originShape,
+  // One outlives the other; more are for lines that a single TCP connection does not fill.
+  PHLIX_LINKS: integer(1, 8).default(2),
   PHLIX_STATE_DIR: path().optional(),
   PHLIX_SERVER_NAME: text(64).optional(),
   PHLIX_HUB_CA_FILE: path().optional(),
@@ -66,18 +81,16 @@ const tokenNames = ['PHLIX_HUB_ENROLLMENT_TOKEN', 'PHLIX_HUB_ENROLLMENT_TOKEN_FI
 export function readConfig(environment: Environment): AgentConfig {
   const withoutToken = { ...environment };
   for (const name of tokenNames) delete withoutToken[name];
-  const settings = readSettings(schema, withoutToken);
+  const contradictions = originContradictions(environment);
+  const settings = collecting(contradictions, () => readSettings(schema, withoutToken));
   if (!settings.PHLIX_TLS_ENABLED) refuseDistantHub(settings.PHLIX_HUB_URL.hostname);
   return {
     hub: {
       ...settings.PHLIX_HUB_URL,
       proxy: readProxy(environment, settings.PHLIX_HUB_URL),
     },
-    origin: settings.PHLIX_ORIGIN_URL ?? {
-      hostname: '127.0.0.1',
-      port: 8096,
-      url: 'http://127.0.0.1:8096',
-    },
+    links: settings.PHLIX_LINKS,
+    origin: originAddress(settings),
     stateFolder: settings.PHLIX_STATE_DIR ?? defaultStateFolder(environment),
     serverName: settings.PHLIX_SERVER_NAME,
     claimsSubdomain: settings.PHLIX_SUBDOMAIN_AUTO_CLAIM,
@@ -85,6 +98,32 @@ export function readConfig(environment: Environment): AgentConfig {
     hubCaFile: settings.PHLIX_HUB_CA_FILE,
     logLevel: settings.PHLIX_LOG_LEVEL,
   };
+}
+
+/** Read apart from the others, so that a contradiction among them is told beside whatever else is wrong. */
+function originContradictions(environment: Environment): SettingProblem[] {
+  const names = Object.keys(originShape).flatMap((name) => [name, `${name}_FILE`]);
+  const only = Object.fromEntries(names.map((name) => [name, environment[name]]));
+  try {
+    return originProblems(readSettings(z.object(originShape), only));
+  } catch (error) {
+    // What one of them says is wrong: told with the rest.
+    if (error instanceof SettingsError) return [];
+    throw error;
+  }
+}
+
+/** @throws SettingsError with the problems known before and those that reading finds */
+function collecting<Settings>(known: SettingProblem[], read: () => Settings): Settings {
+  let settings: Settings;
+  try {
+    settings = read();
+  } catch (error) {
+    if (error instanceof SettingsError) throw new SettingsError([...error.problems, ...known]);
+    throw error;
+  }
+  if (known.length > 0) throw new SettingsError(known);
+  return settings;
 }
 
 /** Where `status` looks: the one setting it needs. @throws SettingsError */

@@ -1,85 +1,101 @@
 // A wish to reach the media server arrives; a connection to it leaves, or the reason why there is none, told to the owner once.
 
-import { connect, type OnReadOpts, type Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 
 import type { Logger } from '../shared/log.ts';
 import type { ResetReason } from '../shared/wire/codes.ts';
-import type { Endpoint } from './config.ts';
-import { isLoopbackName, resolveAfresh } from './resolve.ts';
+import type { OriginAddress } from './origin-address.ts';
+import { abort, OriginDial } from './origin-dial.ts';
+import { explainOriginError } from './origin-error.ts';
+import { isLoopbackName } from './resolve.ts';
 
-export type OriginState = 'untried' | 'answering' | 'unreachable' | 'silent';
+export type OriginState = 'untried' | 'answering' | 'unreachable' | 'silent' | 'untrusted';
 
 /** A NAS whose disks sleep accepts connections at once all the same: ten seconds are for a machine that is gone. */
 const connectTimeoutMs = 10_000;
 
+export interface OriginEvents {
+  /** The connection stands, and its certificate is the right one: bytes may go. */
+  readonly onReady: () => void;
+  /** At most once: before the connection stands, or when it breaks later. */
+  readonly onFailed: (reason: ResetReason) => void;
+}
+
 /** The one address this agent ever connects to for a stream. Nothing from the wire takes part in choosing it. */
 export class Origin {
-  readonly #endpoint: Endpoint;
+  readonly #address: OriginAddress;
+  readonly #dial: OriginDial;
   readonly #log: Logger;
   readonly #connectTimeoutMs: number;
   #state: OriginState = 'untried';
 
-  constructor(endpoint: Endpoint, log: Logger, options: { connectTimeoutMs?: number } = {}) {
-    this.#endpoint = endpoint;
+  constructor(address: OriginAddress, log: Logger, options: { connectTimeoutMs?: number } = {}) {
+    this.#address = address;
+    this.#dial = new OriginDial(address);
     this.#log = log;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? connectTimeoutMs;
-    if (!isLoopbackName(endpoint.hostname)) {
+    if (address.kind === 'tcp' && !isLoopbackName(address.hostname)) {
       log.warn(
-        { origin: endpoint.url },
+        { origin: address.url },
         'origin is not on this machine: what it serves crosses the network unencrypted',
       );
     }
   }
 
   get url(): string {
-    return this.#endpoint.url;
+    return this.#address.url;
   }
 
   get state(): OriginState {
     return this.#state;
   }
 
-  /** `onFailed` is called at most once: before the connection stands, or when it breaks later. */
-  connect(onread: OnReadOpts, onFailed: (reason: ResetReason) => void): Socket {
-    const socket = connect({
-      host: this.#endpoint.hostname,
-      port: this.#endpoint.port,
-      noDelay: true,
-      // A media server may answer after the request's end, and a client may send after the answer's.
-      allowHalfOpen: true,
-      lookup: resolveAfresh,
-      onread,
-    });
+  /** TLS decrypts what one read of the kernel brought, even when it is told to stop. */
+  get readsInBursts(): boolean {
+    return this.#address.kind === 'tls';
+  }
+
+  connect(onread: OnReadOpts, { onReady, onFailed }: OriginEvents): Socket {
     const deadline = setTimeout(() => {
-      this.#note('silent');
+      this.#note('silent', `${this.url} does not answer: check that the media server runs`);
       socket.destroy();
       onFailed('origin-timeout');
     }, this.#connectTimeoutMs);
-    let isConnected = false;
-    socket.once('connect', () => {
-      clearTimeout(deadline);
-      isConnected = true;
-      this.#note('answering');
-    });
-    socket.once('error', (error) => {
-      if (!isConnected) this.#note('unreachable', error);
-      onFailed(isConnected ? 'origin-closed' : 'origin-unreachable');
-    });
+    const dialled = {
+      onReady: () => {
+        clearTimeout(deadline);
+        this.#noteAnswer();
+        onReady();
+      },
+      onFailed: (error: Error, wasReady: boolean) => {
+        if (!wasReady) {
+          const { state, remedy } = explainOriginError(this.#address, error);
+          this.#note(state, remedy, error);
+        }
+        onFailed(wasReady ? 'origin-closed' : 'origin-unreachable');
+      },
+    };
+    const socket = this.#dial.open(dialled, onread);
     socket.once('close', () => clearTimeout(deadline));
     return socket;
   }
 
+  abort(socket: Socket): void {
+    abort(socket, this.#address.kind);
+  }
+
   /** One line per change: a hundred visitors of a sleeping server are not a hundred lines. */
-  #note(state: Exclude<OriginState, 'untried'>, error?: Error): void {
+  #note(state: OriginState, remedy: string, error?: Error): void {
     if (state === this.#state) return;
-    const former = this.#state;
     this.#state = state;
-    const facts = { origin: this.url };
-    if (state !== 'answering') {
-      const remedy = `nothing answers on ${this.url}: start your media server or set PHLIX_ORIGIN_URL`;
-      this.#log.warn({ ...facts, remedy, ...(error && { err: error }) }, 'origin unreachable');
-    } else if (former !== 'untried') {
-      this.#log.info(facts, 'origin answers again');
-    }
+    const message = state === 'untrusted' ? 'origin not trusted' : 'origin unreachable';
+    this.#log.warn({ origin: this.url, remedy, ...(error && { err: error }) }, message);
+  }
+
+  #noteAnswer(): void {
+    const former = this.#state;
+    this.#state = 'answering';
+    if (former === 'answering' || former === 'untried') return;
+    this.#log.info({ origin: this.url }, 'origin answers again');
   }
 }

@@ -18,10 +18,10 @@ export interface PumpedStream extends Duplex {
  * at one side breaks the other: nobody is left to believe that a cut answer was the whole.
  */
 export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): void {
-  const reader = new OriginReader(stream, slabs);
+  const reader = new OriginReader(stream, slabs, origin.readsInBursts);
   const socket = origin.connect(
     { buffer: () => reader.buffer, callback: (bytes) => reader.accept(bytes) },
-    (reason) => stream.reset(reason),
+    { onReady: () => stream.pipe(socket), onFailed: (reason) => stream.reset(reason) },
   );
   reader.socket = socket;
   socket.once('end', () => stream.end());
@@ -34,19 +34,8 @@ export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): vo
   stream.on('error', () => undefined);
   stream.once('close', () => {
     const isWhole = stream.readableEnded && stream.writableFinished;
-    if (!isWhole) abort(socket);
+    if (!isWhole) origin.abort(socket);
   });
-  stream.pipe(socket);
-}
-
-/**
- * The origin must see an abort as one (RST): after a FIN it would go on making an answer nobody waits for. While a
- * shutdown is under way libuv refuses the reset (EINVAL), and Node then never closes the socket at all.
- */
-function abort(socket: Socket): void {
-  const isShuttingDown = socket.writableEnded && !socket.writableFinished;
-  if (socket.connecting || isShuttingDown) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 /** One being filled while the other is on its way: more would only queue in front of other streams. */
@@ -59,15 +48,18 @@ const slabsPerStream = 2;
 class OriginReader {
   readonly #stream: PumpedStream;
   readonly #slabs: SlabPool;
+  readonly #comesInBursts: boolean;
   readonly #lent = new Set<Slab>();
   #filling: Slab;
   #isPaused = false;
   #isClosed = false;
   socket: Socket | undefined;
 
-  constructor(stream: PumpedStream, slabs: SlabPool) {
+  /** `comesInBursts`: a few reads may follow the one that was told to stop, and none of them may meet a lent slab. */
+  constructor(stream: PumpedStream, slabs: SlabPool, comesInBursts: boolean) {
     this.#stream = stream;
     this.#slabs = slabs;
+    this.#comesInBursts = comesInBursts;
     this.#filling = slabs.take(0);
   }
 
@@ -81,13 +73,10 @@ class OriginReader {
     const filled = this.#filling;
     this.#lent.add(filled);
     this.#stream.writeSlab(filled.bytes, bytes, () => this.#takeBack(filled));
-    if (this.#lent.size < slabsPerStream) {
-      this.#filling = this.#slabs.take(bytes);
-      return true;
-    }
-    [this.#filling = filled] = this.#lent;
-    this.#isPaused = true;
-    return false;
+    this.#isPaused = this.#lent.size >= slabsPerStream;
+    if (!this.#isPaused || this.#comesInBursts) this.#filling = this.#slabs.take(bytes);
+    else [this.#filling = filled] = this.#lent;
+    return !this.#isPaused;
   }
 
   close(): void {
@@ -97,11 +86,11 @@ class OriginReader {
 
   #takeBack(slab: Slab): void {
     this.#lent.delete(slab);
-    if (this.#isPaused && slab === this.#filling && !this.#isClosed) {
-      this.#isPaused = false;
-      this.socket?.resume();
-      return;
-    }
-    this.#slabs.give(slab);
+    const isAwaited = this.#isPaused && !this.#comesInBursts && slab === this.#filling;
+    if (!isAwaited || this.#isClosed) this.#slabs.give(slab);
+    if (!this.#isPaused || this.#isClosed) return;
+    if (!isAwaited && !(this.#comesInBursts && this.#lent.size < slabsPerStream)) return;
+    this.#isPaused = false;
+    this.socket?.resume();
   }
 }

@@ -23,7 +23,7 @@ const agentStatus = z.object({
   roundTripMs: z.number().optional(),
   origin: z.object({
     url: z.string(),
-    state: z.enum(['untried', 'answering', 'unreachable', 'silent']),
+    state: z.enum(['untried', 'answering', 'unreachable', 'silent', 'untrusted']),
   }),
   lastFailure: z
     .object({

@@ -8,6 +8,7 @@ import { vi } from 'vitest';
 
 import { Agent, type AgentOptions } from '../../agent/agent.ts';
 import type { AgentConfig } from '../../agent/config.ts';
+import { originAddress, originUrl } from '../../agent/origin-address.ts';
 import type { Outcome } from '../../agent/supervise.ts';
 import type { LiveLink, TunnelStream } from '../../hub/tunnels/tunnel.ts';
 import { Backoff } from '../../shared/backoff.ts';
@@ -86,11 +87,10 @@ export function run(wish: Wish): Running {
   const agent = new Agent({
     config: {
       hub: { hostname: hub.hostname, port: Number(hub.port), url: hub.origin },
-      origin: {
-        hostname: '127.0.0.1',
-        port: originPort,
-        url: `http://127.0.0.1:${originPort}`,
-      },
+      origin: originAddress({
+        PHLIX_ORIGIN_URL: originUrl.parse(`http://127.0.0.1:${originPort}`),
+      }),
+      links: 2,
       stateFolder: folder,
       serverName: 'Movies',
       claimsSubdomain: true,
