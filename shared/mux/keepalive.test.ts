@@ -105,3 +105,54 @@ it('is silent when stopped between a reply and the next ping', () => {
   vi.advanceTimersByTime(60_000);
   expect(sent).toHaveLength(1);
 });
+
+it('a probe asks at once and waits for less; its answer puts everything back', () => {
+  const { keepalive, sent, replyTo, deaths } = start();
+  replyTo(0);
+  vi.advanceTimersByTime(7_000);
+  keepalive.probe(3_000);
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(2_999);
+  replyTo(1);
+  vi.advanceTimersByTime(15_000);
+  expect([sent.length, deaths()]).toEqual([3, 0]);
+  vi.advanceTimersByTime(9_999);
+  expect(deaths()).toBe(0);
+});
+
+it('a probe without an answer is a death, even if the answer to an older ping still comes', () => {
+  const { keepalive, sent, replyTo, deaths } = start();
+  keepalive.probe(3_000);
+  replyTo(0);
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(2_999);
+  expect(deaths()).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(deaths()).toBe(1);
+});
+
+it('probes that follow each other do not put off the death of a link', () => {
+  const { keepalive, sent, deaths } = start();
+  for (let second = 0; second < 5; second += 1) {
+    expect(deaths()).toBe(0);
+    keepalive.probe(4_500);
+    vi.advanceTimersByTime(1_000);
+  }
+  expect([sent.length, deaths()]).toEqual([2, 1]);
+});
+
+it('a probe leaves a ping alone whose answer is due sooner', () => {
+  const { keepalive, sent, deaths } = start();
+  keepalive.probe(60_000);
+  expect(sent).toHaveLength(1);
+  vi.advanceTimersByTime(10_000);
+  expect(deaths()).toBe(1);
+});
+
+it('a probe wakes nothing that has stopped', () => {
+  const { keepalive, sent } = start();
+  keepalive.stop();
+  keepalive.probe(1);
+  vi.advanceTimersByTime(60_000);
+  expect(sent).toHaveLength(1);
+});

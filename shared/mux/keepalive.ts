@@ -17,7 +17,9 @@ export class Keepalive {
   #timer: NodeJS.Timeout | undefined;
   #awaited: Buffer | undefined;
   #sentAtMs = 0;
+  #dueAtMs = 0;
   #rttMs: number | undefined;
+  #isStopped = false;
 
   constructor(options: KeepaliveOptions) {
     this.#options = options;
@@ -30,10 +32,21 @@ export class Keepalive {
 
   /** The first ping leaves now: it seeds the link's window. */
   start(): void {
-    this.#ping();
+    this.#ping(this.#options.deadlineMs);
+  }
+
+  /** Asks now, and for a sooner answer: whoever calls has a reason to doubt that the line still stands. */
+  probe(deadlineMs: number): void {
+    if (this.#isStopped) return;
+    // Asked already, and due sooner: asking again and again must not put the answer off.
+    const isDueSooner = this.#dueAtMs <= this.#options.nowMs() + deadlineMs;
+    if (this.#awaited !== undefined && isDueSooner) return;
+    clearTimeout(this.#timer);
+    this.#ping(deadlineMs);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#awaited = undefined;
     clearTimeout(this.#timer);
   }
@@ -45,13 +58,14 @@ export class Keepalive {
     this.#rttMs = this.#options.nowMs() - this.#sentAtMs;
     this.#options.onRtt(this.#rttMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ping(), this.#options.intervalMs);
+    this.#timer = setTimeout(() => this.#ping(this.#options.deadlineMs), this.#options.intervalMs);
   }
 
-  #ping(): void {
+  #ping(deadlineMs: number): void {
     this.#awaited = randomBytes(8);
     this.#sentAtMs = this.#options.nowMs();
+    this.#dueAtMs = this.#sentAtMs + deadlineMs;
     this.#options.send(this.#awaited);
-    this.#timer = setTimeout(() => this.#options.onDead(), this.#options.deadlineMs);
+    this.#timer = setTimeout(() => this.#options.onDead(), deadlineMs);
   }
 }

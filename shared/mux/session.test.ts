@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readAll, sessionPair, type SessionPair } from '../../test/support/sessions.ts';
 import {
   everyByte,
@@ -192,6 +192,15 @@ describe.each(Object.entries(kinds))('a session over %s', (kind, makePair) => {
 });
 
 describe('a session whose peer falls silent', () => {
+  it('ends by a probe, long before its next ping is due', async () => {
+    const transports = memoryPair();
+    const { agent } = sessionPair(transports, {});
+    await vi.waitFor(() => expect(agent.session.rttMs).toBeDefined());
+    transports.acceptor.onChunk = () => {};
+    agent.session.probe(30);
+    expect(await agent.ended).toMatchObject({ reason: 'ping-timeout' });
+  });
+
   it('ends by its ping deadline', async () => {
     const transports = memoryPair();
     transports.acceptor.onChunk = () => {};

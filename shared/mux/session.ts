@@ -117,6 +117,11 @@ export class Session {
     return this.#keepalive.rttMs;
   }
 
+  /** Pings now; without an answer within the time the session ends as after any ping that is lost. */
+  probe(deadlineMs: number): void {
+    this.#keepalive.probe(deadlineMs);
+  }
+
   /** Bytes of data sent and not yet acknowledged by the peer: the link's backlog. */
   get inFlightBytes(): number {
     return this.#linkWindow.inFlightBytes;
