@@ -4,11 +4,11 @@ import { RecordingVisitor, visitorRequest } from '../../test/support/exchanges.t
 import { MessageError } from '../../shared/http/field-section.ts';
 import { EdgeError, failureCode } from './edge-error.ts';
 import { answerFailure, edgeFailures } from './failure.ts';
-import type { EdgeFailureCode } from './failure.ts';
+import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 
 const codes = Object.keys(edgeFailures) as EdgeFailureCode[];
 
-function answer(code: EdgeFailureCode, changes = {}, detail?: string): RecordingVisitor {
+function answer(code: EdgeFailureCode, changes = {}, detail: FailureDetail = {}): RecordingVisitor {
   const visitor = new RecordingVisitor();
   answerFailure(visitor, visitorRequest(changes), code, detail);
   return visitor;
@@ -59,7 +59,9 @@ describe('a failure', () => {
   });
 
   test('may carry a sentence of its own', () => {
-    expect(JSON.parse(answer('edge.bad-request', {}, 'Because.').body).detail).toBe('Because.');
+    expect(JSON.parse(answer('edge.bad-request', {}, { sentence: 'Because.' }).body).detail).toBe(
+      'Because.',
+    );
   });
 });
 
@@ -69,7 +71,7 @@ describe('the page', () => {
     const { body } = answer(
       'edge.bad-request',
       { wantsPage: true, hostname: hostile, id: hostile },
-      hostile,
+      { sentence: hostile },
     );
     expect(body).not.toContain('<svg');
     expect(body).not.toContain("'1'");

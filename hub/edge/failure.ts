@@ -17,6 +17,7 @@ export type EdgeFailureCode =
   | 'edge.body-too-large'
   | 'edge.timeout'
   | 'edge.busy'
+  | 'edge.denied'
   | 'edge.internal'
   | 'tunnel.unknown'
   | 'tunnel.offline'
@@ -97,6 +98,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     sentence: 'As many requests are under way as this tunnel carries. Try again in a few seconds.',
     retryAfter: 5,
   },
+  'edge.denied': {
+    status: 403,
+    title: 'Not from outside',
+    sentence:
+      'This address of the media server can be used at its home only, so the hub did not pass the request on.',
+  },
   'edge.internal': {
     status: 500,
     title: 'Something broke here',
@@ -164,33 +171,36 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
   },
 };
 
+/** What the caller knows beyond the code. */
+export interface FailureDetail {
+  /** In place of the code's own. */
+  readonly sentence?: string;
+  readonly ownerHint?: string;
+  /** The entry of the deny-list, for programs. */
+  readonly entry?: string;
+}
+
 /**
- * Answers with a failure: a page for browsers, problem+json (RFC 9457) for programs. `detail` replaces the sentence
- * where the caller knows more. Once a head has gone out only a cut connection is still honest.
+ * Answers with a failure: a page for browsers, problem+json (RFC 9457) for programs. Once a head has gone out only a
+ * cut connection is still honest.
  */
 export function answerFailure(
   response: VisitorResponse,
   request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method'>,
   code: EdgeFailureCode,
-  detail?: string,
+  detail: FailureDetail = {},
 ): void {
   if (response.isHeadSent) {
     response.destroy();
     return;
   }
-  const failure = edgeFailures[code];
-  const sentence = detail ?? failure.sentence;
+  const failure = { ...edgeFailures[code], ...detail };
+  const { sentence, ownerHint } = failure;
+  const { hostname, id: requestId } = request;
   const body = Buffer.from(
     request.wantsPage
-      ? failurePage({
-          ...failure,
-          code,
-          sentence,
-          ownerHint: failure.ownerHint,
-          hostname: request.hostname,
-          requestId: request.id,
-        })
-      : problem(code, sentence, request.id),
+      ? failurePage({ ...failure, code, sentence, ownerHint, hostname, requestId })
+      : problem(code, failure, requestId),
   );
   response.head(failure.status, failureFields(failure, request, body.length));
   if (request.method !== 'HEAD') response.write(body);
@@ -198,8 +208,12 @@ export function answerFailure(
 }
 
 /** RFC 9457. The type is a name, not an address: nothing is fetched to understand an error. */
-function problem(code: EdgeFailureCode, sentence: string, requestId: string): string {
-  const failure = edgeFailures[code];
+function problem(
+  code: EdgeFailureCode,
+  failure: EdgeFailure & FailureDetail,
+  requestId: string,
+): string {
+  const { sentence, entry } = failure;
   const hint = failure.ownerHint === undefined ? '' : ` If it is your server: ${failure.ownerHint}`;
   return `${JSON.stringify({
     type: `urn:phlix-hub:error:${code}`,
@@ -207,6 +221,7 @@ function problem(code: EdgeFailureCode, sentence: string, requestId: string): st
     status: failure.status,
     detail: sentence + hint,
     code,
+    ...(entry === undefined ? {} : { entry }),
     instance: `urn:uuid:${requestId}`,
   })}\n`;
 }
@@ -239,6 +254,8 @@ function failureFields(
   if (request.wantsPage) {
     fields.push('content-security-policy', pagePolicy, 'referrer-policy', 'no-referrer');
   }
+  // A jar that other sites of the domain have filled: without this its owner could not come back (security row A-20).
+  if (failure.status === 431) fields.push('clear-site-data', '"cookies"');
   if (failure.retryAfter !== undefined) fields.push('retry-after', String(failure.retryAfter));
   // RFC 9110 §15.5.6 wants the list; what is refused here is refused for every target.
   if (failure.status === 405) fields.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');

@@ -84,13 +84,13 @@ export class Http1Front {
       visitor.isRefused = true;
       return refuse(response, normal);
     }
-    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
       if (normal.expectsContinue) writer.writeContinue();
       return this.#options.hub.onRequest(message, writer);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
-    if (typeof route === 'string') return answerFailure(response, request, route);
+    if ('code' in route) return answerFailure(response, request, route.code, route.detail);
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) writer.writeContinue();
     return forward(request, response, route, this.#options.forwarding);
@@ -106,13 +106,14 @@ export class Http1Front {
     const { method = '', url = '', httpVersion, rawHeaders } = message;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
     if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
-    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
       const { peer } = visitor.connection;
       return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
-    if (typeof route === 'string') return answerFailure(new SocketResponse(socket), request, route);
+    if ('code' in route)
+      return answerFailure(new SocketResponse(socket), request, route.code, route.detail);
     socket.once('close', () => this.#routing.leave(route));
     const upgrade = http1Upgrade(socket, firstBytes);
     return forwardUpgrade(request, upgrade, route, this.#options.forwarding);

@@ -83,7 +83,7 @@ export class Http2Front {
       const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
       return answerFailure(new Http2Response(stream, idleBodyMs), request, refusal);
     }
-    const route = this.#routing.enter(normal.hostname, visitor.connection);
+    const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub' && !normal.isWebSocket) {
       stream.setTimeout(idleBodyMs, () => stream.close(constants.NGHTTP2_CANCEL));
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
@@ -91,7 +91,7 @@ export class Http2Front {
     const request = this.#routing.request(normal, visitor.connection, stream);
     const response = new Http2Response(stream, idleBodyMs);
     if (route === 'hub') return answerFailure(response, request, 'edge.bad-request');
-    if (typeof route === 'string') return answerFailure(response, request, route);
+    if ('code' in route) return answerFailure(response, request, route.code, route.detail);
     response.onClosed = () => this.#routing.leave(route);
     if (normal.isWebSocket) {
       const upgrade = http2Upgrade(stream, response);

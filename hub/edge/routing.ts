@@ -1,19 +1,22 @@
-// The hostname of a request and its connection arrive; where the request goes leaves: the hub itself, a tunnel, or the code of a failure.
+// A request and its connection arrive; where the request goes leaves: the hub itself, a tunnel, or the code of a failure.
 
 import { randomUUIDv7 } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
 import type { CidrSet } from '../../shared/net-address.ts';
+import type { ServerSwitches } from '../tunnels/server.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
 import type { VisitorConnection } from './connection.ts';
-import type { EdgeFailureCode } from './failure.ts';
+import { denialOf } from './denial.ts';
+import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 import type { NormalRequest } from './normalize.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { VisitorRequest } from './visitor.ts';
 
 export interface EdgeTunnel extends Tunnel {
   readonly serverId: string;
+  readonly switches: Pick<ServerSwitches, 'product' | 'lifted'>;
 }
 
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
@@ -29,7 +32,12 @@ export interface RoutingOptions {
   readonly trustedProxies: CidrSet;
 }
 
-export type Route = EdgeTunnel | 'hub' | EdgeFailureCode;
+export type Route = EdgeTunnel | 'hub' | EdgeRefusal;
+
+export interface EdgeRefusal {
+  readonly code: EdgeFailureCode;
+  readonly detail?: FailureDetail;
+}
 
 export class Routing {
   readonly #options: RoutingOptions;
@@ -39,15 +47,18 @@ export class Routing {
   }
 
   /** A tunnel in return has been counted: `leave` gives it back when the exchange is over. */
-  enter(hostname: string, connection: VisitorConnection): Route {
-    if (!connection.covers(hostname)) return 'edge.misdirected';
+  enter(request: NormalRequest, connection: VisitorConnection): Route {
+    const { hostname } = request;
+    if (!connection.covers(hostname)) return { code: 'edge.misdirected' };
     if (hostname === this.#options.hubHostname) return 'hub';
     const tunnel = this.#options.tunnels.find(hostname);
-    if (tunnel === undefined) return 'tunnel.unknown';
-    if (tunnel.links.length === 0) return 'tunnel.offline';
+    if (tunnel === undefined) return { code: 'tunnel.unknown' };
+    const denial = denialOf(request, tunnel.switches);
+    if (denial !== undefined) return { code: 'edge.denied', detail: denial };
+    if (tunnel.links.length === 0) return { code: 'tunnel.offline' };
     return this.#options.admission.openStream(tunnel.serverId, connection.visited)
       ? tunnel
-      : 'edge.busy';
+      : { code: 'edge.busy' };
   }
 
   leave(tunnel: EdgeTunnel): void {

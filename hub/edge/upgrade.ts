@@ -23,7 +23,8 @@ export function forwardUpgrade(
   const { response, key } = upgrade;
   // A body would be read as the first bytes of the new protocol.
   if (request.method !== 'GET' || request.body !== undefined) {
-    answerFailure(response, request, 'edge.bad-request', 'A WebSocket begins with a plain GET.');
+    const sentence = 'A WebSocket begins with a plain GET.';
+    answerFailure(response, request, 'edge.bad-request', { sentence });
     return;
   }
   const splice = new Splice(upgrade, options.idleTimeoutMs);

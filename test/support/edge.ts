@@ -25,13 +25,15 @@ import type { HubPages } from '../../hub/edge/front-options.ts';
 import { Front } from '../../hub/edge/front.ts';
 import { defaultEdgeLimits, type EdgeLimits } from '../../hub/edge/limits.ts';
 import { EdgeListener } from '../../hub/edge/listener.ts';
-import type { EdgeTunnel } from '../../hub/edge/routing.ts';
+import type { EdgeTunnel as SwitchedTunnel } from '../../hub/edge/routing.ts';
 import type { Link } from '../../hub/edge/stream-pool.ts';
+import { defaultSwitches, type ServerSwitches } from '../../hub/tunnels/server.ts';
 import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
 import { selfSigned } from './self-signed.ts';
 
 export const hubHostname = 'hub.example';
+type EdgeTunnel = Omit<SwitchedTunnel, 'switches'>;
 /** `movies` is online, `asleep` is offline, any other name is unknown. */
 export const onlineHostname = 'movies.phlix.example';
 
@@ -52,6 +54,8 @@ export class TestEdge {
   readonly resets: ResetReason[] = [];
   readonly streams = new Set<Duplex>();
   port = 0;
+  /** Of every server. */
+  switches: ServerSwitches = defaultSwitches;
 
   static async start(options: EdgeOptions = {}): Promise<TestEdge> {
     const edge = new TestEdge(options, await certificatesOnce());
@@ -73,7 +77,12 @@ export class TestEdge {
     const front = new Front({
       hubHostname,
       hub,
-      tunnels: { find: (hostname) => this.#find(hostname) },
+      tunnels: {
+        find: (hostname) => {
+          const tunnel = this.#find(hostname);
+          return tunnel && { ...tunnel, switches: this.switches };
+        },
+      },
       admission: this.admission,
       trustedProxies,
       limits,
