@@ -30,7 +30,12 @@ it.each([
   '[::1',
   '1.2.3:80',
 ])('refuses %j and shows how to write it', (text) => {
-  expect(() => parseListenAddress(text)).toThrow(/write ":8443"/);
+  expect(() => parseListenAddress(text)).toThrow(
+    expect.objectContaining({
+      code: 'listen.invalid',
+      message: expect.stringContaining('write ":8443"') as string,
+    }) as Error,
+  );
 });
 
 it('listens there, on a free port when the port is 0, and says where', async () => {

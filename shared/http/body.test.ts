@@ -144,6 +144,7 @@ describe('a chunked body', () => {
     ['a size beyond what is exact', '10000000000000\r\n'],
     ['bare LF behind the size', '5\nhello\r\n'],
     ['bare CR behind the size', '5\rhello\r\n'],
+    ['another letter than CR behind the size', '5g\nhello\r\n'],
     ['bytes over the size', '5\r\nhelloX\r\n'],
     ['bare LF behind the bytes', '5\r\nhello\n0\r\n\r\n'],
     ['CR and no LF behind the bytes', '5\r\nhello\r0\r\n\r\n'],
