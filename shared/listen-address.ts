@@ -1,6 +1,6 @@
 // A listen setting arrives (":443", "127.0.0.1:8443", "[::1]:8802"); the host and port for net.Server.listen leave, or a server that listens there.
 
-import type { AddressInfo, Server } from 'node:net';
+import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net';
 
 import { CodedError } from './errors.ts';
 import { parseAddress } from './net-address.ts';
@@ -36,14 +36,34 @@ export function parseListenAddress(text: string): ListenAddress {
  * Starts the server and says where it listens: the port is another one if it was 0.
  * @throws ListenAddressError listen.invalid, or the system's error of bind
  */
-export async function listenOn(server: Server, text: string): Promise<AddressInfo> {
+export async function listenOn(
+  server: Server,
+  text: string,
+  sharing: PortSharing = 'alone',
+): Promise<AddressInfo> {
   const { host, port } = parseListenAddress(text);
+  const place = { port, ...(host === undefined ? {} : { host }) };
+  // With SO_REUSEPORT a port that another program holds by mistake would be shared with it in silence: ask for it alone first.
+  if (sharing === 'sharable' && port !== 0) await tryAlone(place);
+  await listening(server, { ...place, reusePort: sharing !== 'alone' });
+  return server.address() as AddressInfo;
+}
+
+/** `sharable`: nobody else may have the port now, another process of this program may join later. `joining`: it does. */
+export type PortSharing = 'alone' | 'sharable' | 'joining';
+
+async function tryAlone(place: ListenOptions): Promise<void> {
+  const server = createServer();
+  await listening(server, place);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+async function listening(server: Server, options: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+    server.listen(options, () => {
       server.off('error', reject);
       resolve();
     });
   });
-  return server.address() as AddressInfo;
 }

@@ -5,9 +5,11 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import type { CommandContext } from './command-context.ts';
+import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { localCaCommand } from './local-ca.ts';
+import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
@@ -36,13 +38,18 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program
     .command('start')
     .description('run the hub (what phlix-hub alone does)')
-    .action(async () => {
+    .option(
+      '--take-over',
+      'take the place of the hub that runs with the same HUB_DATA_DIR, without a gap',
+    )
+    .action(async ({ takeOver }: { takeOver?: boolean }) => {
       // The rooms of a running hub take a second to load; whoever asks for help waits for none of it.
       const { start } = await import('./start.ts');
-      finish(await start(context));
+      finish(await start(context, takeOver));
     });
+  program.addCommand(drainCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
-  program.addCommand(serversCommand(context));
+  program.addCommand(addSwitchCommands(serversCommand(context), context));
   program.addCommand(localCaCommand(context, finish));
   return adopt(program, context);
 }
@@ -55,6 +62,7 @@ Examples:
   phlix-hub
   phlix-hub enrol-token create --label movies
   phlix-hub servers list --json
+  phlix-hub drain
   phlix-hub local-ca trust`;
 
 /** Sub-commands made on their own inherit neither the exit nor the streams of the program. */

@@ -1,16 +1,27 @@
 // Settings arrive; a hub runs until a signal asks it to stop, and the exit code leaves.
 
 import { createLogger, type Logger } from '../../shared/log.ts';
+import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
 import { startHub } from '../hub.ts';
 import { configOf, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 
 /** @throws CodedError whatever keeps the hub from starting */
-export async function start(context: CommandContext): Promise<number> {
+export async function start(context: CommandContext, takesOver = false): Promise<number> {
   // security.md E-09: whatever the hub writes is its own.
   process.umask(0o077);
   const config = configOf(context);
+  if (takesOver && config.databaseUrl === undefined) {
+    throw new SettingsError([
+      {
+        name: 'HUB_DATABASE_URL',
+        expected: 'a PostgreSQL server of its own, for start --take-over',
+        remedy:
+          'the database inside a hub ends with it: set HUB_DATABASE_URL, or stop the hub and start it again',
+      },
+    ]);
+  }
   const log = createLogger({ level: config.logLevel, name: 'phlix-hub' }, context.stdout);
   exitOnBug(log);
   log.info({ version, node: process.version, dataDir: config.dataDir }, 'hub starting');
@@ -21,8 +32,8 @@ export async function start(context: CommandContext): Promise<number> {
     log.warn('hub runs as root; a user of its own with CAP_NET_BIND_SERVICE is safer');
   }
   const stopAsked = onceAskedToStop(log);
-  const hub = await startHub(config, { log });
-  await stopAsked;
+  const hub = await startHub(config, { log, takesOver });
+  await Promise.race([stopAsked, hub.stopAsked]);
   log.info('hub stopping');
   // Drained and closed it is by then; whatever does not close must not keep a service manager waiting.
   setTimeout(() => {
@@ -30,7 +41,7 @@ export async function start(context: CommandContext): Promise<number> {
     process.exit(exitCode.software);
   }, config.drainTimeoutMs + stopPatienceMs).unref();
   await hub.stop();
-  log.info('hub stopped');
+  log.info(hub.counters.counted, 'hub stopped');
   return exitCode.ok;
 }
 

@@ -1,18 +1,45 @@
 // A connection that has finished its handshake arrives; who it is and which names it may ask for leave, for every request on it.
 
+import type { ServerSwitches } from '../tunnels/server.ts';
+import type { ConnectionPeer } from './peers.ts';
+
+/** What a server's owner chose for connections to it. */
+export type TlsSwitches = Pick<ServerSwitches, 'http2' | 'minTls' | 'certificateKey'>;
+
+/** What was agreed when the connection was made. */
+export interface Agreement {
+  /** The name it was made for. */
+  readonly serverName: string;
+  readonly certificateNames: readonly string[];
+  readonly isHttp2: boolean;
+  readonly isTls13: boolean;
+}
+
 /** What the requests of one visitor's connection share. */
 export class VisitorConnection {
   /** Canonical. The visitor's own address, or that of a trusted proxy. */
   readonly peer: string;
+  /** Nobody knows whose it is, and no forwarding field may say. */
+  readonly isAnonymous: boolean;
+  readonly serverName: string;
   /** The tunnels it has asked for; Admission counts it once for each. */
   readonly visited = new Set<string>();
-  readonly #certificateNames: readonly string[];
+  /** It turned out to be an agent: nobody waits any more for it to end. */
+  readonly release: () => void;
+  readonly #agreement: Agreement;
   /** Requests come in long runs for one name. */
   #lastCovered: string | undefined;
 
-  constructor(peer: string, certificateNames: readonly string[]) {
-    this.peer = peer;
-    this.#certificateNames = certificateNames;
+  constructor(
+    peer: ConnectionPeer,
+    agreement: Agreement,
+    release: () => void = () => undefined,
+  ) {
+    this.peer = peer.address;
+    this.isAnonymous = peer.isAnonymous;
+    this.serverName = agreement.serverName;
+    this.#agreement = agreement;
+    this.release = release;
   }
 
   /**
@@ -21,9 +48,18 @@ export class VisitorConnection {
    */
   covers(hostname: string): boolean {
     if (hostname === this.#lastCovered) return true;
-    const isCovered = this.#certificateNames.some((name) => matches(name, hostname));
+    const isCovered = this.#agreement.certificateNames.some((name) => matches(name, hostname));
     if (isCovered) this.#lastCovered = hostname;
     return isCovered;
+  }
+
+  /**
+   * Whether what was agreed is what the owner of this server wants: the connection may have been made for another server of
+   * the same certificate, or before he changed his mind.
+   */
+  suits({ http2, minTls }: Pick<TlsSwitches, 'http2' | 'minTls'>): boolean {
+    const { isHttp2, isTls13 } = this.#agreement;
+    return (http2 || !isHttp2) && (minTls === '1.2' || isTls13);
   }
 }
 

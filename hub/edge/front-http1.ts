@@ -90,7 +90,11 @@ export class Http1Front {
       return this.#options.hub.onRequest(message, writer);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
-    if ('code' in route) return answerFailure(response, request, route.code, route.detail);
+    if ('code' in route) {
+      // Asked again on the same connection, the answer would be the same.
+      if (route.code === 'edge.misdirected') response.closeAfter();
+      return answerFailure(response, request, route.code, route.detail);
+    }
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) writer.writeContinue();
     return forward(request, response, route, this.#options.forwarding);
@@ -108,6 +112,7 @@ export class Http1Front {
     if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
+      visitor.connection.release();
       const { peer } = visitor.connection;
       return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
     }

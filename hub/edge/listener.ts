@@ -1,25 +1,27 @@
 // TCP connections of strangers arrive; those that show a known server name and finish a TLS handshake leave for the front.
 
 import { Buffer } from 'node:buffer';
-import { constants, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import {
-  createServer as createTlsServer,
-  type Server as TlsServer,
-  type TLSSocket,
-} from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 
-import { listenOn } from '../../shared/listen-address.ts';
-import { addressBucket, parseAddress, type CidrSet } from '../../shared/net-address.ts';
+import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
+import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { Admission } from './admission.ts';
 import { HelloReader, type Peek } from './client-hello.ts';
-import { VisitorConnection } from './connection.ts';
+import { parseHostname } from './authority.ts';
+import { VisitorConnection, type TlsSwitches } from './connection.ts';
 import type { Front } from './front.ts';
+import { createHandshakeServer } from './handshake-server.ts';
 import type { EdgeLimits } from './limits.ts';
+import type { ConnectionPeer, Peers } from './peers.ts';
 
 export interface EdgeListenerOptions {
   readonly certificates: CertificateSource;
+  /** What the owner of this server chose; undefined for a name that is no server's. */
+  readonly switchesOf: (hostname: string) => TlsSwitches | undefined;
+  readonly peers: Peers;
   readonly front: Pick<Front, 'accept' | 'drain' | 'stop'>;
   readonly admission: Admission;
   readonly trustedProxies: CidrSet;
@@ -30,6 +32,8 @@ export class EdgeListener {
   readonly #options: EdgeListenerOptions;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
+  /** Agents that came in by this door: the gateway's to close. */
+  #agents = 0;
   readonly #tls: TlsServer;
   readonly #rotation: NodeJS.Timeout;
   #onEmpty: () => void = () => undefined;
@@ -49,10 +53,10 @@ export class EdgeListener {
    * Accepts on `:443`, `127.0.0.1:8443`, `[::]:443` ...; more than one address may be listened on.
    * @throws ListenAddressError, or the error of bind
    */
-  async listen(address: string): Promise<AddressInfo> {
+  async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 });
     server.on('connection', (socket) => this.#onConnection(socket));
-    const bound = await listenOn(server, address);
+    const bound = await listenOn(server, address, sharing);
     // Out of file descriptors, most likely: accepting goes on when there are some again.
     server.on('error', ignore);
     this.#servers.push(server);
@@ -67,10 +71,15 @@ export class EdgeListener {
     });
     const deadline = setTimeout(() => this.#destroyAll(), drainMs);
     this.#options.front.drain();
-    if (this.#sockets.size > 0) await emptied;
+    this.#checkEmpty();
+    await emptied;
     clearTimeout(deadline);
     clearInterval(this.#rotation);
     this.#options.front.stop();
+  }
+
+  #checkEmpty(): void {
+    if (this.#sockets.size <= this.#agents) this.#onEmpty();
   }
 
   #destroyAll(): void {
@@ -79,21 +88,25 @@ export class EdgeListener {
 
   #onConnection(socket: Socket): void {
     socket.on('error', ignore);
-    const { admission, trustedProxies } = this.#options;
-    const peer = parseAddress(socket.remoteAddress ?? '');
-    // Everybody behind a trusted proxy shares its address.
-    const bucket = peer === undefined || trustedProxies.has(peer) ? undefined : addressBucket(peer);
-    if (peer === undefined || (bucket !== undefined && !admission.openConnection(bucket))) {
-      socket.destroy();
-      return;
-    }
     this.#sockets.add(socket);
     socket.once('close', () => {
-      if (bucket !== undefined) admission.closeConnection(bucket);
       this.#sockets.delete(socket);
-      if (this.#sockets.size === 0) this.#onEmpty();
+      this.#checkEmpty();
     });
-    this.#peek(socket);
+    this.#options.peers.meet(socket, (peer) => {
+      if (this.#count(socket, peer)) this.#peek(socket);
+      else socket.destroy();
+    });
+  }
+
+  #count(socket: Socket, { address }: ConnectionPeer): boolean {
+    const { admission, trustedProxies } = this.#options;
+    // Everybody behind a trusted proxy shares its address.
+    if (trustedProxies.has(address)) return true;
+    const bucket = addressBucket(address);
+    if (!admission.openConnection(bucket)) return false;
+    socket.once('close', () => admission.closeConnection(bucket));
+    return true;
   }
 
   #peek(socket: Socket): void {
@@ -108,31 +121,61 @@ export class EdgeListener {
     };
     socket.on('data', onPiece);
     socket.once('close', () => clearTimeout(deadline));
+    socket.resume();
   }
 
   #decide(socket: Socket, peek: Exclude<Peek, { state: 'more' }>, bytes: Buffer): void {
     if (peek.state === 'malformed') return void socket.destroy();
     if (peek.state === 'plain-http') return dismiss(socket, httpsWanted);
-    const { serverName } = peek.hello;
-    if (serverName === undefined || this.#options.certificates.find(serverName) === undefined) {
+    const { serverName, versions } = peek.hello;
+    const { certificates, switchesOf } = this.#options;
+    if (serverName === undefined || certificates.find(serverName) === undefined) {
       return dismiss(socket, unrecognizedName);
+    }
+    const switches = switchesOf(serverName);
+    if (switches?.minTls === '1.3' && !versions.includes(tls13)) {
+      return dismiss(socket, protocolVersion);
     }
     socket.pause();
     socket.unshift(bytes);
-    // In a turn of its own: the TLS socket takes the handle over, and this callback is still reading from it.
-    setImmediate(() => {
+    return this.#shakeHands(socket, switches);
+  }
+
+  #shakeHands(socket: Socket, switches: TlsSwitches | undefined): void {
+    const hand = (): void => {
       if (!socket.destroyed) this.#tls.emit('connection', socket);
+    };
+    const { certificates, limits } = this.#options;
+    if (switches?.certificateKey !== 'rsa' || certificates.prepare === undefined) {
+      // In a turn of its own: the TLS socket takes the handle over, and the caller is still reading from it.
+      setImmediate(hand);
+      return;
+    }
+    const deadline = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
+    void certificates.prepare('rsa').then(() => {
+      clearTimeout(deadline);
+      setImmediate(hand);
     });
-    return undefined;
   }
 
   #onSecure(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const { certificates, admission, front } = this.#options;
-    const peer = parseAddress(socket.remoteAddress ?? '');
-    const certificate = certificates.find(serverNameOf(socket));
+    const { certificates, admission, front, peers, switchesOf } = this.#options;
+    const peer = peers.of(socket);
+    const serverName = serverNameOf(socket);
+    const certificate = certificates.find(serverName, switchesOf(serverName)?.certificateKey);
     if (peer === undefined || certificate === undefined) return void socket.destroy();
-    const connection = new VisitorConnection(peer, certificate.names);
+    const agreement = {
+      serverName,
+      certificateNames: certificate.names,
+      isHttp2: socket.alpnProtocol === 'h2',
+      isTls13: socket.getProtocol() === 'TLSv1.3',
+    };
+    const connection = new VisitorConnection(peer, agreement, () => {
+      this.#agents += 1;
+      this.#checkEmpty();
+      socket.once('close', () => (this.#agents -= 1));
+    });
     socket.once('close', () => admission.leaveTunnels(connection.visited));
     return front.accept(socket, connection);
   }
@@ -141,40 +184,12 @@ export class EdgeListener {
 /** Node keeps one active key, so that each rotation costs every visitor one full handshake: twice a day. */
 const ticketLifeMs = 12 * 3_600_000;
 
-/** Forward secret and authenticated only. AES-128 first: as safe in practice, and the fastest where AES is in hardware. */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
-
-/** Never listens: the peek hands it connections whose server name is known. Its protocol settings hold for every certificate. */
-function createHandshakeServer({ certificates, limits }: EdgeListenerOptions): TlsServer {
-  return createTlsServer({
-    minVersion: 'TLSv1.2',
-    ciphers,
-    honorCipherOrder: true,
-    // The visitor's chip decides between AES and ChaCha20: phones without AES instructions put ChaCha20 first.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
-    handshakeTimeout: limits.handshakeTimeoutMs,
-    ticketKeys: randomBytes(48),
-    // The name is the visitor's; whatever it is, this must not throw (CVE-2026-21637).
-    SNICallback: (serverName, answer) => {
-      answer(null, certificates.find(serverName.toLowerCase())?.context);
-    },
-    ALPNCallback: ({ protocols }) =>
-      protocols.includes('h2') ? 'h2' : protocols.includes('http/1.1') ? 'http/1.1' : undefined,
-  });
-}
-
 /** Fatal alert 112, unrecognized_name (RFC 6066 §3): never another name's certificate. Node sends none by itself. */
 const unrecognizedName = Buffer.from('15030300020270', 'hex');
+
+/** Fatal alert 70, protocol_version (RFC 8446 §6.2). */
+const protocolVersion = Buffer.from('15030300020246', 'hex');
+const tls13 = 0x0304;
 
 const sentence = 'This port speaks HTTPS. Write https:// in front of the address.\n';
 const httpsWanted = Buffer.from(
@@ -192,7 +207,7 @@ function dismiss(socket: Socket, lastWords: Buffer): void {
 /** Node types it as the client sees it; at a server it is the name of the hello. */
 function serverNameOf(socket: TLSSocket): string {
   const { servername } = socket as { servername?: string | false };
-  return typeof servername === 'string' ? servername.toLowerCase().replace(/\.$/, '') : '';
+  return (typeof servername === 'string' ? parseHostname(servername) : undefined) ?? '';
 }
 
 function ignore(): void {}

@@ -3,7 +3,7 @@
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { AddressInfo, Socket } from 'node:net';
 
-import { listenOn } from '../../shared/listen-address.ts';
+import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
 import { addressBucket, parseAddress } from '../../shared/net-address.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -50,8 +50,8 @@ export class Door {
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
-  async listen(address: string): Promise<AddressInfo> {
-    const bound = await listenOn(this.#server, address);
+  async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
+    const bound = await listenOn(this.#server, address, sharing);
     // Out of file descriptors, most likely: accepting goes on when there are some again.
     this.#server.on('error', ignore);
     return bound;

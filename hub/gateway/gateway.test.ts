@@ -188,9 +188,9 @@ describe('who comes in', () => {
   });
 });
 
-describe('links of one agent', () => {
-  const found = () => hub.tunnels.find(`movies.${tenantDomain}`)?.links ?? [];
+const found = () => hub.tunnels.find(`movies.${tenantDomain}`)?.links ?? [];
 
+describe('links of one agent', () => {
   test('stand side by side, one in each slot, as many as the welcome says', async () => {
     const key = await enrolled();
     for (const slot of [0, 1]) {

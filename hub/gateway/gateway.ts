@@ -12,6 +12,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { ProtocolError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { addressBucket } from '../../shared/net-address.ts';
+import type { PortSharing } from '../../shared/listen-address.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
@@ -63,7 +64,9 @@ export class Gateway {
   readonly #failures: FailureBudget;
   readonly #arrivals: Arrivals;
   readonly #links = new Set<AgentLink>();
+  readonly #moved = new WeakSet<AgentLink>();
   #isClosing = false;
+  #onMoved: () => void = () => undefined;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: GatewayOptions) {
@@ -89,14 +92,36 @@ export class Gateway {
   }
 
   /** @throws ListenAddressError, or the error of bind */
-  listen(address: string): Promise<AddressInfo> {
-    return this.#door.listen(address);
+  async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
+    const bound = await this.#door.listen(address, sharing);
+    this.#isClosing = false;
+    return bound;
   }
 
-  /** Tells every agent to come back later, lets running streams finish for `drainMs`, then cuts what is left. */
-  async close(drainMs: number): Promise<void> {
+  /** Takes no more agents: whoever dials now reaches another process, or comes back. `listen` takes them again. */
+  stopListening(): void {
     this.#isClosing = true;
     this.#door.close();
+  }
+
+  /** Asks every agent to open another link before this process drains (rule P54). Resolves when all have, or at the deadline. */
+  async moveLinks(deadlineMs: number): Promise<{ links: number; moved: number }> {
+    const asked = [...this.#links];
+    const settled = Promise.withResolvers<void>();
+    this.#onMoved = () => {
+      if (asked.every((link) => this.#moved.has(link) || !this.#links.has(link))) settled.resolve();
+    };
+    for (const link of asked) link.askToMove();
+    const deadline = setTimeout(settled.resolve, deadlineMs);
+    this.#onMoved();
+    await settled.promise;
+    clearTimeout(deadline);
+    return { links: asked.length, moved: asked.filter((link) => this.#moved.has(link)).length };
+  }
+
+  /** Ends every link: running streams may finish for `drainMs`, then what is left is cut. */
+  async close(drainMs: number): Promise<void> {
+    this.stopListening();
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
@@ -121,6 +146,10 @@ export class Gateway {
     this.#peers.set(socket, { address, bucket: addressBucket(address), vouch });
     this.#upgrade(request, socket, firstBytes);
   };
+
+  get streamCount(): number {
+    return [...this.#links].reduce((sum, link) => sum + link.streamCount, 0);
+  }
 
   get linkCount(): number {
     return this.#links.size;
@@ -209,9 +238,13 @@ export class Gateway {
       address: accepted.peer.address,
       maxStreams: this.#limits.streamsPerSession,
       onRetired: () => tunnels.detach(server.id, link),
-      onMoved: () => undefined,
+      onMoved: () => {
+        this.#moved.add(link);
+        this.#onMoved();
+      },
       onClosed: (end) => {
         this.#links.delete(link);
+        this.#onMoved();
         this.#touch(server.id);
         log.info(
           { reason: end.reason, ...(end.error && { err: end.error }) },
