@@ -3,22 +3,26 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Logger } from '../shared/log.ts';
-import type { ListenAddress } from '../shared/listen-address.ts';
+import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import { createApi, type RequestListener } from './api/api.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
+import { Control, ControlClient, type ControlledHub } from './control.ts';
 import { Admission } from './edge/admission.ts';
 import type { ForwardOptions } from './edge/forward.ts';
 import { Front } from './edge/front.ts';
 import type { HubPages } from './edge/front-options.ts';
 import { EdgeListener } from './edge/listener.ts';
+import { Peers } from './edge/peers.ts';
 import { RedirectListener } from './edge/redirect.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
 import { Place } from './place.ts';
+import { resumeOptions } from './resumes.ts';
 import { openStores, type Stores } from './stores.ts';
+import { Counters } from './telemetry/counters.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import { Tunnels } from './tunnels/registry.ts';
 
@@ -27,6 +31,9 @@ export interface Hub {
   readonly certificates: CertificateSource;
   readonly stores: Stores;
   readonly tunnels: Tunnels;
+  readonly counters: Counters;
+  /** When an operator's command, or another process of this hub, wants it to end. */
+  readonly stopAsked: Promise<void>;
   /** Accepts no more, lets what runs finish within HUB_DRAIN_TIMEOUT, and closes everything. */
   stop(): Promise<void>;
 }
@@ -40,18 +47,27 @@ interface HubAddresses {
   readonly http: AddressInfo | undefined;
 }
 
+export interface HubOptions {
+  readonly log: Logger;
+  /** Takes the place of the process that runs with the same data folder, without a gap. Needs a database that outlives it. */
+  readonly takesOver?: boolean;
+}
+
 /** @throws CodedError; whatever was opened until then is closed again. */
-export async function startHub(config: HubConfig, { log }: { log: Logger }): Promise<Hub> {
-  const opened = new Opened(log);
+export async function startHub(config: HubConfig, options: HubOptions): Promise<Hub> {
+  const opened = new Opened(options.log);
   try {
-    return await open(config, log, opened);
+    return await open(config, options, opened);
   } catch (error) {
     await opened.close();
     throw error;
   }
 }
 
-async function open(config: HubConfig, log: Logger, opened: Opened): Promise<Hub> {
+async function open(config: HubConfig, options: HubOptions, opened: Opened): Promise<Hub> {
+  const { log } = options;
+  const former = options.takesOver ? await ControlClient.connect(config.dataDir) : undefined;
+  opened.add(() => former?.close());
   const stores = await openStores(config, { purpose: 'hub', log });
   opened.add(async () => stores.close());
   const certificates = await openCertificates(config, log);
@@ -79,12 +95,31 @@ async function open(config: HubConfig, log: Logger, opened: Opened): Promise<Hub
   opened.add(async () => presence.stop());
   await presence.start();
 
-  const parts = { config, log, stores, certificates, place, tunnels, presence };
+  const counters = new Counters();
+  const peers = new Peers({
+    trustedProxies: config.trustedProxies,
+    isProxied: config.isProxied,
+    timeoutMs: config.edgeLimits.helloTimeoutMs,
+    log,
+  });
+  const parts = { config, log, stores, certificates, place, tunnels, presence, counters, peers };
   const doors = doorsOf(parts);
   opened.add(async () => doors.close());
-  const addresses = await listenAll(parts, doors);
+  const addresses = await listenAll(parts, doors, former);
+  const stopAsked = Promise.withResolvers<void>();
+  const controlled = Object.assign(doors, { askToStop: stopAsked.resolve });
+  const control = await Control.open(config.dataDir, controlled, log);
+  opened.add(() => control?.close());
   log.info({ ...addresses, database: stores.place }, 'hub ready');
-  return { addresses, certificates, stores, tunnels, stop: async () => opened.close() };
+  return {
+    addresses,
+    certificates,
+    stores,
+    tunnels,
+    counters,
+    stopAsked: stopAsked.promise,
+    stop: async () => opened.close(),
+  };
 }
 
 interface Parts {
@@ -95,6 +130,8 @@ interface Parts {
   readonly place: Place;
   readonly tunnels: Tunnels;
   readonly presence: PresenceReporter;
+  readonly counters: Counters;
+  readonly peers: Peers;
 }
 
 async function openCertificates(
@@ -109,7 +146,7 @@ async function openCertificates(
 }
 
 /** Everything that strangers can knock at. */
-interface Doors {
+interface Doors extends Omit<ControlledHub, 'askToStop'> {
   readonly edge: EdgeListener;
   readonly gateway: Gateway;
   readonly redirect: RedirectListener;
@@ -124,10 +161,13 @@ function doorsOf(parts: Parts): Doors {
     tunnelUrls: () => place.tunnelUrls,
     addressesOf: (server) => place.addressesOf(server),
     failuresPerMinute: config.gatewayLimits.failuresPerMinute,
+    limits: config.apiLimits,
     log,
   });
   const gateway = gatewayOf(parts, api);
-  const edge = edgeOf(parts, { onRequest: api, onUpgrade: gateway.onUpgrade });
+  const draining = new AbortController();
+  const hub = { onRequest: api, onUpgrade: gateway.onUpgrade };
+  const edge = edgeOf(parts, hub, draining.signal);
   const redirect = new RedirectListener({
     isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
     get httpsPort() {
@@ -140,19 +180,37 @@ function doorsOf(parts: Parts): Doors {
     edge,
     gateway,
     redirect,
-    // Together: what visitors are still being sent runs through the agents' links.
+    get streamCount() {
+      return gateway.streamCount;
+    },
+    beginHandOver: async () => {
+      gateway.stopListening();
+      const moved = await gateway.moveLinks(movePatienceMs);
+      log.info(moved, 'agents moved to another hub');
+      return moved;
+    },
+    cancelHandOver: async () => {
+      await gateway.listen(listenText(config.tunnelListen), sharingOf(config));
+    },
+    // Visitors first: what they are still being sent, or ask for on a connection they have, runs through the agents' links.
     close: async () => {
-      const drainMs = config.drainTimeoutMs;
-      await Promise.all([redirect.close(), edge.close(drainMs), gateway.close(drainMs)]);
+      const deadline = performance.now() + config.drainTimeoutMs;
+      draining.abort();
+      gateway.stopListening();
+      void gateway.moveLinks(config.drainTimeoutMs);
+      await Promise.all([redirect.close(), edge.close(config.drainTimeoutMs)]);
+      await gateway.close(Math.max(farewellMs, deadline - performance.now()));
     },
   };
 }
 
-function edgeOf({ config, log, certificates, tunnels }: Parts, hub: HubPages): EdgeListener {
-  const { edgeLimits: limits, trustedProxies } = config;
+function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListener {
+  const { config, log, certificates, tunnels, counters, peers } = parts;
+  const { edgeLimits: limits, trustedProxies, resumeTimeoutMs: timeoutMs } = config;
   const admission = new Admission(limits);
   const forwarding: ForwardOptions = {
     idleTimeoutMs: limits.idleBodyMs,
+    resume: resumeOptions({ timeoutMs, draining, counters, log }),
     onFailure: ({ id, hostname }, code, error) =>
       log[code === 'edge.internal' ? 'error' : 'debug'](
         { request: id, hostname, code, err: error },
@@ -168,7 +226,16 @@ function edgeOf({ config, log, certificates, tunnels }: Parts, hub: HubPages): E
     limits,
     forwarding,
   });
-  return new EdgeListener({ certificates, front, admission, trustedProxies, limits });
+  const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
+  return new EdgeListener({
+    certificates,
+    switchesOf,
+    peers,
+    front,
+    admission,
+    trustedProxies,
+    limits,
+  });
 }
 
 function gatewayOf(
@@ -188,23 +255,44 @@ function gatewayOf(
   });
 }
 
-async function listenAll({ config, place }: Parts, doors: Doors): Promise<HubAddresses> {
-  const https = await listen(doors.edge, 'HUB_HTTPS_LISTEN', config.httpsListen);
-  const tunnel = await listen(doors.gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen);
+/** Agents first: visitors may only come when there are links to serve them by. */
+async function listenAll(
+  { config, place, log }: Parts,
+  doors: Doors,
+  former: ControlClient | undefined,
+): Promise<HubAddresses> {
+  const sharing = former === undefined ? sharingOf(config) : 'joining';
+  const tunnel = await listen(doors.gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen, sharing);
+  if (former !== undefined) log.info(await former.ask('hand-over'), 'agents moved to this hub');
+  const https = await listen(doors.edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing);
   place.settle({ https: https.port, tunnel: tunnel.port });
   const http =
-    config.httpListen && (await listen(doors.redirect, 'HUB_HTTP_LISTEN', config.httpListen));
+    config.httpListen &&
+    (await listen(doors.redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
+  if (former !== undefined) log.info(await former.ask('go'), 'the former hub drains');
   return { publicUrl: place.publicUrl, https, tunnel, http };
 }
 
+/** A database of its own ends with its hub, so no other process could take over. Only Linux balances between listeners. */
+function sharingOf({ databaseUrl }: HubConfig): PortSharing {
+  return databaseUrl !== undefined && process.platform === 'linux' ? 'sharable' : 'alone';
+}
+
+/** Agents dial within a second; one that cannot reach the other process keeps its link until this one ends. */
+const movePatienceMs = 10_000;
+
+/** The least that is left to agents for their goaway when visitors took all of HUB_DRAIN_TIMEOUT. */
+const farewellMs = 1000;
+
 /** @throws ListenError listen.* */
 async function listen(
-  listener: { listen(address: string): Promise<AddressInfo> },
+  listener: { listen(address: string, sharing: PortSharing): Promise<AddressInfo> },
   setting: ListenSetting,
   address: ListenAddress,
+  sharing: PortSharing,
 ): Promise<AddressInfo> {
   try {
-    return await listener.listen(listenText(address));
+    return await listener.listen(listenText(address), sharing);
   } catch (error) {
     throw listenFailure(error, setting, address);
   }
