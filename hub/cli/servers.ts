@@ -70,6 +70,7 @@ const examples = `
 Examples:
   phlix-hub servers list
   phlix-hub servers rename brave-otter movies
+  phlix-hub servers set movies product=jellyfin http2=off
   phlix-hub servers revoke movies.phlix.localhost`;
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -137,7 +138,7 @@ async function rename(
     const found = await requireServer(servers, config, wanted);
     return servers.rename(found.id, label.toLowerCase());
   });
-  if (options.json) return printJson(context, asJson(server, config));
+  if (options.json) return printJson(context, serverJson(server, config));
   context.stdout.write(`${printable(server.name)} is now at ${addressOf(server, config)}.\n`);
 }
 
@@ -147,26 +148,26 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
     const before = await requireServer(servers, config, wanted);
     return { before, after: (await servers.revoke(before.id)) ?? before };
   });
-  if (options.json) return printJson(context, asJson(after, config));
+  if (options.json) return printJson(context, serverJson(after, config));
   const address = addressOf(before, config);
   const released = address === undefined ? '' : ` ${address} answers no more.`;
   context.stdout.write(`${printable(before.name)} is revoked.${released}\n`);
 }
 
-function addressOf(server: Server, config: HubConfig): string | undefined {
+export function addressOf(server: Server, config: HubConfig): string | undefined {
   return server.revokedAt === undefined ? new Place(config).addressesOf(server)[0] : undefined;
 }
 
 function listedJson({ server, connectedSince, lastSeenAt }: Listed, config: HubConfig): object {
   return {
-    ...asJson(server, config),
+    ...serverJson(server, config),
     is_connected: connectedSince !== undefined,
     connected_since: connectedSince?.toISOString() ?? null,
     last_seen_at: lastSeenAt?.toISOString() ?? null,
   };
 }
 
-function asJson(server: Server, config: HubConfig): object {
+export function serverJson(server: Server, config: HubConfig): object {
   return {
     id: server.id,
     name: server.name,
