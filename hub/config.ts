@@ -47,6 +47,8 @@ export interface HubConfig {
   readonly tunnelListen: ListenAddress;
   readonly tls: { readonly kind: 'local-ca' } | FilesTls;
   readonly trustedProxies: CidrSet;
+  /** Trusted proxies begin each connection with a PROXY header. */
+  readonly isProxied: boolean;
   readonly logLevel: LogLevel;
   readonly drainTimeoutMs: number;
   readonly pingIntervalMs: number;
@@ -84,6 +86,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     tunnelListen: settings.HUB_TUNNEL_LISTEN,
     tls: settings.HUB_TLS === 'files' ? filesTls(settings) : { kind: 'local-ca' },
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
+    isProxied: settings.HUB_PROXY_PROTOCOL,
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
     pingIntervalMs: settings.HUB_PING_INTERVAL,
@@ -182,6 +185,7 @@ const schema = z.object({
   HUB_TLS_KEY_FILE: paths.optional(),
   HUB_TRUSTED_PROXIES: networks.default([]),
   HUB_TRUSTED_PROXIES_ALLOW_WIDE: flag().default(false),
+  HUB_PROXY_PROTOCOL: flag().default(false),
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
@@ -260,6 +264,11 @@ function filesTls(settings: Settings): FilesTls {
 
 /** security.md A-15: whoever sits in a trusted network chooses the address that bans and limits see. */
 function proxyProblems(settings: Settings): SettingProblem[] {
+  if (settings.HUB_PROXY_PROTOCOL && settings.HUB_TRUSTED_PROXIES.length === 0) {
+    const expected = 'PROXY headers are believed from HUB_TRUSTED_PROXIES only, and it is empty';
+    const remedy = 'list the addresses of your proxies in HUB_TRUSTED_PROXIES, or unset this';
+    return [{ name: 'HUB_PROXY_PROTOCOL', expected, remedy }];
+  }
   return settings.HUB_TRUSTED_PROXIES.flatMap(({ address, prefix, family }) => {
     const narrowest = family === 'ipv4' ? 24 : 56;
     const isAllowed =

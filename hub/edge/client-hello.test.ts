@@ -54,7 +54,7 @@ async function nodeHello(options: {
 const peek = (bytes: Buffer): Peek => new HelloReader().push(bytes);
 const named = (serverName: string) => ({
   state: 'hello',
-  hello: { serverName, alpn: ['h2'], versions: [0x0303] },
+  hello: { serverName, versions: [0x0303] },
 });
 
 describe('a hello', () => {
@@ -67,7 +67,6 @@ describe('a hello', () => {
       state: 'hello',
       hello: {
         serverName: 'movies.phlix.media',
-        alpn: ['h2', 'http/1.1'],
         versions: [0x0304, 0x0303],
       },
     });
@@ -77,7 +76,7 @@ describe('a hello', () => {
     const bytes = await nodeHello({ servername: 'a.b', maxVersion: 'TLSv1.2' });
     expect(peek(bytes)).toEqual({
       state: 'hello',
-      hello: { serverName: 'a.b', alpn: [], versions: [0x0303] },
+      hello: { serverName: 'a.b', versions: [0x0303] },
     });
   });
 

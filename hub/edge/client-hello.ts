@@ -1,4 +1,4 @@
-// The first bytes of a connection arrive, in any pieces; the ClientHello's server name, ALPN and versions leave, before any of it is decrypted.
+// The first bytes of a connection arrive, in any pieces; the ClientHello's server name and versions leave, before any of it is decrypted.
 
 import { Buffer } from 'node:buffer';
 
@@ -7,7 +7,6 @@ import { parseHostname } from './authority.ts';
 interface ClientHello {
   /** Lower case. Undefined when there is none, or none that is a hostname. */
   readonly serverName: string | undefined;
-  readonly alpn: readonly string[];
   /** `supported_versions`, or the one legacy version: 0x0303 is TLS 1.2, 0x0304 TLS 1.3. */
   readonly versions: readonly number[];
 }
@@ -29,7 +28,8 @@ const recordHeaderBytes = 5;
 const messageHeaderBytes = 4;
 const handshakeRecord = 0x16;
 const clientHelloMessage = 1;
-const extensionType = { serverName: 0, alpn: 16, supportedVersions: 43 } as const;
+const tls12 = 0x0303;
+const extensionType = { serverName: 0, supportedVersions: 43 } as const;
 
 /** Gathers the pieces. `bytes` is what has to be unshifted before TLS takes the connection over. */
 export class HelloReader {
@@ -102,8 +102,8 @@ function readHello(cursor: Cursor): Peek {
   cursor.take(cursor.u8());
   const hello = {
     serverName: undefined as string | undefined,
-    alpn: [] as string[],
-    versions: [legacyVersion],
+    // Whatever it claims: TLS 1.3 is spoken only by those who list it (RFC 8446 §4.2.1).
+    versions: [Math.min(legacyVersion, tls12)],
   };
   if (cursor.remaining > 0) {
     const extensions = cursor.vector(cursor.u16());
@@ -114,7 +114,6 @@ function readHello(cursor: Cursor): Peek {
       if (extensions.isBroken || seen.has(type)) return malformed;
       seen.add(type);
       if (type === extensionType.serverName) hello.serverName = readServerName(body);
-      else if (type === extensionType.alpn) hello.alpn = readAlpn(body);
       else if (type === extensionType.supportedVersions) hello.versions = readVersions(body);
       if (body.isBroken) return malformed;
     }
@@ -132,16 +131,6 @@ function readServerName(body: Cursor): string | undefined {
     return undefined;
   }
   return type === 0 ? parseHostname(name.toString('latin1')) : undefined;
-}
-
-/** RFC 7301 §3.1. */
-function readAlpn(body: Cursor): string[] {
-  const list = body.vector(body.u16());
-  const protocols: string[] = [];
-  while (list.remaining > 0 && !list.isBroken)
-    protocols.push(list.take(list.u8()).toString('latin1'));
-  if (list.isBroken || body.remaining > 0) body.isBroken = true;
-  return protocols;
 }
 
 /** RFC 8446 §4.2.1. */

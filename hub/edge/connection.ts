@@ -30,11 +30,7 @@ export class VisitorConnection {
   /** Requests come in long runs for one name. */
   #lastCovered: string | undefined;
 
-  constructor(
-    peer: ConnectionPeer,
-    agreement: Agreement,
-    release: () => void = () => undefined,
-  ) {
+  constructor(peer: ConnectionPeer, agreement: Agreement, release: () => void = () => undefined) {
     this.peer = peer.address;
     this.isAnonymous = peer.isAnonymous;
     this.serverName = agreement.serverName;

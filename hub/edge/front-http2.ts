@@ -91,7 +91,13 @@ export class Http2Front {
     const request = this.#routing.request(normal, visitor.connection, stream);
     const response = new Http2Response(stream, idleBodyMs);
     if (route === 'hub') return answerFailure(response, request, 'edge.bad-request');
-    if ('code' in route) return answerFailure(response, request, route.code, route.detail);
+    if ('code' in route) {
+      answerFailure(response, request, route.code, route.detail);
+      // Made for this very name, yet not fit for it any more: the visitor would only come back on it.
+      if (route.code === 'edge.misdirected' && normal.hostname === visitor.connection.serverName)
+        visitor.session.close();
+      return undefined;
+    }
     response.onClosed = () => this.#routing.leave(route);
     if (normal.isWebSocket) {
       const upgrade = http2Upgrade(stream, response);

@@ -7,7 +7,7 @@ import type { CidrSet } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
-import type { VisitorConnection } from './connection.ts';
+import type { TlsSwitches, VisitorConnection } from './connection.ts';
 import { denialOf } from './denial.ts';
 import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 import type { NormalRequest } from './normalize.ts';
@@ -16,7 +16,7 @@ import type { VisitorRequest } from './visitor.ts';
 
 export interface EdgeTunnel extends Tunnel {
   readonly serverId: string;
-  readonly switches: Pick<ServerSwitches, 'product' | 'lifted'>;
+  readonly switches: Pick<ServerSwitches, 'product' | 'lifted'> & TlsSwitches;
 }
 
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
@@ -53,6 +53,7 @@ export class Routing {
     if (hostname === this.#options.hubHostname) return 'hub';
     const tunnel = this.#options.tunnels.find(hostname);
     if (tunnel === undefined) return { code: 'tunnel.unknown' };
+    if (!connection.suits(tunnel.switches)) return { code: 'edge.misdirected' };
     const denial = denialOf(request, tunnel.switches);
     if (denial !== undefined) return { code: 'edge.denied', detail: denial };
     if (tunnel.links.length === 0) return { code: 'tunnel.offline' };
@@ -74,11 +75,9 @@ export class Routing {
       hostname: normal.hostname,
       authority: normal.authority,
       fields: normal.fields,
-      clientAddress: clientAddress(
-        connection.peer,
-        normal.forwardedFor,
-        this.#options.trustedProxies,
-      ),
+      clientAddress: connection.isAnonymous
+        ? undefined
+        : clientAddress(connection.peer, normal.forwardedFor, this.#options.trustedProxies),
       scheme: 'https',
       httpVersion: normal.httpVersion,
       body: normal.hasBody ? { stream, length: normal.bodyLength } : undefined,

@@ -25,9 +25,11 @@ import type { HubPages } from '../../hub/edge/front-options.ts';
 import { Front } from '../../hub/edge/front.ts';
 import { defaultEdgeLimits, type EdgeLimits } from '../../hub/edge/limits.ts';
 import { EdgeListener } from '../../hub/edge/listener.ts';
+import { Peers } from '../../hub/edge/peers.ts';
 import type { EdgeTunnel as SwitchedTunnel } from '../../hub/edge/routing.ts';
 import type { Link } from '../../hub/edge/stream-pool.ts';
 import { defaultSwitches, type ServerSwitches } from '../../hub/tunnels/server.ts';
+import { createLogger } from '../../shared/log.ts';
 import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
 import { selfSigned } from './self-signed.ts';
@@ -42,6 +44,8 @@ export interface EdgeOptions {
   hub?: Partial<HubPages>;
   limits?: Partial<EdgeLimits>;
   trustedProxies?: string[];
+  /** Trusted proxies begin each connection with a PROXY header. */
+  isProxied?: boolean;
   forwarding?: ForwardOptions;
 }
 
@@ -52,6 +56,7 @@ export class TestEdge {
   /** The origin's HTTP server; it speaks on the far ends of the tunnel's streams. */
   readonly origin: Server;
   readonly resets: ResetReason[] = [];
+  readonly logLines: string[] = [];
   readonly streams = new Set<Duplex>();
   port = 0;
   /** Of every server. */
@@ -92,6 +97,16 @@ export class TestEdge {
       certificates: {
         find: (name) => certificates.get(name) ?? certificates.get(name.replace(/^[^.]*/, '*')),
       },
+      switchesOf: (hostname) => (this.#find(hostname) === undefined ? undefined : this.switches),
+      peers: new Peers({
+        trustedProxies,
+        isProxied: options.isProxied === true,
+        timeoutMs: limits.helloTimeoutMs,
+        log: createLogger(
+          { level: 'info', name: 'edge' },
+          { write: (line) => void this.logLines.push(line) },
+        ),
+      }),
       front,
       admission: this.admission,
       trustedProxies,

@@ -1,0 +1,57 @@
+// Certificates and what each server's owner chose arrive; a TLS server leaves that never listens: the listener hands it connections whose name is known.
+
+import { constants, randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:tls';
+
+import type { CertificateSource } from '../certificates/store.ts';
+import { parseHostname } from './authority.ts';
+import type { TlsSwitches } from './connection.ts';
+
+export interface HandshakeServerOptions {
+  readonly certificates: CertificateSource;
+  /** Undefined for a name that is no server's: the usual. */
+  readonly switchesOf: (hostname: string) => TlsSwitches | undefined;
+  readonly limits: { readonly handshakeTimeoutMs: number };
+}
+
+/** What is not decided here, by name, holds for every certificate. */
+export function createHandshakeServer(options: HandshakeServerOptions): Server {
+  const { certificates, switchesOf, limits } = options;
+  return createServer({
+    // A higher floor is the listener's to hold: it has read the versions of the hello.
+    minVersion: 'TLSv1.2',
+    ciphers,
+    honorCipherOrder: true,
+    // The visitor's chip decides between AES and ChaCha20: phones without AES instructions put ChaCha20 first.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
+    handshakeTimeout: limits.handshakeTimeoutMs,
+    ticketKeys: randomBytes(48),
+    // The name is the visitor's; whatever it is, this must not throw (CVE-2026-21637).
+    SNICallback: (serverName, answer) => {
+      const hostname = parseHostname(serverName) ?? '';
+      const kind = switchesOf(hostname)?.certificateKey;
+      answer(null, certificates.find(hostname, kind)?.context);
+    },
+    ALPNCallback: ({ servername, protocols }) => {
+      const offersHttp2 = switchesOf(parseHostname(servername) ?? '')?.http2 !== false;
+      if (offersHttp2 && protocols.includes('h2')) return 'h2';
+      return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
+    },
+  });
+}
+
+/**
+ * Forward secret and authenticated only. AES-128 first: as safe in practice, and the fastest where AES is in hardware. The
+ * certificate decides between ECDSA and RSA.
+ */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
