@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { SettingsError, type Environment } from '../shared/settings/settings.ts';
 import { publicUrlOf, readConfig, type HubConfig } from './config.ts';
+import { defaultApiLimits } from './api/limits.ts';
 import { defaultEdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits } from './gateway/limits.ts';
 import { defaultNameLimits } from './tunnels/limits.ts';
@@ -41,6 +42,7 @@ describe('the defaults', () => {
       pingDeadlineMs: 10_000,
       edgeLimits: defaultEdgeLimits,
       gatewayLimits: defaultGatewayLimits,
+      apiLimits: defaultApiLimits,
       nameLimits: defaultNameLimits,
       unusedSettings: [],
     });
@@ -86,6 +88,7 @@ describe('each setting', () => {
     ['HUB_LIMIT_KEEP_ALIVE', '90s', { edgeLimits: { keepAliveMs: 90_000 } }],
     ['HUB_LIMIT_CONNECTIONS_PER_ADDRESS', '7', { edgeLimits: { connectionsPerAddress: 7 } }],
     ['HUB_LIMIT_CONNECTIONS_PER_TUNNEL', '7', { edgeLimits: { connectionsPerTunnel: 7 } }],
+    ['HUB_LIMIT_REDIRECT_CONNECTIONS', '7', { edgeLimits: { redirectConnections: 7 } }],
     ['HUB_LIMIT_STREAMS_PER_TUNNEL', '7', { edgeLimits: { streamsPerTunnel: 7 } }],
     ['HUB_LIMIT_H2_STREAMS', '7', { edgeLimits: { h2Streams: 7 } }],
     ['HUB_LIMIT_H2_RESET_BURST', '70', { edgeLimits: { h2ResetBurst: 70 } }],
@@ -104,11 +107,28 @@ describe('each setting', () => {
     ['HUB_LIMIT_AGENT_FAILURES', '7', { gatewayLimits: { failuresPerMinute: 7 } }],
     ['HUB_LIMIT_AGENT_STREAMS', '7', { gatewayLimits: { streamsPerSession: 7 } }],
     ['HUB_LIMIT_H2_IDLE', '7s', { edgeLimits: { h2IdleMs: 7000 } }],
+    ['HUB_LIMIT_ENROL_NONCE', '7s', { apiLimits: { enrolNonceMs: 7000 } }],
+    ['HUB_LIMIT_ENROL_SIZE', '2KiB', { apiLimits: { enrolBytes: 2048 } }],
+    ['HUB_LIMIT_ENROL_TIMEOUT', '7s', { apiLimits: { enrolTimeoutMs: 7000 } }],
     ['HUB_LIMIT_NAMES_PER_OWNER', '7', { nameLimits: { namesPerOwner: 7 } }],
     ['HUB_LIMIT_NAME_CHANGES_PER_DAY', '7', { nameLimits: { changesPerDay: 7 } }],
   ];
   test.each(cases)('%s=%s is read', (name, value, part) => {
     expect(read({ [name]: value })).toMatchObject(part);
+  });
+
+  test('streams that no agent would accept are refused, with what bounds them', () => {
+    expect(problemsOf({ HUB_LIMIT_AGENT_STREAMS: '1024' })).toEqual([]);
+    expect(problemsOf({ HUB_LIMIT_AGENT_STREAMS: '1025' })).toEqual(['HUB_LIMIT_AGENT_STREAMS']);
+    expect(problemsOf({ HUB_LIMIT_STREAMS_PER_TUNNEL: '8192' })).toEqual([]);
+    expect(problemsOf({ HUB_LIMIT_STREAMS_PER_TUNNEL: '8193' })).toEqual([
+      'HUB_LIMIT_STREAMS_PER_TUNNEL',
+    ]);
+    const bounded = { HUB_LIMIT_AGENT_STREAMS: '100', HUB_LIMIT_LINKS_PER_AGENT: '2' };
+    expect(read({ ...bounded, HUB_LIMIT_STREAMS_PER_TUNNEL: '200' })).toBeDefined();
+    expect(() => read({ ...bounded, HUB_LIMIT_STREAMS_PER_TUNNEL: '201' })).toThrow(
+      'at most 200: an agent may hold 2 links (HUB_LIMIT_LINKS_PER_AGENT) of 100 streams each',
+    );
   });
 
   test('HUB_DATABASE_URL is a secret, whose placeholder password is refused', () => {

@@ -25,11 +25,19 @@ import {
   type Environment,
   type SettingProblem,
 } from '../shared/settings/settings.ts';
+import type { ApiLimits } from './api/limits.ts';
 import type { CertificateFiles } from './certificates/files.ts';
 import { parseHostname } from './edge/authority.ts';
 import type { EdgeLimits } from './edge/limits.ts';
 import type { GatewayLimits } from './gateway/limits.ts';
-import { edgeLimits, gatewayLimits, limitSettings, nameLimits } from './limits.ts';
+import {
+  apiLimits,
+  edgeLimits,
+  gatewayLimits,
+  limitProblems,
+  limitSettings,
+  nameLimits,
+} from './limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';
 import type { Machine } from './machine.ts';
 
@@ -55,6 +63,7 @@ export interface HubConfig {
   readonly pingDeadlineMs: number;
   readonly edgeLimits: EdgeLimits;
   readonly gatewayLimits: GatewayLimits;
+  readonly apiLimits: ApiLimits;
   readonly nameLimits: NameLimits;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
@@ -73,6 +82,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...nameProblems(hubHost, settings.HUB_TENANT_DOMAIN),
     ...fileProblems(settings),
     ...proxyProblems(settings),
+    ...limitProblems(settings),
   ]);
   const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
   return {
@@ -93,6 +103,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
     edgeLimits: edgeLimits(settings),
     gatewayLimits: gatewayLimits(settings),
+    apiLimits: apiLimits(settings),
     nameLimits: nameLimits(settings),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };

@@ -1,9 +1,11 @@
-// The HUB_LIMIT_ settings arrive; the limits of the edge, the gateway and the names leave. Defaults and their reasons stand in those rooms.
+// The HUB_LIMIT_ settings arrive; the limits of the edge, the gateway, the API and the names leave. Defaults and their reasons stand in those rooms.
 
 import type { z } from 'zod';
 
-import { maxLinksPerAgent } from '../shared/wire/limits.ts';
+import { maxLinksPerAgent, maxStreamsPerSession } from '../shared/wire/limits.ts';
 import { duration, integer, size } from '../shared/settings/kinds.ts';
+import type { SettingProblem } from '../shared/settings/settings.ts';
+import { defaultApiLimits, type ApiLimits } from './api/limits.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './gateway/limits.ts';
 import { defaultNameLimits, type NameLimits } from './tunnels/limits.ts';
@@ -26,7 +28,8 @@ export const limitSettings = {
   HUB_LIMIT_KEEP_ALIVE: duration(second, hour).optional(),
   HUB_LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_CONNECTIONS_PER_TUNNEL: integer(1, 1_000_000).optional(),
-  HUB_LIMIT_STREAMS_PER_TUNNEL: integer(1, 65_535).optional(),
+  HUB_LIMIT_REDIRECT_CONNECTIONS: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_STREAMS_PER_TUNNEL: integer(1, maxStreamsPerSession * maxLinksPerAgent).optional(),
   HUB_LIMIT_H2_STREAMS: integer(1, 1000).optional(),
   HUB_LIMIT_H2_RESET_BURST: integer(10, 1_000_000).optional(),
   HUB_LIMIT_H2_RESETS_PER_SECOND: integer(1, 1_000_000).optional(),
@@ -41,12 +44,30 @@ export const limitSettings = {
   HUB_LIMIT_AGENT_FAILURES: integer(1, 1_000_000).optional(),
   HUB_LIMIT_AGENT_ARRIVALS: integer(1, 100_000).optional(),
   HUB_LIMIT_LINKS_PER_AGENT: integer(1, maxLinksPerAgent).optional(),
-  HUB_LIMIT_AGENT_STREAMS: integer(1, 65_535).optional(),
+  HUB_LIMIT_AGENT_STREAMS: integer(1, maxStreamsPerSession).optional(),
+  HUB_LIMIT_ENROL_NONCE: duration(second, hour).optional(),
+  HUB_LIMIT_ENROL_SIZE: size(kibibyte, mebibyte).optional(),
+  HUB_LIMIT_ENROL_TIMEOUT: duration(100, 5 * minute).optional(),
   HUB_LIMIT_NAMES_PER_OWNER: integer(1, 1_000_000).optional(),
   HUB_LIMIT_NAME_CHANGES_PER_DAY: integer(1, 1_000_000).optional(),
 } as const;
 
 type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
+
+/** A limit that another one keeps from ever being reached would be believed and do nothing. */
+export function limitProblems(settings: LimitSettings): SettingProblem[] {
+  const perTunnel = settings.HUB_LIMIT_STREAMS_PER_TUNNEL ?? 0;
+  const { streamsPerSession, linksPerAgent } = gatewayLimits(settings);
+  const most = streamsPerSession * linksPerAgent;
+  if (perTunnel <= most) return [];
+  return [
+    {
+      name: 'HUB_LIMIT_STREAMS_PER_TUNNEL',
+      expected: `at most ${most}: an agent may hold ${linksPerAgent} links (HUB_LIMIT_LINKS_PER_AGENT) of ${streamsPerSession} streams each (HUB_LIMIT_AGENT_STREAMS)`,
+      remedy: 'lower it, or raise the other two',
+    },
+  ];
+}
 
 export function edgeLimits(settings: LimitSettings): EdgeLimits {
   const memoryBytes = settings.HUB_LIMIT_H2_SESSION_MEMORY;
@@ -63,6 +84,7 @@ export function edgeLimits(settings: LimitSettings): EdgeLimits {
     connectionsPerAddress:
       settings.HUB_LIMIT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
     connectionsPerTunnel: settings.HUB_LIMIT_CONNECTIONS_PER_TUNNEL ?? usual.connectionsPerTunnel,
+    redirectConnections: settings.HUB_LIMIT_REDIRECT_CONNECTIONS ?? usual.redirectConnections,
     streamsPerTunnel: settings.HUB_LIMIT_STREAMS_PER_TUNNEL ?? usual.streamsPerTunnel,
     h2Streams: settings.HUB_LIMIT_H2_STREAMS ?? usual.h2Streams,
     h2ResetBurst: settings.HUB_LIMIT_H2_RESET_BURST ?? usual.h2ResetBurst,
@@ -87,6 +109,15 @@ export function gatewayLimits(settings: LimitSettings): GatewayLimits {
     arrivalsPerSecond: settings.HUB_LIMIT_AGENT_ARRIVALS ?? usual.arrivalsPerSecond,
     linksPerAgent: settings.HUB_LIMIT_LINKS_PER_AGENT ?? usual.linksPerAgent,
     streamsPerSession: settings.HUB_LIMIT_AGENT_STREAMS ?? usual.streamsPerSession,
+  };
+}
+
+export function apiLimits(settings: LimitSettings): ApiLimits {
+  const usual = defaultApiLimits;
+  return {
+    enrolNonceMs: settings.HUB_LIMIT_ENROL_NONCE ?? usual.enrolNonceMs,
+    enrolBytes: settings.HUB_LIMIT_ENROL_SIZE ?? usual.enrolBytes,
+    enrolTimeoutMs: settings.HUB_LIMIT_ENROL_TIMEOUT ?? usual.enrolTimeoutMs,
   };
 }
 

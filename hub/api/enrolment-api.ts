@@ -15,6 +15,7 @@ import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { Server } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import { channelOf, type Channel, type HubBindings } from './channel.ts';
+import { defaultApiLimits, type ApiLimits } from './limits.ts';
 import { problem } from './problem.ts';
 
 export interface EnrolmentApiOptions {
@@ -26,15 +27,11 @@ export interface EnrolmentApiOptions {
   readonly addressesOf: (server: Server) => readonly string[];
   /** Failed attempts of one address within a minute: guessing 256 bits is hopeless at any rate, but a broken loop fills the log. */
   readonly failuresPerMinute: number;
+  readonly limits?: ApiLimits;
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly nowMs?: () => number;
 }
-
-/** An agent asks and proves within a second; five minutes are for one that is suspended in between. */
-const nonceLifeMs = 5 * 60_000;
-const maxBodyBytes = 8 * 1024;
-const bodyTimeoutMs = 10_000;
 
 const redemption = z.object({
   token_id: z.string().regex(/^[0-9A-Za-z]{8}$/),
@@ -49,6 +46,7 @@ const redemption = z.object({
 
 export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
   const nowMs = options.nowMs ?? (() => performance.now());
+  const limits = options.limits ?? defaultApiLimits;
   const failures = new FailureBudget({ limit: options.failuresPerMinute, windowMs: 60_000, nowMs });
   /** One per connection, spent by the first attempt to use it: a proof cannot be replayed, here or elsewhere. */
   const nonces = new WeakMap<Channel['socket'], { nonce: Buffer; untilMs: number }>();
@@ -61,23 +59,23 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
     const channel = channelOf(context.env.incoming);
     if (channel === undefined) return unbound(context);
     const nonce = randomBytes(nonceBytes);
-    nonces.set(channel.socket, { nonce, untilMs: nowMs() + nonceLifeMs });
+    nonces.set(channel.socket, { nonce, untilMs: nowMs() + limits.enrolNonceMs });
     context.header('cache-control', 'no-store');
     return context.json({ nonce: nonce.toString('base64url') });
   });
 
-  const limit = bodyLimit({
-    maxSize: maxBodyBytes,
+  const limited = bodyLimit({
+    maxSize: limits.enrolBytes,
     onError: (context) =>
-      problem(context, 'api.too-large', `Send at most ${maxBodyBytes} bytes to enrol.`),
+      problem(context, 'api.too-large', `Send at most ${limits.enrolBytes} bytes to enrol.`),
   });
 
-  api.post('/enrol', limit, async (context) => {
+  api.post('/enrol', limited, async (context) => {
     const channel = channelOf(context.env.incoming);
     if (channel === undefined) return unbound(context);
     const waitMs = failures.waitMs(channel.bucket);
     if (waitMs > 0) return rateLimited(context, waitMs);
-    const body = await bodyOf(context);
+    const body = await bodyOf(context, limits.enrolTimeoutMs);
     if (body === tooSlow) {
       context.header('connection', 'close');
       return problem(context, 'api.timeout', 'The enrolment did not arrive in time: try again.');
@@ -115,10 +113,10 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
 
 const tooSlow = Symbol('too slow');
 
-/** A stranger who sends a byte a minute is not waited for. Undefined when it is no JSON. */
-async function bodyOf(context: Context): Promise<unknown> {
+/** Undefined when it is no JSON. */
+async function bodyOf(context: Context, timeoutMs: number): Promise<unknown> {
   const clock = new AbortController();
-  const deadline = after(bodyTimeoutMs, tooSlow, { signal: clock.signal, ref: false });
+  const deadline = after(timeoutMs, tooSlow, { signal: clock.signal, ref: false });
   try {
     return await Promise.race([
       context.req.json<unknown>().catch(() => undefined),

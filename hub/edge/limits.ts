@@ -20,6 +20,8 @@ export interface EdgeLimits {
   /** Per IPv4 address or IPv6 /64. A browser opens 6 per host; a household of ten with several names stays below. */
   readonly connectionsPerAddress: number;
   readonly connectionsPerTunnel: number;
+  /** Connections to port 80 together. A whole city may be redirected through here; beyond this new ones are closed at once. */
+  readonly redirectConnections: number;
   /** Exchanges running at once. An agent accepts 1024 streams (maxStreamsPerSession), the idle ones of the pool among them. */
   readonly streamsPerTunnel: number;
   /** What RFC 9113 §6.5.2 recommends as the least, and browsers expect. */
@@ -50,6 +52,7 @@ export const defaultEdgeLimits: EdgeLimits = {
   keepAliveMs: 65_000,
   connectionsPerAddress: 64,
   connectionsPerTunnel: 512,
+  redirectConnections: 4096,
   streamsPerTunnel: 256,
   h2Streams: 100,
   h2ResetBurst: 100,

@@ -37,8 +37,7 @@ export class RedirectListener {
       connectionsCheckingInterval: Math.min(1000, this.#limits.headTimeoutMs),
       requireHostHeader: false,
     });
-    // A whole city may be redirected through here; beyond this new connections are closed at once.
-    this.#server.maxConnections = 4096;
+    this.#server.maxConnections = this.#limits.redirectConnections;
     this.#server.on('connection', (socket: Socket) => this.#count(socket));
     this.#server.on('request', (request, response) => this.#redirect(request, response));
     this.#server.on('checkContinue', (request, response) => this.#redirect(request, response));
