@@ -59,6 +59,8 @@ export interface HubConfig {
   readonly isProxied: boolean;
   readonly logLevel: LogLevel;
   readonly drainTimeoutMs: number;
+  /** 0: what breaks off ends. */
+  readonly resumeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
   readonly edgeLimits: EdgeLimits;
@@ -99,6 +101,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     isProxied: settings.HUB_PROXY_PROTOCOL,
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
+    resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,
     pingIntervalMs: settings.HUB_PING_INTERVAL,
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
     edgeLimits: edgeLimits(settings),
@@ -200,6 +203,8 @@ const schema = z.object({
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
+  /** A NAS is back from an update of its media server in less, and a player's own patience ends about there. */
+  HUB_RESUME_TIMEOUT: duration(0, 3600 * second).default(60 * second),
   /** Home routers forget an idle connection after 30 s at worst. */
   HUB_PING_INTERVAL: duration(100, 300 * second).default(15 * second),
   /** A full uplink delays a ping by seconds; more than ten is a dead line. */
@@ -221,7 +226,6 @@ const settingsOfLaterVersions = [
   'HUB_ACME_DIRECTORY',
   'HUB_ACME_EMAIL',
   'HUB_NATS_URL',
-  'HUB_RESUME_TIMEOUT',
 ];
 
 function hostnameOf(text: string): string | undefined {

@@ -195,6 +195,8 @@ export class Exchange implements ConnectionUser, UploadTarget {
   }
 
   #gather(piece: Buffer): void {
+    // Behind a head that came alone: no byte, and to be taken for none.
+    if (piece.length === 0) return;
     if (piece.length < gatheredBytes) {
       this.#gathered.push(piece);
       return;

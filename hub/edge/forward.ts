@@ -12,6 +12,7 @@ import { answerFailure } from './failure.ts';
 import type { EdgeFailureCode } from './failure.ts';
 import { originFields } from './forwarded.ts';
 import type { OriginConnection } from './origin-connection.ts';
+import { Resume, type ResumeOptions } from './resume.ts';
 import { leastLoaded } from './stream-pool.ts';
 import type { StreamPool, Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
@@ -19,6 +20,8 @@ import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
 export interface ForwardOptions {
   /** How long an exchange lives while no byte moves. There is no total: a film lasts as long as it lasts. */
   readonly idleTimeoutMs: number;
+  /** Absent: what breaks off ends. */
+  readonly resume?: ResumeOptions | undefined;
   /** Told once of each exchange that failed, for the log; a visitor who left is no failure. */
   readonly onFailure?: (request: VisitorRequest, code: EdgeFailureCode, error: unknown) => void;
 }
@@ -48,6 +51,9 @@ export class Forwarding implements ExchangeListener {
   readonly #tunnel: Tunnel;
   readonly #options: ForwardOptions;
   readonly #switch: ProtocolSwitch | undefined;
+  readonly #resume: Resume | undefined;
+  /** Of the request to the origin. */
+  #fields: FieldLines = [];
   #originRequest: OriginRequest | undefined;
   /** Of the link that carries this exchange. */
   #pool: StreamPool | undefined;
@@ -68,29 +74,45 @@ export class Forwarding implements ExchangeListener {
     this.#tunnel = tunnel;
     this.#options = options;
     this.#switch = protocolSwitch;
+    this.#resume = this.#secondChances(options.resume);
   }
 
   start(fields: FieldLines): void {
     const { method, target, body } = this.#request;
-    this.#response.onDrain = () => this.#exchange?.resume();
-    this.#response.onAborted = () => this.#exchange?.abort('cancelled');
+    this.#response.onDrain = () => {
+      this.#resume?.drained();
+      this.#exchange?.resume();
+    };
+    this.#response.onAborted = () => {
+      this.#resume?.stop();
+      this.#exchange?.abort('cancelled');
+    };
     try {
+      this.#fields = fields;
       const head = encodeRequestHead(method, target, fields);
       this.#originRequest = { method, head, body, protocol: this.#switch?.protocol };
       this.#pool = leastLoaded(this.#tunnel);
       this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
     } catch (error) {
-      this.#answerFailure(error);
+      this.#recover(error);
     }
   }
 
   onInterim(status: number, fields: FieldLines): void {
     // 100 is between us and the origin; HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
     if (status === 100 || this.#request.httpVersion === '1.0') return;
+    // To a further attempt: the visitor is past its interim heads.
+    if (this.#response.isHeadSent) return;
+    this.#resume?.hinted();
     this.#response.information(status, endToEndFields(fields));
   }
 
   onHead(head: ResponseHead, framing: BodyFraming): void {
+    if (this.#response.isHeadSent) {
+      this.#resume?.accept(head, framing);
+      return;
+    }
+    this.#resume?.begun(head, framing);
     const fields = endToEndFields(head.fields);
     const isTrailed = framing === 'chunked' && this.#request.httpVersion !== '1.0';
     if (isTrailed && this.#request.httpVersion === '1.1') {
@@ -100,7 +122,9 @@ export class Forwarding implements ExchangeListener {
   }
 
   onBytes(piece: Buffer): boolean {
-    return this.#response.write(piece);
+    const takesMore = this.#response.write(piece);
+    this.#resume?.delivered(piece.length, !takesMore);
+    return takesMore;
   }
 
   onEnd(trailers: FieldLines | undefined, isReusable: boolean): void {
@@ -121,15 +145,54 @@ export class Forwarding implements ExchangeListener {
     const wasReused = this.#connection?.isReused === true;
     this.#forget();
     // The origin closed an idle connection just as we used it: nobody has seen this request yet.
-    if (!wasReused || !isUntouched || failureCode(error) !== 'origin.closed') {
-      this.#answerFailure(error);
-      return;
-    }
+    if (wasReused && isUntouched && failureCode(error) === 'origin.closed') this.#sendAgain();
+    else this.#recover(error);
+  }
+
+  #sendAgain(): void {
     try {
+      this.#pool = leastLoaded(this.#tunnel);
       this.#send(undefined);
-    } catch (refusal) {
-      this.#answerFailure(refusal);
+    } catch (error) {
+      this.#recover(error);
     }
+  }
+
+  #recover(error: unknown): void {
+    const resume = this.#resume;
+    if (resume?.survives(error) === true) void this.#goOn(resume);
+    else this.#answerFailure(error);
+  }
+
+  /** Cannot reject. */
+  async #goOn(resume: Resume): Promise<void> {
+    this.#pool = await resume.pool();
+    if (this.#pool === undefined) return;
+    try {
+      const { method, target } = this.#request;
+      const head = encodeRequestHead(method, target, resume.requestFields(this.#fields));
+      this.#originRequest = { method, head, body: undefined, protocol: undefined };
+      this.#send(undefined);
+      resume.sent();
+    } catch (error) {
+      this.#recover(error);
+    }
+  }
+
+  #secondChances(options: ResumeOptions | undefined): Resume | undefined {
+    if (options === undefined || this.#switch !== undefined) return undefined;
+    return new Resume({
+      request: this.#request,
+      tunnel: this.#tunnel,
+      options,
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+      mayReplay: this.#mayReplay(),
+      onHopeless: (error) => {
+        this.#exchange?.abort('cancelled');
+        this.#forget();
+        this.#answerFailure(error);
+      },
+    });
   }
 
   /** Only such a request may meet a used stream: any other could have been acted upon when the stream dies. */

@@ -20,6 +20,8 @@ export interface Link {
 export interface Tunnel {
   /** None: the server is offline. */
   readonly links: readonly Link[];
+  /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
+  nextLink(signal: AbortSignal): Promise<Link | undefined>;
 }
 
 /**

@@ -83,7 +83,8 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number, string
       remedy: 'write a number and its unit: 500ms, 30s, 10m, 1h',
     },
     (text) => {
-      const value = parseDuration(text);
+      // Nothing is nothing in every unit: how people write "off".
+      const value = text.trim() === '0' ? 0 : parseDuration(text);
       return value !== undefined && value >= minMs && value <= maxMs ? value : undefined;
     },
   );

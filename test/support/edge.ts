@@ -155,7 +155,7 @@ export class TestEdge {
   }
 
   #find(hostname: string): EdgeTunnel | undefined {
-    if (hostname === 'asleep.phlix.example') return { serverId: 'asleep', links: [] };
+    if (hostname === 'asleep.phlix.example') return { serverId: 'asleep', links: [], nextLink };
     return hostname === onlineHostname ? this.#tunnel : undefined;
   }
 
@@ -181,7 +181,16 @@ export class TestEdge {
     },
   };
 
-  readonly #tunnel: EdgeTunnel = { serverId: 'movies', links: [this.#link] };
+  readonly #tunnel: EdgeTunnel = {
+    serverId: 'movies',
+    links: [this.#link],
+    nextLink: async () => this.#link,
+  };
+}
+
+/** Of a server that never comes. */
+function nextLink(): Promise<undefined> {
+  return new Promise(() => undefined);
 }
 
 export interface Answer {

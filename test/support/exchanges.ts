@@ -168,6 +168,10 @@ export class TestTunnel implements Tunnel, Link {
     return new ScriptedOrigin(await this.pair.agent.nextStream());
   }
 
+  async nextLink(): Promise<Link> {
+    return this;
+  }
+
   forward(changes: Partial<VisitorRequest> = {}, options?: ForwardOptions): RecordingVisitor {
     const visitor = new RecordingVisitor();
     forward(visitorRequest(changes), visitor, this, options);
