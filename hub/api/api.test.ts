@@ -15,15 +15,18 @@ import {
   openAgentsDoor,
   recordingLogger,
   type AgentsDoor,
+  type DoorSettings,
 } from '../../test/support/agents-door.ts';
 import { createApi } from './api.ts';
 
 const closers: (() => unknown)[] = [];
 let hub: AgentsDoor;
-beforeEach(async () => {
-  hub = await openAgentsDoor();
-  closers.push(() => hub.close());
-});
+beforeEach(async () => open());
+async function open(settings?: DoorSettings): Promise<void> {
+  const opened = await openAgentsDoor(settings);
+  closers.push(() => opened.close());
+  hub = opened;
+}
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
@@ -165,6 +168,26 @@ describe('enrolment', () => {
     const connection = await Connection.open();
     const answer = await connection.send('POST', '/api/v1/enrol', 'x'.repeat(9000));
     expect(answer.json).toMatchObject({ status: 413, code: 'api.too-large' });
+  });
+
+  test.each([
+    ['a longer proof', { enrolBytes: 200 }, 413, 'api.too-large'],
+    ['an older nonce', { enrolNonceMs: 0 }, 403, 'enrol.proof'],
+  ])('%s than the limit allows is refused', async (_, apiLimits, status, code) => {
+    await open({ apiLimits });
+    const connection = await Connection.open();
+    const body = proofOf(await hub.token(), await connection.nonce(), connection.exporter);
+    const answer = await connection.send('POST', '/api/v1/enrol', body);
+    expect(answer.json).toMatchObject({ status, code });
+  });
+
+  test('a proof that comes too slowly is not waited for', async () => {
+    await open({ apiLimits: { enrolTimeoutMs: 50 } });
+    const { tls } = await Connection.open();
+    const head = `POST /api/v1/enrol HTTP/1.1\r\nHost: ${hubHost}\r\nContent-Length: 100\r\n\r\n`;
+    tls.write(`${head}{`);
+    const [answer] = (await once(tls, 'data')) as [Buffer];
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 408 [^]*"code":"api\.timeout"/);
   });
 
   test('the twenty-first failure of an address waits, and so does a good token behind it', async () => {

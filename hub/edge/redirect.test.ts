@@ -5,10 +5,13 @@ import { describe, expect, it } from 'vitest';
 
 import { deadline, readToClose } from '../../test/support/edge.ts';
 import { defaultEdgeLimits } from './limits.ts';
+import { directPeers } from '../../test/support/direct-peers.ts';
+import { createLogger } from '../../shared/log.ts';
 import { RedirectListener } from './redirect.ts';
 
 async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits): Promise<string> {
   const listener = new RedirectListener({
+    peers,
     isKnown: (hostname) => hostname === 'movies.example',
     httpsPort,
     limits,
@@ -26,6 +29,8 @@ async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits)
 
 const request = (line: string, host = 'movies.example') =>
   `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+
+const peers = directPeers(createLogger({ level: 'silent', name: 'test' }));
 
 describe('port 80', () => {
   it.each([
@@ -61,8 +66,27 @@ describe('port 80', () => {
     expect(await ask('GET / HTTP/1.1\r\nHost: mov', 443, limits)).toMatch(/^HTTP\/1\.1 408 /);
   });
 
+  it('takes no more connections together than its limit', async () => {
+    const listener = new RedirectListener({
+      peers,
+      isKnown: () => true,
+      httpsPort: 443,
+      limits: { ...defaultEdgeLimits, redirectConnections: 1 },
+    });
+    const { port } = await listener.listen('127.0.0.1:0');
+    try {
+      await once(connect(port, '127.0.0.1'), 'connect', deadline());
+      const second = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+      second.on('error', () => {});
+      expect(await readToClose(second)).toBe('');
+    } finally {
+      await listener.close();
+    }
+  });
+
   it('leaves room for others when one address opens all it can', async () => {
     const listener = new RedirectListener({
+      peers,
       isKnown: () => true,
       httpsPort: 443,
       limits: { ...defaultEdgeLimits, connectionsPerAddress: 2 },

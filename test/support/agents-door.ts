@@ -2,7 +2,9 @@
 
 import { createHash, X509Certificate } from 'node:crypto';
 
+import { directPeers } from './direct-peers.ts';
 import { createApi } from '../../hub/api/api.ts';
+import { defaultApiLimits, type ApiLimits } from '../../hub/api/limits.ts';
 import { issueAuthority, issueLeaf, type IssuedPair } from '../../hub/certificates/issuance.ts';
 import { CertificateIndex, loadCertificate } from '../../hub/certificates/served.ts';
 import { Gateway } from '../../hub/gateway/gateway.ts';
@@ -42,6 +44,7 @@ export interface DoorSettings {
   readonly authority?: IssuedPair;
   readonly names?: readonly string[];
   readonly port?: number;
+  readonly apiLimits?: Partial<ApiLimits>;
   readonly stores?: MemoryStores;
   readonly pingIntervalMs?: number;
 }
@@ -72,6 +75,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
   let port = settings.port ?? 0;
   const gateway = new Gateway({
     certificates,
+    peers: directPeers(log),
     hubHost,
     store: stores.servers,
     tunnels,
@@ -82,6 +86,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
       tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],
       addressesOf,
       failuresPerMinute: 20,
+      limits: { ...defaultApiLimits, ...settings.apiLimits },
       log,
     }),
     ping: { intervalMs: settings.pingIntervalMs ?? 15_000, deadlineMs: 10_000 },
