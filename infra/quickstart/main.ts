@@ -14,6 +14,7 @@ import {
   isEnrolled,
   mediaServer,
   originPort,
+  usesProxy,
 } from './programs.ts';
 import { example, failure, paragraph, shellWord, step, title } from './screen.ts';
 import { visit } from './visit.ts';
@@ -94,7 +95,8 @@ function explain(address: string, place: Place, path: string): void {
   title('It runs. Open this in a browser on this machine:');
   example(address);
   paragraph('or ask from a shell:');
-  example(`curl --cacert ${shellWord(caPath(place))} ${address}${path}`);
+  const direct = usesProxy(process.env) ? `--noproxy '*' ` : '';
+  example(`curl ${direct}--cacert ${shellWord(caPath(place))} ${address}${path}`);
   paragraph(
     'A browser will warn that it does not know who vouches for the certificate: the hub made an',
     'authority of its own, for these names only. Go on past the warning, or let this machine trust it:',

@@ -109,10 +109,19 @@ function hubEnvironment(place: Place, ports: Ports): NodeJS.ProcessEnv {
   };
 }
 
-/** Settings of a real hub or agent on this machine must not leak into the trial. */
+/** Settings of a real hub or agent on this machine must not leak into the trial, nor a proxy that knows nothing of this loopback. */
 function foreignEnvironment(): NodeJS.ProcessEnv {
-  const foreign = Object.entries(process.env).filter(([name]) => !/^(HUB|PHLIX)_/.test(name));
+  const foreign = Object.entries(process.env).filter(
+    ([name]) => !/^(HUB|PHLIX)_/.test(name) && !proxyName.test(name),
+  );
   return Object.fromEntries(foreign);
+}
+
+const proxyName = /^(https?|all)_proxy$/i;
+
+/** Whether curl, as this shell would run it, asks a proxy for everything. */
+export function usesProxy(environment: NodeJS.ProcessEnv): boolean {
+  return Object.keys(environment).some((name) => proxyName.test(name) && environment[name]);
 }
 
 async function ask(

@@ -51,9 +51,13 @@ export class QuickstartPlace {
   }
 
   /** Runs a printed line as a person would who copies it into a shell beside the quickstart. */
-  shell(line: string): { status: number | null; stdout: string; stderr: string } {
+  shell(
+    line: string,
+    environment: NodeJS.ProcessEnv = {},
+  ): { status: number | null; stdout: string; stderr: string } {
     const [file, ...args] = this.inside(['sh', '-c', line]);
-    return spawnSync(file, args, { encoding: 'utf8', timeout: 60_000 });
+    const env = { ...process.env, ...environment };
+    return spawnSync(file, args, { encoding: 'utf8', timeout: 60_000, env });
   }
 
   /** Every process with our folder in its environment or its command, whoever its parent is now. */
