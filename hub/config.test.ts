@@ -8,8 +8,13 @@ import { defaultGatewayLimits } from './gateway/limits.ts';
 import { defaultNameLimits } from './tunnels/limits.ts';
 import { thisMachine } from './machine.ts';
 
-const unprivileged = { bindsLowPorts: false, stateFolder: '/home/me/.local/state/phlix-hub' };
-const privileged = { bindsLowPorts: true, stateFolder: '/var/lib/phlix-hub' };
+const memoryBytes = 2 ** 33;
+const unprivileged = {
+  bindsLowPorts: false,
+  stateFolder: '/home/me/.local/state/phlix-hub',
+  memoryBytes,
+};
+const privileged = { bindsLowPorts: true, stateFolder: '/var/lib/phlix-hub', memoryBytes };
 
 function read(environment: Environment): HubConfig {
   return readConfig(environment, unprivileged);
@@ -92,6 +97,10 @@ describe('each setting', () => {
     ['HUB_LIMIT_CONNECTIONS_PER_TUNNEL', '7', { edgeLimits: { connectionsPerTunnel: 7 } }],
     ['HUB_LIMIT_REDIRECT_CONNECTIONS', '7', { edgeLimits: { redirectConnections: 7 } }],
     ['HUB_LIMIT_STREAMS_PER_TUNNEL', '7', { edgeLimits: { streamsPerTunnel: 7 } }],
+    ['HUB_LIMIT_STREAMS_PER_VISITOR', '7', { edgeLimits: { streamsPerVisitor: 7 } }],
+    ['HUB_LIMIT_MEMORY', '1GiB', { memoryLimitBytes: 2 ** 30 }],
+    ['HUB_LIMIT_LINKS_PER_AGENT', '3', { gatewayLimits: { linksPerAgent: 3 } }],
+    ['HUB_LIMIT_AGENT_ARRIVALS', '7', { gatewayLimits: { arrivalsPerSecond: 7 } }],
     ['HUB_LIMIT_H2_STREAMS', '7', { edgeLimits: { h2Streams: 7 } }],
     ['HUB_LIMIT_H2_RESET_BURST', '70', { edgeLimits: { h2ResetBurst: 70 } }],
     ['HUB_LIMIT_H2_RESETS_PER_SECOND', '7', { edgeLimits: { h2ResetsPerSecond: 7 } }],

@@ -63,6 +63,8 @@ export interface HubConfig {
   readonly resumeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
+  /** What the process may take before it sheds load, bytes. */
+  readonly memoryLimitBytes: number;
   readonly edgeLimits: EdgeLimits;
   readonly gatewayLimits: GatewayLimits;
   readonly apiLimits: ApiLimits;
@@ -104,6 +106,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,
     pingIntervalMs: settings.HUB_PING_INTERVAL,
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
+    memoryLimitBytes:
+      settings.HUB_LIMIT_MEMORY ?? Math.min(machine.memoryBytes, usualMemoryLimitBytes),
     edgeLimits: edgeLimits(settings),
     gatewayLimits: gatewayLimits(settings),
     apiLimits: apiLimits(settings),
@@ -111,6 +115,9 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }
+
+/** 10,000 idle agents take 1 GiB: whoever takes four times that is under attack, or knows to raise it. */
+const usualMemoryLimitBytes = 4 * 1024 * 1024 * 1024;
 
 /** The hub's own address; where none is set, that of a trial on this machine. */
 export function publicUrlOf(config: HubConfig, httpsPort = config.httpsListen.port): URL {

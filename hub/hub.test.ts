@@ -13,7 +13,7 @@ import { readConfig } from './config.ts';
 import { startHub, type Hub } from './hub.ts';
 
 const log = createLogger({ level: 'silent', name: 'test' });
-const machine = { bindsLowPorts: false, stateFolder: '/nowhere' };
+const machine = { bindsLowPorts: false, stateFolder: '/nowhere', memoryBytes: 2 ** 33 };
 let folder: TemporaryFolder;
 const hubs: Hub[] = [];
 

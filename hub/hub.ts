@@ -19,6 +19,7 @@ import { Peers } from './edge/peers.ts';
 import { RedirectListener } from './edge/redirect.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
+import { Overload } from './overload.ts';
 import { Place } from './place.ts';
 import { resumeOptions } from './resumes.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -73,6 +74,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const certificates = await openCertificates(config, log);
   opened.add(() => certificates.stop());
 
+  const overload = new Overload({
+    limitBytes: config.memoryLimitBytes,
+    onChange: ({ sheds, residentBytes }) =>
+      log.warn({ residentBytes, limitBytes: config.memoryLimitBytes, sheds }, 'memory'),
+  });
+  opened.add(() => overload.stop());
+
   const place = new Place(config);
   const tunnels = new Tunnels({
     store: stores.servers,
@@ -102,7 +110,18 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     timeoutMs: config.edgeLimits.helloTimeoutMs,
     log,
   });
-  const parts = { config, log, stores, certificates, place, tunnels, presence, counters, peers };
+  const parts = {
+    config,
+    log,
+    stores,
+    certificates,
+    place,
+    tunnels,
+    presence,
+    counters,
+    peers,
+    overload,
+  };
   const doors = doorsOf(parts);
   opened.add(async () => doors.close());
   const addresses = await listenAll(parts, doors, former);
@@ -132,6 +151,7 @@ interface Parts {
   readonly presence: PresenceReporter;
   readonly counters: Counters;
   readonly peers: Peers;
+  readonly overload: Overload;
 }
 
 async function openCertificates(
@@ -157,6 +177,7 @@ function doorsOf(parts: Parts): Doors {
   const { config, log, stores, place, tunnels } = parts;
   const api = createApi({
     enrolment: stores.enrolment,
+    peerOf: (socket) => parts.peers.of(socket),
     hubHost: config.hubHost,
     tunnelUrls: () => place.tunnelUrls,
     addressesOf: (server) => place.addressesOf(server),
@@ -174,6 +195,7 @@ function doorsOf(parts: Parts): Doors {
       return place.httpsPort;
     },
     limits: config.edgeLimits,
+    peers: parts.peers,
     trustedProxies: config.trustedProxies,
   });
   return {
@@ -219,6 +241,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
   };
   const front = new Front({
     hubHostname: config.hubHost,
+    overload: parts.overload,
     hub,
     tunnels,
     admission,
@@ -239,11 +262,13 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
 }
 
 function gatewayOf(
-  { config, log, stores, certificates, place, tunnels, presence }: Parts,
+  { config, log, stores, certificates, place, tunnels, presence, peers, overload }: Parts,
   api: RequestListener,
 ): Gateway {
   return new Gateway({
     certificates,
+    overload,
+    peers,
     hubHost: config.hubHost,
     store: stores.servers,
     tunnels: presence.noting(tunnels),

@@ -1,17 +1,29 @@
 // The running process arrives; what the defaults of settings depend on leaves: privilege and the folders of the user.
 
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, totalmem } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 export interface Machine {
   /** May listen on 80 and 443. */
   readonly bindsLowPorts: boolean;
   readonly stateFolder: string;
+  readonly memoryBytes: number;
 }
 
 export function thisMachine(environment: Readonly<Record<string, string | undefined>>): Machine {
-  return { bindsLowPorts: bindsLowPorts(), stateFolder: stateFolder(environment) };
+  return {
+    bindsLowPorts: bindsLowPorts(),
+    stateFolder: stateFolder(environment),
+    memoryBytes: memoryBytes(),
+  };
+}
+
+/** That of the container, else of the machine: whichever kills the process first. */
+function memoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  const machine = totalmem();
+  return constrained > 0 && constrained < machine ? constrained : machine;
 }
 
 function bindsLowPorts(): boolean {

@@ -2,18 +2,20 @@
 
 import type { EdgeLimits } from './limits.ts';
 
+type AdmissionLimits = Pick<
+  EdgeLimits,
+  'connectionsPerAddress' | 'connectionsPerTunnel' | 'streamsPerTunnel' | 'streamsPerVisitor'
+>;
+
 export class Admission {
-  readonly #limits: Pick<
-    EdgeLimits,
-    'connectionsPerAddress' | 'connectionsPerTunnel' | 'streamsPerTunnel'
-  >;
+  readonly #limits: AdmissionLimits;
   readonly #connectionsByAddress = new Tally();
   readonly #connectionsByTunnel = new Tally();
   readonly #streamsByTunnel = new Tally();
+  /** By tunnel and address. */
+  readonly #streamsByVisitor = new Tally();
 
-  constructor(
-    limits: Pick<EdgeLimits, 'connectionsPerAddress' | 'connectionsPerTunnel' | 'streamsPerTunnel'>,
-  ) {
+  constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
@@ -29,18 +31,25 @@ export class Admission {
   /**
    * Every yes is followed by one `closeStream`. `visited` belongs to the connection: it counts once
    * for each tunnel it has asked for (h2 connections are shared between names), until `leaveTunnels`.
+   * `bucket` is the visitor's address; undefined when nobody knows it, and then only the tunnel's own limit holds.
    */
-  openStream(serverId: string, visited: Set<string>): boolean {
+  openStream(serverId: string, visited: Set<string>, bucket: string | undefined): boolean {
     if (!visited.has(serverId)) {
       if (!this.#connectionsByTunnel.take(serverId, this.#limits.connectionsPerTunnel))
         return false;
       visited.add(serverId);
     }
-    return this.#streamsByTunnel.take(serverId, this.#limits.streamsPerTunnel);
+    const { streamsPerTunnel, streamsPerVisitor } = this.#limits;
+    if (!this.#streamsByTunnel.take(serverId, streamsPerTunnel)) return false;
+    if (bucket === undefined) return true;
+    if (this.#streamsByVisitor.take(`${serverId} ${bucket}`, streamsPerVisitor)) return true;
+    this.#streamsByTunnel.give(serverId);
+    return false;
   }
 
-  closeStream(serverId: string): void {
+  closeStream(serverId: string, bucket: string | undefined): void {
     this.#streamsByTunnel.give(serverId);
+    if (bucket !== undefined) this.#streamsByVisitor.give(`${serverId} ${bucket}`);
   }
 
   leaveTunnels(visited: Set<string>): void {
@@ -49,11 +58,17 @@ export class Admission {
   }
 
   /** What is counted now; nothing when nobody is connected. */
-  get counted(): { addresses: number; tunnels: number; busyTunnels: number } {
+  get counted(): {
+    addresses: number;
+    tunnels: number;
+    busyTunnels: number;
+    busyVisitors: number;
+  } {
     return {
       addresses: this.#connectionsByAddress.size,
       tunnels: this.#connectionsByTunnel.size,
       busyTunnels: this.#streamsByTunnel.size,
+      busyVisitors: this.#streamsByVisitor.size,
     };
   }
 }

@@ -1,5 +1,6 @@
 // A connection that has finished its handshake arrives; who it is and which names it may ask for leave, for every request on it.
 
+import { addressBucket } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
 import type { ConnectionPeer } from './peers.ts';
 
@@ -29,6 +30,7 @@ export class VisitorConnection {
   readonly #agreement: Agreement;
   /** Requests come in long runs for one name. */
   #lastCovered: string | undefined;
+  #bucket: string | undefined;
 
   constructor(peer: ConnectionPeer, agreement: Agreement, release: () => void = () => undefined) {
     this.peer = peer.address;
@@ -36,6 +38,12 @@ export class VisitorConnection {
     this.serverName = agreement.serverName;
     this.#agreement = agreement;
     this.release = release;
+  }
+
+  /** Its address as limits count it. */
+  get bucket(): string {
+    this.#bucket ??= addressBucket(this.peer);
+    return this.#bucket;
   }
 
   /**

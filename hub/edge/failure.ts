@@ -17,6 +17,7 @@ export type EdgeFailureCode =
   | 'edge.body-too-large'
   | 'edge.timeout'
   | 'edge.busy'
+  | 'edge.overloaded'
   | 'edge.denied'
   | 'edge.internal'
   | 'tunnel.unknown'
@@ -26,7 +27,8 @@ export type EdgeFailureCode =
   | 'origin.timeout'
   | 'origin.closed'
   | 'origin.bad-response'
-  | 'origin.too-large';
+  | 'origin.too-large'
+  | 'origin.no-websocket';
 
 export interface EdgeFailure {
   readonly status: number;
@@ -98,6 +100,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     sentence: 'As many requests are under way as this tunnel carries. Try again in a few seconds.',
     retryAfter: 5,
   },
+  'edge.overloaded': {
+    status: 503,
+    title: 'The hub is full',
+    sentence: 'The hub has no memory left for another request. Try again in a few seconds.',
+    retryAfter: 10,
+  },
   'edge.denied': {
     status: 403,
     title: 'Not from outside',
@@ -161,6 +169,14 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
       'The media server answered with something that is not safe HTTP/1.1, so it was not passed on. Tell the owner of the server.',
     ownerHint:
       'Check that `PHLIX_ORIGIN_URL` names the port on which the media server speaks plain HTTP, not its HTTPS port.',
+  },
+  'origin.no-websocket': {
+    status: 501,
+    title: 'No WebSocket here',
+    sentence:
+      'The media server speaks HTTP/2 without TLS and offers no WebSocket over it. Nothing is wrong with your connection: ask the owner of the server.',
+    ownerHint:
+      'Let the media server offer extended CONNECT (RFC 8441), or write `PHLIX_ORIGIN_URL` with `http://`.',
   },
   'origin.too-large': {
     status: 502,

@@ -266,9 +266,12 @@ describe('a request that goes nowhere', () => {
     expect(refusalOf(await edge.raw(get().replace(onlineHostname, hostname)))).toBe(refusal);
   });
 
-  it('because the tunnel is full may come back', async () => {
+  it.each([
+    ['the tunnel is full', { streamsPerTunnel: 1 }],
+    ['its address has its share', { streamsPerVisitor: 1 }],
+  ])('because %s may come back', async (_why, limits) => {
     await using edge = await TestEdge.start({
-      limits: { streamsPerTunnel: 1 },
+      limits,
       origin: (_request, response) => void response.write('start'),
     });
     const socket = await edge.connect();
@@ -277,6 +280,21 @@ describe('a request that goes nowhere', () => {
     const answer = await edge.raw(get());
     expect(refusalOf(answer)).toBe('503 edge.busy');
     expect(answer).toMatch(/retry-after: \d+\r\n/i);
+  });
+
+  it('because the hub is short of memory may come back, and never reached the origin', async () => {
+    const overload = { sheds: true };
+    let asked = 0;
+    await using edge = await TestEdge.start({
+      overload,
+      origin: (_request, response) => void response.end(String(++asked)),
+    });
+    const answer = await edge.raw(get());
+    expect(refusalOf(answer)).toBe('503 edge.overloaded');
+    expect(answer).toMatch(/retry-after: \d+\r\n/i);
+    overload.sheds = false;
+    expect(await edge.raw(get('/', 'Connection: close\r\n'))).toMatch(/^HTTP\/1\.1 200/);
+    expect(asked).toBe(1);
   });
 
   it('shows a page to a browser', async () => {

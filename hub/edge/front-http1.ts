@@ -97,7 +97,7 @@ export class Http1Front {
     }
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) writer.writeContinue();
-    return forward(request, response, route, this.#options.forwarding);
+    return forward(request, response, route.tunnel, this.#options.forwarding);
   };
 
   readonly #onUpgrade = (message: IncomingMessage, socket: Duplex, firstBytes: Buffer): void => {
@@ -121,7 +121,7 @@ export class Http1Front {
       return answerFailure(new SocketResponse(socket), request, route.code, route.detail);
     socket.once('close', () => this.#routing.leave(route));
     const upgrade = http1Upgrade(socket, firstBytes);
-    return forwardUpgrade(request, upgrade, route, this.#options.forwarding);
+    return forwardUpgrade(request, upgrade, route.tunnel, this.#options.forwarding);
   };
 
   /** Bytes that are no HTTP, too many of them, or too slow ones. */

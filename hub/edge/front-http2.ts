@@ -101,12 +101,12 @@ export class Http2Front {
     response.onClosed = () => this.#routing.leave(route);
     if (normal.isWebSocket) {
       const upgrade = http2Upgrade(stream, response);
-      return forwardUpgrade(request, upgrade, route, this.#options.forwarding);
+      return forwardUpgrade(request, upgrade, route.tunnel, this.#options.forwarding);
     }
     if (normal.expectsContinue) stream.additionalHeaders({ ':status': 100 });
     // A dropped body must still be read, or its window blocks the connection's other uploads.
     if (!normal.hasBody) stream.resume();
-    return forward(request, response, route, this.#options.forwarding);
+    return forward(request, response, route.tunnel, this.#options.forwarding);
   }
 
   /** Sessions with streams have the deadlines of their exchanges, once they hear what their peer does. */

@@ -24,6 +24,8 @@ export interface EdgeLimits {
   readonly redirectConnections: number;
   /** Exchanges running at once. An agent accepts 1024 streams (maxStreamsPerSession), the idle ones of the pool among them. */
   readonly streamsPerTunnel: number;
+  /** Of those, for one IPv4 address or IPv6 /64: half, so that no one visitor's connections can take a whole tunnel. */
+  readonly streamsPerVisitor: number;
   /** What RFC 9113 §6.5.2 recommends as the least, and browsers expect. */
   readonly h2Streams: number;
   /** Streams a client may reset (rapid reset, CVE-2023-44487) at once, and per second after that: 100 per 10 s. */
@@ -54,6 +56,7 @@ export const defaultEdgeLimits: EdgeLimits = {
   connectionsPerTunnel: 512,
   redirectConnections: 4096,
   streamsPerTunnel: 256,
+  streamsPerVisitor: 128,
   h2Streams: 100,
   h2ResetBurst: 100,
   h2ResetsPerSecond: 10,

@@ -1,19 +1,26 @@
 // Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-import { listenOn } from '../../shared/listen-address.ts';
-import { addressBucket, CidrSet, parseAddress } from '../../shared/net-address.ts';
+import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
+import { addressBucket, CidrSet } from '../../shared/net-address.ts';
 import { Admission } from './admission.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
 import { normalizeHttp1 } from './normalize.ts';
+import type { Peers } from './peers.ts';
 
 export interface RedirectOptions {
   readonly isKnown: (hostname: string) => boolean;
   /** Where the edge is reached from outside. */
   readonly httpsPort: number;
   readonly limits?: EdgeLimits;
+  readonly peers: Peers;
   readonly trustedProxies?: CidrSet;
 }
 
@@ -21,6 +28,9 @@ export class RedirectListener {
   readonly #options: RedirectOptions;
   readonly #limits: EdgeLimits;
   readonly #server: Server;
+  /** Never listens: connections are handed to it. */
+  readonly #http: HttpServer;
+  readonly #sockets = new Set<Socket>();
   readonly #admission: Admission;
   readonly #trustedProxies: CidrSet;
 
@@ -29,7 +39,7 @@ export class RedirectListener {
     this.#limits = options.limits ?? defaultEdgeLimits;
     this.#admission = new Admission(this.#limits);
     this.#trustedProxies = options.trustedProxies ?? new CidrSet([]);
-    this.#server = createServer({
+    this.#http = createHttpServer({
       maxHeaderSize: this.#limits.headBytes,
       headersTimeout: this.#limits.headTimeoutMs,
       // Nothing but a head is wanted, so that the same deadline holds for all of it.
@@ -37,37 +47,49 @@ export class RedirectListener {
       connectionsCheckingInterval: Math.min(1000, this.#limits.headTimeoutMs),
       requireHostHeader: false,
     });
+    this.#http.on('request', (request, response) => this.#redirect(request, response));
+    this.#http.on('checkContinue', (request, response) => this.#redirect(request, response));
+    this.#server = createServer((socket) => this.#meet(socket));
     this.#server.maxConnections = this.#limits.redirectConnections;
-    this.#server.on('connection', (socket: Socket) => this.#count(socket));
-    this.#server.on('request', (request, response) => this.#redirect(request, response));
-    this.#server.on('checkContinue', (request, response) => this.#redirect(request, response));
+    // Its deadlines are checked by an interval that starts with 'listening'.
+    this.#http.emit('listening');
     // Out of file descriptors, most likely: accepting goes on when there are some again.
     this.#server.on('error', () => undefined);
   }
 
   /** @throws ListenAddressError, or the error of bind */
-  listen(address: string): Promise<AddressInfo> {
-    return listenOn(this.#server, address);
+  listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
+    return listenOn(this.#server, address, sharing);
   }
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#http.close();
     await closed;
   }
 
+  #meet(socket: Socket): void {
+    socket.on('error', () => undefined);
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    this.#options.peers.meet(socket, ({ address }) => {
+      if (!this.#count(socket, address)) return void socket.destroy();
+      this.#http.emit('connection', socket);
+      return void socket.resume();
+    });
+  }
+
   /** A count of its own: whoever holds all of his connections here still has those of the HTTPS port. */
-  #count(socket: Socket): void {
-    const peer = parseAddress(socket.remoteAddress ?? '');
-    if (peer !== undefined && this.#trustedProxies.has(peer)) return;
-    const bucket = peer === undefined ? undefined : addressBucket(peer);
-    if (bucket === undefined || !this.#admission.openConnection(bucket)) {
-      socket.destroy();
-      return;
-    }
+  #count(socket: Socket, address: string): boolean {
+    // Everybody behind a trusted proxy shares its address.
+    if (this.#trustedProxies.has(address)) return true;
+    const bucket = addressBucket(address);
+    if (!this.#admission.openConnection(bucket)) return false;
     socket.once('close', () => this.#admission.closeConnection(bucket));
+    return true;
   }
 
   #redirect(request: IncomingMessage, response: ServerResponse): void {

@@ -3,7 +3,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
-import type { CidrSet } from '../../shared/net-address.ts';
+import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
@@ -30,9 +30,17 @@ export interface RoutingOptions {
   readonly tunnels: TunnelDirectory;
   readonly admission: Admission;
   readonly trustedProxies: CidrSet;
+  /** While it is true no exchange begins. */
+  readonly overload: { readonly sheds: boolean };
 }
 
-export type Route = EdgeTunnel | 'hub' | EdgeRefusal;
+export type Route = Entry | 'hub' | EdgeRefusal;
+
+/** A request that was let in, and under which address it is counted. */
+export interface Entry {
+  readonly tunnel: EdgeTunnel;
+  readonly bucket: string | undefined;
+}
 
 export interface EdgeRefusal {
   readonly code: EdgeFailureCode;
@@ -46,7 +54,7 @@ export class Routing {
     this.#options = options;
   }
 
-  /** A tunnel in return has been counted: `leave` gives it back when the exchange is over. */
+  /** An entry in return has been counted: `leave` gives it back when the exchange is over. */
   enter(request: NormalRequest, connection: VisitorConnection): Route {
     const { hostname } = request;
     if (!connection.covers(hostname)) return { code: 'edge.misdirected' };
@@ -57,13 +65,15 @@ export class Routing {
     const denial = denialOf(request, tunnel.switches);
     if (denial !== undefined) return { code: 'edge.denied', detail: denial };
     if (tunnel.links.length === 0) return { code: 'tunnel.offline' };
-    return this.#options.admission.openStream(tunnel.serverId, connection.visited)
-      ? tunnel
+    if (this.#options.overload.sheds) return { code: 'edge.overloaded' };
+    const bucket = this.#bucketOf(request, connection);
+    return this.#options.admission.openStream(tunnel.serverId, connection.visited, bucket)
+      ? { tunnel, bucket }
       : { code: 'edge.busy' };
   }
 
-  leave(tunnel: EdgeTunnel): void {
-    this.#options.admission.closeStream(tunnel.serverId);
+  leave({ tunnel, bucket }: Entry): void {
+    this.#options.admission.closeStream(tunnel.serverId, bucket);
   }
 
   /** The request as the rooms behind the front know it. `stream` holds its body. */
@@ -75,13 +85,24 @@ export class Routing {
       hostname: normal.hostname,
       authority: normal.authority,
       fields: normal.fields,
-      clientAddress: connection.isAnonymous
-        ? undefined
-        : clientAddress(connection.peer, normal.forwardedFor, this.#options.trustedProxies),
+      clientAddress: this.#addressOf(normal, connection),
       scheme: 'https',
       httpVersion: normal.httpVersion,
       body: normal.hasBody ? { stream, length: normal.bodyLength } : undefined,
       wantsPage: normal.wantsPage,
     };
+  }
+
+  #addressOf(normal: NormalRequest, connection: VisitorConnection): string | undefined {
+    return connection.isAnonymous
+      ? undefined
+      : clientAddress(connection.peer, normal.forwardedFor, this.#options.trustedProxies);
+  }
+
+  #bucketOf(normal: NormalRequest, connection: VisitorConnection): string | undefined {
+    const address = this.#addressOf(normal, connection);
+    // A proxy that says nobody's address is everybody's: it has no share of its own.
+    if (address === undefined || this.#options.trustedProxies.has(address)) return undefined;
+    return address === connection.peer ? connection.bucket : addressBucket(address);
   }
 }

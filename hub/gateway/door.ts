@@ -1,14 +1,26 @@
 // TCP connections of strangers arrive on 8802; those that finish a TLS 1.3 handshake for the hub's own name leave, and not for long unless vouched for.
 
-import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 
 import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
-import { addressBucket, parseAddress } from '../../shared/net-address.ts';
+import { addressBucket } from '../../shared/net-address.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { GatewayLimits } from './limits.ts';
 
+/** Says who is at the other end of a connection, though a proxy may stand between. */
+export interface PeerReader {
+  meet(socket: Socket, onMet: (peer: { readonly address: string }) => void): void;
+  /** Also of a TLS connection over one that was met. */
+  of(socket: Socket): { readonly address: string } | undefined;
+}
+
 export interface DoorOptions {
+  readonly peers: PeerReader;
   readonly certificates: CertificateSource;
   readonly hubHost: string;
   readonly limits: GatewayLimits;
@@ -26,14 +38,16 @@ export interface Peer {
 
 export class Door {
   readonly #options: DoorOptions;
-  readonly #server: TlsServer;
+  readonly #server: Server;
+  /** Never listens: connections are handed to it. */
+  readonly #tls: TlsServer;
   readonly #sockets = new Set<Socket>();
   readonly #countByBucket = new Map<string, number>();
 
   constructor(options: DoorOptions) {
     this.#options = options;
     const { certificates, hubHost, limits } = options;
-    this.#server = createServer({
+    this.#tls = createTlsServer({
       minVersion: 'TLSv1.3',
       handshakeTimeout: limits.handshakeTimeoutMs,
       // A resumed session would have an exporter of its own too, but agents stay for weeks: tickets serve nobody here.
@@ -45,9 +59,9 @@ export class Door {
         answer(null, isHub ? certificates.find(hubHost)?.context : undefined);
       },
     });
-    this.#server.on('connection', (socket: Socket) => this.#count(socket));
-    this.#server.on('secureConnection', (socket) => this.#admit(socket));
-    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#tls.on('secureConnection', (socket) => this.#admit(socket));
+    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#server = createServer((socket) => this.#meet(socket));
   }
 
   async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
@@ -70,27 +84,32 @@ export class Door {
     return this.#sockets.size;
   }
 
-  #count(socket: Socket): void {
+  #meet(socket: Socket): void {
     socket.on('error', ignore);
-    const address = parseAddress(socket.remoteAddress ?? '');
-    if (address === undefined) return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    this.#options.peers.meet(socket, ({ address }) => {
+      if (this.#count(socket, address)) this.#tls.emit('connection', socket);
+      else socket.destroy();
+    });
+  }
+
+  #count(socket: Socket, address: string): boolean {
     const bucket = addressBucket(address);
     const count = this.#countByBucket.get(bucket) ?? 0;
-    if (count >= this.#options.limits.connectionsPerAddress) return void socket.destroy();
+    if (count >= this.#options.limits.connectionsPerAddress) return false;
     this.#countByBucket.set(bucket, count + 1);
-    this.#sockets.add(socket);
     socket.once('close', () => {
-      this.#sockets.delete(socket);
       const rest = (this.#countByBucket.get(bucket) ?? 1) - 1;
       if (rest === 0) this.#countByBucket.delete(bucket);
       else this.#countByBucket.set(bucket, rest);
     });
-    return undefined;
+    return true;
   }
 
   #admit(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const address = parseAddress(socket.remoteAddress ?? '');
+    const address = this.#options.peers.of(socket)?.address;
     if (address === undefined) return void socket.destroy();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);

@@ -233,6 +233,14 @@ test('of agents that come together, those beyond the limit are told when to come
   for (const { message } of refused) expect(message).toMatch(/^status 503, [1-4]$/);
 });
 
+test('a hub that is short of memory takes no agent until it is not', async () => {
+  const overload = { refusesAgents: true };
+  hub = await open({ overload });
+  await expect(upgrade()).rejects.toThrow('status 503, 10');
+  overload.refusesAgents = false;
+  await expect(handshake(await upgrade(), await enrolled())).resolves.toBeDefined();
+});
+
 describe('who stays out', () => {
   test('TLS below 1.3', async () => {
     await expect(secure({ maxVersion: 'TLSv1.2' })).rejects.toMatchObject({

@@ -27,12 +27,13 @@ import type { Server as MediaServer } from '../tunnels/server.ts';
 import { Arrivals } from './arrivals.ts';
 import { AgentLink } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
-import { Door, type Peer } from './door.ts';
+import { Door, type Peer, type PeerReader } from './door.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import { refuseUpgrade } from './refusal.ts';
 
 export interface GatewayOptions {
   readonly certificates: CertificateSource;
+  readonly peers: PeerReader;
   /** Host of HUB_PUBLIC_URL: the name that agents sign. */
   readonly hubHost: string;
   readonly store: AgentStore;
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   /** Requests that are no tunnel: enrolment, and an answer for the curious. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   readonly ping: { readonly intervalMs: number; readonly deadlineMs: number };
+  /** While it is true no agent is let in. */
+  readonly overload: { readonly refusesAgents: boolean };
   readonly log: Logger;
   readonly limits?: GatewayLimits;
 }
@@ -165,6 +168,8 @@ export class Gateway {
     if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
     const waitMs = this.#failures.waitMs(peer.bucket);
     if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+    if (this.#options.overload.refusesAgents)
+      return refuseUpgrade(socket, 503, overloadWaitSeconds);
     const waitSeconds = this.#arrivals.admit();
     if (waitSeconds > 0) return refuseUpgrade(socket, 503, waitSeconds);
     return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
@@ -281,6 +286,9 @@ interface Accepted {
   readonly welcome: Welcome;
   readonly peer: Peer;
 }
+
+/** Memory falls within seconds once exchanges are shed. */
+const overloadWaitSeconds = 10;
 
 /** An upgrade and an enrolment have a dozen fields. */
 const maxHeadBytes = 8 * 1024;

@@ -47,6 +47,7 @@ export interface DoorSettings {
   readonly apiLimits?: Partial<ApiLimits>;
   readonly stores?: MemoryStores;
   readonly pingIntervalMs?: number;
+  readonly overload?: { readonly refusesAgents: boolean };
 }
 
 export async function openAgentsDoor(settings: DoorSettings = {}): Promise<AgentsDoor> {
@@ -78,6 +79,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     peers: directPeers(log),
     hubHost,
     store: stores.servers,
+    overload: settings.overload ?? { refusesAgents: false },
     tunnels,
     addressesOf,
     onRequest: createApi({

@@ -42,6 +42,7 @@ export const onlineHostname = 'movies.phlix.example';
 export interface EdgeOptions {
   origin?: RequestListener;
   hub?: Partial<HubPages>;
+  overload?: { sheds: boolean };
   limits?: Partial<EdgeLimits>;
   trustedProxies?: string[];
   /** Trusted proxies begin each connection with a PROXY header. */
@@ -81,6 +82,7 @@ export class TestEdge {
     };
     const front = new Front({
       hubHostname,
+      overload: options.overload ?? { sheds: false },
       hub,
       tunnels: {
         find: (hostname) => {
