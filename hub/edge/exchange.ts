@@ -16,6 +16,9 @@ import type { RequestBody, UploadTarget } from './upload.ts';
 /** A request ready for the wire. The head's framing fields agree with `body`. */
 export interface OriginRequest {
   readonly method: string;
+  readonly target: string;
+  readonly fields: FieldLines;
+  /** The three above as HTTP/1.1 writes them. */
   readonly head: Buffer;
   readonly body: RequestBody | undefined;
   /** The protocol that the head asks to switch to. */
@@ -31,15 +34,15 @@ export interface ExchangeListener {
   /** The response is whole. A reusable connection belongs to the listener; any other is gone. */
   onEnd(trailers: FieldLines | undefined, isReusable: boolean): void;
   /** The origin switched protocols: the connection belongs to the listener, with the first bytes of the new protocol. */
-  onSwitch(head: ResponseHead, firstBytes: Buffer): void;
+  onSwitch(connection: OriginConnection, head: ResponseHead, firstBytes: Buffer): void;
   /** The connection is gone. `isUntouched`: no byte of a response had arrived. */
   onFailed(error: unknown, isUntouched: boolean): void;
 }
 
 /** 102 may come every few seconds for as long as the idle time; more than this is no longer progress. */
-const maxInterimHeads = 100;
+export const maxInterimHeads = 100;
 /** Of all interim heads together, as much as one head may have: they leave whether the visitor reads or not. */
-const maxInterimBytes = 65_536;
+export const maxInterimBytes = 65_536;
 
 /** Smaller pieces of one chunk leave together: written alone, a body in chunks of one byte takes 200 times its size. */
 const gatheredBytes = 4096;
@@ -239,7 +242,7 @@ export class Exchange implements ConnectionUser, UploadTarget {
       );
     }
     this.#settle();
-    this.#listener.onSwitch(head, firstBytes);
+    this.#listener.onSwitch(this.#connection, head, firstBytes);
   }
 
   #fail(error: unknown): void {

@@ -11,8 +11,10 @@ import type { ExchangeListener, OriginRequest } from './exchange.ts';
 import { answerFailure } from './failure.ts';
 import type { EdgeFailureCode } from './failure.ts';
 import { originFields } from './forwarded.ts';
+import { H2cExchange } from './h2c-exchange.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import { Resume, type ResumeOptions } from './resume.ts';
+import { tenantFields, type Curbed } from './response-policy.ts';
 import { leastLoaded } from './stream-pool.ts';
 import type { StreamPool, Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
@@ -22,6 +24,8 @@ export interface ForwardOptions {
   readonly idleTimeoutMs: number;
   /** Absent: what breaks off ends. */
   readonly resume?: ResumeOptions | undefined;
+  /** Told of each line of a response that reached beyond its own host and was cut back. */
+  readonly onCurbed?: (what: Curbed) => void;
   /** Told once of each exchange that failed, for the log; a visitor who left is no failure. */
   readonly onFailure?: (request: VisitorRequest, code: EdgeFailureCode, error: unknown) => void;
 }
@@ -58,7 +62,7 @@ export class Forwarding implements ExchangeListener {
   /** Of the link that carries this exchange. */
   #pool: StreamPool | undefined;
   #connection: OriginConnection | undefined;
-  #exchange: Exchange | undefined;
+  #exchange: Exchange | H2cExchange | undefined;
   /** Trailers an HTTP/1.1 visitor may get: the announced ones. HTTP/2 needs no announcement. */
   #announced: ReadonlySet<string> | undefined;
 
@@ -90,7 +94,14 @@ export class Forwarding implements ExchangeListener {
     try {
       this.#fields = fields;
       const head = encodeRequestHead(method, target, fields);
-      this.#originRequest = { method, head, body, protocol: this.#switch?.protocol };
+      this.#originRequest = {
+        method,
+        target,
+        fields,
+        head,
+        body,
+        protocol: this.#switch?.protocol,
+      };
       this.#pool = leastLoaded(this.#tunnel);
       this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
     } catch (error) {
@@ -104,7 +115,7 @@ export class Forwarding implements ExchangeListener {
     // To a further attempt: the visitor is past its interim heads.
     if (this.#response.isHeadSent) return;
     this.#resume?.hinted();
-    this.#response.information(status, endToEndFields(fields));
+    this.#response.information(status, this.#curbed(endToEndFields(fields)));
   }
 
   onHead(head: ResponseHead, framing: BodyFraming): void {
@@ -113,12 +124,12 @@ export class Forwarding implements ExchangeListener {
       return;
     }
     this.#resume?.begun(head, framing);
-    const fields = endToEndFields(head.fields);
+    const fields = this.#curbed(endToEndFields(head.fields));
     const isTrailed = framing === 'chunked' && this.#request.httpVersion !== '1.0';
     if (isTrailed && this.#request.httpVersion === '1.1') {
       this.#announced = listedNames(fields, 'trailer');
     }
-    this.#response.head(head.status, visitorFields(head.status, fields, isTrailed));
+    this.#response.head(head.status, visitorFields(head.status, fields, isTrailed), framing === 0);
   }
 
   onBytes(piece: Buffer): boolean {
@@ -130,15 +141,15 @@ export class Forwarding implements ExchangeListener {
   onEnd(trailers: FieldLines | undefined, isReusable: boolean): void {
     if (isReusable && this.#connection !== undefined) this.#pool?.give(this.#connection);
     this.#forget();
-    const kept = trailers === undefined ? [] : endToEndTrailers(trailers, this.#announced);
+    const kept =
+      trailers === undefined ? [] : this.#curbed(endToEndTrailers(trailers, this.#announced));
     if (kept.length > 0 && this.#request.httpVersion !== '1.0') this.#response.end(kept);
     else this.#response.end();
   }
 
-  onSwitch(head: ResponseHead, firstBytes: Buffer): void {
-    const connection = this.#connection;
+  onSwitch(connection: OriginConnection, head: ResponseHead, firstBytes: Buffer): void {
     this.#forget();
-    if (connection !== undefined) this.#switch?.take(connection, head, firstBytes);
+    this.#switch?.take(connection, head, firstBytes);
   }
 
   onFailed(error: unknown, isUntouched: boolean): void {
@@ -170,8 +181,9 @@ export class Forwarding implements ExchangeListener {
     if (this.#pool === undefined) return;
     try {
       const { method, target } = this.#request;
-      const head = encodeRequestHead(method, target, resume.requestFields(this.#fields));
-      this.#originRequest = { method, head, body: undefined, protocol: undefined };
+      const fields = resume.requestFields(this.#fields);
+      const head = encodeRequestHead(method, target, fields);
+      this.#originRequest = { method, target, fields, head, body: undefined, protocol: undefined };
       this.#send(undefined);
       resume.sent();
     } catch (error) {
@@ -209,14 +221,23 @@ export class Forwarding implements ExchangeListener {
     const request = this.#originRequest;
     const pool = this.#pool;
     if (request === undefined || pool === undefined) return;
+    const { idleTimeoutMs } = this.#options;
+    if (pool.sessions !== undefined) {
+      this.#exchange = new H2cExchange(pool.sessions, request, this, idleTimeoutMs);
+      return;
+    }
     this.#connection = used ?? pool.open();
-    this.#exchange = new Exchange(this.#connection, request, this, this.#options.idleTimeoutMs);
+    this.#exchange = new Exchange(this.#connection, request, this, idleTimeoutMs);
   }
 
   /** From here on the visitor's events concern nobody: the stream may carry another request already. */
   #forget(): void {
     this.#exchange = undefined;
     this.#connection = undefined;
+  }
+
+  #curbed(fields: FieldLines): FieldLines {
+    return tenantFields(fields, this.#request, this.#options.onCurbed);
   }
 
   #answerFailure(error: unknown): void {

@@ -42,12 +42,13 @@ export class Http2Response implements VisitorResponse {
     this.#stream.additionalHeaders({ ...fieldObject(fields), ':status': status });
   }
 
-  head(status: number, fields: FieldLines): void {
+  head(status: number, fields: FieldLines, isWhole = false): void {
     this.isHeadSent = true;
     if (this.#isGone()) return;
     // Trailers can only follow a body of unknown length: with one, the stream ends without asking for them.
-    const waitForTrailers = !hasLength(fields);
-    this.#stream.respond([':status', String(status), ...fields], { waitForTrailers });
+    const waitForTrailers = !isWhole && !hasLength(fields);
+    const head = [':status', String(status), ...fields];
+    this.#stream.respond(head, { endStream: isWhole, waitForTrailers });
     this.#mayHaveTrailers = waitForTrailers && !this.#stream.writableEnded;
   }
 

@@ -1,6 +1,8 @@
 // Streams whose exchange ended cleanly arrive; the next request to the same tunnel takes one instead of opening another.
 
 import { StreamError } from '../../shared/mux/stream.ts';
+import type { OriginProtocol } from '../../shared/wire/hello.ts';
+import { H2cSessions } from './h2c-sessions.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { OriginStream } from './origin-connection.ts';
 
@@ -14,6 +16,8 @@ export interface Link {
   readonly streamCount: number;
   /** Bytes on their way to the agent. */
   readonly inFlightBytes: number;
+  /** What its streams carry: HTTP/1.1 unless the agent said otherwise. */
+  readonly originProtocol?: OriginProtocol;
 }
 
 /** What the edge needs of a live tunnel. */
@@ -68,12 +72,15 @@ export function leastLoaded(tunnel: Tunnel): StreamPool {
 /** Needs no closing: it empties itself when its link is retired, and a stream that ends with its link leaves it. */
 export class StreamPool {
   readonly #link: Link;
+  /** Instead of connections that wait: sessions of the link's origin, which speaks HTTP/2. */
+  readonly sessions: H2cSessions | undefined;
   /** Ordered by expiry. The last one in is the first one out: it is the least likely to be closing. */
   readonly #idle: IdleConnection[] = [];
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(link: Link) {
     this.#link = link;
+    if (link.originProtocol === 'h2c') this.sessions = new H2cSessions(link);
     link.retired.addEventListener('abort', () => this.#retireAll(), { once: true });
   }
 
@@ -87,7 +94,7 @@ export class StreamPool {
   }
 
   get #runningCount(): number {
-    return this.#link.streamCount - this.#idle.length;
+    return this.sessions?.running ?? this.#link.streamCount - this.#idle.length;
   }
 
   /** A fresh connection. @throws StreamError stream.refused */

@@ -22,11 +22,14 @@ export class Upload {
   readonly #body: RequestBody;
   readonly #target: UploadTarget;
   #sent = 0;
+  /** A length that is not known is told by chunks, unless the target has another way to tell the end. */
+  readonly #isChunked: boolean;
   #isOver = false;
 
-  constructor(body: RequestBody, target: UploadTarget) {
+  constructor(body: RequestBody, target: UploadTarget, encoding: 'chunked' | 'bare' = 'chunked') {
     this.#body = body;
     this.#target = target;
+    this.#isChunked = encoding === 'chunked' && body.length === undefined;
     body.stream.on('data', this.#onChunk);
     body.stream.on('end', this.#onEnd);
     body.stream.on('error', this.#onBroken);
@@ -51,19 +54,18 @@ export class Upload {
     const { length, stream } = this.#body;
     if (length !== undefined && this.#sent > length) {
       this.#fail('the body is longer than its Content-Length');
-    } else if (!this.#target.write(length === undefined ? encodeChunk(chunk) : chunk)) {
+    } else if (!this.#target.write(this.#isChunked ? encodeChunk(chunk) : chunk)) {
       stream.pause();
     }
   };
 
   readonly #onEnd = () => {
     if (this.#isOver) return;
-    if (this.#body.length === undefined) {
-      this.#target.write(lastChunk);
-    } else if (this.#sent < this.#body.length) {
+    if (this.#sent < (this.#body.length ?? 0)) {
       this.#fail('the body is shorter than its Content-Length');
       return;
     }
+    if (this.#isChunked) this.#target.write(lastChunk);
     this.#isOver = true;
     this.#target.onUploaded();
   };

@@ -32,8 +32,11 @@ export interface VisitorRequest {
 export interface VisitorResponse {
   /** Interim response (1xx, not 101). */
   information(status: number, fields: FieldLines): void;
-  /** Final head. `fields` carry end-to-end fields only; content-length is among them when known. */
-  head(status: number, fields: FieldLines): void;
+  /**
+   * Final head. `fields` carry end-to-end fields only; content-length is among them when known. `isWhole`: no body and no
+   * trailers follow, so that over HTTP/2 it can end the stream itself, as gRPC wants it of an error.
+   */
+  head(status: number, fields: FieldLines, isWhole?: boolean): void;
   /** False: wait for `onDrain`. */
   write(chunk: Buffer): boolean;
   /** Ends the body, with trailers if the origin sent any. */

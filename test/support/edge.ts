@@ -32,6 +32,7 @@ import { defaultSwitches, type ServerSwitches } from '../../hub/tunnels/server.t
 import { createLogger } from '../../shared/log.ts';
 import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
+import type { OriginProtocol } from '../../shared/wire/hello.ts';
 import { selfSigned } from './self-signed.ts';
 
 export const hubHostname = 'hub.example';
@@ -41,6 +42,8 @@ export const onlineHostname = 'movies.phlix.example';
 
 export interface EdgeOptions {
   origin?: RequestListener;
+  /** In its place: an origin that speaks HTTP/2, or not, on the far end of each stream. */
+  h2cOrigin?: (connection: Duplex) => void;
   hub?: Partial<HubPages>;
   overload?: { sheds: boolean };
   limits?: Partial<EdgeLimits>;
@@ -71,10 +74,12 @@ export class TestEdge {
   }
 
   private constructor(options: EdgeOptions, certificates: ReadonlyMap<string, ServedCertificate>) {
+    if (options.h2cOrigin !== undefined) this.#link.originProtocol = 'h2c';
     const limits = { ...defaultEdgeLimits, ...options.limits };
     const trustedProxies = new CidrSet((options.trustedProxies ?? []).map(parseNetwork));
     this.admission = new Admission(limits);
     this.origin = createServer({ requireHostHeader: true }, options.origin ?? echo);
+    this.#acceptH2c = options.h2cOrigin;
     const hub: HubPages = {
       onRequest: (_request, response) => response.end('the hub'),
       onUpgrade: (_request, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'),
@@ -161,8 +166,12 @@ export class TestEdge {
     return hostname === onlineHostname ? this.#tunnel : undefined;
   }
 
-  readonly #link: Link = {
-    retired: new AbortController().signal,
+  readonly #acceptH2c: ((connection: Duplex) => void) | undefined;
+  readonly retirement = new AbortController();
+
+  readonly #link: Link & { originProtocol: OriginProtocol } = {
+    retired: this.retirement.signal,
+    originProtocol: 'http/1.1',
     streamCount: 0,
     inFlightBytes: 0,
     openStream: () => {
@@ -174,7 +183,8 @@ export class TestEdge {
       });
       far.once('close', () => near.destroy());
       far.on('error', () => {});
-      this.origin.emit('connection', far);
+      if (this.#acceptH2c === undefined) this.origin.emit('connection', far);
+      else this.#acceptH2c(far);
       const reset = (reason: ResetReason): void => {
         this.resets.push(reason);
         near.destroy();

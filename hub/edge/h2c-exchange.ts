@@ -1,0 +1,274 @@
+// A request arrives for an origin that speaks HTTP/2; it leaves on a stream of a session, and the response comes back as the calls of any other exchange.
+
+import { Buffer } from 'node:buffer';
+import { constants, type ClientHttp2Stream } from 'node:http2';
+
+import type { BodyFraming } from '../../shared/http/body.ts';
+import type { ResponseHead } from '../../shared/http/head.ts';
+import type { ResetReason } from '../../shared/wire/codes.ts';
+import { EdgeError } from './edge-error.ts';
+import { maxInterimBytes, maxInterimHeads } from './exchange.ts';
+import type { ExchangeListener, OriginRequest } from './exchange.ts';
+import { checked, headOf, requestList, switchHead } from './h2c-fields.ts';
+import { h2cLimits } from './h2c-limits.ts';
+import type { H2cSession } from './h2c-session.ts';
+import type { H2cSessions, SessionSeeker } from './h2c-sessions.ts';
+import { OriginConnection } from './origin-connection.ts';
+import type { ConnectionUser } from './origin-connection.ts';
+import { Upload } from './upload.ts';
+import type { UploadTarget } from './upload.ts';
+import type { FieldLines } from './visitor.ts';
+
+export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget {
+  readonly #sessions: H2cSessions;
+  readonly #request: OriginRequest;
+  readonly #listener: ExchangeListener;
+  readonly #idleTimer: NodeJS.Timeout;
+  #session: H2cSession | undefined;
+  #stream: ClientHttp2Stream | undefined;
+  #connection: OriginConnection | undefined;
+  #upload: Upload | undefined;
+  #isUploaded: boolean;
+  /** Of the upload; undefined once it is too much to keep, or the origin has answered. */
+  #sent: Buffer[] | undefined = [];
+  #sentBytes = 0;
+  #attempts = 0;
+  #head: ResponseHead | undefined;
+  #trailers: FieldLines | undefined;
+  /** The origin has sent END_STREAM. */
+  #hasEnded = false;
+  #interimHeads = 0;
+  #interimBytes = 0;
+  #isUntouched = true;
+  #isPaused = false;
+  #isOver = false;
+
+  /** Sends the request as soon as a session has room. @throws StreamError stream.refused */
+  constructor(
+    sessions: H2cSessions,
+    request: OriginRequest,
+    listener: ExchangeListener,
+    idleTimeoutMs: number,
+  ) {
+    this.#sessions = sessions;
+    this.#request = request;
+    this.#listener = listener;
+    this.#isUploaded = request.body === undefined;
+    this.#idleTimer = setTimeout(() => this.#onIdle(idleTimeoutMs), idleTimeoutMs);
+    try {
+      sessions.seek(this);
+    } catch (error) {
+      clearTimeout(this.#idleTimer);
+      throw error;
+    }
+  }
+
+  /** The listener takes bytes again. */
+  resume(): void {
+    if (this.#isOver || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#idleTimer.refresh();
+    this.#connection?.resume();
+  }
+
+  /** Ends the exchange without another call to the listener. */
+  abort(reason: ResetReason): void {
+    if (this.#isOver) return;
+    this.#settle();
+    this.#connection?.reset(reason);
+  }
+
+  begin(session: H2cSession): void {
+    this.#attempts += 1;
+    this.#session = session;
+    const { protocol, body } = this.#request;
+    if (protocol !== undefined && !session.offersWebSocket) {
+      const sentence = 'the HTTP/2 origin offers no extended CONNECT (RFC 8441)';
+      return this.#fail(new EdgeError('origin.no-websocket', sentence));
+    }
+    try {
+      const isWhole = this.#isUploaded && protocol === undefined && this.#sentBytes === 0;
+      const stream = session.request(requestList(this.#request), isWhole);
+      this.#listen(stream);
+      this.#connection = new OriginConnection(stream);
+      this.#connection.use(this);
+      if (this.#isPaused) this.#connection.pause();
+      for (const piece of this.#sent ?? []) this.#connection.write(piece);
+      if (this.#isUploaded && !isWhole && protocol === undefined) this.#connection.end();
+      if (this.#upload !== undefined) this.#upload.resume();
+      else if (body !== undefined) this.#upload = new Upload(body, this, 'bare');
+    } catch (error) {
+      this.#fail(error);
+    }
+    return undefined;
+  }
+
+  giveUp(error: unknown): void {
+    this.#fail(error ?? new EdgeError('origin.closed', 'the origin takes no HTTP/2 exchanges'));
+  }
+
+  onChunk(chunk: Buffer): void {
+    this.#idleTimer.refresh();
+    if (this.#isOver || this.#listener.onBytes(chunk) || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#connection?.pause();
+  }
+
+  onEnd(): void {
+    if (this.#head !== undefined && this.#hasEnded) this.#complete();
+    else
+      this.#fail(new EdgeError('origin.closed', 'the origin ended before its response was whole'));
+  }
+
+  onClosed(error: Error | undefined): void {
+    const [session, stream] = [this.#session, this.#stream];
+    if (session === undefined || stream === undefined) return this.#fail(error);
+    const wasRefused = session.wasRefused(stream);
+    if (this.#isUntouched && (wasRefused || this.#wasLate(session)) && this.#sendAgain()) {
+      return undefined;
+    }
+    return this.#fail(
+      wasRefused && this.#isUntouched
+        ? new EdgeError('edge.busy', 'the origin refuses more streams', { cause: error })
+        : session.causeOf(error, stream),
+    );
+  }
+
+  onDrain(): void {
+    this.#idleTimer.refresh();
+    this.#upload?.resume();
+  }
+
+  write(bytes: Buffer): boolean {
+    this.#idleTimer.refresh();
+    this.#keep(bytes);
+    return this.#connection?.write(bytes) ?? false;
+  }
+
+  onUploaded(): void {
+    this.#isUploaded = true;
+    this.#connection?.end();
+  }
+
+  onUploadFailed(error: EdgeError): void {
+    this.#fail(error);
+  }
+
+  #listen(stream: ClientHttp2Stream): void {
+    this.#stream = stream;
+    noteEnd(stream, () => (this.#hasEnded = true));
+    const on = (event: string, read: (list: string[], flags: number) => void): void => {
+      stream.on(event, (_fields: object, flags: number, list: string[]) => {
+        if (this.#isOver) return;
+        this.#idleTimer.refresh();
+        this.#isUntouched = false;
+        this.#sent = undefined;
+        try {
+          read(list, flags);
+        } catch (error) {
+          this.#fail(error);
+        }
+      });
+    };
+    on('headers', (list) => this.#interim(headOf(list)));
+    on('response', (list, flags) => this.#begin(headOf(list), flags));
+    on('trailers', (list) => (this.#trailers = checked(list)));
+  }
+
+  #interim({ status, fields }: ResponseHead): void {
+    this.#interimHeads += 1;
+    this.#interimBytes += fields.reduce((bytes, text) => bytes + text.length, 0);
+    if (this.#interimHeads > maxInterimHeads || this.#interimBytes > maxInterimBytes) {
+      throw new EdgeError('origin.bad-response', 'more interim responses than anybody needs');
+    }
+    this.#listener.onInterim(status, fields);
+  }
+
+  #begin(head: ResponseHead, flags: number): void {
+    this.#head = head;
+    const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    if (this.#request.protocol !== undefined && head.status < 300 && !isWhole) {
+      return this.#switch(head);
+    }
+    this.#listener.onHead(head, framingOf(head, isWhole));
+    // At once: a gRPC error is a head alone, and has to stay one.
+    return isWhole ? this.#complete() : undefined;
+  }
+
+  #switch(head: ResponseHead): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#settle();
+    this.#listener.onSwitch(connection, switchHead(head, this.#request), Buffer.alloc(0));
+  }
+
+  #complete(): void {
+    if (this.#isOver) return;
+    this.#settle();
+    if (!this.#isUploaded) this.#connection?.reset('cancelled');
+    this.#listener.onEnd(this.#trailers, false);
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#sentBytes += bytes.length;
+    if (this.#sentBytes > h2cLimits.replayBytes) this.#sent = undefined;
+    this.#sent?.push(bytes);
+  }
+
+  /** The origin closed an idle session just as we used it, and nobody minds if it has seen the request. */
+  #wasLate(session: H2cSession): boolean {
+    const { method, body } = this.#request;
+    return session.isReused && body === undefined && (method === 'GET' || method === 'HEAD');
+  }
+
+  /** False: it was tried often enough, or what was sent is gone. */
+  #sendAgain(): boolean {
+    if (this.#attempts >= h2cLimits.attempts || this.#sent === undefined) return false;
+    this.#connection = undefined;
+    try {
+      this.#sessions.seek(this);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #onIdle(idleTimeoutMs: number): void {
+    // Whoever comes next shall not wait on the same silent connection.
+    this.#session?.retire();
+    this.#fail(new EdgeError('origin.timeout', `no byte moved for ${idleTimeoutMs} ms`));
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#settle();
+    this.#connection?.reset('cancelled');
+    this.#listener.onFailed(error, this.#isUntouched);
+  }
+
+  #settle(): void {
+    this.#isOver = true;
+    clearTimeout(this.#idleTimer);
+    this.#sessions.leave(this);
+    this.#connection?.use(undefined);
+    this.#upload?.discard();
+  }
+}
+
+function framingOf(head: ResponseHead, isWhole: boolean): BodyFraming {
+  if (isWhole) return 0;
+  // In HTTP/1.1 it would be chunks: an unknown length, and perhaps trailers.
+  return head.contentLength ?? 'chunked';
+}
+
+/**
+ * node:http2 ends the readable side for RST_STREAM with NO_ERROR as it does for END_STREAM, and a cut response would look
+ * whole. Only the order tells them apart: behind END_STREAM the end comes while the stream is not closed yet.
+ */
+function noteEnd(stream: ClientHttp2Stream, ended: () => void): void {
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && !stream.closed) ended();
+    return push(chunk, encoding);
+  };
+}
