@@ -24,14 +24,20 @@ export interface Channel {
   readonly bucket: string;
 }
 
+/** Who is at the other end, though a proxy may stand between. */
+export type PeerOf = (socket: TLSSocket) => { readonly address: string } | undefined;
+
 /**
  * HTTP/1.1 over TLS 1.3 only. On HTTP/2 a proxy may bundle several clients into one connection, and before TLS 1.3 an
  * exporter is unique only with an extension that Node cannot ask for (RFC 7627): in both a proof would bind nothing.
  */
-export function channelOf(incoming: IncomingMessage | Http2ServerRequest): Channel | undefined {
+export function channelOf(
+  incoming: IncomingMessage | Http2ServerRequest,
+  peerOf: PeerOf = directPeer,
+): Channel | undefined {
   const { socket } = incoming;
   if (incoming.httpVersionMajor !== 1 || !(socket instanceof TLSSocket)) return undefined;
-  const peerAddress = parseAddress(socket.remoteAddress ?? '');
+  const peerAddress = peerOf(socket)?.address;
   if (socket.getProtocol() !== 'TLSv1.3' || peerAddress === undefined) return undefined;
   return {
     socket,
@@ -39,4 +45,9 @@ export function channelOf(incoming: IncomingMessage | Http2ServerRequest): Chann
     peerAddress,
     bucket: addressBucket(peerAddress),
   };
+}
+
+function directPeer(socket: TLSSocket): ReturnType<PeerOf> {
+  const address = parseAddress(socket.remoteAddress ?? '');
+  return address === undefined ? undefined : { address };
 }

@@ -14,7 +14,7 @@ import type { Enrolled, Redemption } from '../tunnels/enrolment.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { Server } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
-import { channelOf, type Channel, type HubBindings } from './channel.ts';
+import { channelOf, type Channel, type HubBindings, type PeerOf } from './channel.ts';
 import { defaultApiLimits, type ApiLimits } from './limits.ts';
 import { problem } from './problem.ts';
 
@@ -25,6 +25,8 @@ export interface EnrolmentApiOptions {
   /** Where agents dial: `wss://hub.example.org:8802/tunnel`. Asked for anew each time, since port 0 is known only after listening. */
   readonly tunnelUrls: () => readonly string[];
   readonly addressesOf: (server: Server) => readonly string[];
+  /** Where nothing stands in front of the hub, it is the socket's. */
+  readonly peerOf?: PeerOf | undefined;
   /** Failed attempts of one address within a minute: guessing 256 bits is hopeless at any rate, but a broken loop fills the log. */
   readonly failuresPerMinute: number;
   readonly limits?: ApiLimits;
@@ -56,7 +58,7 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
   api.get('/tunnel', (context) => context.json({ tunnel_urls: options.tunnelUrls() }));
 
   api.get('/enrol', (context) => {
-    const channel = channelOf(context.env.incoming);
+    const channel = channelOf(context.env.incoming, options.peerOf);
     if (channel === undefined) return unbound(context);
     const nonce = randomBytes(nonceBytes);
     nonces.set(channel.socket, { nonce, untilMs: nowMs() + limits.enrolNonceMs });
@@ -71,7 +73,7 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
   });
 
   api.post('/enrol', limited, async (context) => {
-    const channel = channelOf(context.env.incoming);
+    const channel = channelOf(context.env.incoming, options.peerOf);
     if (channel === undefined) return unbound(context);
     const waitMs = failures.waitMs(channel.bucket);
     if (waitMs > 0) return rateLimited(context, waitMs);
