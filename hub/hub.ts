@@ -233,6 +233,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
   const forwarding: ForwardOptions = {
     idleTimeoutMs: limits.idleBodyMs,
     resume: resumeOptions({ timeoutMs, draining, counters, log }),
+    onCurbed: (what) => counters.fieldsCurbed[what].increment(),
     onFailure: ({ id, hostname }, code, error) =>
       log[code === 'edge.internal' ? 'error' : 'debug'](
         { request: id, hostname, code, err: error },
@@ -248,6 +249,10 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     trustedProxies,
     limits,
     forwarding,
+    onDenied: (serverId, entry) => {
+      counters.requestsDenied.increment();
+      log.debug({ serverId, entry }, 'request denied');
+    },
   });
   const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
   return new EdgeListener({

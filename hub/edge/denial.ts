@@ -8,7 +8,7 @@ import type { VisitorRequest } from './visitor.ts';
 export function denialOf(
   request: Pick<VisitorRequest, 'method' | 'target' | 'fields' | 'hostname'>,
   switches: Pick<ServerSwitches, 'product' | 'lifted'>,
-): FailureDetail | undefined {
+): (FailureDetail & { readonly entry: string }) | undefined {
   const denied = deniedEntry(request, switches);
   if (denied === undefined) return undefined;
   const [entry = ''] = denied.names;

@@ -32,6 +32,8 @@ export interface RoutingOptions {
   readonly trustedProxies: CidrSet;
   /** While it is true no exchange begins. */
   readonly overload: { readonly sheds: boolean };
+  /** Told of each request that the deny-list kept back. */
+  readonly onDenied?: (serverId: string, entry: string) => void;
 }
 
 export type Route = Entry | 'hub' | EdgeRefusal;
@@ -63,7 +65,10 @@ export class Routing {
     if (tunnel === undefined) return { code: 'tunnel.unknown' };
     if (!connection.suits(tunnel.switches)) return { code: 'edge.misdirected' };
     const denial = denialOf(request, tunnel.switches);
-    if (denial !== undefined) return { code: 'edge.denied', detail: denial };
+    if (denial !== undefined) {
+      this.#options.onDenied?.(tunnel.serverId, denial.entry);
+      return { code: 'edge.denied', detail: denial };
+    }
     if (tunnel.links.length === 0) return { code: 'tunnel.offline' };
     if (this.#options.overload.sheds) return { code: 'edge.overloaded' };
     const bucket = this.#bucketOf(request, connection);

@@ -9,6 +9,7 @@ import { defaultForwardOptions, Forwarding } from './forward.ts';
 import type { ForwardOptions } from './forward.ts';
 import { upgradeFields } from './forwarded.ts';
 import type { OriginConnection } from './origin-connection.ts';
+import { tenantFields } from './response-policy.ts';
 import { Splice } from './splice.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorUpgrade } from './visitor.ts';
@@ -33,7 +34,7 @@ export function forwardUpgrade(
     take: (connection, head, bytes) => {
       if (key !== undefined && !accepts(head, key))
         return refuseSwitch(request, upgrade, connection);
-      upgrade.agree(agreedFields(head, key));
+      upgrade.agree(tenantFields(agreedFields(head, key), request, options.onCurbed));
       splice.start(connection, bytes);
       return undefined;
     },

@@ -28,28 +28,51 @@ export const resumeFailures = [
 
 export type ResumeFailureReason = (typeof resumeFailures)[number];
 
+/** What a response carried that reached beyond its own host (security row A-20). */
+const curbedFields = [
+  'alternative-service',
+  'clear-site-data',
+  'cookie-domain',
+  'cookie-name',
+  'key-pins',
+  'network-reports',
+  'service-worker-scope',
+  'transport-security',
+] as const;
+
 export class Counters {
   /** Exchanges that broke off and may go on: each ends as one of the other three. */
   readonly resumesStarted = new Counter();
   readonly resumesSucceeded = new Counter();
-  readonly resumesFailed: Readonly<Record<ResumeFailureReason, Counter>>;
+  readonly resumesFailed = countersFor(resumeFailures);
   /** Nothing of a response had reached the visitor: the request itself was sent again. */
   readonly requestsReplayed = new Counter();
 
-  constructor() {
-    const counters = resumeFailures.map((reason) => [reason, new Counter()] as const);
-    this.resumesFailed = Object.fromEntries(counters) as Record<ResumeFailureReason, Counter>;
-  }
+  /** Kept back by the deny-list of a product. */
+  readonly requestsDenied = new Counter();
+  readonly fieldsCurbed = countersFor(curbedFields);
 
   /** The counts now, for the log. */
   get counted() {
     return {
       resumesStarted: this.resumesStarted.value,
       resumesSucceeded: this.resumesSucceeded.value,
-      resumesFailed: Object.fromEntries(
-        resumeFailures.map((reason) => [reason, this.resumesFailed[reason].value]),
-      ),
+      resumesFailed: valuesOf(this.resumesFailed),
       requestsReplayed: this.requestsReplayed.value,
+      requestsDenied: this.requestsDenied.value,
+      fieldsCurbed: valuesOf(this.fieldsCurbed),
     };
   }
+}
+
+function countersFor<Name extends string>(names: readonly Name[]): Readonly<Record<Name, Counter>> {
+  const counters = names.map((name) => [name, new Counter()]);
+  return Object.fromEntries(counters) as Record<Name, Counter>;
+}
+
+function valuesOf<Name extends string>(
+  counters: Readonly<Record<Name, Counter>>,
+): Record<Name, number> {
+  const values = Object.entries<Counter>(counters).map(([name, { value }]) => [name, value]);
+  return Object.fromEntries(values) as Record<Name, number>;
 }

@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { Duplex } from 'node:stream';
+
+import { describe, expect, test } from 'vitest';
+
+import {
+  deadline,
+  exchange,
+  onlineHostname,
+  readUntil,
+  TestEdge,
+} from '../../test/support/edge.ts';
+import type { Curbed } from './response-policy.ts';
+
+/** An edge whose origin answers with these bytes, and what the edge counted. */
+async function answering(bytes: string) {
+  const curbed: Curbed[] = [];
+  const edge = await TestEdge.start({
+    forwarding: { idleTimeoutMs: 10_000, onCurbed: (what) => curbed.push(what) },
+  });
+  edge.origin.removeAllListeners('connection');
+  edge.origin.on('connection', (pipe: Duplex) => {
+    pipe.on('data', () => pipe.write(bytes, 'latin1'));
+  });
+  return Object.assign(edge, { curbed });
+}
+
+const get = `GET / HTTP/1.1\r\nHost: ${onlineHostname}\r\nConnection: close\r\n\r\n`;
+
+/** What a page on one tenant's host would do to its neighbours. */
+const wide = [
+  'Clear-Site-Data: "cookies", "storage"',
+  'Set-Cookie: a=1; Domain=phlix.example; Path=/',
+  'Set-Cookie: __Host-phlix_session=evil; Secure; Path=/',
+  'Set-Cookie: own=1; Path=/; HttpOnly',
+  'Service-Worker-Allowed: /',
+  'Public-Key-Pins: pin-sha256="x"; max-age=1',
+  'Strict-Transport-Security: max-age=60; includeSubDomains',
+  'Alt-Svc: h3="evil.example:443"',
+  'NEL: {"report_to":"x","max_age":600,"include_subdomains":true}',
+  'Report-To: {"group":"x","max_age":600,"endpoints":[]}',
+  'ETag: "1"',
+].join('\r\n');
+
+const everything: Curbed[] = [
+  'alternative-service',
+  'clear-site-data',
+  'cookie-domain',
+  'cookie-name',
+  'key-pins',
+  'network-reports',
+  'network-reports',
+  'service-worker-scope',
+  'transport-security',
+];
+
+const forbidden =
+  /clear-site-data|domain|__host-phlix|service-worker|public-key|subdomains|alt-svc|nel:|report-to/i;
+
+describe('what reaches beyond the host of a tenant', () => {
+  test('does not leave in a response, over HTTP/1.1', async () => {
+    await using edge = await answering(`HTTP/1.1 200 OK\r\n${wide}\r\nContent-Length: 2\r\n\r\nok`);
+    const answer = await edge.raw(get);
+    expect(answer).not.toMatch(forbidden);
+    expect(answer).toContain('set-cookie: a=1; Path=/\r\n');
+    expect(answer).toContain('set-cookie: own=1; Path=/; HttpOnly\r\n');
+    expect(answer).toContain('strict-transport-security: max-age=60\r\n');
+    expect(answer).toContain('etag: "1"\r\n');
+    expect(answer).toMatch(/\r\n\r\nok$/);
+    expect(edge.curbed.toSorted()).toEqual(everything);
+  });
+
+  test('does not leave in a response, over HTTP/2', async () => {
+    await using edge = await answering(`HTTP/1.1 200 OK\r\n${wide}\r\nContent-Length: 2\r\n\r\nok`);
+    const session = await edge.http2();
+    const { headers, body } = await exchange(session, { ':path': '/' });
+    session.destroy();
+    expect(JSON.stringify(headers)).not.toMatch(forbidden);
+    expect(headers['set-cookie']).toEqual(['a=1; Path=/', 'own=1; Path=/; HttpOnly']);
+    expect(body).toBe('ok');
+    expect(edge.curbed.toSorted()).toEqual(everything);
+  });
+
+  test.each([404, 302, 500])('nor with status %i', async (status) => {
+    await using edge = await answering(
+      `HTTP/1.1 ${status} Whatever\r\n${wide}\r\nContent-Length: 0\r\n\r\n`,
+    );
+    expect(await edge.raw(get)).not.toMatch(forbidden);
+    expect(edge.curbed.toSorted()).toEqual(everything);
+  });
+
+  test('nor in an interim response, nor in trailers', async () => {
+    const trailers = 'Clear-Site-Data: "cookies"\r\nAlt-Svc: clear\r\nX-Checksum: 1\r\n';
+    await using edge = await answering(
+      `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n${wide}\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Clear-Site-Data, Alt-Svc, X-Checksum\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`,
+    );
+    const answer = await edge.raw(get);
+    expect(answer).toContain('103 Early Hints');
+    expect(answer).toContain('x-checksum: 1');
+    expect(answer.replace(/^trailer:.*$/m, '')).not.toMatch(forbidden);
+    const session = await edge.http2();
+    const { information, trailers: kept } = await exchange(session, { ':path': '/' });
+    session.destroy();
+    expect(information[0]?.['link']).toBe('</a>');
+    expect(JSON.stringify(information)).not.toMatch(forbidden);
+    expect(kept).toMatchObject({ 'x-checksum': '1' });
+    expect(JSON.stringify(kept)).not.toMatch(forbidden);
+  });
+
+  test('nor when the origin switches to WebSocket', async () => {
+    await using edge = await answering(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n${wide}\r\n\r\n`,
+    );
+    const socket = await edge.connect();
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: ${onlineHostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+    );
+    const head = await readUntil(socket, /\r\n\r\n/);
+    socket.destroy();
+    expect(head).toMatch(/^HTTP\/1\.1 101 /);
+    expect(head).not.toMatch(forbidden);
+    expect(head).toContain('set-cookie: a=1; Path=/\r\n');
+    expect(edge.curbed.toSorted()).toEqual(everything);
+  });
+});
+
+describe('an origin that splits its response', () => {
+  test.each([
+    ['by a bare line feed', 'x: a\nSet-Cookie: __Host-phlix_session=evil\r\n'],
+    ['by a bare carriage return', 'x: a\rSet-Cookie: b=c\r\n'],
+    ['by a NUL', 'x: a\0b\r\n'],
+    ['by a folded line', 'x: a\r\n Set-Cookie: b=c\r\n'],
+    ['by a name with a blank', 'Set-Cookie : b=c\r\n'],
+    ['by a name with CR', 'x\r: a\r\n'],
+  ])('%s is not passed on', async (_how, line) => {
+    await using edge = await answering(`HTTP/1.1 200 OK\r\n${line}Content-Length: 2\r\n\r\nok`);
+    const answer = await edge.raw(get);
+    expect(answer).toMatch(/^HTTP\/1\.1 502 /);
+    expect(answer).toContain('"code":"origin.bad-response"');
+    expect(answer.toLowerCase()).not.toContain('set-cookie');
+    const session = await edge.http2();
+    const { headers } = await exchange(session, { ':path': '/' });
+    session.destroy();
+    expect(headers[':status']).toBe(502);
+  });
+});
+
+describe('a cookie jar that is too full', () => {
+  const jar = (bytes: number) => `Cookie: ${'a='.padEnd(bytes, 'b')}\r\n`;
+
+  test('is emptied by the hub, so that its owner can come back', async () => {
+    await using edge = await TestEdge.start();
+    for (const more of [jar(40_000), jar(32_700), 'a: b\r\n'.repeat(101)]) {
+      const answer = await edge.raw(get.replace('\r\n\r\n', `\r\n${more}\r\n`));
+      expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+      expect(answer).toContain('clear-site-data: "cookies"\r\n');
+    }
+  });
+
+  test('is emptied over HTTP/2 too', async () => {
+    await using edge = await TestEdge.start();
+    const session = await edge.http2();
+    const stream = session.request({
+      ':authority': onlineHostname,
+      ':path': '/',
+      cookie: 'a='.padEnd(40_000, 'b'),
+    });
+    const [head] = (await once(stream, 'response', deadline())) as [IncomingHttpHeaders];
+    expect(head).toMatchObject({ ':status': 431, 'clear-site-data': '"cookies"' });
+    session.destroy();
+  });
+
+  test('is left alone by every other failure', async () => {
+    await using edge = await TestEdge.start();
+    const other = get.replace(onlineHostname, 'nobody.phlix.example');
+    expect(await edge.raw(other)).not.toContain('clear-site-data');
+  });
+});
