@@ -20,6 +20,7 @@ import {
   unexpected,
   type Answer,
 } from './hub-api.ts';
+import { reencrypted } from './link-failure.ts';
 import type { Trust } from './trust.ts';
 
 export interface EnrolmentRequest {
@@ -169,7 +170,7 @@ const refusals = new Map<unknown, { code: AgentFailureCode; text: string }>([
     'enrol.proof',
     {
       code: 'enrol.proof',
-      text: "could not match this connection to this agent: write PHLIX_HUB_URL with the name in the hub's HUB_PUBLIC_URL, and make sure that nothing in between opens the TLS connection",
+      text: `could not match this connection to this agent: ${reencrypted("write PHLIX_HUB_URL with the name in the hub's HUB_PUBLIC_URL")}`,
     },
   ],
   [
@@ -184,6 +185,13 @@ const refusals = new Map<unknown, { code: AgentFailureCode; text: string }>([
     {
       code: 'enrol.no-name',
       text: "has no more names for this token's owner: release one there, or set PHLIX_SUBDOMAIN_AUTO_CLAIM=0 to connect without a name",
+    },
+  ],
+  [
+    'name.taken',
+    {
+      code: 'enrol.no-name',
+      text: 'drew names for this server and all were taken: the agent tries again; ask the operator for a token with a name ("phlix-hub enrol-token create --label"), or set PHLIX_SUBDOMAIN_AUTO_CLAIM=0 to connect without a name',
     },
   ],
   [

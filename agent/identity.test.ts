@@ -1,14 +1,12 @@
-import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 
 import { afterEach, expect, test, vi } from 'vitest';
 
-import { issueAuthority, issueLeaf, type IssuedPair } from '../hub/certificates/issuance.ts';
+import { issueAuthority } from '../hub/certificates/issuance.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import { hubHost, type AgentsDoor } from '../test/support/agents-door.ts';
+import { openReencryptingProxy } from '../test/support/reencrypting-proxy.ts';
 import {
   atTheEnd,
   door,
@@ -121,6 +119,47 @@ test.each([
   expect(await running.ended).toMatchObject({ end: 'stopped', exitCode, failure: { code } });
 });
 
+test('a token for a server that was revoked meanwhile stops the agent', async () => {
+  const hub = await door();
+  run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  const { serverId } = await online(hub, movies);
+  const token = await hub.token({ serverId });
+  await hub.stores.servers.revoke(serverId);
+  expect(await run({ hubUrl: hub.hubUrl, token }).ended).toMatchObject({
+    end: 'stopped',
+    exitCode: 77,
+    failure: {
+      code: 'enrol.token-invalid',
+      message: expect.stringContaining('no longer has the server this token was made for'),
+    },
+  });
+});
+
+test('a hub that fails is waited for, and the token is still good', async () => {
+  const hub = await door();
+  const store = { ...hub.stores.enrolment };
+  hub.stores.enrolment.transaction = () => Promise.reject(new Error('the database is away'));
+  const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  expect(await failureOf(running)).toMatchObject({
+    code: 'hub.unreachable',
+    message: expect.stringContaining('cannot enrol anybody at the moment: its log says why'),
+  });
+  hub.stores.enrolment.transaction = async (work) => store.transaction(work);
+  await online(hub, movies);
+});
+
+test('a hub that draws only names that are taken says how to do without', async () => {
+  const hub = await door();
+  const store = { ...hub.stores.enrolment };
+  hub.stores.enrolment.transaction = async (work) =>
+    store.transaction(async (tx) => work({ ...tx, claimLabel: async () => 'name.taken' }));
+  const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  expect(await failureOf(running)).toMatchObject({
+    code: 'enrol.no-name',
+    message: expect.stringContaining('set PHLIX_SUBDOMAIN_AUTO_CLAIM=0 to connect without a name'),
+  });
+});
+
 test('a token that another agent has used stops the agent', async () => {
   const hub = await door();
   const token = await hub.token();
@@ -180,14 +219,21 @@ test('a hub that goes by another name is said', async () => {
   });
 });
 
+/** The likely cause, which neither end can prove: where nothing is wrong with the key, its owner looks here first. */
+const reencrypts = 'something between the two opens the TLS connection and encrypts it anew';
+
 test('a man in the middle with a certificate the agent trusts cannot enrol or link in its place', async () => {
   // Both hubs have certificates of one authority: the middle one opens TLS and passes on what is inside.
   const authority = await issueAuthority(['localhost'], new Date());
   const hub = await door({ authority });
-  const middle = await interceptor(authority, hub.port);
+  const middle = await openReencryptingProxy(authority, hub.port);
+  atTheEnd(() => middle.close());
   const hubUrl = `https://${hubHost}:${middle.port}`;
   const intercepted = run({ hubUrl, token: await hub.token() });
-  expect(await failureOf(intercepted)).toMatchObject({ code: 'enrol.proof' });
+  expect(await failureOf(intercepted)).toMatchObject({
+    code: 'enrol.proof',
+    message: expect.stringContaining(reencrypts),
+  });
   await intercepted.stop();
   expect(hub.stores.byId.size).toBe(0);
 
@@ -198,7 +244,10 @@ test('a man in the middle with a certificate the agent trusts cannot enrol or li
   const through = { ...identity, tunnel_urls: [`wss://${hubHost}:${middle.port}/tunnel`] };
   await writeFile(identityPath(honest.folder), JSON.stringify(through), { mode: 0o600 });
   const again = run({ hubUrl, folder: honest.folder });
-  expect(await failureOf(again)).toMatchObject({ code: 'link.unauthorised' });
+  expect(await failureOf(again)).toMatchObject({
+    code: 'link.unauthorised',
+    message: expect.stringContaining(reencrypts),
+  });
 });
 
 test('a state folder that others can read stops the agent before it looks for the hub', async () => {
@@ -220,25 +269,3 @@ test('an identity of another hub is not taken to this one', async () => {
   await expect(again.ended).rejects.toMatchObject({ code: 'credentials.other-hub' });
   expect((await readIdentity(running.folder))?.state).toBe('enrolled');
 });
-
-/** Ends TLS for the hub's name with a certificate of the same authority, and passes the plain bytes on in TLS of its own. */
-async function interceptor(authority: IssuedPair, hubPort: number): Promise<{ port: number }> {
-  const leaf = await issueLeaf(authority, [hubHost], new Date());
-  const server = createTlsServer({ cert: leaf.certificate, key: leaf.key }, (socket) => {
-    const onward = connectTls({
-      port: hubPort,
-      host: '127.0.0.1',
-      servername: hubHost,
-      ca: authority.certificate,
-    });
-    socket.pipe(onward).pipe(socket);
-    socket.on('error', () => onward.destroy());
-    onward.on('error', () => socket.destroy());
-    socket.on('close', () => onward.destroy());
-    onward.on('close', () => socket.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  atTheEnd(() => server.close());
-  return { port: (server.address() as AddressInfo).port };
-}

@@ -55,6 +55,14 @@ const reasonOf: Readonly<Record<HandshakeErrorCode, GoawayReason>> = {
   'handshake.closed': 'internal',
 };
 
+/**
+ * What is signed is bound to the connection, and a key that does not match looks the same to the hub whether the key or the
+ * connection is another: neither end can tell, so the sentence names the cause that is seen most.
+ */
+export function reencrypted(otherwise: string): string {
+  return `most likely something between the two opens the TLS connection and encrypts it anew (a proxy, a load balancer, a virus scanner): let the hub's port through untouched; or ${otherwise}`;
+}
+
 /** What the reason of a goaway, said by either end, means for this agent's owner. */
 export function goawayFailure(place: LinkPlace, reason: GoawayReason, cause?: Error): AgentFailure {
   const { code, text } = goawayFailures[reason];
@@ -89,7 +97,7 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   unauthorised: {
     code: 'link.unauthorised',
     text: ({ hubUrl, identityFile }) =>
-      `the hub at ${hubUrl} does not know this agent: check that PHLIX_HUB_URL has the name in the hub's HUB_PUBLIC_URL; if the hub lost its data, delete ${identityFile} and enrol with a new token`,
+      `the hub at ${hubUrl} does not know this agent: ${reencrypted("check that PHLIX_HUB_URL has the name in the hub's HUB_PUBLIC_URL")}; if the hub lost its data, delete ${identityFile} and enrol with a new token`,
   },
   'version-unsupported': {
     code: 'link.version',

@@ -1,5 +1,6 @@
+import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
@@ -79,6 +80,26 @@ describe('port 80', () => {
       const second = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
       second.on('error', () => {});
       expect(await readToClose(second)).toBe('');
+    } finally {
+      await listener.close();
+    }
+  });
+
+  it('goes on when a connection could not be accepted', async () => {
+    const listened = channel('tracing:net.server.listen:asyncStart');
+    let server: Server | undefined;
+    const onListening = (message: unknown): void =>
+      void ({ server } = message as { server: Server });
+    listened.subscribe(onListening);
+    const listener = new RedirectListener({ peers, isKnown: () => true, httpsPort: 443 });
+    const { port } = await listener.listen('127.0.0.1:0');
+    listened.unsubscribe(onListening);
+    try {
+      // What node emits when there are no file descriptors left.
+      expect(server?.emit('error', new Error('accept EMFILE'))).toBe(true);
+      const socket = connect(port, '127.0.0.1');
+      socket.write(request('GET /'));
+      expect(await readToClose(socket)).toMatch(/^HTTP\/1\.1 308 /);
     } finally {
       await listener.close();
     }
