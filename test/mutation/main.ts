@@ -17,9 +17,11 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' } },
 });
 
-// Sockets and a hundred thousand hostile cases are for the suite itself: here each test runs once for each mutant it reaches.
+// Sockets, a hundred thousand hostile cases and twenty thousand damaged answers are for the suite itself: here each test
+// runs once for each mutant it reaches.
 process.env['TEST_TRANSPORTS'] = 'memory';
 process.env['TEST_HOSTILE_CASES'] = '400';
+process.env['HTTP_ORACLE_CASES'] = '2000';
 
 const mutants = await run(filesToMutate());
 const isGood = report(mutants);
