@@ -45,6 +45,7 @@ export class Http1Front {
       responses: new Set(),
       isUpgraded: false,
       isRefused: false,
+      isLingering: false,
     };
     this.#visitors.set(socket, visitor);
     socket.once('close', () => this.#visitors.delete(socket));
@@ -126,10 +127,14 @@ export class Http1Front {
 
   /** Bytes that are no HTTP, too many of them, or too slow ones. */
   readonly #onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-    const responses = this.#visitors.get(socket)?.responses;
+    const visitor = this.#visitors.get(socket);
+    // The rest of what was refused: read and dropped, or a reset would overtake the answer.
+    if (visitor?.isLingering === true) return;
+    const responses = visitor?.responses;
     const isAnswered = [...(responses ?? [])].some((response) => response.isHeadSent);
     if (!socket.writable || isAnswered || error.code === 'ECONNRESET') return void socket.destroy();
     for (const response of responses ?? []) response.close();
+    if (visitor !== undefined) visitor.isLingering = true;
     return refuseRaw(socket, codeOfParserError[error.code ?? ''] ?? 'edge.bad-request', 'GET');
   };
 
@@ -153,6 +158,8 @@ interface Visitor {
   isUpgraded: boolean;
   /** One request was not clear: whatever follows may be its other half, meant for another reader. */
   isRefused: boolean;
+  /** Bytes that are no HTTP have been answered; the connection closes as soon as that has been sent. */
+  isLingering: boolean;
 }
 
 function endIfIdle(socket: Duplex, visitor: Visitor): void {
