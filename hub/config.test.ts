@@ -169,6 +169,13 @@ describe('each setting', () => {
     expect(problemsOf({ HUB_TLS_CERT_FILE: '/a.pem' })).toEqual(['HUB_TLS']);
   });
 
+  test('HUB_PROXY_PROTOCOL needs somebody who is believed', () => {
+    expect(read({}).isProxied).toBe(false);
+    expect(problemsOf({ HUB_PROXY_PROTOCOL: '1' })).toEqual(['HUB_PROXY_PROTOCOL']);
+    const both = { HUB_PROXY_PROTOCOL: '1', HUB_TRUSTED_PROXIES: '192.0.2.7' };
+    expect(read(both).isProxied).toBe(true);
+  });
+
   test('HUB_TRUSTED_PROXIES are few: a wide network needs a word more, the whole internet is refused', () => {
     const networks = '192.0.2.7, 10.0.0.0/24,2001:db8::/56';
     const { trustedProxies } = read({ HUB_TRUSTED_PROXIES: networks });

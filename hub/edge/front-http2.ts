@@ -99,14 +99,13 @@ export class Http2Front {
       return undefined;
     }
     response.onClosed = () => this.#routing.leave(route);
-    if (normal.isWebSocket) {
-      const upgrade = http2Upgrade(stream, response);
-      return forwardUpgrade(request, upgrade, route.tunnel, this.#options.forwarding);
-    }
+    const { forwarding } = this.#options;
+    if (normal.isWebSocket)
+      return forwardUpgrade(request, http2Upgrade(stream, response), route.tunnel, forwarding);
     if (normal.expectsContinue) stream.additionalHeaders({ ':status': 100 });
     // A dropped body must still be read, or its window blocks the connection's other uploads.
     if (!normal.hasBody) stream.resume();
-    return forward(request, response, route.tunnel, this.#options.forwarding);
+    return forward(request, response, route.tunnel, forwarding);
   }
 
   /** Sessions with streams have the deadlines of their exchanges, once they hear what their peer does. */

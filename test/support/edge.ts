@@ -153,8 +153,12 @@ export class TestEdge {
   }
 
   async http2(servername = onlineHostname): Promise<ClientHttp2Session> {
-    const session = connectHttp2(`https://${servername}:${this.port}`, {
-      createConnection: () => this.connecting({ servername, ALPNProtocols: ['h2'] }),
+    return this.http2Over({ servername });
+  }
+
+  async http2Over(options: ConnectionOptions): Promise<ClientHttp2Session> {
+    const session = connectHttp2(`https://${onlineHostname}:${this.port}`, {
+      createConnection: () => this.connecting({ ...options, ALPNProtocols: ['h2'] }),
     });
     session.on('error', () => {});
     await once(session, 'connect', deadline());
