@@ -58,7 +58,12 @@ export async function askHttp2(
     createConnection: () => connection,
   });
   session.on('error', ignore);
-  const listening = setInterval(() => listenAgain(connection), listenMs);
+  let seen = 0;
+  const listening = setInterval(() => {
+    const moved = connection.bytesRead + connection.bytesWritten;
+    if (moved === seen) listenAgain(connection);
+    seen = moved;
+  }, listenMs);
   connection.once('close', () => clearInterval(listening));
   const stream = session.request(
     {
@@ -78,8 +83,8 @@ export async function askHttp2(
   };
 }
 
-/** Small against every time that is measured with it. */
-const listenMs = 100;
+/** Without a byte in either direction for so long, the kernel is asked. Small against every time that is measured with it. */
+const listenMs = 200;
 
 /**
  * node:http2 reads nothing while a write waits; a write that meets the reset of a TLS connection waits for ever, and the client
