@@ -9,7 +9,7 @@ import { hasNamespaces, Namespace } from '../support/namespace.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { enter } from './ledger.ts';
 import { OriginProcess } from './origin-process.ts';
-import { pingDeadlineMs, pingIntervalMs, Scene, shortPings } from './scene.ts';
+import { noResume, pingDeadlineMs, pingIntervalMs, Scene, shortPings } from './scene.ts';
 import { doorOf } from './visitors/visit.ts';
 
 // Real programs, beside whatever else runs on the machine.
@@ -33,6 +33,7 @@ describe.skipIf(!hasNamespaces())('a home behind a line', () => {
       hub: {
         settings: {
           ...shortPings,
+          ...noResume,
           HUB_PUBLIC_URL: publicUrl,
           HUB_HTTPS_LISTEN: `${home.hostAddress}:${https}`,
           HUB_TUNNEL_LISTEN: `${home.hostAddress}:${tunnel}`,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { deploy } from '../support/deployment.ts';
 import { OriginProcess } from './origin-process.ts';
 import { enter } from './ledger.ts';
-import { Scene } from './scene.ts';
+import { noResume, Scene } from './scene.ts';
 
 // Real programs, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -13,7 +13,7 @@ let scene: Scene;
 
 beforeAll(async () => {
   origin = await OriginProcess.start();
-  scene = new Scene(origin, await deploy({ originPort: origin.port }));
+  scene = new Scene(origin, await deploy({ originPort: origin.port, hub: { settings: noResume } }));
 }, 90_000);
 afterEach(() => scene.clear());
 afterAll(() => scene.close());

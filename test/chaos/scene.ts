@@ -16,6 +16,9 @@ export const shortPings = {
   HUB_PING_DEADLINE: `${pingDeadlineMs}ms`,
 };
 
+/** What these suites show is that nobody takes a cut answer for a whole one; those that go on are test/e2e/resume.test.ts's. */
+export const noResume = { HUB_RESUME_TIMEOUT: '0' };
+
 export class Scene {
   readonly #origin: { stop(): Promise<void> };
   readonly deployment: Deployment;
@@ -28,7 +31,8 @@ export class Scene {
   static async open(settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
     const origin = await startOrigin();
     try {
-      return new Scene(origin, await deploy({ originPort: origin.port, hub: { settings } }));
+      const hub = { settings: { ...noResume, ...settings } };
+      return new Scene(origin, await deploy({ originPort: origin.port, hub }));
     } catch (error) {
       await origin.stop();
       throw error;
