@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     include: ['shared/**/*.test.ts'],
     // The first run counts every branch: the long simulations take several times as long there.
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     // One worker for all files of a mutant: a new one for each would take half of the time.
     isolate: false,
     sequence: { sequencer: ShortestFirst },
