@@ -8,17 +8,21 @@ import type { Logger } from '../shared/log.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import type { AgentConfig } from './config.ts';
 import { identityPath, openStateFolder, type Enrolled } from './credentials.ts';
-import { AgentFailure } from './failure.ts';
+import { nextEpoch } from './epoch.ts';
+import type { AgentFailure } from './failure.ts';
 import { fetchTunnelUrls } from './hub-api.ts';
 import { enrolIdentity, storedIdentity } from './identity.ts';
 import type { LinkRequest } from './link.ts';
 import { Links } from './links.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { Origin } from './origin.ts';
 import { serve } from './serve.ts';
 import { SlabPool } from './slabs.ts';
+import { Slots } from './slots.ts';
 import { serveStatus, type AgentStatus } from './status.ts';
 import { supervise, type Outcome, type Supervision } from './supervise.ts';
 import { trustOf } from './trust.ts';
+import { Ways } from './ways.ts';
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -43,7 +47,7 @@ export class Agent {
   readonly #deadlineMs: number;
   readonly #origin: Origin;
   readonly #slabs = new SlabPool();
-  readonly #links = new Links();
+  #links: Links | undefined;
   #state: AgentStatus['state'] = 'enrolling';
   #since = new Date();
   #serverId: string | undefined;
@@ -86,8 +90,9 @@ export class Agent {
       serverId: this.#serverId,
       addresses: this.#addresses,
       since: this.#since.toISOString(),
-      streams: this.#links.streamCount,
-      roundTripMs: this.#links.live?.session.rttMs,
+      streams: this.#links?.streamCount ?? 0,
+      roundTripMs: this.#roundTripMs(),
+      links: this.#links?.status() ?? [],
       origin: { url: this.#origin.url, state: this.#origin.state },
       lastFailure: this.#lastFailure,
     };
@@ -118,40 +123,51 @@ export class Agent {
   async #stayLinked(identity: Enrolled, signal: AbortSignal): Promise<Outcome<never>> {
     this.#serverId = identity.serverId;
     this.#become('connecting');
-    const request: Omit<LinkRequest, 'tunnelUrl'> = {
-      identity,
-      identityFile: identityPath(this.#config.stateFolder),
-      trust: await trustOf(this.#config, identity.caPem),
-      software: this.#software,
-      deadlineMs: this.#deadlineMs,
-      signal,
-      onStream: (stream) => serve(stream, this.#origin, this.#slabs),
-      onAddresses: (addresses) => this.#announce(addresses),
-    };
-    const backoff = this.#backoff();
-    let tunnelUrls = identity.tunnelUrls;
-    let failed = 0;
-    const attempt = async (): Promise<never> => {
-      if (failed > 0) tunnelUrls = (await this.#askTunnelUrls(request)) ?? tunnelUrls;
-      const tunnelUrl = tunnelUrls[failed % tunnelUrls.length] ?? '';
-      failed += 1;
-      const link = await this.#links.open({ ...request, tunnelUrl });
-      failed = 0;
-      backoff.connected();
-      this.#become('connected');
-      this.#announce(link.addresses);
-      const failure = await this.#links.retired(link, signal);
-      if (!signal.aborted) this.#become('connecting');
-      throw failure ?? new AgentFailure('link.draining', 'the agent stops');
-    };
-    return supervise(attempt, this.#supervision(backoff, signal));
+    const links = await this.#makeLinks(identity);
+    this.#links = links;
+    const watch = new NetworkWatch({
+      onChange: () => links.networkChanged((address) => watch.has(address)),
+    });
+    try {
+      return await links.run(signal);
+    } finally {
+      watch.stop();
+    }
+  }
+
+  async #makeLinks(identity: Enrolled): Promise<Links> {
+    const { hub, origin, stateFolder, links: count } = this.#config;
+    const trust = await trustOf(this.#config, identity.caPem);
+    return new Links({
+      count,
+      ways: new Ways(hub, identity.tunnelUrls),
+      slots: new Slots(),
+      request: {
+        identity,
+        identityFile: identityPath(stateFolder),
+        trust,
+        proxy: hub.proxy,
+        epoch: await nextEpoch(stateFolder, Date.now()),
+        originProtocol: origin.protocol,
+        software: this.#software,
+        deadlineMs: this.#deadlineMs,
+        onStream: (stream) => serve(stream, this.#origin, this.#slabs),
+        onAddresses: (addresses) => this.#announce(addresses),
+      },
+      askTunnelUrls: (signal) => this.#askTunnelUrls(trust, signal),
+      backoff: () => this.#backoff(),
+      log: this.#log,
+      onUp: ({ addresses }) => this.#noteUp(addresses),
+      onDown: () => this.#noteDown(),
+      onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
+    });
   }
 
   /** The hub's ports may have moved; where it does not say, the known ones are tried again. */
   async #askTunnelUrls(
-    request: Pick<LinkRequest, 'trust' | 'signal'>,
+    trust: LinkRequest['trust'],
+    signal: AbortSignal,
   ): Promise<readonly string[] | undefined> {
-    const { trust, signal } = request;
     try {
       // Shorter than a dial: a hub that hides behind a firewall must not double the time of each attempt.
       return await fetchTunnelUrls(this.#config.hub, { ...trust, signal, deadlineMs: 3000 });
@@ -161,7 +177,21 @@ export class Agent {
     }
   }
 
-  #announce(addresses: readonly string[]): void {
+  /** The first link is news, the others are not. */
+  #noteUp(addresses: readonly string[]): void {
+    const isNews = this.#state !== 'connected';
+    if (isNews) this.#become('connected');
+    this.#announce(addresses, isNews);
+  }
+
+  #noteDown(): void {
+    const isLast = this.#links?.live.length === 0;
+    if (isLast && this.#state === 'connected') this.#become('connecting');
+  }
+
+  /** Every link brings the same addresses, and every rename comes over all of them. */
+  #announce(addresses: readonly string[], isNews = false): void {
+    if (!isNews && addresses.join() === this.#addresses.join()) return;
     this.#addresses = addresses;
     const facts = { hub: this.#config.hub.url, addresses, origin: this.#origin.url };
     if (addresses.length > 0) this.#log.info(facts, 'your server is reachable');
@@ -179,7 +209,7 @@ export class Agent {
       signal,
       log: this.#log,
       random: Math.random,
-      sleep: (ms, signal) => after(ms, undefined, { signal }).catch(() => undefined),
+      sleep: ({ ms }, until) => after(ms, undefined, { signal: until }).catch(() => undefined),
       onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
     };
   }
@@ -194,13 +224,19 @@ export class Agent {
     };
   }
 
+  #roundTripMs(): number | undefined {
+    const live = this.#links?.live ?? [];
+    const rtts = live.flatMap(({ session }) => session.rttMs ?? []);
+    return rtts.length === 0 ? undefined : Math.min(...rtts);
+  }
+
   #backoff(): Backoff {
     return this.#options.backoff?.() ?? new Backoff();
   }
 
   async #stop(): Promise<void> {
     this.#become('stopping');
-    const cut = await this.#links.drain(this.#options.drainMs ?? 9000);
+    const cut = (await this.#links?.drain(this.#options.drainMs ?? 9000)) ?? 0;
     if (cut > 0) this.#log.warn({ streams: cut }, 'streams cut while stopping');
   }
 }

@@ -3,7 +3,7 @@
 import { randomBytes, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, lstat, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { z } from 'zod';
 
@@ -70,20 +70,24 @@ export async function readIdentity(folder: string): Promise<Identity | undefined
   return text === undefined ? undefined : decode(path, text);
 }
 
-/** Replaces the identity so that a crash leaves the former one or the new one, never half of one. */
+/** Replaces the identity. @throws CredentialError */
 export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
-  const path = identityPath(folder);
+  await writePrivate(identityPath(folder), encode(identity));
+}
+
+/** Replaces a file of the state folder so that a crash leaves the former one or the new one, never half of one. @throws CredentialError */
+export async function writePrivate(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(draft, 'wx', 0o600);
     try {
-      await file.writeFile(encode(identity));
+      await file.writeFile(text);
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(draft, path);
-    await syncFolder(folder);
+    await syncFolder(dirname(path));
   } catch (cause) {
     await unlink(draft).catch(() => undefined);
     throw inaccessible(path, 'write', cause);
@@ -100,7 +104,8 @@ export function refuseOtherHub(identity: Identity, hubUrl: string, folder: strin
   );
 }
 
-async function readPrivate(path: string): Promise<string | undefined> {
+/** Undefined when there is no such file. @throws CredentialError also when other users can read it */
+export async function readPrivate(path: string): Promise<string | undefined> {
   // A symlink in the folder was put there by somebody else: it is refused, not followed.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (cause: NodeJS.ErrnoException) => {

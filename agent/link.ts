@@ -12,7 +12,7 @@ import { dialHandshake } from '../shared/mux/handshake.ts';
 import { Session } from '../shared/mux/session.ts';
 import type { MuxStream } from '../shared/mux/stream.ts';
 import { maxMessageBytes, websocketTransport } from '../shared/mux/websocket-transport.ts';
-import type { Welcome } from '../shared/wire/hello.ts';
+import type { OriginProtocol, Welcome } from '../shared/wire/hello.ts';
 import { initialStreamWindowBytes, maxStreamsPerSession } from '../shared/wire/limits.ts';
 import { connectProof, exporterBytes, exporterLabel } from '../shared/wire/proof.ts';
 import type { Endpoint } from './config.ts';
@@ -20,11 +20,18 @@ import type { Enrolled } from './credentials.ts';
 import { dial } from './dial.ts';
 import { AgentFailure } from './failure.ts';
 import { goawayFailure, handshakeFailure, upgradeFailure, type LinkPlace } from './link-failure.ts';
+import type { Proxy } from './proxy-settings.ts';
 import type { Trust } from './trust.ts';
 
 export interface LinkRequest {
   /** `wss://hub:8802/tunnel`. */
   readonly tunnelUrl: string;
+  readonly proxy: Proxy | undefined;
+  /** Of this process: the hub keeps the links of the highest one (rule P14). */
+  readonly epoch: bigint;
+  /** Which of this process's links. */
+  readonly slot: number;
+  readonly originProtocol: OriginProtocol;
   readonly identity: Enrolled;
   /** Where it is stored: what its owner deletes to enrol again. */
   readonly identityFile: string;
@@ -40,24 +47,41 @@ export interface LinkRequest {
 
 export interface Link {
   readonly session: Session;
+  readonly slot: number;
+  readonly tunnelUrl: string;
+  /** This machine's end: when the address goes, the link is dead. */
+  readonly localAddress: string;
+  /** The other end: the hub, or the proxy in between. */
+  readonly remoteAddress: string;
+  readonly proxyUrl: string | undefined;
   readonly addresses: readonly string[];
+  /** How many links the hub lets one agent have. */
+  readonly maxLinks: number;
   /** The hub takes no more streams over it: time to dial again, while running streams go on. */
   readonly retired: Promise<AgentFailure>;
+  /** The hub wishes for another link before this one drains (rule P54). */
+  readonly moveAsked: Promise<void>;
+  /** Tells the hub that the other link is there. */
+  moved(): void;
   /** Nothing runs over it any more. */
   readonly closed: Promise<void>;
 }
 
 /** @throws AgentFailure */
 export async function openLink(asked: LinkRequest): Promise<Link> {
-  const hub = tunnelEndpoint(asked.tunnelUrl);
+  const hub = tunnelEndpoint(asked);
   const socket = await dial(hub, { ...asked.trust, ...asked });
+  const abort = (): void => void socket.destroy();
+  asked.signal.addEventListener('abort', abort, { once: true });
   try {
     const pipe = await upgrade(hub, socket, asked);
     const { welcome } = await shakeHands(pipe, socket, asked);
-    return startSession(pipe, welcome, asked);
+    return startSession(pipe, { welcome, socket }, asked);
   } catch (error) {
     socket.destroy();
     throw handshakeFailure(placeOf(asked), error);
+  } finally {
+    asked.signal.removeEventListener('abort', abort);
   }
 }
 
@@ -65,10 +89,10 @@ function placeOf({ identity, identityFile }: LinkRequest): LinkPlace {
   return { hubUrl: identity.hubUrl, identityFile };
 }
 
-function tunnelEndpoint(tunnelUrl: string): Endpoint {
+function tunnelEndpoint({ tunnelUrl, proxy }: LinkRequest): Endpoint {
   const url = new URL(tunnelUrl);
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
-  return { hostname, port: Number(url.port || 443), url: `https://${url.host}` };
+  return { hostname, port: Number(url.port || 443), url: `https://${url.host}`, proxy };
 }
 
 /** The pipe is made in the turn in which the socket opens: the hub's first frame may be behind its 101. */
@@ -84,8 +108,6 @@ async function upgrade(hub: Endpoint, socket: TLSSocket, asked: LinkRequest): Pr
     // against scripts that choose the bytes; inside TLS, towards our own hub, it only costs a third of the CPU.
     generateMask: (mask) => mask.fill(0),
   });
-  const abort = (): void => websocket.terminate();
-  asked.signal.addEventListener('abort', abort, { once: true });
   websocket.once('open', () => resolve(new FramePipe(websocketTransport(websocket))));
   websocket.once('unexpected-response', (_request, response) => {
     reject(upgradeFailure(hub, response));
@@ -100,7 +122,7 @@ async function upgrade(hub: Endpoint, socket: TLSSocket, asked: LinkRequest): Pr
       ),
     ),
   );
-  return promise.finally(() => asked.signal.removeEventListener('abort', abort));
+  return promise;
 }
 
 function shakeHands(
@@ -112,8 +134,9 @@ function shakeHands(
   return dialHandshake(pipe, {
     deadlineMs: asked.deadlineMs,
     software: asked.software,
-    // Ours alone: the hub orders links by a sequence of its own, so a wrong clock costs nothing.
-    epoch: BigInt(Date.now()),
+    epoch: asked.epoch,
+    slot: asked.slot,
+    originProtocol: asked.originProtocol,
     prove: ({ nonce, version }) => {
       const proof = connectProof({
         hubHost: new URL(identity.hubUrl).hostname,
@@ -127,10 +150,16 @@ function shakeHands(
   });
 }
 
-function startSession(pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Link {
+function startSession(
+  pipe: FramePipe,
+  { welcome, socket }: { welcome: Welcome; socket: TLSSocket },
+  asked: LinkRequest,
+): Link {
   const place = placeOf(asked);
   const retired = Promise.withResolvers<AgentFailure>();
   const closed = Promise.withResolvers<void>();
+  const moveAsked = Promise.withResolvers<void>();
+  const { localAddress = '', remoteAddress = '' } = socket;
   const session = new Session(pipe, {
     role: 'dialer',
     receiveWindowBytes: initialStreamWindowBytes,
@@ -140,8 +169,9 @@ function startSession(pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Li
     maxStreams: maxStreamsPerSession,
     onStream: asked.onStream,
     onNotice: (payload) => {
-      const addresses = announcedAddresses(payload);
+      const { addresses, move } = readNotice(payload);
       if (addresses !== undefined) asked.onAddresses(addresses);
+      if (move === true) moveAsked.resolve();
     },
     onGoaway: (reason) => retired.resolve(goawayFailure(place, reason)),
     onClosed: (end) => {
@@ -151,19 +181,38 @@ function startSession(pipe: FramePipe, welcome: Welcome, asked: LinkRequest): Li
   });
   return {
     session,
+    slot: asked.slot,
+    tunnelUrl: asked.tunnelUrl,
+    localAddress: plainAddress(localAddress),
+    remoteAddress: plainAddress(remoteAddress),
+    proxyUrl: asked.proxy?.url,
     addresses: welcome.addresses,
+    maxLinks: welcome.maxLinks,
     retired: retired.promise,
+    moveAsked: moveAsked.promise,
+    moved: () => session.notice(Buffer.from(JSON.stringify({ moved: true }))),
     closed: closed.promise,
   };
 }
 
-const notice = z.object({ addresses: z.array(z.url({ protocol: /^https$/ })).max(8) });
+/** As the interfaces of the machine are listed. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+const notice = z.object({
+  addresses: z
+    .array(z.url({ protocol: /^https$/ }))
+    .max(8)
+    .optional(),
+  move: z.boolean().optional(),
+});
 
 /** A notice of a newer hub that means something else is none of our business. */
-function announcedAddresses(payload: Buffer): readonly string[] | undefined {
+function readNotice(payload: Buffer): z.infer<typeof notice> {
   try {
-    return notice.safeParse(JSON.parse(payload.toString('utf8'))).data?.addresses;
+    return notice.safeParse(JSON.parse(payload.toString('utf8'))).data ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }

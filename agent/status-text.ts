@@ -1,6 +1,6 @@
 // An agent's account of itself arrives, or its absence; a few lines for a person leave.
 
-import type { AgentStatus } from './status.ts';
+import type { AgentStatus, LinkStatus } from './status.ts';
 
 export function describeStatus(status: AgentStatus | undefined, folder: string): string {
   if (status === undefined) {
@@ -12,9 +12,7 @@ export function describeStatus(status: AgentStatus | undefined, folder: string):
     `address  ${status.addresses.join(' ') || 'none yet'}`,
     `origin   ${status.origin.url} (${status.origin.state})`,
     `streams  ${status.streams}`,
-    ...(status.roundTripMs === undefined
-      ? []
-      : [`ping     ${status.roundTripMs.toFixed(1)} ms to the hub and back`]),
+    ...status.links.map((link) => `link     ${describeLink(link)}`),
     `version  ${status.version}`,
   ];
   const failure = status.lastFailure;
@@ -25,4 +23,17 @@ export function describeStatus(status: AgentStatus | undefined, folder: string):
     );
   }
   return lines.join('\n');
+}
+
+function describeLink(link: LinkStatus): string {
+  if (link.slot === undefined) {
+    return link.retryAt === undefined ? 'dialling' : `none, next attempt at ${link.retryAt}`;
+  }
+  const { slot, state, roundTripMs, streams = 0, tunnel, address, proxy } = link;
+  return [
+    `${slot} ${state} since ${link.since}`,
+    ...(roundTripMs === undefined ? [] : [`${roundTripMs.toFixed(1)} ms to the hub and back`]),
+    `${streams} ${streams === 1 ? 'stream' : 'streams'}`,
+    `${tunnel} at ${address}${proxy === undefined ? '' : ` through ${proxy}`}`,
+  ].join(', ');
 }

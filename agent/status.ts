@@ -10,6 +10,23 @@ import { z } from 'zod';
 
 import { CodedError } from '../shared/errors.ts';
 
+/** One link, or the wait for one. */
+const linkStatus = z.object({
+  /** Its number at the hub; none while there is no link. */
+  slot: z.number().optional(),
+  /** Draining: it carries what it carries, and nothing new. */
+  state: z.enum(['connecting', 'waiting', 'connected', 'draining']),
+  since: z.string(),
+  retryAt: z.string().optional(),
+  tunnel: z.string().optional(),
+  /** The other end of the connection: the hub, or the proxy. */
+  address: z.string().optional(),
+  proxy: z.string().optional(),
+  streams: z.number().optional(),
+  roundTripMs: z.number().optional(),
+});
+export type LinkStatus = z.infer<typeof linkStatus>;
+
 /** The running agent's own account of itself, printed as it is by `status --json`. Times are RFC 3339. */
 const agentStatus = z.object({
   version: z.string(),
@@ -20,7 +37,9 @@ const agentStatus = z.object({
   /** Since when the state is what it is. */
   since: z.string(),
   streams: z.number(),
+  /** The shortest of its links. */
   roundTripMs: z.number().optional(),
+  links: z.array(linkStatus).readonly(),
   origin: z.object({
     url: z.string(),
     state: z.enum(['untried', 'answering', 'unreachable', 'silent', 'untrusted']),

@@ -10,19 +10,21 @@ import { supervise, verdicts, type Supervision } from './supervise.ts';
 function supervision(stopAfter = 100) {
   const { log, logged } = recordingLogger();
   const waits: number[] = [];
+  const cuttable: boolean[] = [];
   const stop = new AbortController();
   const given: Supervision = {
     backoff: new Backoff({ random: () => 1 }),
     random: () => 0,
     signal: stop.signal,
     log,
-    sleep: async (ms) => {
+    sleep: async ({ ms, mayBeCut }) => {
       waits.push(ms);
+      cuttable.push(mayBeCut);
       if (waits.length >= stopAfter) stop.abort();
     },
     onFailure: () => undefined,
   };
-  return { given, waits, logged, stop };
+  return { given, waits, cuttable, logged, stop };
 }
 
 const codes = Object.keys(verdicts) as AgentFailureCode[];
@@ -65,14 +67,49 @@ test('attempts go on, with growing waits, until one succeeds', async () => {
   expect(waits).toEqual([500, 1000, 2000, 4000]);
 });
 
-test('the hub can ask for a longer wait, not for a shorter one', async () => {
-  const { given, waits } = supervision(2);
+test('what the hub asks for is waited for, and then as long again as nobody can foresee', async () => {
+  const { given, waits, cuttable } = supervision(3);
   const asked = [90_000, 1];
   await supervise(() => {
     const retryAfterMs = asked.shift();
     return Promise.reject(new AgentFailure('enrol.rate-limited', 'x', { retryAfterMs }));
   }, given);
-  expect(waits).toEqual([90_000, 1000]);
+  expect(waits).toEqual([90_500, 1001, 2000]);
+  // Good news of the network does not shorten what the hub asked for.
+  expect(cuttable).toEqual([false, false, true]);
+});
+
+test('a thousand agents that lost one hub come back one by one', async () => {
+  const waits: number[] = [];
+  for (let agent = 0; agent < 1000; agent += 1) {
+    const { given } = supervision();
+    const stop = new AbortController();
+    await supervise(() => Promise.reject(new AgentFailure('link.lost', 'x')), {
+      ...given,
+      backoff: new Backoff(),
+      signal: stop.signal,
+      sleep: async ({ ms }) => {
+        waits.push(ms);
+        stop.abort();
+      },
+    });
+  }
+  // Full jitter from the first wait on: no tenth of the time has twice its share.
+  const shares = Array.from({ length: 10 }, (_, at) =>
+    waits.filter((ms) => ms >= at * 50 && ms < (at + 1) * 50),
+  );
+  expect(Math.max(...shares.map(({ length }) => length))).toBeLessThan(200);
+  expect(Math.max(...waits)).toBeLessThan(500);
+});
+
+test('how loudly a failure is told is for its owner to say', async () => {
+  const { given, logged } = supervision(1);
+
+  await supervise(() => Promise.reject(new AgentFailure('link.lost', 'x')), {
+    ...given,
+    severity: () => 'error',
+  });
+  expect(logged.map(({ level, msg }) => `${level}: ${msg}`)).toEqual(['error: not connected']);
 });
 
 test.each([

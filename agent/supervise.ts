@@ -59,13 +59,21 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'agent.internal': soon,
 };
 
+export interface Wait {
+  readonly ms: number;
+  /** Good news may end it: nobody asked for it, and nobody has to mend anything first. */
+  readonly mayBeCut: boolean;
+}
+
 export interface Supervision {
   readonly backoff: Backoff;
   /** Resolves after the time, or at once when the signal aborts. Never rejects. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: (wait: Wait, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** How much this failure matters; a warning if left out. */
+  readonly severity?: (failure: AgentFailure) => 'warn' | 'error';
   /** What `status` shows as the last failure. */
   readonly onFailure: (failure: AgentFailure, retryInMs: number | undefined) => void;
 }
@@ -80,7 +88,7 @@ export async function supervise<Result>(
   attempt: () => Promise<Result>,
   supervision: Supervision,
 ): Promise<Outcome<Result>> {
-  const { backoff, sleep, random, signal, log, onFailure } = supervision;
+  const { sleep, signal, onFailure } = supervision;
   let former: AgentFailureCode | undefined;
   while (!signal.aborted) {
     const ended = await settled(attempt);
@@ -92,14 +100,11 @@ export async function supervise<Result>(
       onFailure(failure, undefined);
       return { end: 'stopped', failure, exitCode: verdict.exitCode };
     }
-    const waitMs = Math.max(
-      verdict.pace === 'slow' ? slowWaitMs(random) : backoff.next(),
-      failure.retryAfterMs ?? 0,
-    );
-    onFailure(failure, waitMs);
-    report(log, failure, waitMs, failure.code === former);
+    const wait = waitAfter(failure, verdict.pace, supervision);
+    onFailure(failure, wait.ms);
+    report(supervision, failure, wait.ms, failure.code === former);
     former = failure.code;
-    await sleep(waitMs, signal);
+    await sleep(wait, signal);
   }
   return { end: 'interrupted' };
 }
@@ -114,15 +119,32 @@ async function settled<Result>(
   }
 }
 
+/** What the hub asks for is counted from its end on: everybody it turned away was told the same. */
+function waitAfter(
+  failure: AgentFailure,
+  pace: 'soon' | 'slow',
+  { backoff, random }: Supervision,
+): Wait {
+  const { retryAfterMs } = failure;
+  if (pace === 'slow')
+    return { ms: Math.max(slowWaitMs(random), retryAfterMs ?? 0), mayBeCut: false };
+  return { ms: (retryAfterMs ?? 0) + backoff.next(), mayBeCut: retryAfterMs === undefined };
+}
+
 /** Two and a half to five minutes: a hub restored from a backup is found again before anybody gives up on it. */
 function slowWaitMs(random: () => number): number {
   return 150_000 * (1 + random());
 }
 
 /** The first time it is news, with its remedy; an outage of hours is not told twice a minute above debug. */
-function report(log: Logger, failure: AgentFailure, waitMs: number, isRepeated: boolean): void {
+function report(
+  { log, severity }: Supervision,
+  failure: AgentFailure,
+  waitMs: number,
+  isRepeated: boolean,
+): void {
   const facts = { err: failure, retryInMs: Math.round(waitMs) };
   if (failure.code === 'agent.internal') log.error(facts, 'not connected');
   else if (isRepeated) log.debug(facts, 'still not connected');
-  else log.warn(facts, 'not connected');
+  else log[severity?.(failure) ?? 'warn'](facts, 'not connected');
 }

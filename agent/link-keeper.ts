@@ -1,0 +1,144 @@
+// The wish for one link arrives; that link stands, replaced by itself when it ends and before it drains, until the agent stops.
+
+import { once } from 'node:events';
+
+import type { Backoff } from '../shared/backoff.ts';
+import type { Logger } from '../shared/log.ts';
+import { AgentFailure, asFailure } from './failure.ts';
+import type { Link } from './link.ts';
+import type { Slots } from './slots.ts';
+import { supervise, type Outcome, type Wait } from './supervise.ts';
+
+/** One that stands: it takes streams until it is retired, and carries them until it is closed. */
+export interface Standing {
+  readonly link: Link;
+  readonly index: number;
+  readonly since: Date;
+  isRetired: boolean;
+}
+
+/** What a keeper shares with those of the other links. */
+export interface Company {
+  readonly slots: Slots;
+  readonly dial: (index: number, slot: number, signal: AbortSignal) => Promise<Standing>;
+  readonly sleep: (wait: Wait, signal: AbortSignal) => Promise<void>;
+  /** Whether any link takes streams; of those since then, if a time is given. */
+  readonly hasLive: (since?: Date) => boolean;
+  readonly backoff: () => Backoff;
+  readonly log: Logger;
+  /** It waits, or with no time it dials. */
+  readonly onWait: (index: number, retryInMs: number | undefined) => void;
+  readonly onFailure: (failure: AgentFailure, retryInMs: number | undefined) => void;
+}
+
+export class LinkKeeper {
+  readonly #index: number;
+  readonly #company: Company;
+  readonly #backoff: Backoff;
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+
+  constructor(index: number, company: Company, signal: AbortSignal) {
+    this.#index = index;
+    this.#company = company;
+    this.#backoff = company.backoff();
+    this.#log = company.log.child({ slot: index });
+    this.#signal = signal;
+  }
+
+  /** Resolves when the signal aborts, or when a failure leaves nothing to try. Cannot throw. */
+  run(): Promise<Outcome<never>> {
+    const { sleep, hasLive, onWait, onFailure } = this.#company;
+    return supervise(() => this.#attempt(), {
+      backoff: this.#backoff,
+      signal: this.#signal,
+      log: this.#log,
+      random: Math.random,
+      sleep,
+      // A planned restart of the hub is nobody's alarm; and while another link lives, no visitor notices anything.
+      severity: ({ code }) => (code === 'link.draining' || hasLive() ? 'warn' : 'error'),
+      onFailure: (failure, retryInMs) => {
+        onWait(this.#index, retryInMs);
+        onFailure(failure, retryInMs);
+      },
+    });
+  }
+
+  async #attempt(): Promise<never> {
+    const { slots, hasLive } = this.#company;
+    for (;;) {
+      const standing = await this.#dial();
+      this.#backoff.connected();
+      const failure = await this.#stay(standing);
+      const isReplacedByOurs = failure.code === 'link.replaced' && hasLive(standing.since);
+      if (!isReplacedByOurs) throw failure;
+      // A hub that knows one link of an agent: two would put each other out for ever.
+      this.#log.info('the hub keeps one link of this agent');
+      slots.grant(1);
+    }
+  }
+
+  async #dial(): Promise<Standing> {
+    const { slots, dial, onWait } = this.#company;
+    const slot = await slots.take(this.#index, this.#signal);
+    if (slot === undefined) throw stops();
+    try {
+      onWait(this.#index, undefined);
+      return await dial(this.#index, slot, this.#signal);
+    } finally {
+      slots.give(slot);
+    }
+  }
+
+  /** Until it takes no more streams and no other has taken its place. */
+  async #stay(first: Standing): Promise<AgentFailure> {
+    let standing = first;
+    for (;;) {
+      const { retired, moveAsked } = standing.link;
+      const failure = await unlessAborted(Promise.race([retired, moveAsked]), this.#signal);
+      if (this.#signal.aborted) return stops();
+      if (failure !== undefined) return failure;
+      standing = (await this.#move(standing)) ?? standing;
+    }
+  }
+
+  /** Another link in the same slot, while this one goes on (rule P54). Undefined when this one is over first. */
+  async #move(former: Standing): Promise<Standing | undefined> {
+    const { sleep, dial } = this.#company;
+    const backoff = this.#company.backoff();
+    for (;;) {
+      // Everybody on that hub was asked in the same moment.
+      await sleep({ ms: backoff.next(), mayBeCut: false }, this.#signal);
+      if (former.isRetired || this.#signal.aborted) return undefined;
+      try {
+        const next = await dial(this.#index, former.link.slot, this.#signal);
+        if (!former.isRetired) former.link.moved();
+        return next;
+      } catch (error) {
+        this.#log.debug({ err: asFailure(error) }, 'no other link yet');
+      }
+    }
+  }
+}
+
+/** Undefined when the signal comes first; its listener goes with the wait. */
+async function unlessAborted<Result>(
+  waited: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
+  if (signal.aborted) return undefined;
+  const over = new AbortController();
+  const aborted = once(signal, 'abort', { signal: over.signal }).then(
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([waited, aborted]);
+  } finally {
+    over.abort();
+  }
+}
+
+function stops(): AgentFailure {
+  return new AgentFailure('link.draining', 'the agent stops');
+}
