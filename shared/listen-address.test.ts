@@ -58,3 +58,39 @@ it('passes on why it cannot listen', async () => {
   const { port } = await listenOn(first, '127.0.0.1:0');
   await expect(listenOn(second, `127.0.0.1:${port}`)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
+
+it('shares a port with whoever joins it, and takes none that somebody else shares', async () => {
+  const [ours, joined, late, alone] = [
+    createServer(),
+    createServer(),
+    createServer(),
+    createServer(),
+  ];
+  onTestFinished(() => [ours, joined].forEach((server) => void server.close()));
+  const { port } = await listenOn(ours, '127.0.0.1:0', 'sharable');
+  const text = `127.0.0.1:${port}`;
+  await expect(listenOn(joined, text, 'joining')).resolves.toMatchObject({ port });
+  for (const [server, sharing] of [
+    [late, 'sharable'],
+    [alone, 'alone'],
+  ] as const) {
+    await expect(listenOn(server, text, sharing)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  }
+});
+
+it('shares nothing unless it is told to: nobody joins a port that is held alone', async () => {
+  const [ours, joined] = [createServer(), createServer()];
+  onTestFinished(() => void ours.close());
+  const { port } = await listenOn(ours, '127.0.0.1:0');
+  await expect(listenOn(joined, `127.0.0.1:${port}`, 'joining')).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+});
+
+it('lets go of a free port that it asked for alone, and has it to share', async () => {
+  const [first, second] = [createServer(), createServer()];
+  const { port } = await listenOn(first, '127.0.0.1:0');
+  await new Promise((resolve) => first.close(resolve));
+  onTestFinished(() => void second.close());
+  await expect(listenOn(second, `127.0.0.1:${port}`, 'sharable')).resolves.toMatchObject({ port });
+});
