@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { constants, type ClientHttp2Stream } from 'node:http2';
 
+import { responseFraming } from '../../shared/http/body.ts';
 import type { BodyFraming } from '../../shared/http/body.ts';
 import type { ResponseHead } from '../../shared/http/head.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
@@ -33,10 +34,9 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
   #sent: Buffer[] | undefined = [];
   #sentBytes = 0;
   #attempts = 0;
-  #head: ResponseHead | undefined;
+  #framing: BodyFraming | undefined;
   #trailers: FieldLines | undefined;
-  /** The origin has sent END_STREAM. */
-  #hasEnded = false;
+  #receivedBytes = 0;
   #interimHeads = 0;
   #interimBytes = 0;
   #isUntouched = true;
@@ -92,7 +92,8 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
       this.#listen(stream);
       this.#connection = new OriginConnection(stream);
       this.#connection.use(this);
-      if (this.#isPaused) this.#connection.pause();
+      // node:http2 tells of a head a turn later than of the bytes behind it.
+      this.#connection.pause();
       for (const piece of this.#sent ?? []) this.#connection.write(piece);
       if (this.#isUploaded && !isWhole && protocol === undefined) this.#connection.end();
       if (this.#upload !== undefined) this.#upload.resume();
@@ -109,13 +110,14 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
 
   onChunk(chunk: Buffer): void {
     this.#idleTimer.refresh();
+    this.#receivedBytes += chunk.length;
     if (this.#isOver || this.#listener.onBytes(chunk) || this.#isPaused) return;
     this.#isPaused = true;
     this.#connection?.pause();
   }
 
   onEnd(): void {
-    if (this.#head !== undefined && this.#hasEnded) this.#complete();
+    if (this.#isWhole()) this.#complete();
     else
       this.#fail(new EdgeError('origin.closed', 'the origin ended before its response was whole'));
   }
@@ -156,7 +158,6 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
 
   #listen(stream: ClientHttp2Stream): void {
     this.#stream = stream;
-    noteEnd(stream, () => (this.#hasEnded = true));
     const on = (event: string, read: (list: string[], flags: number) => void): void => {
       stream.on(event, (_fields: object, flags: number, list: string[]) => {
         if (this.#isOver) return;
@@ -185,14 +186,16 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
   }
 
   #begin(head: ResponseHead, flags: number): void {
-    this.#head = head;
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     if (this.#request.protocol !== undefined && head.status < 300 && !isWhole) {
       return this.#switch(head);
     }
-    this.#listener.onHead(head, framingOf(head, isWhole));
+    this.#framing = isWhole ? 0 : framingOf(this.#request.method, head);
+    this.#listener.onHead(head, this.#framing);
     // At once: a gRPC error is a head alone, and has to stay one.
-    return isWhole ? this.#complete() : undefined;
+    if (isWhole) return this.#complete();
+    if (!this.#isPaused) this.#connection?.resume();
+    return undefined;
   }
 
   #switch(head: ResponseHead): void {
@@ -200,6 +203,16 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
     if (connection === undefined) return;
     this.#settle();
     this.#listener.onSwitch(connection, switchHead(head, this.#request), Buffer.alloc(0));
+    connection.resume();
+  }
+
+  /**
+   * RST_STREAM with NO_ERROR ends a response as END_STREAM does, for browsers too: servers on Node send it in place of
+   * that. What has a length is counted, so that none of these can be cut and look whole.
+   */
+  #isWhole(): boolean {
+    if (this.#framing === undefined || this.#stream?.rstCode !== 0) return false;
+    return this.#framing === 'chunked' || this.#framing === this.#receivedBytes;
   }
 
   #complete(): void {
@@ -255,20 +268,8 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
   }
 }
 
-function framingOf(head: ResponseHead, isWhole: boolean): BodyFraming {
-  if (isWhole) return 0;
-  // In HTTP/1.1 it would be chunks: an unknown length, and perhaps trailers.
-  return head.contentLength ?? 'chunked';
-}
-
-/**
- * node:http2 ends the readable side for RST_STREAM with NO_ERROR as it does for END_STREAM, and a cut response would look
- * whole. Only the order tells them apart: behind END_STREAM the end comes while the stream is not closed yet.
- */
-function noteEnd(stream: ClientHttp2Stream, ended: () => void): void {
-  const push = stream.push.bind(stream);
-  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (chunk === null && !stream.closed) ended();
-    return push(chunk, encoding);
-  };
+/** What has no length would be chunks in HTTP/1.1, perhaps with trailers. */
+function framingOf(method: string, head: ResponseHead): BodyFraming {
+  const framing = responseFraming(method, head);
+  return framing === 'until-close' ? 'chunked' : framing;
 }

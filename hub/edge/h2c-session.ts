@@ -24,8 +24,8 @@ export class H2cSession {
   #idleTimer: NodeJS.Timeout | undefined;
   #isReady = false;
   #isRetired = false;
-  #running = 0;
   #begun = 0;
+  #running = 0;
   /** What broke under the session: says more than what its streams are told. */
   #lineError: unknown;
   /** Of the origin's GOAWAY: streams above were not looked at. */
@@ -91,8 +91,8 @@ export class H2cSession {
     const cancel = new AbortController();
     const stream = this.#session.request(list, { endStream, signal: cancel.signal });
     clearTimeout(this.#idleTimer);
-    this.#running += 1;
     this.#begun += 1;
+    this.#running += 1;
     stream.once('close', () => this.#onStreamClosed());
     // `close(CANCEL)` would send END_STREAM before it, and a cut upload would look whole.
     return Object.assign(stream, { reset: () => cancel.abort() });
