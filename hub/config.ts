@@ -61,6 +61,8 @@ export interface HubConfig {
   readonly drainTimeoutMs: number;
   /** 0: what breaks off ends. */
   readonly resumeTimeoutMs: number;
+  /** How long new requests wait for a server whose line has just broken. */
+  readonly reconnectGraceMs: number;
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
   /** What the process may take before it sheds load, bytes. */
@@ -104,6 +106,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
     resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,
+    reconnectGraceMs: settings.HUB_RECONNECT_GRACE,
     pingIntervalMs: settings.HUB_PING_INTERVAL,
     pingDeadlineMs: settings.HUB_PING_DEADLINE,
     memoryLimitBytes:
@@ -211,6 +214,7 @@ const schema = z.object({
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
   /** A NAS is back from an update of its media server in less, and a player's own patience ends about there. */
+  HUB_RECONNECT_GRACE: duration(0, 60 * second).default(3 * second),
   HUB_RESUME_TIMEOUT: duration(0, 3600 * second).default(60 * second),
   /** Home routers forget an idle connection after 30 s at worst. */
   HUB_PING_INTERVAL: duration(100, 300 * second).default(15 * second),

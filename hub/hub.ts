@@ -87,6 +87,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     tenantDomain: config.tenantDomain,
     addressesOf: (server) => place.addressesOf(server),
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
+    graceMs: config.reconnectGraceMs,
     onRivals: (serverId, { link, winner }) =>
       log.warn(
         { serverId, agentId: link.agentId, kept: winner.address, refused: link.address },

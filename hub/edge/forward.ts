@@ -5,7 +5,7 @@ import type { BodyFraming } from '../../shared/http/body.ts';
 import { encodeRequestHead } from '../../shared/http/head.ts';
 import type { ResponseHead } from '../../shared/http/head.ts';
 import { endToEndFields, endToEndTrailers, listedNames } from '../../shared/http/hop-by-hop.ts';
-import { failureCode } from './edge-error.ts';
+import { EdgeError, failureCode } from './edge-error.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeListener, OriginRequest } from './exchange.ts';
 import { answerFailure } from './failure.ts';
@@ -87,10 +87,7 @@ export class Forwarding implements ExchangeListener {
       this.#resume?.drained();
       this.#exchange?.resume();
     };
-    this.#response.onAborted = () => {
-      this.#resume?.stop();
-      this.#exchange?.abort('cancelled');
-    };
+    this.#response.onAborted = () => this.#abort();
     try {
       this.#fields = fields;
       const head = encodeRequestHead(method, target, fields);
@@ -102,11 +99,46 @@ export class Forwarding implements ExchangeListener {
         body,
         protocol: this.#switch?.protocol,
       };
-      this.#pool = leastLoaded(this.#tunnel);
-      this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
+      if (this.#tunnel.links.length === 0) void this.#awaitLink();
+      else this.#begin();
     } catch (error) {
       this.#recover(error);
     }
+  }
+
+  /** @throws StreamError stream.refused | stream.link-lost */
+  #begin(): void {
+    this.#pool = leastLoaded(this.#tunnel);
+    this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
+  }
+
+  /** The line has just broken: nothing of the request is on its way yet, so that any request can wait. Cannot reject. */
+  async #awaitLink(): Promise<void> {
+    const patience = new AbortController();
+    let hasLeft = false;
+    const timer = setTimeout(() => patience.abort(), this.#tunnel.awaitedMs);
+    this.#response.onAborted = () => {
+      hasLeft = true;
+      patience.abort();
+    };
+    const link = await this.#tunnel.nextLink(patience.signal);
+    clearTimeout(timer);
+    if (hasLeft) return;
+    this.#response.onAborted = () => this.#abort();
+    if (link === undefined) {
+      this.#answerFailure(new EdgeError('tunnel.offline', 'no link came in time'));
+      return;
+    }
+    try {
+      this.#begin();
+    } catch (error) {
+      this.#recover(error);
+    }
+  }
+
+  #abort(): void {
+    this.#resume?.stop();
+    this.#exchange?.abort('cancelled');
   }
 
   onInterim(status: number, fields: FieldLines): void {

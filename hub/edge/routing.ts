@@ -69,7 +69,7 @@ export class Routing {
       this.#options.onDenied?.(tunnel.serverId, denial.entry);
       return { code: 'edge.denied', detail: denial };
     }
-    if (tunnel.links.length === 0) return { code: 'tunnel.offline' };
+    if (tunnel.links.length === 0 && tunnel.awaitedMs === 0) return { code: 'tunnel.offline' };
     if (this.#options.overload.sheds) return { code: 'edge.overloaded' };
     const bucket = this.#bucketOf(request, connection);
     return this.#options.admission.openStream(tunnel.serverId, connection.visited, bucket)

@@ -31,6 +31,7 @@ export class AgentLink implements TunnelLink {
   readonly address: string;
   readonly originProtocol: OriginProtocol;
   #isMoving = false;
+  #isLeaving = false;
   readonly #session: Session;
   readonly #retirement = new AbortController();
 
@@ -51,7 +52,11 @@ export class AgentLink implements TunnelLink {
       pingDeadlineMs: welcome.pingDeadlineMs,
       maxStreams: options.maxStreams,
       // No onStream: an agent that opens one breaks the protocol (security row D-04).
-      onGoaway: () => this.#retirement.abort(),
+      onGoaway: () => {
+        // The answer to our own goaway says nothing of the agent's plans.
+        this.#isLeaving = !this.#retirement.signal.aborted;
+        this.#retirement.abort();
+      },
       onNotice: (payload) => {
         if (isMoved(payload)) options.onMoved();
       },
@@ -68,6 +73,10 @@ export class AgentLink implements TunnelLink {
 
   get isMoving(): boolean {
     return this.#isMoving;
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   get streamCount(): number {

@@ -25,6 +25,7 @@ beforeEach(async () => {
     addressesOf: ({ label }) => (label === undefined ? [] : [`https://${label}.${domain}:8443`]),
     onFailure: (error) => failures.push(error),
     onRivals: (serverId, { link, winner }) => rivals.push([serverId, link, winner]),
+    graceMs: 1000,
     recheckMs: 60_000,
   });
   keep(server('1', { label: 'movies' }));
@@ -60,6 +61,14 @@ describe('a hostname', () => {
     expect(linksOf('movies')).toEqual([link]);
     tunnels.detach('1', link);
     expect(linksOf('movies')).toEqual([]);
+  });
+
+  test('is awaited when the hub has started and its server was ever seen', async () => {
+    expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBe(0);
+    await tunnels.stop();
+    keep(server('1', { label: 'movies', lastSeenAt: new Date() }));
+    await tunnels.start();
+    expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBeGreaterThan(0);
   });
 
   test('has the switches that its server has now', async () => {

@@ -1,7 +1,7 @@
 // Links of agents and changes of servers arrive; the answer to "who serves this hostname now?" leaves, without asking the database.
 
 import { hostnameOf } from './hostname.ts';
-import { defaultSwitches, type Server, type ServerStore } from './server.ts';
+import { defaultSwitches, type Server, type ServerStore, type ServerSwitches } from './server.ts';
 import { Tunnel, type LiveTunnel, type TunnelLink } from './tunnel.ts';
 
 /** Notifications come at once; this is the net under one that was lost without its connection breaking. */
@@ -16,6 +16,8 @@ export interface TunnelsOptions {
   readonly onFailure: (error: unknown) => void;
   /** Two agents run with one key: `link` was turned away because of `winner`. */
   readonly onRivals: (serverId: string, rivals: { link: TunnelLink; winner: TunnelLink }) => void;
+  /** How long a server whose line broke, or whose hub has just started, is expected back. */
+  readonly graceMs: number;
   readonly recheckMs?: number;
 }
 
@@ -40,6 +42,10 @@ export class Tunnels {
     this.#isRunning = true;
     this.#stopWatching = await this.#options.store.watch((serverId) => this.#onChange(serverId));
     await this.#loadAll();
+    // Their agents have lost the former hub and are dialling; visitors come back sooner than they.
+    for (const tunnel of this.#tunnels.values()) {
+      if (tunnel.server?.lastSeenAt !== undefined) tunnel.await();
+    }
     this.#recheckLater();
   }
 
@@ -57,8 +63,7 @@ export class Tunnels {
 
   /** The gateway brings an authenticated link. */
   attach(serverId: string, link: TunnelLink): void {
-    const tunnel = this.#tunnels.get(serverId) ?? new Tunnel(serverId, defaultSwitches);
-    this.#tunnels.set(serverId, tunnel);
+    const tunnel = this.#tunnels.get(serverId) ?? this.#add(serverId, defaultSwitches);
     const winner = tunnel.attach(link);
     if (winner !== undefined) this.#options.onRivals(serverId, { link, winner });
     // Enrolled a moment ago, or revoked a moment ago: the store knows which.
@@ -107,8 +112,7 @@ export class Tunnels {
   }
 
   #learn(server: Server): void {
-    const tunnel = this.#tunnels.get(server.id) ?? new Tunnel(server.id, server.switches);
-    this.#tunnels.set(server.id, tunnel);
+    const tunnel = this.#tunnels.get(server.id) ?? this.#add(server.id, server.switches);
     const former = tunnel.server;
     tunnel.server = server;
     tunnel.keepOnly(server.agentId);
@@ -117,6 +121,12 @@ export class Tunnels {
     const hostname = this.#hostname(server);
     if (hostname !== undefined) this.#byHostname.set(hostname, tunnel);
     if (former === undefined || isMoved) tunnel.announce(this.#options.addressesOf(server));
+  }
+
+  #add(serverId: string, switches: ServerSwitches): Tunnel {
+    const tunnel = new Tunnel(serverId, switches, this.#options.graceMs);
+    this.#tunnels.set(serverId, tunnel);
+    return tunnel;
   }
 
   #forget(serverId: string): void {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { TestLink } from '../../test/support/test-link.ts';
 import { defaultSwitches } from './server.ts';
@@ -7,7 +7,7 @@ import { Tunnel } from './tunnel.ts';
 const never = new AbortController().signal;
 const link = (epoch: bigint, slot: number): TestLink => new TestLink('key', { epoch, slot });
 const tunnelOf = (...links: TestLink[]): Tunnel => {
-  const tunnel = new Tunnel('1', defaultSwitches);
+  const tunnel = new Tunnel('1', defaultSwitches, 1000);
   for (const one of links) tunnel.attach(one);
   return tunnel;
 };
@@ -61,6 +61,38 @@ describe('links of one agent', () => {
     expect(tunnel.links).toEqual([former]);
     tunnel.keepOnly('another');
     expect([former.ended, tunnel.links]).toEqual([['revoked'], []]);
+  });
+});
+
+describe('the next link is expected', () => {
+  test('when a line broke, for the time of grace', () => {
+    vi.useFakeTimers();
+    try {
+      const [first, second] = [link(1n, 0), link(1n, 1)];
+      const tunnel = tunnelOf(first, second);
+      tunnel.detach(first);
+      expect(tunnel.awaitedMs).toBe(0);
+      tunnel.detach(second);
+      expect(tunnel.awaitedMs).toBe(1000);
+      vi.advanceTimersByTime(400);
+      tunnel.detach(second);
+      expect(tunnel.awaitedMs).toBe(600);
+      vi.advanceTimersByTime(600);
+      expect(tunnel.awaitedMs).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('not when the agent said that it goes, nor when its server was revoked', () => {
+    const leaving = link(1n, 0);
+    leaving.isLeaving = true;
+    const tunnel = tunnelOf(leaving);
+    tunnel.detach(leaving);
+    expect(tunnel.awaitedMs).toBe(0);
+    tunnel.attach(link(1n, 0));
+    tunnel.close();
+    expect(tunnel.awaitedMs).toBe(0);
   });
 });
 

@@ -39,6 +39,8 @@ export interface TunnelLink extends LiveLink {
   readonly address: string;
   /** It was asked to move: its successor lets it finish what it carries (rule P54). */
   readonly isMoving: boolean;
+  /** The agent itself said that it goes. */
+  readonly isLeaving: boolean;
 }
 
 /** What the edge sees of a server. One object for as long as the server lives, whether it is connected or not. */
@@ -47,6 +49,8 @@ export interface LiveTunnel {
   readonly switches: ServerSwitches;
   /** Those that take streams. None: the server is offline. */
   readonly links: readonly LiveLink[];
+  /** Without a link: how much longer the next one is likely to come. Milliseconds; 0 when nobody expects one. */
+  readonly awaitedMs: number;
   /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
   nextLink(signal: AbortSignal): Promise<LiveLink | undefined>;
 }
@@ -57,11 +61,24 @@ export class Tunnel implements LiveTunnel {
   #switches: ServerSwitches;
   #links: readonly TunnelLink[] = [];
   readonly #waiting = new Set<(link: LiveLink | undefined) => void>();
+  readonly #graceMs: number;
+  #awaitedUntilMs = 0;
   #isClosed = false;
 
-  constructor(serverId: string, switches: ServerSwitches) {
+  /** `graceMs`: how long a lost link is expected to be replaced. */
+  constructor(serverId: string, switches: ServerSwitches, graceMs: number) {
     this.serverId = serverId;
     this.#switches = switches;
+    this.#graceMs = graceMs;
+  }
+
+  get awaitedMs(): number {
+    return Math.max(0, this.#awaitedUntilMs - performance.now());
+  }
+
+  /** From now on a link is likely to come. */
+  await(): void {
+    this.#awaitedUntilMs = performance.now() + this.#graceMs;
   }
 
   /** As it was read last; undefined for one that enrolled a moment ago. */
@@ -116,7 +133,10 @@ export class Tunnel implements LiveTunnel {
   }
 
   detach(link: TunnelLink): void {
+    if (!this.#links.includes(link)) return;
     this.#links = this.#links.filter((other) => other !== link);
+    // A line that broke is dialled anew within a second; an agent that was stopped is gone.
+    if (this.#links.length === 0 && !link.isLeaving) this.await();
   }
 
   announce(addresses: readonly string[]): void {

@@ -47,6 +47,7 @@ export interface DoorSettings {
   readonly apiLimits?: Partial<ApiLimits>;
   readonly stores?: MemoryStores;
   readonly pingIntervalMs?: number;
+  readonly graceMs?: number;
   readonly overload?: { readonly refusesAgents: boolean };
 }
 
@@ -69,6 +70,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     tenantDomain,
     addressesOf,
     onFailure: (error) => log.error({ err: error }, 'registry failed'),
+    graceMs: settings.graceMs ?? 0,
     onRivals: (serverId) => log.warn({ serverId }, 'two agents use one key'),
   });
   await tunnels.start();

@@ -166,7 +166,8 @@ export class TestEdge {
   }
 
   #find(hostname: string): EdgeTunnel | undefined {
-    if (hostname === 'asleep.phlix.example') return { serverId: 'asleep', links: [], nextLink };
+    if (hostname === 'asleep.phlix.example')
+      return { serverId: 'asleep', links: [], awaitedMs: 0, nextLink };
     return hostname === onlineHostname ? this.#tunnel : undefined;
   }
 
@@ -200,6 +201,7 @@ export class TestEdge {
   readonly #tunnel: EdgeTunnel = {
     serverId: 'movies',
     links: [this.#link],
+    awaitedMs: 0,
     nextLink: async () => this.#link,
   };
 }

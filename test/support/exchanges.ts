@@ -146,6 +146,7 @@ function once(stream: Duplex): Promise<void> {
 /** A tunnel of two real sessions in memory: what the edge opens, the test accepts. */
 export class TestTunnel implements Tunnel, Link {
   readonly links = [this];
+  readonly awaitedMs = 0;
   readonly pair: SessionPair = sessionPair(memoryPair());
   readonly retirement = new AbortController();
   readonly retired = this.retirement.signal;

@@ -14,6 +14,7 @@ import { memoryPair } from './transports.ts';
 export class RestartingTunnel implements Tunnel {
   links: readonly TestSession[] = [];
   readonly events: ResumeEvent[] = [];
+  awaitedMs = 0;
   readonly #waiting = new Set<(link: Link | undefined) => void>();
   #isOver = false;
 

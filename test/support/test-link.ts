@@ -15,6 +15,7 @@ export class TestLink implements TunnelLink {
   readonly originProtocol = 'http/1.1';
   readonly streamCount = 0;
   isMoving = false;
+  isLeaving = false;
   readonly inFlightBytes = 0;
   readonly retired = new AbortController().signal;
   readonly ended: GoawayReason[] = [];
