@@ -98,6 +98,7 @@ export class Resume {
       return this.#fail('no-progress');
     }
     interruption.isPromised = false;
+    interruption.isWaiting = true;
     return true;
   }
 
@@ -106,7 +107,6 @@ export class Resume {
     const { tunnel, idleTimeoutMs, options } = this.#subject;
     const interruption = this.#interruption;
     if (interruption === undefined) return undefined;
-    interruption.isWaiting = true;
     // A visitor that takes nothing needs nothing: what came for it now would only lie about.
     if (this.#isVisitorFull) await interruption.room(idleTimeoutMs);
     interruption.allow(Math.min(options.timeoutMs, idleTimeoutMs));
@@ -129,10 +129,11 @@ export class Resume {
     return this.#body?.requestFields(fields) ?? fields;
   }
 
-  /** The request is on its way again. */
+  /** The request is on its way again, unless that has failed already. */
   sent(): void {
-    if (this.#first === undefined && this.#interruption !== undefined) {
-      this.#mended('replayed', this.#interruption);
+    const interruption = this.#interruption;
+    if (this.#first === undefined && interruption?.isWaiting === false) {
+      this.#mended('replayed', interruption);
     }
   }
 
