@@ -19,6 +19,7 @@ import {
   readUntil,
   TestEdge,
 } from '../../test/support/edge.ts';
+import { framesOf, frameType, headersFrame, preface } from '../../test/support/http2-frames.ts';
 
 interface Handshake {
   readonly message: IncomingMessage;
@@ -71,38 +72,6 @@ async function bodyOf(stream: ClientHttp2Stream): Promise<string> {
   let text = '';
   for await (const piece of stream) text += (piece as Buffer).toString('latin1');
   return text;
-}
-
-/** An HTTP/2 frame by hand (RFC 9113 §4.1). */
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const [headersFrame, resetFrame] = [1, 3];
-const preface = Buffer.concat([
-  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  frame(4, 0, 0, Buffer.alloc(0)),
-]);
-
-/** A field without any table (RFC 7541 §6.2.2). */
-function literal(name: string, value: string): Buffer {
-  const texts = [name, value].flatMap((text) => [Buffer.from([text.length]), Buffer.from(text)]);
-  return Buffer.concat([Buffer.from([0]), ...texts]);
-}
-
-function framesOf(bytes: Buffer) {
-  const frames: { type: number; flags: number; stream: number; payload: string }[] = [];
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-    const payload = bytes.subarray(at + 9, at + 9 + bytes.readUIntBE(at, 3)).toString('hex');
-    const [type, flags] = [bytes.readUInt8(at + 3), bytes.readUInt8(at + 4)];
-    frames.push({ type, flags, stream: bytes.readUInt32BE(at + 5), payload });
-  }
-  return frames;
 }
 
 interface Joined {
@@ -261,15 +230,14 @@ describe('the end of a WebSocket over HTTP/2', () => {
     const socket = await edge.connect({ ALPNProtocols: ['h2'] });
     const pieces: Buffer[] = [];
     socket.on('data', (piece: Buffer) => pieces.push(piece));
-    const block = Object.entries(connectFields).map(([name, value]) => literal(name, value));
-    socket.write(Buffer.concat([preface, frame(1, 0x4, 1, Buffer.concat(block))]));
+    socket.write(Buffer.concat([preface, headersFrame(1, connectFields)]));
     agree(await shaking);
     const frames = () => framesOf(Buffer.concat(pieces)).filter(({ stream }) => stream === 1);
-    await expect.poll(() => frames().map(({ type }) => type)).toEqual([headersFrame]);
+    await expect.poll(() => frames().map(({ type }) => type)).toEqual([frameType.headers]);
     for (const tunnelled of edge.streams) tunnelled.destroy(new Error('cut'));
     await expect.poll(() => frames().length).toBeGreaterThan(1);
     expect(frames().slice(1)).toEqual([
-      { type: resetFrame, flags: 0, stream: 1, payload: '00000008' },
+      { type: frameType.reset, flags: 0, stream: 1, payload: '00000008' },
     ]);
     socket.destroy();
   });
