@@ -6,6 +6,7 @@ import { choosePorts, explainPorts, keepPorts, openPlace, type Place } from './p
 import { isListening } from './ports.ts';
 import {
   agent,
+  agentSocket,
   agentStatus,
   caPath,
   createToken,
@@ -42,6 +43,9 @@ async function run(): Promise<never> {
   title('Phlix Hub: a film through the tunnel, on this machine only');
   const place = openPlace(process.env);
   step('data', place.folder);
+  if (await isListening(agentSocket(place))) {
+    throw new Error('A quickstart runs with this data already: stop that one with Ctrl-C first.');
+  }
   const ports = await choosePorts(place);
   for (const line of explainPorts(ports)) step('port', line);
 

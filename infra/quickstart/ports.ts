@@ -20,9 +20,11 @@ export async function choosePort(
   }
 }
 
-/** Whether somebody accepts connections at this port of 127.0.0.1. */
-export async function isListening(port: number): Promise<boolean> {
-  const socket = createConnection({ host: '127.0.0.1', port });
+/** Whether somebody accepts connections at this port of 127.0.0.1, or at the socket with this path. */
+export async function isListening(at: number | string): Promise<boolean> {
+  const socket = createConnection(
+    typeof at === 'number' ? { host: '127.0.0.1', port: at } : { path: at },
+  );
   try {
     await once(socket, 'connect');
     return true;

@@ -55,6 +55,11 @@ export function mediaServer(place: Place): Program {
   };
 }
 
+/** Where a running agent answers for itself. */
+export function agentSocket(place: Place): string {
+  return join(place.agentState, 'agent.sock');
+}
+
 /** A token is needed until the agent has become known with one. */
 export function isEnrolled(place: Place): boolean {
   try {
