@@ -43,7 +43,8 @@ function run(files: readonly string[]): Promise<Mutant[]> {
     // A mutant in a module's top level needs a fresh process for every run: minutes for tables that tests spell out anyway.
     ignoreStatic: true,
     concurrency: 2,
-    timeoutMS: 3_000,
+    // Beside other work a slow test is easily taken for one that runs for ever, and its mutant for a noticed one.
+    timeoutMS: values.quick === true ? 3_000 : 10_000,
     reporters: values.json === true ? [] : ['progress-append-only'],
     ignorePatterns: ['dist', 'reports', 'coverage', '.phlix', '.ci'],
     // Stryker rewrites tsconfig.json through TypeScript's own API, which TypeScript 7 does not have. Node needs no tsconfig.
