@@ -13,11 +13,15 @@ import {
   newFolder,
   online,
   run,
+  shout,
   shoutingOrigin,
   stopEverything,
+  type Running,
 } from '../test/support/running-agent.ts';
 import { readAll } from '../test/support/sessions.ts';
+import type { Endpoint } from './config.ts';
 import { identityPath, openStateFolder } from './credentials.ts';
+import { readStatus } from './status.ts';
 
 afterEach(stopEverything);
 
@@ -125,17 +129,117 @@ test('an agent whose key the hub does not know waits, and does not say whether i
   expect(await failureOf(again)).toMatchObject({ code: 'link.unauthorised' });
 });
 
-test('two agents do not share a state folder, and a killed one leaves no lock', async () => {
+test('a second agent on the same state folder takes over, and the first finishes its streams', async () => {
+  const hub = await door();
+  const originPort = await shoutingOrigin();
+  const first = run({ hubUrl: hub.hubUrl, token: await hub.token(), originPort });
+  const stream = (await online(hub, movies)).openStream();
+  stream.write('half ');
+  await vi.waitFor(() => expect(first.agent.status().streams).toBe(1));
+  const second = run({ hubUrl: hub.hubUrl, folder: first.folder, originPort });
+  await vi.waitFor(() => expect(messagesOf(second)).toContain('took over'), 10_000);
+  expect(messagesOf(first)).toContain(
+    'another agent has taken over: this one finishes its streams and ends',
+  );
+  expect((await readStatus(first.folder))?.state).toBe('connected');
+  stream.end('a film');
+  expect((await readAll(stream)).toString()).toBe('HALF A FILM');
+  expect(await first.ended).toEqual({ end: 'interrupted' });
+  expect(await shout(await online(hub, movies), 'still here')).toBe('STILL HERE');
+  await vi.waitFor(() => expect(second.agent.status().links).toMatchObject(bothConnected));
+  expect((await readStatus(first.folder))?.serverId).toBe(second.agent.status().serverId);
+});
+
+test('in a takeover the server is never without a link', async () => {
+  const hub = await door();
+  const first = run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  const counts: number[] = [];
+  const count = (): number => counts.push(hub.tunnels.find(movies)?.links.length ?? 0);
+  const looking = setInterval(count, 1);
+  const second = run({ hubUrl: hub.hubUrl, folder: first.folder });
+  await first.ended;
+  await vi.waitFor(() => expect(second.agent.status().links).toMatchObject(bothConnected));
+  clearInterval(looking);
+  expect(Math.min(...counts)).toBeGreaterThan(0);
+  expect(hub.logged.map(({ msg }) => msg)).not.toContain('two agents use one key');
+  expect(first.agent.status().lastFailure).toBeUndefined();
+});
+
+test('an agent that does not reach the hub takes nothing over', async () => {
+  const hub = await door();
+  const first = run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  await online(hub, movies);
+  const second = run({
+    hubUrl: 'https://hub.localhost:1',
+    folder: first.folder,
+    config: { hub: { ...unreachableHub } },
+    options: { takeoverMs: 300 },
+  });
+  await expect(second.ended).rejects.toMatchObject({
+    code: 'status.already-running',
+    message: expect.stringContaining('did not reach the hub in time'),
+  });
+  await vi.waitFor(() =>
+    expect(messagesOf(first)).toContain(
+      'the agent that was to take over did not: this one goes on',
+    ),
+  );
+  expect((await readStatus(first.folder))?.state).toBe('connected');
+  const third = run({ hubUrl: hub.hubUrl, folder: first.folder });
+  await vi.waitFor(() => expect(messagesOf(third)).toContain('took over'), 10_000);
+});
+
+test('a successor that is stopped before it has taken over leaves everything as it was', async () => {
+  const hub = await door();
+  const first = run({ hubUrl: hub.hubUrl, token: await hub.token() });
+  await online(hub, movies);
+  const second = run({
+    hubUrl: 'https://hub.localhost:1',
+    folder: first.folder,
+    config: { hub: { ...unreachableHub } },
+  });
+  await vi.waitFor(() => expect(second.agent.status().lastFailure).toBeDefined());
+  expect(await second.stop()).toEqual({ end: 'interrupted' });
+  expect((await readStatus(first.folder))?.state).toBe('connected');
+});
+
+test('an agent that still enrols has nothing to hand over', async () => {
+  const first = run({ hubUrl: 'https://hub.localhost:1', token: `phe_${'a'.repeat(51)}` });
+  await failureOf(first);
+  const second = run({ hubUrl: 'https://hub.localhost:1', folder: first.folder });
+  await expect(second.ended).rejects.toMatchObject({ code: 'status.already-running' });
+});
+
+test('a killed agent leaves no lock', async () => {
   const hub = await door();
   const running = run({ hubUrl: hub.hubUrl, token: await hub.token() });
   await online(hub, movies);
-  const second = run({ hubUrl: hub.hubUrl, folder: running.folder });
-  await expect(second.ended).rejects.toMatchObject({ code: 'status.already-running' });
   await running.stop();
   await abandonSocket(join(running.folder, 'agent.sock'));
   run({ hubUrl: hub.hubUrl, folder: running.folder });
-  await online(hub, movies);
+  expect((await online(hub, movies)).hostname).toBe(movies);
 });
+
+const bothConnected = [{ state: 'connected' }, { state: 'connected' }];
+
+/** Behind a proxy that is down. */
+const unreachableHub: Endpoint = {
+  hostname: 'hub.localhost',
+  port: 1,
+  url: 'https://hub.localhost:1',
+  proxy: {
+    hostname: '127.0.0.1',
+    port: 1,
+    isSecure: false,
+    url: 'http://127.0.0.1:1',
+    authorization: undefined,
+  },
+};
+
+function messagesOf({ logged }: Running): string[] {
+  return logged.map(({ msg }) => msg);
+}
 
 /** What kill -9 leaves behind: the socket's file, and nobody behind it. */
 async function abandonSocket(path: string): Promise<void> {

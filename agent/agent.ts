@@ -1,19 +1,17 @@
 // Settings arrive; a running agent leaves: enrolled once, linked for as long as it lives, every stream joined to the origin.
 
-import { once } from 'node:events';
+import type { Server } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
 import { Backoff } from '../shared/backoff.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import type { AgentConfig } from './config.ts';
-import { identityPath, openStateFolder, type Enrolled } from './credentials.ts';
+import { openStateFolder, type Enrolled } from './credentials.ts';
 import { nextEpoch } from './epoch.ts';
 import type { AgentFailure } from './failure.ts';
-import { fetchTunnelUrls } from './hub-api.ts';
 import { enrolIdentity, storedIdentity } from './identity.ts';
-import type { LinkRequest } from './link.ts';
-import { Links } from './links.ts';
+import type { Links } from './links.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { Origin } from './origin.ts';
 import { serve } from './serve.ts';
@@ -21,8 +19,15 @@ import { SlabPool } from './slabs.ts';
 import { Slots } from './slots.ts';
 import { serveStatus, type AgentStatus } from './status.ts';
 import { supervise, type Outcome, type Supervision } from './supervise.ts';
-import { trustOf } from './trust.ts';
-import { Ways } from './ways.ts';
+import {
+  Estate,
+  findPredecessor,
+  refuseSuccessor,
+  takeoverQuestion,
+  type Inheritance,
+  type Predecessor,
+} from './takeover.ts';
+import { makeUplink } from './uplink.ts';
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -34,8 +39,8 @@ export interface AgentOptions {
   readonly leftoverTokens: readonly string[];
   /** For each step of reaching the hub: three seconds are seen on a slow NAS, ten are given. */
   readonly deadlineMs?: number;
-  /** How long running streams may go on after the signal to stop. Docker kills after ten seconds. */
-  readonly drainMs?: number;
+  /** How long a former agent waits for this one to reach the hub, before it goes on alone. */
+  readonly takeoverMs?: number;
   readonly backoff?: () => Backoff;
 }
 
@@ -47,7 +52,12 @@ export class Agent {
   readonly #deadlineMs: number;
   readonly #origin: Origin;
   readonly #slabs = new SlabPool();
+  readonly #handedOver = new AbortController();
+  readonly #firstLink = Promise.withResolvers<void>();
   #links: Links | undefined;
+  #slots: Slots | undefined;
+  #estate: Estate | undefined;
+  #door: Server | undefined;
   #state: AgentStatus['state'] = 'enrolling';
   #since = new Date();
   #serverId: string | undefined;
@@ -64,21 +74,22 @@ export class Agent {
   }
 
   /**
-   * Resolves when the signal aborts, or when a failure leaves nothing to try.
+   * Resolves when the signal aborts, when another agent has taken over, or when a failure leaves nothing to try.
    * @throws CredentialError | StatusError | SettingsError when the state folder or a file cannot be used
    */
   async run(signal: AbortSignal): Promise<Outcome<never>> {
-    const { stateFolder } = this.#config;
-    await openStateFolder(stateFolder);
-    const status = await serveStatus(stateFolder, () => this.status());
+    await openStateFolder(this.#config.stateFolder);
+    const predecessor = await findPredecessor(this.#config.stateFolder);
+    const whole = AbortSignal.any([signal, this.#handedOver.signal]);
     try {
-      const identity = await this.#identity(signal);
+      if (predecessor === undefined) await this.#listen();
+      const identity = await this.#identity(whole);
       if (identity.end !== 'done') return identity;
-      return await this.#stayLinked(identity.result, signal);
+      return await this.#stayLinked(identity.result, predecessor, whole);
     } finally {
+      predecessor?.withdraw();
       await this.#stop();
-      status.close();
-      await once(status, 'close');
+      this.#door?.close();
     }
   }
 
@@ -120,65 +131,88 @@ export class Agent {
     return supervise(() => enrolIdentity(asked), this.#supervision(this.#backoff(), signal));
   }
 
-  async #stayLinked(identity: Enrolled, signal: AbortSignal): Promise<Outcome<never>> {
+  async #stayLinked(
+    identity: Enrolled,
+    predecessor: Predecessor | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome<never>> {
     this.#serverId = identity.serverId;
     this.#become('connecting');
-    const links = await this.#makeLinks(identity);
-    this.#links = links;
+    const links = await this.#makeLinks(identity, predecessor?.inheritance);
     const watch = new NetworkWatch({
       onChange: () => links.networkChanged((address) => watch.has(address)),
     });
+    const stop = new AbortController();
+    const running = links.run(AbortSignal.any([signal, stop.signal]));
     try {
-      return await links.run(signal);
+      if (predecessor !== undefined) await this.#takeOver(predecessor, running);
+      return await running;
     } finally {
       watch.stop();
+      stop.abort();
+      await running;
     }
   }
 
-  async #makeLinks(identity: Enrolled): Promise<Links> {
-    const { hub, origin, stateFolder, links: count } = this.#config;
-    const trust = await trustOf(this.#config, identity.caPem);
-    return new Links({
-      count,
-      ways: new Ways(hub, identity.tunnelUrls),
-      slots: new Slots(),
-      request: {
-        identity,
-        identityFile: identityPath(stateFolder),
-        trust,
-        proxy: hub.proxy,
-        epoch: await nextEpoch(stateFolder, Date.now()),
-        originProtocol: origin.protocol,
-        software: this.#software,
-        deadlineMs: this.#deadlineMs,
-        onStream: (stream) => serve(stream, this.#origin, this.#slabs),
-        onAddresses: (addresses) => this.#announce(addresses),
-      },
-      askTunnelUrls: (signal) => this.#askTunnelUrls(trust, signal),
-      backoff: () => this.#backoff(),
+  async #takeOver(predecessor: Predecessor, over: Promise<unknown>): Promise<void> {
+    const log = this.#log;
+    log.info('another agent runs with this state folder: taking over from it');
+    const linked = this.#firstLink.promise;
+    const patienceMs = this.#options.takeoverMs ?? takeoverMs;
+    if (!(await predecessor.takeOver({ linked, over, patienceMs, log }))) return;
+    this.#slots?.release();
+    await this.#listen();
+    log.info('took over');
+  }
+
+  async #makeLinks(identity: Enrolled, inheritance: Inheritance | undefined): Promise<Links> {
+    const { stateFolder } = this.#config;
+    const epoch = inheritance?.epoch ?? (await nextEpoch(stateFolder, Date.now()));
+    const slots = new Slots(
+      inheritance && { reserved: inheritance.slots, granted: inheritance.maxLinks },
+    );
+    this.#slots = slots;
+    const links = await makeUplink({
+      config: this.#config,
+      identity,
+      epoch,
+      slots,
+      software: this.#software,
+      deadlineMs: this.#deadlineMs,
       log: this.#log,
-      onUp: ({ addresses }) => this.#noteUp(addresses),
+      backoff: () => this.#backoff(),
+      onStream: (stream) => serve(stream, this.#origin, this.#slabs),
+      onAddresses: (addresses) => this.#announce(addresses),
+      onUp: (addresses) => this.#noteUp(addresses),
       onDown: () => this.#noteDown(),
       onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
     });
+    this.#links = links;
+    this.#estate = new Estate({
+      epoch,
+      slots,
+      isLinked: () => links.live.length > 0,
+      leave: () => this.#door?.close(),
+      onHandedOver: () => this.#handedOver.abort(),
+      log: this.#log,
+    });
+    return links;
   }
 
-  /** The hub's ports may have moved; where it does not say, the known ones are tried again. */
-  async #askTunnelUrls(
-    trust: LinkRequest['trust'],
-    signal: AbortSignal,
-  ): Promise<readonly string[] | undefined> {
-    try {
-      // Shorter than a dial: a hub that hides behind a firewall must not double the time of each attempt.
-      return await fetchTunnelUrls(this.#config.hub, { ...trust, signal, deadlineMs: 3000 });
-    } catch (error) {
-      this.#log.debug({ err: error }, 'the hub does not say where its tunnel is');
-      return undefined;
-    }
+  /** Questions on the status socket. */
+  async #listen(): Promise<void> {
+    this.#door = await serveStatus(this.#config.stateFolder, () => this.status(), {
+      [takeoverQuestion]: (socket) => {
+        // One that enrols has nothing to hand over yet.
+        if (this.#estate === undefined) refuseSuccessor(socket);
+        else void this.#estate.answer(socket);
+      },
+    });
   }
 
   /** The first link is news, the others are not. */
   #noteUp(addresses: readonly string[]): void {
+    this.#firstLink.resolve();
     const isNews = this.#state !== 'connected';
     if (isNews) this.#become('connected');
     this.#announce(addresses, isNews);
@@ -236,7 +270,10 @@ export class Agent {
 
   async #stop(): Promise<void> {
     this.#become('stopping');
-    const cut = (await this.#links?.drain(this.#options.drainMs ?? 9000)) ?? 0;
+    const cut = (await this.#links?.drain(this.#config.drainTimeoutMs)) ?? 0;
     if (cut > 0) this.#log.warn({ streams: cut }, 'streams cut while stopping');
   }
 }
+
+/** Twice what a dial through every way may take. */
+const takeoverMs = 60_000;

@@ -177,3 +177,21 @@ test('a token comes from its variable or its file, and prints as nothing', () =>
   expect(JSON.stringify({ token })).toBe('{"token":"[secret]"}');
   expect(readToken({})).toBeUndefined();
 });
+
+test('one to eight links are wished for, two unless said otherwise, and nine seconds to end streams', () => {
+  expect(readConfig(enough)).toMatchObject({ links: 2, drainTimeoutMs: 9000 });
+  const chosen = { ...enough, PHLIX_LINKS: '8', PHLIX_DRAIN_TIMEOUT: '2h' };
+  expect(readConfig(chosen)).toMatchObject({ links: 8, drainTimeoutMs: 7_200_000 });
+  for (const links of ['0', '9', 'two', '1.5']) {
+    expect(problemsOf({ ...enough, PHLIX_LINKS: links })).toHaveLength(1);
+  }
+});
+
+test('the proxy of the environment stands before the hub, and is told without its password', () => {
+  const proxied = { ...enough, HTTPS_PROXY: 'http://me:pa55@proxy.example:3128' };
+  expect(readConfig(proxied).hub.proxy?.url).toBe('http://proxy.example:3128');
+  expect(readConfig({ ...proxied, NO_PROXY: 'example.org' }).hub.proxy).toBeUndefined();
+  const [problem = ''] = problemsOf({ ...enough, HTTPS_PROXY: 'ftp://me:pa55@proxy.example' });
+  expect(problem).toMatch(/^HTTPS_PROXY: expected http:/);
+  expect(problem).not.toContain('pa55');
+});

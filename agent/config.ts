@@ -6,7 +6,16 @@ import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 
 import { logLevels, type LogLevel } from '../shared/log.ts';
-import { choice, flag, integer, path, secret, setting, text } from '../shared/settings/kinds.ts';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  path,
+  secret,
+  setting,
+  text,
+} from '../shared/settings/kinds.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import {
   readSettings,
@@ -38,6 +47,8 @@ export interface AgentConfig {
   readonly hub: Endpoint;
   /** How many links this agent wishes to have; the hub may grant fewer. */
   readonly links: number;
+  /** How long running streams may go on when the agent stops, or when another takes over. */
+  readonly drainTimeoutMs: number;
   readonly origin: OriginAddress;
   readonly stateFolder: string;
   readonly serverName: string | undefined;
@@ -69,6 +80,8 @@ const schema = z.object({
   ...originShape,
   // One outlives the other; more are for lines that a single TCP connection does not fill.
   PHLIX_LINKS: integer(1, 8).default(2),
+  // Docker kills ten seconds after its signal.
+  PHLIX_DRAIN_TIMEOUT: duration(0, 24 * 60 * 60_000).default(9000),
   PHLIX_STATE_DIR: path().optional(),
   PHLIX_SERVER_NAME: text(64).optional(),
   PHLIX_HUB_CA_FILE: path().optional(),
@@ -90,6 +103,7 @@ export function readConfig(environment: Environment): AgentConfig {
       proxy: readProxy(environment, settings.PHLIX_HUB_URL),
     },
     links: settings.PHLIX_LINKS,
+    drainTimeoutMs: settings.PHLIX_DRAIN_TIMEOUT,
     origin: originAddress(settings),
     stateFolder: settings.PHLIX_STATE_DIR ?? defaultStateFolder(environment),
     serverName: settings.PHLIX_SERVER_NAME,

@@ -5,6 +5,8 @@ import { maxLinksPerAgent } from '../shared/wire/limits.ts';
 export interface SlotsOptions {
   /** What a former process of this agent still holds. */
   readonly reserved?: readonly number[];
+  /** As it heard from the hub. */
+  readonly granted?: number;
 }
 
 /** Slots are numbered from 0 and below the hub's limit (rule P14); of two links in one slot the hub keeps the later. */
@@ -15,8 +17,9 @@ export class Slots {
   /** Unknown before the first welcome: until then the first slot dials alone. */
   #granted: number | undefined;
 
-  constructor({ reserved = [] }: SlotsOptions = {}) {
+  constructor({ reserved = [], granted }: SlotsOptions = {}) {
     this.#reserved = new Set(reserved);
+    this.#granted = granted;
   }
 
   get granted(): number {
@@ -29,7 +32,18 @@ export class Slots {
     this.#wake();
   }
 
-  /** The former process has let go. */
+  /** Those with a link, or with one on its way. */
+  get held(): number[] {
+    return [...this.#held.keys()];
+  }
+
+  /** Leaves all others to a successor, until it takes over or lets go. */
+  keepToHeld(): void {
+    const all = Array.from({ length: this.granted }, (_, slot) => slot);
+    this.#reserved = new Set(all.filter((slot) => !this.#held.has(slot)));
+  }
+
+  /** The other process has let go. */
   release(): void {
     this.#reserved = new Set();
     this.#wake();

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { CodedError } from '../shared/errors.ts';
+import { LineSocket } from './line-socket.ts';
 
 /** One link, or the wait for one. */
 const linkStatus = z.object({
@@ -58,11 +59,19 @@ export type AgentStatus = z.infer<typeof agentStatus>;
 class StatusError extends CodedError<'status.already-running' | 'status.path-too-long'> {}
 
 /** Answers until it is closed. @throws StatusError status.already-running | status.path-too-long */
-export async function serveStatus(folder: string, status: () => AgentStatus): Promise<Server> {
+export async function serveStatus(
+  folder: string,
+  status: () => AgentStatus,
+  answers: Readonly<Record<string, (socket: LineSocket) => void>> = {},
+): Promise<Server> {
   const path = socketPath(folder);
-  const server = createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.end(JSON.stringify(status()));
+  const server = createServer((accepted) => {
+    const socket = new LineSocket(accepted);
+    void socket.next(questionMs).then((question = '') => {
+      const answer = Object.hasOwn(answers, question) ? answers[question] : undefined;
+      if (answer === undefined) socket.end(JSON.stringify(status()));
+      else answer(socket);
+    });
   });
   try {
     await listen(server, path);
@@ -81,7 +90,7 @@ export async function serveStatus(folder: string, status: () => AgentStatus): Pr
 
 /** Undefined when no agent runs with this folder. @throws StatusError status.path-too-long */
 export async function readStatus(folder: string): Promise<AgentStatus | undefined> {
-  const socket = connect(socketPath(folder));
+  const socket = connect(socketPath(folder), () => socket.write('status\n'));
   socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error('no answer')));
   try {
     const chunks: Buffer[] = [];
@@ -93,6 +102,8 @@ export async function readStatus(folder: string): Promise<AgentStatus | undefine
 }
 
 const answerTimeoutMs = 2000;
+/** Whoever asks nothing is told how it is. */
+const questionMs = 500;
 
 async function listen(server: Server, path: string): Promise<void> {
   server.listen(path);
@@ -102,7 +113,7 @@ async function listen(server: Server, path: string): Promise<void> {
 /** A Unix socket's path has 108 bytes on Linux and 104 on macOS; longer ones are cut off silently. */
 const maxPathBytes = 103;
 
-function socketPath(folder: string): string {
+export function socketPath(folder: string): string {
   const path = join(folder, 'agent.sock');
   if (Buffer.byteLength(path) <= maxPathBytes) return path;
   throw new StatusError(
@@ -111,9 +122,9 @@ function socketPath(folder: string): string {
   );
 }
 
-function alreadyRunning(folder: string): StatusError {
-  return new StatusError(
-    'status.already-running',
-    `another agent runs with ${folder}: stop it, or give this one a PHLIX_STATE_DIR of its own`,
-  );
+export function alreadyRunning(
+  folder: string,
+  why = 'stop it, or give this one a PHLIX_STATE_DIR of its own',
+): StatusError {
+  return new StatusError('status.already-running', `another agent runs with ${folder}: ${why}`);
 }

@@ -91,6 +91,7 @@ export function run(wish: Wish): Running {
         PHLIX_ORIGIN_URL: originUrl.parse(`http://127.0.0.1:${originPort}`),
       }),
       links: 2,
+      drainTimeoutMs: 2000,
       stateFolder: folder,
       serverName: 'Movies',
       claimsSubdomain: true,
@@ -103,7 +104,6 @@ export function run(wish: Wish): Running {
     log,
     readToken: () => (wish.token === undefined ? undefined : new Secret(wish.token)),
     leftoverTokens: [],
-    drainMs: 2000,
     backoff: () => new Backoff({ firstMs: 20, maxMs: 50 }),
     ...wish.options,
   });
