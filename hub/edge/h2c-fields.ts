@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 
 import type { ResponseHead } from '../../shared/http/head.ts';
 import { EdgeError } from './edge-error.ts';
+import { h2cLimits } from './h2c-limits.ts';
 import type { FieldLines } from './visitor.ts';
 
 export interface OutgoingRequest {
@@ -40,7 +41,7 @@ export function requestList(request: OutgoingRequest): string[] {
   return list;
 }
 
-/** A response head from its header list. @throws EdgeError origin.bad-response */
+/** A response head from its header list. @throws EdgeError origin.bad-response, origin.too-large */
 export function headOf(list: FieldLines): ResponseHead {
   const fields = checked(list);
   const status = Number(fieldValue(list, ':status') ?? 0);
@@ -80,10 +81,15 @@ const contentLength = /^\d{1,15}$/;
 
 /**
  * Field lines without the pseudo-fields. nghttp2 has checked most of it; what one of its versions lets pass must not
- * become another line of an HTTP/1.1 answer. @throws EdgeError origin.bad-response
+ * become another line of an HTTP/1.1 answer. @throws EdgeError origin.bad-response, origin.too-large
  */
 export function checked(list: FieldLines): FieldLines {
   const fields: string[] = [];
+  // Before the origin acknowledges our SETTINGS, nghttp2 holds it to no limit of ours.
+  const bytes = list.reduce((sum, text) => sum + text.length + 2, 0);
+  if (bytes > h2cLimits.headBytes || list.length > 2 * h2cLimits.fields) {
+    throw new EdgeError('origin.too-large', `a head of ${list.length / 2} fields, ${bytes} bytes`);
+  }
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = list[i] as string;
     const value = list[i + 1] as string;

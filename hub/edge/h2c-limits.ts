@@ -5,8 +5,10 @@ export const h2cLimits = {
   streamWindowBytes: 512 * 1024,
   /** Each exchange has its own window, and the tunnel's stream one below: a third one must not stand in the way. */
   sessionWindowBytes: 16 * 1024 * 1024,
-  /** As for an HTTP/1.1 origin, and what RFC 9113 §6.5.2 adds for 200 fields. */
-  headBytes: 64 * 1024 + 200 * 32,
+  /** As for an HTTP/1.1 origin: names and values, and two bytes each for what stands between them there. */
+  headBytes: 64 * 1024,
+  /** The same as RFC 9113 §6.5.2 counts it, 32 bytes more for each field. */
+  headListBytes: 64 * 1024 + 200 * 32,
   /** As for an HTTP/1.1 origin, with the pseudo-field. */
   fields: 201,
   /** nghttp2's own memory for a session: its tables and frames that wait. The default of node:http2. */

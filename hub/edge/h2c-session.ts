@@ -4,6 +4,7 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } f
 
 import { EdgeError } from './edge-error.ts';
 import { h2cLimits } from './h2c-limits.ts';
+import { H2cPipe } from './h2c-pipe.ts';
 import type { OriginStream } from './origin-connection.ts';
 
 /** One exchange's stream: `reset` tells the origin CANCEL. */
@@ -17,7 +18,7 @@ interface SessionEvents {
 }
 
 export class H2cSession {
-  readonly #stream: OriginStream;
+  readonly #pipe: H2cPipe;
   readonly #session: ClientHttp2Session;
   readonly #events: SessionEvents;
   readonly #deadline: NodeJS.Timeout;
@@ -25,23 +26,23 @@ export class H2cSession {
   #isReady = false;
   #isRetired = false;
   #begun = 0;
-  #running = 0;
+  readonly #running = new Set<ClientHttp2Stream>();
   /** What broke under the session: says more than what its streams are told. */
   #lineError: unknown;
   /** Of the origin's GOAWAY: streams above were not looked at. */
   #lastStreamId = Infinity;
 
   constructor(stream: OriginStream, events: SessionEvents) {
-    this.#stream = stream;
     this.#events = events;
     stream.once('error', (error) => (this.#lineError = error));
+    this.#pipe = new H2cPipe(stream, () => this.#onOriginEnd());
     // Whatever the origin sends, it harms its own session only: node:http2 counts and bounds it.
     this.#session = connect('http://origin', {
-      createConnection: () => stream,
+      createConnection: () => this.#pipe,
       settings: {
         enablePush: false,
         initialWindowSize: h2cLimits.streamWindowBytes,
-        maxHeaderListSize: h2cLimits.headBytes,
+        maxHeaderListSize: h2cLimits.headListBytes,
       },
       maxHeaderListPairs: h2cLimits.fields,
       maxSessionMemory: h2cLimits.sessionMegabytes,
@@ -70,16 +71,16 @@ export class H2cSession {
   }
 
   get hasRoom(): boolean {
-    return this.#isReady && !this.#isRetired && this.#running < this.#maxStreams;
+    return this.#isReady && !this.#isRetired && this.#running.size < this.#maxStreams;
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
   }
 
   /** An exchange has ended on it before: the origin may be closing it just now. */
   get isReused(): boolean {
-    return this.#begun > this.#running;
+    return this.#begun > this.#running.size;
   }
 
   /** The origin takes extended CONNECT (RFC 8441). */
@@ -92,8 +93,8 @@ export class H2cSession {
     const stream = this.#session.request(list, { endStream, signal: cancel.signal });
     clearTimeout(this.#idleTimer);
     this.#begun += 1;
-    this.#running += 1;
-    stream.once('close', () => this.#onStreamClosed());
+    this.#running.add(stream);
+    stream.once('close', () => this.#onStreamClosed(stream));
     // `close(CANCEL)` would send END_STREAM before it, and a cut upload would look whole.
     return Object.assign(stream, { reset: () => cancel.abort() });
   }
@@ -120,13 +121,13 @@ export class H2cSession {
     this.#events.onRetired(error === undefined ? undefined : lineError(error));
     if (this.#session.destroyed) return;
     this.#session.close();
-    if (this.#running === 0) this.#sayFarewell();
+    if (this.#running.size === 0) this.#sayFarewell();
   }
 
   #onSettings(): void {
     clearTimeout(this.#deadline);
     this.#isReady = true;
-    if (this.#running === 0) this.#waitIdle();
+    if (this.#running.size === 0) this.#waitIdle();
     this.#events.onRoom();
   }
 
@@ -135,19 +136,25 @@ export class H2cSession {
     this.retire();
   }
 
-  #onStreamClosed(): void {
-    this.#running -= 1;
+  #onStreamClosed(stream: ClientHttp2Stream): void {
+    this.#running.delete(stream);
     if (this.#isRetired) {
-      if (this.#running === 0) this.#sayFarewell();
+      if (this.#running.size === 0) this.#sayFarewell();
       return;
     }
-    if (this.#running === 0) this.#waitIdle();
+    if (this.#running.size === 0) this.#waitIdle();
     this.#events.onRoom();
   }
 
+  /** What came whole may still be read by a slow visitor; the rest will never come. */
+  #onOriginEnd(): void {
+    this.retire(ended());
+    for (const stream of this.#running) if (!stream.closed) stream.destroy(ended());
+    if (this.#running.size === 0) this.#pipe.destroy();
+  }
+
   #onClosed(): void {
-    const ended = new EdgeError('origin.closed', 'the origin ended the HTTP/2 connection');
-    this.retire(this.#lineError ?? ended);
+    this.retire(this.#lineError ?? ended());
   }
 
   #waitIdle(): void {
@@ -156,9 +163,8 @@ export class H2cSession {
 
   /** GOAWAY and a FIN are out; an origin that answers neither would keep the tunnel's stream for ever. */
   #sayFarewell(): void {
-    const drop = (): void => this.#stream.reset('cancelled');
-    const deadline = setTimeout(drop, h2cLimits.farewellMs).unref();
-    this.#stream.once('close', () => clearTimeout(deadline));
+    const deadline = setTimeout(() => this.#pipe.destroy(), h2cLimits.farewellMs).unref();
+    this.#pipe.once('close', () => clearTimeout(deadline));
   }
 
   #fail(error: EdgeError): void {
@@ -179,6 +185,10 @@ const ruleCodes: ReadonlySet<number> = new Set([
   constants.NGHTTP2_FRAME_SIZE_ERROR,
   constants.NGHTTP2_COMPRESSION_ERROR,
 ]);
+
+function ended(): EdgeError {
+  return new EdgeError('origin.closed', 'the origin ended the HTTP/2 connection');
+}
 
 function streamError(cause: unknown, rstCode: number): unknown {
   if (cause instanceof EdgeError) return cause;
