@@ -112,7 +112,7 @@ export class LinkKeeper {
       if (former.isRetired || this.#signal.aborted) return undefined;
       try {
         const next = await dial(this.#index, former.link.slot, this.#signal);
-        if (!former.isRetired) former.link.moved();
+        former.link.moved();
         return next;
       } catch (error) {
         this.#log.debug({ err: asFailure(error) }, 'no other link yet');

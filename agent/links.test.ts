@@ -176,6 +176,28 @@ test('a hub that puts out one of ours for another of ours has one, without a fig
   await vi.waitFor(() => expect(bench.links.live.length).toBeGreaterThan(0));
 });
 
+test('a hub that is about to drain is obeyed: another link first, the streams of the former to their end', async () => {
+  const hub = await door();
+  const bench = await start(hub);
+  const before = await linked(bench, [0, 1]);
+  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  const streams = hub.tunnels.find(movies)?.links.map((link) => link.openStream()) ?? [];
+  for (const stream of streams) stream.write('half ');
+  await vi.waitFor(() => expect(bench.links.streamCount).toBe(2));
+  const counts: number[] = [];
+  const looking = setInterval(() => counts.push(hub.tunnels.find(movies)?.links.length ?? 0), 1);
+  expect(await hub.gateway.moveLinks(5000)).toEqual({ links: 2, moved: 2 });
+  clearInterval(looking);
+  expect(Math.min(...counts)).toBe(2);
+  expect((await linked(bench, [0, 1])).filter((link) => before.includes(link))).toEqual([]);
+  const states = bench.links.status().map(({ slot, state }) => `${slot} ${state}`);
+  expect(states.toSorted()).toEqual(['0 connected', '0 draining', '1 connected', '1 draining']);
+  for (const stream of streams) stream.end('a film');
+  for (const stream of streams) expect((await readAll(stream)).toString()).toBe('half a film');
+  await vi.waitFor(() => expect(bench.links.status()).toHaveLength(2));
+  expect(levels(bench)).toEqual([]);
+});
+
 test('a link over an address that is gone is given up at once, and the others are asked', async () => {
   const hub = await door();
   const bench = await start(hub);
