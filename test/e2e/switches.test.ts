@@ -38,19 +38,10 @@ describe.skipIf(!hasParts('openssl', 'curl'))('a server whose owner', () => {
   /** What OpenSSL's own client says of the handshake. */
   async function handshake(...options: string[]): Promise<string> {
     const { hostname, port } = new URL(deployment.address);
-    const fixed = [
-      '-connect',
-      `127.0.0.1:${port}`,
-      '-servername',
-      hostname,
-      '-verify_return_error',
-    ];
-    const child = spawn(partPath('openssl'), [
-      's_client',
-      ...fixed,
-      ...['-CAfile', deployment.hub.caFile, '-verify_hostname', hostname],
-      ...options,
-    ]);
+    const place = ['-connect', `127.0.0.1:${port}`, '-servername', hostname];
+    const trust = ['-CAfile', deployment.hub.caFile, '-verify_hostname', hostname];
+    const words = ['s_client', ...place, ...trust, '-verify_return_error', ...options];
+    const child = spawn(partPath('openssl'), words);
     let text = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (part: string) => (text += part));
