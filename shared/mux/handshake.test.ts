@@ -172,6 +172,15 @@ describe('the hub', () => {
 });
 
 describe('the agent', () => {
+  it('says the slot of its link and what its origin speaks', async () => {
+    const { peer, outcome } = play('agent', { slot: 3, originProtocol: 'h2c' });
+    peer.send(challengeFrame());
+    await settled();
+    expect(peer.received).toEqual([helloFrame({ slot: 3, originProtocol: 'h2c' })]);
+    peer.send(welcomeFrame);
+    expect(await outcome).toEqual({ welcome, version: 1 });
+  });
+
   it('answers a challenge, and the messages are the golden ones', async () => {
     const { peer, outcome } = play('agent');
     expect(peer.received).toEqual([]);
