@@ -29,12 +29,13 @@ function frame(type: number, flags: number, streamId: number, payload?: Buffer):
 
 /** A literal field without a table (RFC 7541 §6.2.2), as bytes: any byte goes. */
 function field(name: string, value: string): Buffer {
-  const sized = (text: string): Buffer => {
-    const bytes = Buffer.from(text, 'latin1');
-    const size = bytes.length < 127 ? [bytes.length] : [127, ...varint(bytes.length - 127)];
-    return Buffer.concat([Buffer.from(size), bytes]);
-  };
   return Buffer.concat([Buffer.from([0]), sized(name), sized(value)]);
+}
+
+function sized(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1');
+  const size = bytes.length < 127 ? [bytes.length] : [127, ...varint(bytes.length - 127)];
+  return Buffer.concat([Buffer.from(size), bytes]);
 }
 
 function varint(rest: number): number[] {

@@ -1,0 +1,177 @@
+import { Buffer } from 'node:buffer';
+import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { keyPinOf } from '../../agent/origin-dial.ts';
+import { contentBytes } from '../support/content.ts';
+import { Curl } from '../support/curl.ts';
+import { AgentProcess, HubProcess } from '../support/deployment.ts';
+import { grpcMessage, grpcMessages, H2cOrigin } from '../support/h2c-origin.ts';
+import { selfSigned } from '../support/self-signed.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const film = contentBytes('film', 0, 20_000_000);
+const closers: (() => unknown)[] = [];
+let hub: HubProcess;
+let curl: Curl;
+
+beforeAll(async () => {
+  hub = await HubProcess.start();
+  curl = new Curl(hub.caFile);
+});
+
+afterAll(async () => {
+  for (const close of closers.toReversed()) await close();
+  await hub?.stop();
+});
+
+interface Reached {
+  readonly address: string;
+  readonly agent: AgentProcess;
+}
+
+/** An agent of its own for an origin at this URL. */
+async function reach(label: string, url: string, settings = {}): Promise<Reached> {
+  const token = await hub.createToken('--label', label);
+  const agent = new AgentProcess({
+    hub,
+    originPort: 0,
+    token,
+    settings: { PHLIX_ORIGIN_URL: url, ...settings },
+  });
+  closers.push(() => agent.stop());
+  const [address = ''] = await agent.reachable();
+  return { address, agent };
+}
+
+async function listen(
+  server: Server,
+  place: string | { port: number; host: string },
+): Promise<number> {
+  server.listen(place);
+  await once(server, 'listening');
+  closers.push(() => server.close());
+  return (server.address() as Partial<AddressInfo>).port ?? 0;
+}
+
+const loopback = { port: 0, host: '127.0.0.1' };
+
+/** A film, and what became of an upload. */
+const serveFilm: RequestListener = (request, response) => {
+  if (request.method === 'GET') {
+    response.setHeader('content-length', film.length);
+    return void response.end(film);
+  }
+  const hash = createHash('sha256');
+  request.on('data', (piece: Buffer) => hash.update(piece));
+  return void request.on('end', () => response.end(hash.digest('hex')));
+};
+
+async function expectFilm(address: string): Promise<void> {
+  const digest = createHash('sha256').update(film).digest('hex');
+  for (const version of ['--http1.1', '--http2']) {
+    const down = await curl.get(`${address}/film`, version);
+    expect([down.exitCode, down.status, down.sha256]).toEqual([0, 200, digest]);
+    const up = await curl.send({ input: film }, `${address}/up`, version, '--data-binary', '@-');
+    expect([up.exitCode, up.status, up.body.toString()]).toEqual([0, 200, digest]);
+  }
+}
+
+test('a film and its upload pass through a Unix socket', async () => {
+  const path = join(temporaryFolder('origin').path, 'server.sock');
+  await listen(createServer(serveFilm), path);
+  const { address } = await reach('by-socket', `unix:${path}`);
+  await expectFilm(address);
+});
+
+test('a film and its upload pass through TLS to a server that signs for itself, and is pinned', async () => {
+  const certificate = await selfSigned('nas.factory');
+  const port = await listen(createHttpsServer(certificate, serveFilm), loopback);
+  const { address } = await reach('pinned', `https://127.0.0.1:${port}`, {
+    PHLIX_ORIGIN_PIN: keyPinOf(new X509Certificate(certificate.cert)),
+  });
+  await expectFilm(address);
+});
+
+test('a server whose certificate nobody vouches for gets no request, and its owner two remedies', async () => {
+  let requests = 0;
+  const server = createHttpsServer(await selfSigned('nas.factory'), () => (requests += 1));
+  const port = await listen(server, loopback);
+  const { address, agent } = await reach('untrusted', `https://127.0.0.1:${port}`);
+  const answer = await curl.get(`${address}/film`, '--header', 'Cookie: secret');
+  expect(answer.status).toBe(502);
+  expect(answer.body.toString()).toContain('"origin.unreachable"');
+  const [line] = await agent.program.waitForLine(/^.*"origin not trusted".*$/);
+  expect(JSON.parse(line)).toMatchObject({
+    remedy: expect.stringMatching(/PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
+  });
+  expect(requests).toBe(0);
+});
+
+test('a film passes from a server that speaks HTTP/2 without TLS, and gRPC both ways at once', async () => {
+  const origin = new H2cOrigin((stream, headers) => {
+    if (headers[':path'] === '/film') {
+      stream.respond({ ':status': 200, 'content-length': film.length });
+      return void stream.end(film);
+    }
+    if (headers[':path'] === '/denied') {
+      return stream.respond({ ':status': 200, 'grpc-status': '7' }, { endStream: true });
+    }
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc' },
+      { waitForTrailers: true },
+    );
+    stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.on('data', (piece: Buffer) => stream.write(piece));
+    return void stream.on('end', () => stream.end());
+  });
+  const port = await listen(origin.server, loopback);
+  const { address } = await reach('grpc', `h2c://127.0.0.1:${port}`);
+
+  const digest = createHash('sha256').update(film).digest('hex');
+  for (const version of ['--http1.1', '--http2']) {
+    const down = await curl.get(`${address}/film`, version);
+    expect([down.exitCode, down.status, down.sha256]).toEqual([0, 200, digest]);
+  }
+
+  const { hostname, port: hubPort } = new URL(address);
+  const session = connect(address, {
+    // The system's resolver does not know names below localhost.
+    createConnection: () =>
+      connectTls({
+        host: '127.0.0.1',
+        port: Number(hubPort),
+        servername: hostname,
+        ca: readFileSync(hub.caFile),
+        ALPNProtocols: ['h2'],
+      }),
+  });
+  closers.push(() => session.destroy());
+  const call = (path: string) =>
+    session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' });
+  const talk = call('/echo');
+  for (let turn = 0; turn < 5; turn += 1) {
+    talk.write(grpcMessage(`turn ${turn}`));
+    const [piece] = (await once(talk, 'data')) as [Buffer];
+    expect(grpcMessages(piece)).toEqual([`turn ${turn}`]);
+  }
+  const trailed = once(talk.resume(), 'trailers') as Promise<[IncomingHttpHeaders]>;
+  talk.end();
+  expect((await trailed)[0]).toMatchObject({ 'grpc-status': '0' });
+
+  const denied = call('/denied');
+  const [head] = (await once(denied, 'response')) as [IncomingHttpHeaders];
+  expect(head).toMatchObject({ ':status': 200, 'grpc-status': '7' });
+  denied.resume();
+  denied.end();
+  await once(denied, 'close');
+});
