@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure, type EdgeFailureCode } from './failure.ts';
 import { forward } from './forward.ts';
-import type { FrontOptions } from './front-options.ts';
+import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http1Response } from './http1-response.ts';
 import { normalizeHttp1, type Refusal } from './normalize.ts';
 import type { Routing } from './routing.ts';
@@ -23,6 +23,7 @@ export class Http1Front {
   readonly #server: Server;
   readonly #visitors = new Map<Duplex, Visitor>();
   #isDraining = false;
+  #lastCall: NodeJS.Timeout | undefined;
 
   constructor(options: FrontOptions, routing: Routing) {
     this.#options = options;
@@ -43,6 +44,7 @@ export class Http1Front {
     const visitor: Visitor = {
       connection,
       responses: new Set(),
+      hasAsked: false,
       isUpgraded: false,
       isRefused: false,
       isLingering: false,
@@ -52,17 +54,21 @@ export class Http1Front {
     this.#server.emit('connection', socket);
   }
 
-  /** Running exchanges finish with `Connection: close`, idle connections close now. */
+  /**
+   * Running exchanges finish with `Connection: close`, and idle connections are kept for a last call. One on which nothing was
+   * asked yet is not idle: its first request is on its way, and is answered if it comes within the time that a head may take.
+   */
   drain(): void {
     this.#isDraining = true;
-    // closeIdleConnections would leave out those that have not asked for anything yet.
-    for (const [socket, visitor] of this.#visitors) {
-      for (const response of visitor.responses) response.closeAfter();
-      endIfIdle(socket, visitor);
-    }
+    for (const { responses } of this.#visitors.values())
+      for (const response of responses) response.closeAfter();
+    this.#lastCall = setTimeout(() => {
+      for (const [socket, visitor] of this.#visitors) endIfIdle(socket, visitor);
+    }, lastCallMs);
   }
 
   stop(): void {
+    clearTimeout(this.#lastCall);
     // Never listened, so there is nothing to wait for: this ends its interval.
     this.#server.close();
   }
@@ -70,6 +76,7 @@ export class Http1Front {
   readonly #onRequest = (message: IncomingMessage, writer: ServerResponse): void => {
     const visitor = this.#visitors.get(message.socket);
     if (visitor === undefined) return void message.destroy();
+    visitor.hasAsked = true;
     // Pipelined behind a refusal: node:http closes the connection when that has been sent.
     if (visitor.isRefused) return;
     const response = this.#respond(visitor, writer);
@@ -155,6 +162,7 @@ interface Visitor {
   readonly connection: VisitorConnection;
   /** More than one when the visitor pipelines. */
   readonly responses: Set<Http1Response>;
+  hasAsked: boolean;
   isUpgraded: boolean;
   /** One request was not clear: whatever follows may be its other half, meant for another reader. */
   isRefused: boolean;
@@ -163,7 +171,7 @@ interface Visitor {
 }
 
 function endIfIdle(socket: Duplex, visitor: Visitor): void {
-  if (visitor.responses.size === 0 && !visitor.isUpgraded) socket.end();
+  if (visitor.responses.size === 0 && visitor.hasAsked && !visitor.isUpgraded) socket.end();
 }
 
 /** A server that never listens: the TLS listener hands it connections. */

@@ -16,7 +16,7 @@ import type { TLSSocket } from 'node:tls';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure } from './failure.ts';
 import { forward } from './forward.ts';
-import type { FrontOptions } from './front-options.ts';
+import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http2Response } from './http2-response.ts';
 import type { EdgeLimits } from './limits.ts';
 import { normalizeHttp2 } from './normalize.ts';
@@ -32,6 +32,8 @@ export class Http2Front {
   readonly #hubServer: Http2Server;
   readonly #visitors = new Set<Visitor>();
   readonly #watch: NodeJS.Timeout;
+  #isDraining = false;
+  #deadlines: NodeJS.Timeout[] = [];
 
   constructor(options: FrontOptions, routing: Routing) {
     this.#options = options;
@@ -55,13 +57,27 @@ export class Http2Front {
     });
   }
 
-  /** GOAWAY; the streams that run may finish. */
+  /**
+   * Sessions end with the streams that run. Idle ones are kept for a last call, those that have asked nothing yet for the time
+   * that a head may take: their first request is on its way.
+   */
   drain(): void {
-    for (const { session } of this.#visitors) session.close();
+    this.#isDraining = true;
+    for (const visitor of this.#visitors) if (visitor.openStreams > 0) visitor.sayGoodbye();
+    const closeIdle = (alsoSilent: boolean): void => {
+      for (const { openStreams, hasAsked, session } of this.#visitors)
+        if (openStreams === 0 && (hasAsked || alsoSilent)) session.close();
+    };
+    const { headTimeoutMs } = this.#options.limits;
+    this.#deadlines = [
+      setTimeout(closeIdle, Math.min(lastCallMs, headTimeoutMs), false),
+      setTimeout(closeIdle, headTimeoutMs, true),
+    ];
   }
 
   stop(): void {
     clearInterval(this.#watch);
+    for (const deadline of this.#deadlines) clearTimeout(deadline);
   }
 
   #onStream(
@@ -75,6 +91,8 @@ export class Http2Front {
     // Reset before we saw it: a handler for it would be work that the visitor does not wait for.
     if (stream.destroyed) return;
     visitor.openStreams += 1;
+    visitor.hasAsked = true;
+    if (this.#isDraining) visitor.sayGoodbye();
     stream.once('close', () => visitor.onStreamClosed());
     const { idleBodyMs } = this.#options.limits;
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
@@ -134,6 +152,7 @@ class Visitor {
   hasAsked = false;
   idleSince = performance.now();
   pingedAt = performance.now();
+  #isLeaving = false;
   /** A ping is unanswered. */
   isPinged = false;
 
@@ -145,8 +164,19 @@ class Visitor {
 
   onStreamClosed(): void {
     this.openStreams -= 1;
-    this.hasAsked = true;
     this.idleSince = performance.now();
+    if (this.#isLeaving && this.openStreams === 0) this.session.close();
+  }
+
+  /**
+   * GOAWAY in two steps (RFC 9113 §6.8), to be said while a stream runs: the first stops new requests and takes those that cross
+   * it on the way, the second names the last that was taken. It follows with the last stream, since nghttp2 takes nothing any
+   * more when none runs; whatever comes later is known to be unanswered, and can be asked again elsewhere.
+   */
+  sayGoodbye(): void {
+    if (this.#isLeaving || this.session.destroyed || this.session.closed) return;
+    this.#isLeaving = true;
+    this.session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
   }
 
   /**
@@ -167,6 +197,8 @@ class Visitor {
     });
   }
 }
+
+const maxStreamId = 2 ** 31 - 1;
 
 function sessionOptions(limits: EdgeLimits): ServerOptions {
   return {

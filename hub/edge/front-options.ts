@@ -24,6 +24,12 @@ export interface HubPages {
   ) => void;
 }
 
+/**
+ * How long an idle connection is kept in a drain. Whoever asks in this time is answered and told that it was the last answer;
+ * an end without a word would meet some of the requests that are already on their way, one round trip of them.
+ */
+export const lastCallMs = 1000;
+
 export interface FrontOptions extends RoutingOptions {
   readonly hub: HubPages;
   readonly limits: EdgeLimits;
