@@ -68,7 +68,7 @@ function answerTo(asked: string, fault: Fault): string {
   if (wanted === null || fault === 'whole file') {
     return `HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 256\r\n\r\n${film}`;
   }
-  const shift = fault === 'other place' ? 1 : 0;
+  const shift = fault === 'other place' && wanted[1] !== '0' ? 1 : 0;
   const first = Number(wanted[1]) - shift;
   const last = Number(wanted[2] || 255) - (fault === 'other length' ? 1 : 0) - shift;
   const isOther = fault.startsWith('other file');

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Backoff } from '../../shared/backoff.ts';
+import { maxLinksPerAgent } from '../../shared/wire/limits.ts';
 import type { ScriptedOrigin } from '../../test/support/exchanges.ts';
 import { quiet, type RecordingVisitor } from '../../test/support/exchanges.ts';
 import { RestartingTunnel, type TestSession } from '../../test/support/restarting-tunnel.ts';
@@ -329,7 +330,7 @@ describe('what cannot be resumed ends at once', () => {
 });
 
 describe('a request whose link is lost before its response', () => {
-  test.each(['GET', 'HEAD', 'OPTIONS'])('is sent again, once: %s', async (method) => {
+  test.each(['GET', 'HEAD', 'OPTIONS'])('is sent again: %s', async (method) => {
     const tunnel = new RestartingTunnel();
     const link = tunnel.connect();
     const visitor = tunnel.forward({ method });
@@ -361,15 +362,15 @@ describe('a request whose link is lost before its response', () => {
     }
   });
 
-  test('fails when the second link is lost too', async () => {
+  test('is sent over as many links as an agent can have, which are lost one after the other', async () => {
     const tunnel = new RestartingTunnel();
-    const link = tunnel.connect();
+    let link = tunnel.connect();
     const visitor = tunnel.forward();
-    await link.accept();
-    tunnel.cut(link);
-    const second = tunnel.connect();
-    await second.accept();
-    tunnel.cut(second);
+    for (let lost = 0; lost <= maxLinksPerAgent; lost++) {
+      await link.accept();
+      tunnel.cut(link);
+      link = tunnel.connect();
+    }
     await visitor.done();
     expect([visitor.status, visitor.code]).toEqual([502, 'tunnel.lost']);
   });

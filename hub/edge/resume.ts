@@ -5,6 +5,7 @@ import type { BodyFraming } from '../../shared/http/body.ts';
 import type { ResponseHead } from '../../shared/http/head.ts';
 import { StreamError } from '../../shared/mux/stream.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
+import { maxLinksPerAgent } from '../../shared/wire/limits.ts';
 import { EdgeError } from './edge-error.ts';
 import { Interruption } from './interruption.ts';
 import { ResumableBody, type RestRefusal } from './resumable-body.ts';
@@ -29,7 +30,7 @@ export interface ResumeSubject {
   readonly options: ResumeOptions;
   /** How long a visitor may take nothing, and nothing may come for him. */
   readonly idleTimeoutMs: number;
-  /** The request may be sent a second time. */
+  /** The request may be sent more than once. */
   readonly mayReplay: boolean;
   /** Whoever waits for `pool`, or for the answer to an attempt, waits in vain. `error`: what stood in the way last. */
   readonly onHopeless: (error: unknown) => void;
@@ -38,13 +39,16 @@ export interface ResumeSubject {
 /** An origin that has promised the rest so many times and sent none of it will go on like that. */
 const maxBarren = 8;
 
+/** An agent that is killed loses its links one after the other, and a request can meet each of them. */
+const maxReplays = maxLinksPerAgent;
+
 /** The first waits are short: a home's server is back in seconds. Two seconds are little beside any longer restart. */
 const spacing = { firstMs: 100, maxMs: 2000, stableMs: 1000 };
 
 /** The second chances of one request. */
 export class Resume {
   readonly #subject: ResumeSubject;
-  #mayReplay: boolean;
+  #replaysLeft: number;
   #first: { readonly head: ResponseHead; readonly framing: BodyFraming } | undefined;
   #deliveredBytes = 0;
   #isVisitorFull = false;
@@ -56,17 +60,17 @@ export class Resume {
 
   constructor(subject: ResumeSubject) {
     this.#subject = subject;
-    this.#mayReplay = subject.mayReplay;
+    this.#replaysLeft = subject.mayReplay ? maxReplays : 0;
   }
 
   /** An interim head went to the visitor: the request is not sent again. */
   hinted(): void {
-    this.#mayReplay = false;
+    this.#replaysLeft = 0;
   }
 
   /** The head of the response went to the visitor. */
   begun(head: ResponseHead, framing: BodyFraming): void {
-    this.#mayReplay = false;
+    this.#replaysLeft = 0;
     this.#first = { head, framing };
   }
 
@@ -157,8 +161,8 @@ export class Resume {
       return false;
     }
     const body = this.#rest();
-    if (body === undefined && !this.#mayReplay) return false;
-    this.#mayReplay = false;
+    if (body === undefined && this.#replaysLeft === 0) return false;
+    if (body === undefined) this.#replaysLeft -= 1;
     this.#body = body;
     const begun = { cause, offset: body?.offset, error };
     this.#interruption = new Interruption(begun, () => this.#giveUp('timeout'));

@@ -260,3 +260,24 @@ test.skipIf(!hasParts('curl'))(
     );
   },
 );
+
+test.skipIf(!hasParts('curl'))(
+  'a hub that stops lets nobody wait for an agent that cannot come to it any more',
+  async () => {
+    const hub = { settings: { HUB_DRAIN_TIMEOUT: '30s' } };
+    const leaving = await deploy({ originPort: origin.port, hub });
+    origin.breaks.push(hold);
+    const trusting = new Curl(leaving.hub.caFile);
+    const download = new Download(trusting.start(`${leaving.address}/film.mp4`));
+    await download.reaches(half);
+    await killAgent(leaving);
+    const stoppedAt = performance.now();
+    await leaving.hub.stop();
+    const { exitCode, body } = await download.done;
+    // The stream is reset, or its connection has gone by then.
+    expect([18, 92]).toContain(exitCode);
+    expect(body.length).toBe(half);
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+    expect(leaving.hub.program.output).toContain('"reason":"hub-draining"');
+  },
+);
