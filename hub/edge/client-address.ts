@@ -24,7 +24,8 @@ export function clientAddress(
 
 /** `192.0.2.7`, `192.0.2.7:5555`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:443`. */
 function hopAddress(hop: string): string | undefined {
-  const withPort = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::\d{1,5})?$/.exec(hop);
+  const withPort = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/.exec(hop);
   if (withPort?.[1] !== undefined && !withPort[1].includes(':')) return undefined;
+  if (Number(withPort?.[3] ?? 0) > 65_535) return undefined;
   return parseAddress(withPort?.[1] ?? withPort?.[2] ?? hop);
 }
