@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import {
   maxDataBytes,
@@ -8,6 +10,8 @@ import {
 import { LinkWindow } from './link-window.ts';
 
 // One step of the control loop at a time; what many of them achieve on a line is tested beside its file.
+
+setFlagsFromString('--expose-gc');
 
 const kib = 1024;
 const lineRttMs = 20;
@@ -153,6 +157,18 @@ describe('the delay of the line itself', () => {
     expect(isMeasuring(late)).toBe(true);
   });
 
+  it('is measured anew ten seconds after an acknowledgement saw it again', () => {
+    for (const [atMs, isLate] of [
+      [15_000, false],
+      [15_001, true],
+    ] as const) {
+      const window = seeded();
+      step(window, 5_000 - lineRttMs, lineRttMs);
+      step(window, atMs - lineRttMs - 3, lineRttMs + 3);
+      expect(isMeasuring(window)).toBe(isLate);
+    }
+  });
+
   it('is measured anew above the floor only after ten seconds, however full the queue', () => {
     const window = seeded();
     for (let turn = 0; turn < 4; turn += 1) step(window, turn * 100, lineRttMs);
@@ -184,7 +200,9 @@ describe('the delay of the line itself', () => {
     expect(isMeasuring(window)).toBe(true);
     const limit = window.limitBytes;
     window.onSent(32 * kib, 10_010);
+    expect(window.room(1)).toBe(0);
     window.onAck(1, 10_080);
+    expect(window.room(1)).toBe(0);
     window.onAck(32 * kib, 10_090);
     expect([window.minRttMs, window.limitBytes]).toEqual([lineRttMs, limit]);
     expect(isMeasuring(window)).toBe(true);
@@ -229,9 +247,11 @@ describe('the frames of a link window', () => {
 
   it('are small while the line is measured, fast as it is', () => {
     const window = seeded();
-    expect(carry(window, 1_000_000, 0, 50)).toBe(maxDataBytes);
+    expect(carry(window, 4_000_000, 0, 50)).toBe(maxDataBytes);
     carry(window, 1_000_000, 10_051 - 21, 10_051);
     expect([isMeasuring(window), window.frameBytes]).toEqual([true, slowLineDataBytes]);
+    window.onSent(1, 10_060);
+    expect(carry(window, 1, 10_060, 10_081)).toBe(maxDataBytes);
   });
 
   it('are told apart up to 8192 of them; behind that the last record stands for all', () => {
@@ -243,6 +263,27 @@ describe('the frames of a link window', () => {
     window.onAck(1, 10_000);
     // The round trip of the newest of them.
     expect([window.recordCount, window.minRttMs]).toEqual([0, 10_000 - 8_192]);
+  });
+
+  it('are forgotten once they are acknowledged', () => {
+    const window = new LinkWindow();
+    window.onSent(1, 0);
+    window.onSent(1, 0);
+    window.onSent(1, 0);
+    window.onAck(1, 20);
+    expect(window.recordCount).toBe(2);
+
+    const collect = runInNewContext('gc') as () => void;
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    // One is always in flight: a film leaves no moment in which all are acknowledged.
+    for (let turn = 0; turn < 300_000; turn += 1) {
+      window.onSent(1, turn);
+      window.onAck(1, turn + 20);
+    }
+    collect();
+    expect([window.recordCount, window.inFlightBytes]).toEqual([2, 2]);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(5e6);
   });
 });
 
