@@ -8,8 +8,5 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores are the smallest machine the suite promises to pass on; more workers only make the real programs time out.
     maxWorkers: 2,
-    // Real programs are killed here against a clock that runs on a machine with other work to do. Whoever sits before it
-    // sees the first failure; a pipeline tries once more, and the report names what needed it.
-    retry: process.env['CI'] === undefined ? 0 : 1,
   },
 });

@@ -22,7 +22,7 @@ test('kill -9 of the agent cuts every visitor visibly, and a new agent needs nob
   const noticed = probe.until((answer) => answer === 'tunnel.offline');
   agent.program.kill('SIGKILL');
   const [detectedMs, outcomes] = [await noticed, await crowd.outcomes()];
-  await agent.program.ended;
+  await agent.program.end();
   agent.startAgain();
   const recoveredMs = await probe.until((answer) => answer === '200');
   enter({ fault: 'kill -9 of the agent', detectedMs, recoveredMs }, outcomes, probe);
@@ -55,7 +55,7 @@ test('a hub whose time to drain is over cuts visibly what has no end, and exits 
   const stoppedAt = performance.now();
   hub.program.kill('SIGTERM');
   const outcomes = await crowd.outcomes();
-  expect(await hub.program.ended).toBe(0);
+  expect(await hub.program.end()).toBe(0);
   const detectedMs = performance.now() - stoppedAt;
   enter({ fault: 'end of the drain', detectedMs, recoveredMs: undefined }, outcomes);
   expect(outcomes.filter(({ end }) => end !== 'cut' && end !== 'refused')).toEqual([]);

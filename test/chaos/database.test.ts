@@ -230,7 +230,7 @@ describe('the folder', () => {
     programs.push(program);
     const socket = (await program.waitForLine(/^open (\S+) \d+$/))[1] ?? '';
     expect(Buffer.byteLength(socket)).toBeLessThan(100);
-    expect(await program.ended).toBe(0);
+    expect(await program.end()).toBe(0);
     rmSync(socket, { recursive: true });
   });
 
@@ -246,7 +246,7 @@ describe('the folder', () => {
       });
       programs.push(program);
       expect((await program.waitForLine(/^open (\S+) \d+$/))[1]).toContain(outside);
-      expect([round, await program.ended]).toEqual([round, 0]);
+      expect([round, await program.end()]).toEqual([round, 0]);
     }
     expect(modeOf(home)).toBe(0o700);
   });

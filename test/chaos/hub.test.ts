@@ -48,7 +48,7 @@ test('kill -9 of the hub loses no enrolment and no name, ends its database, and 
   const noticed = probe.until((answer) => answer === 'unreachable');
   hub.program.kill('SIGKILL');
   const [detectedMs, outcomes] = [await noticed, await crowd.outcomes()];
-  await hub.program.ended;
+  await hub.program.end();
   await expect.poll(postmasterPid, { interval: 20, timeout: 10_000 }).toBeUndefined();
   await hub.startAgain();
   const recoveredMs = await probe.until((answer) => answer === '200', 60_000);

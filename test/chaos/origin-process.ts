@@ -34,7 +34,7 @@ export class OriginProcess {
 
   /** The former one was killed or stopped. */
   async startAgain(): Promise<void> {
-    await this.#program.ended;
+    await this.#program.end();
     this.#program = this.#launch();
     await this.#becomeReady();
   }

@@ -26,7 +26,7 @@ test('an agent that is stopped lets what runs finish, takes nothing new, and exi
   const detectedMs = await noticed;
   for (const visit of visits) visit.release();
   const outcomes = await Promise.all(visits.map(({ outcome }) => outcome));
-  expect(await agent.program.ended).toBe(0);
+  expect(await agent.program.end()).toBe(0);
   agent.startAgain();
   const recoveredMs = await probe.until((answer) => answer === '200');
   enter({ fault: 'SIGTERM of the agent', detectedMs, recoveredMs }, outcomes, probe);
@@ -46,7 +46,7 @@ test('a hub that is stopped lets what runs finish, and exits with 0', async () =
   const detectedMs = await noticed;
   for (const visit of visits) visit.release();
   const outcomes = await Promise.all(visits.map(({ outcome }) => outcome));
-  expect(await hub.program.ended).toBe(0);
+  expect(await hub.program.end()).toBe(0);
   await hub.startAgain();
   const recoveredMs = await probe.until((answer) => answer === '200', 60_000);
   enter({ fault: 'SIGTERM of the hub', detectedMs, recoveredMs }, outcomes, probe);

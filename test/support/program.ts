@@ -3,6 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
+import { within } from './deadline.ts';
+
 export interface ProgramOptions {
   /** First word the program, found on PATH. */
   readonly command: readonly [string, ...string[]];
@@ -77,6 +79,11 @@ export class Program {
     });
   }
 
+  /** `ended`, for a program that was told to end. @throws with all output when it does not */
+  async end(deadlineMs = defaultDeadlineMs): Promise<number | NodeJS.Signals> {
+    return within(this.ended, deadlineMs, () => `the end of ${this.#name}\n${this.#output}`);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
@@ -85,9 +92,11 @@ export class Program {
   async stop(): Promise<number | NodeJS.Signals> {
     this.kill('SIGTERM');
     const timer = setTimeout(() => this.kill('SIGKILL'), stopPatienceMs);
-    const end = await this.ended;
-    clearTimeout(timer);
-    return end;
+    try {
+      return await this.end();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Resident memory now, and at its highest, from /proc. */

@@ -1,5 +1,6 @@
 // A door arrives; visitors of every kind leave, all of them in the middle of something that would never end by itself.
 
+import { within } from '../../support/deadline.ts';
 import { chat, download, listen, upload } from './errands.ts';
 import type { Door, Outcome, Visit } from './visit.ts';
 
@@ -8,6 +9,8 @@ const warmBytes = 2_000_000;
 const talkBytes = 100;
 /** The slowest is a line that falls silent: noticed after two seconds of pings, five on a busy machine. */
 const noticeMs = 20_000;
+/** Two seconds of work on a machine that is idle. */
+const moveMs = 60_000;
 
 export class Crowd {
   readonly visits: readonly Visit[];
@@ -42,11 +45,12 @@ export class Crowd {
 
   /** Resolves when more bytes have moved for each. @throws when a visit ended */
   async goesOn(): Promise<void> {
-    await Promise.all(
-      this.visits.map((visit) =>
-        visit.moves(/^(events|WebSocket)/.test(visit.name) ? talkBytes : warmBytes),
-      ),
-    );
+    const waiting = new Set(this.visits);
+    const moved = this.visits.map(async (visit) => {
+      await visit.moves(/^(events|WebSocket)/.test(visit.name) ? talkBytes : warmBytes);
+      waiting.delete(visit);
+    });
+    await within(Promise.all(moved), moveMs, () => `bytes for ${namesOf(waiting)}`);
   }
 
   /** Of all, once the last has ended. @throws at the deadline, with the names of those whom nothing tells that it is over */
@@ -57,21 +61,16 @@ export class Crowd {
       waiting.delete(visit);
       return outcome;
     });
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const names = [...waiting].map(({ name }) => name).join(', ');
-      late.reject(new Error(`not over after ${noticeMs} ms: ${names}`));
-    }, noticeMs);
-    try {
-      return await Promise.race([Promise.all(ended), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(Promise.all(ended), noticeMs, () => `the end of ${namesOf(waiting)}`);
   }
 
   leave(): void {
     for (const visit of this.visits) visit.leave();
   }
+}
+
+function namesOf(visits: ReadonlySet<Visit>): string {
+  return [...visits].map(({ name }) => name).join(', ');
 }
 
 /** Visits that do end, too long to be carried by buffers alone, and few enough for a busy machine to finish in a drain. */

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
 import type { Deployment } from '../../support/deployment.ts';
@@ -49,6 +50,11 @@ export class Verdict extends Error {
 /** What a visitor does with his connection. Returning is completing; it throws a Verdict, or what the network threw. */
 type Errand = (visit: Visit, connection: TLSSocket) => Promise<void>;
 
+/** A film in the best quality there is, 16 Mbit/s: a dozen who take all they can get would starve the programs that are tested. */
+const paceBytesPerMs = 2000;
+/** Players fill their buffers first. */
+const aheadBytes = 4_000_000;
+
 export class Visit {
   readonly name: string;
   readonly door: Door;
@@ -56,6 +62,7 @@ export class Visit {
   readonly outcome: Promise<Outcome>;
   readonly #raw: Socket;
   #secure: TLSSocket | undefined;
+  readonly #beganAt = performance.now();
   readonly #waiting = new Set<() => void>();
   #checkedBytes = 0;
   #isOver = false;
@@ -114,6 +121,9 @@ export class Visit {
   /** What an errand awaits between two pieces. */
   async passage(): Promise<void> {
     await this.#hold?.promise;
+    const dueMs = this.#beganAt + (this.#checkedBytes - aheadBytes) / paceBytesPerMs;
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await after(waitMs);
   }
 
   /** Vanishes as a killed player does: with a reset. */

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { WebSocketServer } from 'ws';
 
 import { parseRange } from '../../../infra/quickstart/demo/file-answer.ts';
+import { within } from '../deadline.ts';
 import { contentStream, measure } from '../content.ts';
 
 /** What the origin saw of a request, in the order of arrival. */
@@ -78,7 +79,7 @@ export async function startOrigin(port = 0): Promise<Origin> {
     Promise.resolve(answer(request, response, url)).catch(() => response.destroy());
   });
   server.requestTimeout = 0;
-  acceptSockets(server);
+  const sockets = acceptSockets(server);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
@@ -88,15 +89,17 @@ export async function startOrigin(port = 0): Promise<Origin> {
     seen,
     server,
     async stop() {
+      const closed = once(server, 'close');
       server.close();
       server.closeAllConnections();
-      await once(server, 'close');
+      for (const socket of sockets.clients) socket.terminate();
+      await within(closed, 10_000, () => `the end of the origin on port ${bound}`);
     },
   };
 }
 
 /** WS /socket: every message comes back as it was, text as text. Other upgrades echo raw bytes. */
-function acceptSockets(server: Server): void {
+function acceptSockets(server: Server): WebSocketServer {
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
@@ -113,6 +116,7 @@ function acceptSockets(server: Server): void {
     socket.write(head);
     socket.pipe(socket);
   });
+  return sockets;
 }
 
 async function answerContent(
