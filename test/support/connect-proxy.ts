@@ -21,6 +21,8 @@ export interface ConnectProxy {
   readonly asked: readonly string[];
   /** How many tunnels stand. */
   readonly tunnels: number;
+  /** Drops every connection, and takes new ones. */
+  cut(): void;
   stop(): void;
 }
 
@@ -57,6 +59,10 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
       upstream.destroy();
     });
   });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -65,9 +71,10 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
     get tunnels() {
       return tunnels;
     },
+    cut,
     stop() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      cut();
     },
   };
 }
