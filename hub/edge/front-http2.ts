@@ -113,7 +113,7 @@ export class Http2Front {
       answerFailure(response, request, route.code, route.detail);
       // Made for this very name, yet not fit for it any more: the visitor would only come back on it.
       if (route.code === 'edge.misdirected' && normal.hostname === visitor.connection.serverName)
-        visitor.session.close();
+        visitor.sayGoodbye();
       return undefined;
     }
     response.onClosed = () => this.#routing.leave(route);

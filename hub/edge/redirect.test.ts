@@ -1,13 +1,16 @@
+import { Buffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Server } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
+import { createLogger } from '../../shared/log.ts';
+import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
+import { directPeers } from '../../test/support/direct-peers.ts';
 import { deadline, readToClose } from '../../test/support/edge.ts';
 import { defaultEdgeLimits } from './limits.ts';
-import { directPeers } from '../../test/support/direct-peers.ts';
-import { createLogger } from '../../shared/log.ts';
+import { Peers } from './peers.ts';
 import { RedirectListener } from './redirect.ts';
 
 async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits): Promise<string> {
@@ -100,6 +103,42 @@ describe('port 80', () => {
       const socket = connect(port, '127.0.0.1');
       socket.write(request('GET /'));
       expect(await readToClose(socket)).toMatch(/^HTTP\/1\.1 308 /);
+    } finally {
+      await listener.close();
+    }
+  });
+
+  it('counts by the address that a PROXY header names, which may come with the request', async () => {
+    const listener = new RedirectListener({
+      peers: new Peers({
+        trustedProxies: new CidrSet([parseNetwork('127.0.0.1')]),
+        isProxied: true,
+        timeoutMs: 5000,
+        log: createLogger({ level: 'silent', name: 'test' }),
+      }),
+      isKnown: () => true,
+      httpsPort: 443,
+      limits: { ...defaultEdgeLimits, connectionsPerAddress: 1 },
+      trustedProxies: new CidrSet([parseNetwork('127.0.0.1')]),
+    });
+    const { port } = await listener.listen('127.0.0.1:0');
+    const knock = (client: string, text: string) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      const header = `0d0a0d0a000d0a515549540a2111000c${client}7f00000100010050`;
+      socket.write(Buffer.concat([Buffer.from(header, 'hex'), Buffer.from(text)]));
+      return socket;
+    };
+    const [alice, bob] = ['cb007101', 'cb007102'];
+    try {
+      const holding = knock(alice, 'GET / HTTP/1.1\r\n');
+      await once(holding, 'connect', deadline());
+      await expect.poll(() => readToClose(knock(alice, request('GET /')))).toBe('');
+      expect(await readToClose(knock(bob, request('GET /')))).toMatch(/^HTTP\/1\.1 308 /);
+      holding.destroy();
+      await expect
+        .poll(() => readToClose(knock(alice, request('GET /'))))
+        .toMatch(/^HTTP\/1\.1 308 /);
     } finally {
       await listener.close();
     }
