@@ -307,6 +307,7 @@ describe('an extended CONNECT that comes to nothing', () => {
   it('because it ended with its head is refused', async () => {
     await using edge = await TestEdge.start();
     const stream = (await edge.http2()).request(connectFields, { endStream: true });
+    stream.on('error', () => {});
     expect((await headOf(stream))[':status']).toBe(400);
     expect(edge.streams.size).toBe(0);
   });
