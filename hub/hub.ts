@@ -1,27 +1,15 @@
 // Checked settings arrive; a hub leaves that listens, and that can be stopped. The one place where every room is known: tests start it too.
 
-import type { AddressInfo } from 'node:net';
-
 import type { Logger } from '../shared/log.ts';
-import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
-import { createApi, type RequestListener } from './api/api.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
-import { Control, ControlClient, type ControlledHub } from './control.ts';
-import { Admission } from './edge/admission.ts';
-import type { ForwardOptions } from './edge/forward.ts';
-import { Front } from './edge/front.ts';
-import type { HubPages } from './edge/front-options.ts';
-import { EdgeListener } from './edge/listener.ts';
+import { Control, ControlClient } from './control.ts';
+import { Doors, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
-import { RedirectListener } from './edge/redirect.ts';
-import { Gateway } from './gateway/gateway.ts';
-import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
 import { Overload } from './overload.ts';
 import { Place } from './place.ts';
-import { resumeOptions } from './resumes.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Counters } from './telemetry/counters.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
@@ -37,15 +25,6 @@ export interface Hub {
   readonly stopAsked: Promise<void>;
   /** Accepts no more, lets what runs finish within HUB_DRAIN_TIMEOUT, and closes everything. */
   stop(): Promise<void>;
-}
-
-/** Where it really listens; ports given as 0 are known here. */
-interface HubAddresses {
-  /** The hub's own address for people and agents: `https://hub.localhost:8443`. */
-  readonly publicUrl: string;
-  readonly https: AddressInfo;
-  readonly tunnel: AddressInfo;
-  readonly http: AddressInfo | undefined;
 }
 
 export interface HubOptions {
@@ -123,12 +102,10 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     peers,
     overload,
   };
-  const doors = doorsOf(parts);
+  const doors = new Doors(parts);
   opened.add(async () => doors.close());
-  const addresses = await listenAll(parts, doors, former);
-  const stopAsked = Promise.withResolvers<void>();
-  const controlled = Object.assign(doors, { askToStop: stopAsked.resolve });
-  const control = await Control.open(config.dataDir, controlled, log);
+  const addresses = await doors.listen(former);
+  const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   return {
@@ -137,22 +114,9 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     stores,
     tunnels,
     counters,
-    stopAsked: stopAsked.promise,
+    stopAsked: doors.stopAsked,
     stop: async () => opened.close(),
   };
-}
-
-interface Parts {
-  readonly config: HubConfig;
-  readonly log: Logger;
-  readonly stores: Stores;
-  readonly certificates: CertificateSource;
-  readonly place: Place;
-  readonly tunnels: Tunnels;
-  readonly presence: PresenceReporter;
-  readonly counters: Counters;
-  readonly peers: Peers;
-  readonly overload: Overload;
 }
 
 async function openCertificates(
@@ -164,169 +128,6 @@ async function openCertificates(
   return tls.kind === 'files'
     ? FileCertificates.open({ ...names, pairs: tls.pairs, log })
     : LocalCa.open({ ...names, folder: localCaFolder(config), log });
-}
-
-/** Everything that strangers can knock at. */
-interface Doors extends Omit<ControlledHub, 'askToStop'> {
-  readonly edge: EdgeListener;
-  readonly gateway: Gateway;
-  readonly redirect: RedirectListener;
-  close(): Promise<void>;
-}
-
-function doorsOf(parts: Parts): Doors {
-  const { config, log, stores, place, tunnels } = parts;
-  const api = createApi({
-    enrolment: stores.enrolment,
-    peerOf: (socket) => parts.peers.of(socket),
-    hubHost: config.hubHost,
-    tunnelUrls: () => place.tunnelUrls,
-    addressesOf: (server) => place.addressesOf(server),
-    failuresPerMinute: config.gatewayLimits.failuresPerMinute,
-    limits: config.apiLimits,
-    log,
-  });
-  const gateway = gatewayOf(parts, api);
-  const draining = new AbortController();
-  const hub = { onRequest: api, onUpgrade: gateway.onUpgrade };
-  const edge = edgeOf(parts, hub, draining.signal);
-  const redirect = new RedirectListener({
-    isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
-    get httpsPort() {
-      return place.httpsPort;
-    },
-    limits: config.edgeLimits,
-    peers: parts.peers,
-    trustedProxies: config.trustedProxies,
-  });
-  return {
-    edge,
-    gateway,
-    redirect,
-    get streamCount() {
-      return gateway.streamCount;
-    },
-    beginHandOver: async () => {
-      gateway.stopListening();
-      const moved = await gateway.moveLinks(movePatienceMs);
-      log.info(moved, 'agents moved to another hub');
-      return moved;
-    },
-    cancelHandOver: async () => {
-      await gateway.listen(listenText(config.tunnelListen), sharingOf(config));
-    },
-    // Visitors first: what they are still being sent, or ask for on a connection they have, runs through the agents' links.
-    close: async () => {
-      const deadline = performance.now() + config.drainTimeoutMs;
-      draining.abort();
-      gateway.stopListening();
-      void gateway.moveLinks(config.drainTimeoutMs);
-      await Promise.all([redirect.close(), edge.close(config.drainTimeoutMs)]);
-      await gateway.close(Math.max(farewellMs, deadline - performance.now()));
-    },
-  };
-}
-
-function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListener {
-  const { config, log, certificates, tunnels, counters, peers } = parts;
-  const { edgeLimits: limits, trustedProxies, resumeTimeoutMs: timeoutMs } = config;
-  const admission = new Admission(limits);
-  const forwarding: ForwardOptions = {
-    idleTimeoutMs: limits.idleBodyMs,
-    resume: resumeOptions({ timeoutMs, draining, counters, log }),
-    onCurbed: (what) => counters.fieldsCurbed[what].increment(),
-    onFailure: ({ id, hostname }, code, error) =>
-      log[code === 'edge.internal' ? 'error' : 'debug'](
-        { request: id, hostname, code, err: error },
-        'request failed',
-      ),
-  };
-  const front = new Front({
-    hubHostname: config.hubHost,
-    overload: parts.overload,
-    hub,
-    tunnels,
-    admission,
-    trustedProxies,
-    limits,
-    forwarding,
-    onDenied: (serverId, entry) => {
-      counters.requestsDenied.increment();
-      log.debug({ serverId, entry }, 'request denied');
-    },
-  });
-  const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
-  return new EdgeListener({
-    certificates,
-    switchesOf,
-    peers,
-    front,
-    admission,
-    trustedProxies,
-    limits,
-  });
-}
-
-function gatewayOf(
-  { config, log, stores, certificates, place, tunnels, presence, peers, overload }: Parts,
-  api: RequestListener,
-): Gateway {
-  return new Gateway({
-    certificates,
-    overload,
-    peers,
-    hubHost: config.hubHost,
-    store: stores.servers,
-    tunnels: presence.noting(tunnels),
-    addressesOf: (server) => place.addressesOf(server),
-    onRequest: api,
-    ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
-    limits: config.gatewayLimits,
-    log,
-  });
-}
-
-/** Agents first: visitors may only come when there are links to serve them by. */
-async function listenAll(
-  { config, place, log }: Parts,
-  doors: Doors,
-  former: ControlClient | undefined,
-): Promise<HubAddresses> {
-  const sharing = former === undefined ? sharingOf(config) : 'joining';
-  const tunnel = await listen(doors.gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen, sharing);
-  if (former !== undefined) log.info(await former.ask('hand-over'), 'agents moved to this hub');
-  const https = await listen(doors.edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing);
-  place.settle({ https: https.port, tunnel: tunnel.port });
-  const http =
-    config.httpListen &&
-    (await listen(doors.redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
-  if (former !== undefined) log.info(await former.ask('go'), 'the former hub drains');
-  return { publicUrl: place.publicUrl, https, tunnel, http };
-}
-
-/** A database of its own ends with its hub, so no other process could take over. Only Linux balances between listeners. */
-function sharingOf({ databaseUrl }: HubConfig): PortSharing {
-  return databaseUrl !== undefined && process.platform === 'linux' ? 'sharable' : 'alone';
-}
-
-/** Agents dial within a second; one that cannot reach the other process keeps its link until this one ends. */
-const movePatienceMs = 10_000;
-
-/** The least that is left to agents for their goaway when visitors took all of HUB_DRAIN_TIMEOUT. */
-const farewellMs = 1000;
-
-/** @throws ListenError listen.* */
-async function listen(
-  listener: { listen(address: string, sharing: PortSharing): Promise<AddressInfo> },
-  setting: ListenSetting,
-  address: ListenAddress,
-  sharing: PortSharing,
-): Promise<AddressInfo> {
-  try {
-    return await listener.listen(listenText(address), sharing);
-  } catch (error) {
-    throw listenFailure(error, setting, address);
-  }
 }
 
 type Closer = () => void | Promise<void>;

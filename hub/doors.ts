@@ -1,0 +1,230 @@
+// The rooms of a hub arrive; what strangers can knock at leaves: three listeners, opened and closed in an order that no visitor notices.
+
+import type { AddressInfo } from 'node:net';
+
+import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
+import type { Logger } from '../shared/log.ts';
+import { createApi, type RequestListener } from './api/api.ts';
+import type { CertificateSource } from './certificates/store.ts';
+import type { HubConfig } from './config.ts';
+import type { ControlClient, ControlledHub } from './control.ts';
+import { Admission } from './edge/admission.ts';
+import type { ForwardOptions } from './edge/forward.ts';
+import type { HubPages } from './edge/front-options.ts';
+import { Front } from './edge/front.ts';
+import { EdgeListener } from './edge/listener.ts';
+import type { Peers } from './edge/peers.ts';
+import { RedirectListener } from './edge/redirect.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
+import type { Overload } from './overload.ts';
+import type { Place } from './place.ts';
+import { resumeOptions } from './resumes.ts';
+import type { Stores } from './stores.ts';
+import type { Counters } from './telemetry/counters.ts';
+import type { PresenceReporter } from './tunnels/presence.ts';
+import type { Tunnels } from './tunnels/registry.ts';
+
+export interface Parts {
+  readonly config: HubConfig;
+  readonly log: Logger;
+  readonly stores: Stores;
+  readonly certificates: CertificateSource;
+  readonly place: Place;
+  readonly tunnels: Tunnels;
+  readonly presence: PresenceReporter;
+  readonly counters: Counters;
+  readonly peers: Peers;
+  readonly overload: Overload;
+}
+
+/** Where it really listens; ports given as 0 are known here. */
+export interface HubAddresses {
+  /** The hub's own address for people and agents: `https://hub.localhost:8443`. */
+  readonly publicUrl: string;
+  readonly https: AddressInfo;
+  readonly tunnel: AddressInfo;
+  readonly http: AddressInfo | undefined;
+}
+
+/** Agents dial within a second; one that cannot reach the other process keeps its link until this one ends. */
+const movePatienceMs = 10_000;
+
+/** The least that is left to agents for their goaway when visitors took all of HUB_DRAIN_TIMEOUT. */
+const farewellMs = 1000;
+
+export class Doors implements ControlledHub {
+  readonly #parts: Parts;
+  readonly #gateway: Gateway;
+  readonly #edge: EdgeListener;
+  readonly #redirect: RedirectListener;
+  readonly #draining = new AbortController();
+  readonly #stopAsked = Promise.withResolvers<void>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const api = apiOf(parts);
+    this.#gateway = gatewayOf(parts, api);
+    const hub = { onRequest: api, onUpgrade: this.#gateway.onUpgrade };
+    this.#edge = edgeOf(parts, hub, this.#draining.signal);
+    this.#redirect = redirectOf(parts);
+  }
+
+  /** When an operator's command, or the process that took over, wants this one to end. */
+  get stopAsked(): Promise<void> {
+    return this.#stopAsked.promise;
+  }
+
+  askToStop(): void {
+    this.#stopAsked.resolve();
+  }
+
+  get streamCount(): number {
+    return this.#gateway.streamCount;
+  }
+
+  /**
+   * Agents first: visitors may only come when there are links to serve them by. `former`: the process whose place this one
+   * takes; it gives its doors up one after the other.
+   * @throws ListenError listen.*
+   */
+  async listen(former: ControlClient | undefined): Promise<HubAddresses> {
+    const { config, place, log } = this.#parts;
+    const sharing = former === undefined ? sharingOf(config) : 'joining';
+    const tunnel = await listen(this.#gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen, sharing);
+    if (former !== undefined) log.info(await former.ask('hand-over'), 'agents moved to this hub');
+    const https = await listen(this.#edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing);
+    place.settle({ https: https.port, tunnel: tunnel.port });
+    const http =
+      config.httpListen &&
+      (await listen(this.#redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
+    if (former !== undefined) log.info(await former.ask('go'), 'the former hub drains');
+    return { publicUrl: place.publicUrl, https, tunnel, http };
+  }
+
+  async beginHandOver(): Promise<{ links: number; moved: number }> {
+    this.#gateway.stopListening();
+    const moved = await this.#gateway.moveLinks(movePatienceMs);
+    this.#parts.log.info(moved, 'agents moved to another hub');
+    return moved;
+  }
+
+  async cancelHandOver(): Promise<void> {
+    const { config } = this.#parts;
+    await this.#gateway.listen(listenText(config.tunnelListen), sharingOf(config));
+  }
+
+  /** Visitors first: what they are still being sent, or ask for on a connection they have, runs through the agents' links. */
+  async close(): Promise<void> {
+    const { drainTimeoutMs } = this.#parts.config;
+    const deadline = performance.now() + drainTimeoutMs;
+    this.#draining.abort();
+    this.#gateway.stopListening();
+    void this.#gateway.moveLinks(drainTimeoutMs);
+    await Promise.all([this.#redirect.close(), this.#edge.close(drainTimeoutMs)]);
+    await this.#gateway.close(Math.max(farewellMs, deadline - performance.now()));
+  }
+}
+
+function apiOf({ config, log, stores, place, peers }: Parts): RequestListener {
+  return createApi({
+    enrolment: stores.enrolment,
+    peerOf: (socket) => peers.of(socket),
+    hubHost: config.hubHost,
+    tunnelUrls: () => place.tunnelUrls,
+    addressesOf: (server) => place.addressesOf(server),
+    failuresPerMinute: config.gatewayLimits.failuresPerMinute,
+    limits: config.apiLimits,
+    log,
+  });
+}
+
+function redirectOf({ config, place, tunnels, peers }: Parts): RedirectListener {
+  return new RedirectListener({
+    isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
+    get httpsPort() {
+      return place.httpsPort;
+    },
+    limits: config.edgeLimits,
+    peers,
+    trustedProxies: config.trustedProxies,
+  });
+}
+
+function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListener {
+  const { config, log, certificates, tunnels, counters, peers } = parts;
+  const { edgeLimits: limits, trustedProxies, resumeTimeoutMs: timeoutMs } = config;
+  const admission = new Admission(limits);
+  const forwarding: ForwardOptions = {
+    idleTimeoutMs: limits.idleBodyMs,
+    resume: resumeOptions({ timeoutMs, draining, counters, log }),
+    onCurbed: (what) => counters.fieldsCurbed[what].increment(),
+    onFailure: ({ id, hostname }, code, error) =>
+      log[code === 'edge.internal' ? 'error' : 'debug'](
+        { request: id, hostname, code, err: error },
+        'request failed',
+      ),
+  };
+  const front = new Front({
+    hubHostname: config.hubHost,
+    overload: parts.overload,
+    hub,
+    tunnels,
+    admission,
+    trustedProxies,
+    limits,
+    forwarding,
+    onDenied: (serverId, entry) => {
+      counters.requestsDenied.increment();
+      log.debug({ serverId, entry }, 'request denied');
+    },
+  });
+  const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
+  return new EdgeListener({
+    certificates,
+    switchesOf,
+    peers,
+    front,
+    admission,
+    trustedProxies,
+    limits,
+  });
+}
+
+function gatewayOf(
+  { config, log, stores, certificates, place, tunnels, presence, peers, overload }: Parts,
+  api: RequestListener,
+): Gateway {
+  return new Gateway({
+    certificates,
+    overload,
+    peers,
+    hubHost: config.hubHost,
+    store: stores.servers,
+    tunnels: presence.noting(tunnels),
+    addressesOf: (server) => place.addressesOf(server),
+    onRequest: api,
+    ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
+    limits: config.gatewayLimits,
+    log,
+  });
+}
+
+/** A database of its own ends with its hub, so no other process could take over. Only Linux balances between listeners. */
+function sharingOf({ databaseUrl }: HubConfig): PortSharing {
+  return databaseUrl !== undefined && process.platform === 'linux' ? 'sharable' : 'alone';
+}
+
+/** @throws ListenError listen.* */
+async function listen(
+  listener: { listen(address: string, sharing: PortSharing): Promise<AddressInfo> },
+  setting: ListenSetting,
+  address: ListenAddress,
+  sharing: PortSharing,
+): Promise<AddressInfo> {
+  try {
+    return await listener.listen(listenText(address), sharing);
+  } catch (error) {
+    throw listenFailure(error, setting, address);
+  }
+}
