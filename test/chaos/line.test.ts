@@ -1,12 +1,9 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { freePort } from '../../infra/quickstart/ports.ts';
 import { deploy } from '../support/deployment.ts';
+import { homeWithNames } from '../support/home-with-names.ts';
 import { hasNamespaces, Namespace } from '../support/namespace.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { enter } from './ledger.ts';
 import { OriginProcess } from './origin-process.ts';
 import { noResume, pingDeadlineMs, pingIntervalMs, Scene, shortPings } from './scene.ts';
@@ -114,15 +111,3 @@ describe.skipIf(!hasNamespaces())('a home behind a line', () => {
     await scene.isQuietAgain();
   });
 });
-
-/** Programs inside find these names: their own /etc/hosts covers the machine's, in a mount namespace that `ip` made. */
-function homeWithNames(
-  home: Namespace,
-  names: Readonly<Record<string, string>>,
-): (command: [string, ...string[]]) => [string, ...string[]] {
-  const hosts = join(temporaryFolder('home').path, 'hosts');
-  const lines = Object.entries(names).map(([name, address]) => `${address} ${name}\n`);
-  writeFileSync(hosts, ['127.0.0.1 localhost\n', ...lines].join(''));
-  const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
-  return (command) => home.inside('sh', '-c', script, hosts, ...command);
-}

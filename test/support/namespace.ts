@@ -65,6 +65,12 @@ export class Namespace {
     this.#address = theirs;
   }
 
+  /** The inside gets one address more; nothing that runs uses it. */
+  addAddress(): void {
+    const [, theirs] = randomPair();
+    ip('-n', this.name, 'address', 'add', `${theirs}/30`, 'dev', 'line');
+  }
+
   /** Both directions at this rate, with a queue of 50 ms. */
   limit(bitsPerSecond: number): void {
     const bucket = ['rate', `${bitsPerSecond}bit`, 'burst', '32kb', 'latency', '50ms'];
