@@ -8,6 +8,7 @@ import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
+import { describeDiagnosis, examine } from './doctor.ts';
 import { describeStatus } from './status-text.ts';
 import { readStatus } from './status.ts';
 import { exitCode } from './supervise.ts';
@@ -60,6 +61,15 @@ async function status(options: { json?: boolean }): Promise<number> {
   return found?.state === 'connected' ? 0 : exitCode.unavailable;
 }
 
+async function doctor(options: { json?: boolean }): Promise<number> {
+  const diagnosis = await examine(readConfig(process.env), () => readToken(process.env));
+  const { isHealthy: healthy, findings } = diagnosis;
+  const text =
+    options.json === true ? JSON.stringify({ healthy, findings }) : describeDiagnosis(diagnosis);
+  process.stdout.write(`${text}\n`);
+  return healthy ? 0 : exitCode.unavailable;
+}
+
 async function main(): Promise<number> {
   let code = 0;
   const program = new Command('phlix-agent')
@@ -80,6 +90,15 @@ async function main(): Promise<number> {
     .option('--json', 'as one JSON object')
     .action(async (options: { json?: boolean }) => {
       code = await status(options);
+    });
+  program
+    .command('doctor')
+    .description(
+      'look at hub, tunnel, clock, key and media server, and say what to mend; exit code 0 when nothing is wrong, 69 when something is',
+    )
+    .option('--json', 'as one JSON object')
+    .action(async (options: { json?: boolean }) => {
+      code = await doctor(options);
     });
   try {
     await program.parseAsync();

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -76,21 +76,27 @@ const serveFilm: RequestListener = (request, response) => {
   return void request.on('end', () => response.end(hash.digest('hex')));
 };
 
-async function expectFilm(address: string): Promise<void> {
-  const digest = createHash('sha256').update(film).digest('hex');
+const digest = createHash('sha256').update(film).digest('hex');
+
+/** What came down, and what the origin says came up: all of it the film. */
+async function filmsThrough(address: string): Promise<unknown[]> {
+  const films: unknown[] = [];
   for (const version of ['--http1.1', '--http2']) {
     const down = await curl.get(`${address}/film`, version);
-    expect([down.exitCode, down.status, down.sha256]).toEqual([0, 200, digest]);
+    films.push([down.exitCode, down.status, down.sha256]);
     const up = await curl.send({ input: film }, `${address}/up`, version, '--data-binary', '@-');
-    expect([up.exitCode, up.status, up.body.toString()]).toEqual([0, 200, digest]);
+    films.push([up.exitCode, up.status, up.body.toString()]);
   }
+  return films;
 }
+
+const whole = Array.from({ length: 4 }, () => [0, 200, digest]);
 
 test('a film and its upload pass through a Unix socket', async () => {
   const path = join(temporaryFolder('origin').path, 'server.sock');
   await listen(createServer(serveFilm), path);
   const { address } = await reach('by-socket', `unix:${path}`);
-  await expectFilm(address);
+  expect(await filmsThrough(address)).toEqual(whole);
 });
 
 test('a film and its upload pass through TLS to a server that signs for itself, and is pinned', async () => {
@@ -99,7 +105,7 @@ test('a film and its upload pass through TLS to a server that signs for itself, 
   const { address } = await reach('pinned', `https://127.0.0.1:${port}`, {
     PHLIX_ORIGIN_PIN: keyPinOf(new X509Certificate(certificate.cert)),
   });
-  await expectFilm(address);
+  expect(await filmsThrough(address)).toEqual(whole);
 });
 
 test('a server whose certificate nobody vouches for gets no request, and its owner two remedies', async () => {
@@ -115,6 +121,34 @@ test('a server whose certificate nobody vouches for gets no request, and its own
     remedy: expect.stringMatching(/PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
   });
   expect(requests).toBe(0);
+});
+
+test('the doctor finds nothing wrong beside a running agent, and says what is when its server stops', async () => {
+  const server = createServer((request, response) => {
+    // As Jellyfin does: a caller on this machine is called back at loopback.
+    const isVisitor = request.headers['x-forwarded-for'] !== undefined;
+    const LocalAddress = isVisitor ? 'http://192.168.1.5:8096' : 'http://127.0.0.1:8096';
+    const told = { Version: '10.11.11', Id: 'x', ProductName: 'Jellyfin Server', LocalAddress };
+    response.end(JSON.stringify(told));
+  });
+  const port = await listen(server, loopback);
+  const { agent } = await reach('examined', `http://127.0.0.1:${port}`);
+  const well = await agent.run('doctor', '--json');
+  expect(JSON.parse(well.stdout)).toMatchObject({
+    healthy: true,
+    findings: expect.arrayContaining([
+      expect.objectContaining({ check: 'running agent', state: 'ok' }),
+      expect.objectContaining({ check: `tunnel by ${hub.ports.tunnel}`, state: 'ok' }),
+      expect.objectContaining({ check: 'clock', state: 'ok' }),
+      expect.objectContaining({ check: 'forwarded address', state: 'ok' }),
+    ]),
+  });
+  expect(well.exitCode).toBe(0);
+  server.closeAllConnections();
+  server.close();
+  const ill = await agent.run('doctor');
+  expect(ill.exitCode).toBe(69);
+  expect(ill.stdout).toMatch(/WRONG +media server .*\n +-> start your media server/);
 });
 
 test('a film passes from a server that speaks HTTP/2 without TLS, and gRPC both ways at once', async () => {
@@ -137,7 +171,6 @@ test('a film passes from a server that speaks HTTP/2 without TLS, and gRPC both 
   const port = await listen(origin.server, loopback);
   const { address } = await reach('grpc', `h2c://127.0.0.1:${port}`);
 
-  const digest = createHash('sha256').update(film).digest('hex');
   for (const version of ['--http1.1', '--http2']) {
     const down = await curl.get(`${address}/film`, version);
     expect([down.exitCode, down.status, down.sha256]).toEqual([0, 200, digest]);

@@ -30,26 +30,30 @@ export interface HubProcessOptions {
   readonly folder?: string;
   /** HUB_*, on top of the trial hub on loopback. */
   readonly settings?: Settings;
+  /** Each line that one of its processes prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** `phlix-hub`, started, killed and started again on the same data and the same ports. */
 export class HubProcess {
   readonly folder: string;
   readonly #settings: Settings;
+  readonly #onLine: ((line: string) => void) | undefined;
   #program: Program;
   #ports: HubPorts = { https: 0, http: 0, tunnel: 0 };
 
-  static async start({ folder, settings }: HubProcessOptions = {}): Promise<HubProcess> {
-    const hub = new HubProcess(folder ?? temporaryFolder('hub').path, settings ?? {});
+  static async start(options: HubProcessOptions = {}): Promise<HubProcess> {
+    const hub = new HubProcess(options);
     await hub.#becomeReady();
     return hub;
   }
 
-  private constructor(folder: string, settings: Settings) {
-    this.folder = folder;
-    this.#settings = settings;
+  private constructor({ folder, settings, onLine }: HubProcessOptions) {
+    this.folder = folder ?? temporaryFolder('hub').path;
+    this.#settings = settings ?? {};
+    this.#onLine = onLine;
     // Passable: a hub that is root runs its database as another user.
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    mkdirSync(this.folder, { recursive: true, mode: 0o755 });
     this.#program = this.#launch();
   }
 
@@ -94,12 +98,26 @@ export class HubProcess {
     await this.#becomeReady();
   }
 
+  /**
+   * `phlix-hub start --take-over`: a second process takes the place of the running one, which drains and ends. Needs
+   * HUB_DATABASE_URL. Resolves with the former when the new one serves.
+   */
+  async takeOver(): Promise<Program> {
+    const former = this.#program;
+    this.#program = this.#launch('start', '--take-over');
+    await this.#becomeReady();
+    return former;
+  }
+
   async stop(): Promise<number | NodeJS.Signals> {
     return this.#program.stop();
   }
 
-  #launch(): Program {
-    return new Program({ command: [process.execPath, hubScript], env: this.#environment() });
+  #launch(...words: string[]): Program {
+    const command: [string, ...string[]] = [process.execPath, hubScript, ...words];
+    const program = new Program({ command, env: this.#environment() });
+    if (this.#onLine !== undefined) program.onLine(this.#onLine);
+    return program;
   }
 
   async #becomeReady(): Promise<void> {
@@ -164,14 +182,27 @@ export class AgentProcess {
     return (JSON.parse(line) as { addresses: string[] }).addresses;
   }
 
+  /** `phlix-agent <words>` with the settings of this one. */
+  async run(...words: string[]): Promise<CommandResult> {
+    return runCommand(agentScript, words, this.#environment());
+  }
+
   /** `phlix-agent status <words>`. */
   async status(...words: string[]): Promise<CommandResult> {
-    return runCommand(agentScript, ['status', ...words], this.#environment());
+    return this.run('status', ...words);
   }
 
   /** A new process with the same key; the former one must have ended. */
   startAgain(): void {
     this.#program = this.#launch();
+  }
+
+  /** A second process on the same state folder takes over; resolves with the former when the new one is reachable. */
+  async takeOver(): Promise<Program> {
+    const former = this.#program;
+    this.#program = this.#launch();
+    await this.reachable();
+    return former;
   }
 
   async stop(): Promise<number | NodeJS.Signals> {
