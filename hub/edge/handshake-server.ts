@@ -28,16 +28,21 @@ export function createHandshakeServer(options: HandshakeServerOptions): Server {
     ticketKeys: randomBytes(48),
     // The name is the visitor's; whatever it is, this must not throw (CVE-2026-21637).
     SNICallback: (serverName, answer) => {
-      const hostname = parseHostname(serverName) ?? '';
+      const hostname = hostnameOf(serverName);
       const kind = switchesOf(hostname)?.certificateKey;
       answer(null, certificates.find(hostname, kind)?.context);
     },
     ALPNCallback: ({ servername, protocols }) => {
-      const offersHttp2 = switchesOf(parseHostname(servername) ?? '')?.http2 !== false;
+      const offersHttp2 = switchesOf(hostnameOf(servername))?.http2 !== false;
       if (offersHttp2 && protocols.includes('h2')) return 'h2';
       return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
     },
   });
+}
+
+/** Node types it as a string; it is `false` where a hello has no name, as the second one of a stranger may not. */
+export function hostnameOf(serverName: string | false | undefined): string {
+  return (typeof serverName === 'string' ? parseHostname(serverName) : undefined) ?? '';
 }
 
 /**

@@ -10,10 +10,9 @@ import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { Admission } from './admission.ts';
 import { HelloReader, type Peek } from './client-hello.ts';
-import { parseHostname } from './authority.ts';
 import { VisitorConnection, type TlsSwitches } from './connection.ts';
 import type { Front } from './front.ts';
-import { createHandshakeServer } from './handshake-server.ts';
+import { createHandshakeServer, hostnameOf } from './handshake-server.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { ConnectionPeer, Peers } from './peers.ts';
 
@@ -207,7 +206,7 @@ function dismiss(socket: Socket, lastWords: Buffer): void {
 /** Node types it as the client sees it; at a server it is the name of the hello. */
 function serverNameOf(socket: TLSSocket): string {
   const { servername } = socket as { servername?: string | false };
-  return (typeof servername === 'string' ? parseHostname(servername) : undefined) ?? '';
+  return hostnameOf(servername);
 }
 
 function ignore(): void {}
