@@ -232,12 +232,17 @@ describe('connections', () => {
     one.write(get);
     await readUntil(one, /}$/);
     await exchange(session, { ':path': '/' });
-    expect(edge.admission.counted).toEqual({ addresses: 1, tunnels: 1, busyTunnels: 0 });
+    expect(edge.admission.counted).toEqual({
+      addresses: 1,
+      tunnels: 1,
+      busyTunnels: 0,
+      busyVisitors: 0,
+    });
     one.destroy();
     two.end();
     session.destroy();
     await expect
       .poll(() => edge.admission.counted)
-      .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0 });
+      .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0, busyVisitors: 0 });
   });
 });
