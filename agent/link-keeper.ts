@@ -55,8 +55,13 @@ export class LinkKeeper {
       log: this.#log,
       random: Math.random,
       sleep,
-      // A planned restart of the hub is nobody's alarm; and while another link lives, no visitor notices anything.
-      severity: ({ code }) => (code === 'link.draining' || hasLive() ? 'warn' : 'error'),
+      news: ({ code }) => {
+        // While another link lives, no visitor notices anything.
+        if (hasLive()) return { level: 'warn', message: 'link down' };
+        // A planned restart of the hub is nobody's alarm.
+        const level = code === 'link.draining' ? 'warn' : 'error';
+        return { level, message: 'not connected' };
+      },
       onFailure: (failure, retryInMs) => {
         onWait(this.#index, retryInMs);
         onFailure(failure, retryInMs);

@@ -137,16 +137,16 @@ test('a loss is a warning while another link lives, and an error when none does'
   const bench = await start(hub, { backoff: patient });
   const [first, second] = await linked(bench, [0, 1]);
   first?.session.destroy();
-  await vi.waitFor(() => expect(levels(bench)).toEqual(['warn: not connected']));
+  await vi.waitFor(() => expect(levels(bench)).toEqual(['warn: link down']));
   second?.session.destroy();
   await vi.waitFor(() =>
-    expect(levels(bench)).toEqual(['warn: not connected', 'error: not connected']),
+    expect(levels(bench)).toEqual(['warn: link down', 'error: not connected']),
   );
   expect(bench.links.status()).toMatchObject([{ state: 'waiting' }, { state: 'waiting' }]);
 });
 
 function levels({ logged }: Bench): string[] {
-  const failures = logged.filter(({ msg }) => msg === 'not connected');
+  const failures = logged.filter(({ msg }) => msg === 'link down' || msg === 'not connected');
   return failures.map(({ level, msg }) => `${level}: ${msg}`);
 }
 

@@ -57,6 +57,12 @@ test('it knows which addresses are left', () => {
   expect(of.has('192.168.1.5')).toBe(false);
 });
 
+test('where no address can be read, none is taken for gone', () => {
+  const { now, of } = watch();
+  now({ addresses: new Set(), routes: [] });
+  expect(of.has('192.168.1.5')).toBe(true);
+});
+
 test('it is quiet once stopped', () => {
   const { now, changes, of } = watch();
   of.stop();

@@ -11,6 +11,7 @@ export interface NetworkWatchOptions {
 }
 
 export interface NetworkFacts {
+  /** Empty where the system does not show them: then none is known to be gone. */
   readonly addresses: ReadonlySet<string>;
   /** Default routes, one text each; empty where the system does not show them. */
   readonly routes: readonly string[];
@@ -34,7 +35,8 @@ export class NetworkWatch {
 
   /** False: what was sent from there finds no way back, whatever is sent after it. */
   has(address: string): boolean {
-    return this.#facts.addresses.has(address.replace(/%.*$/, ''));
+    const { addresses } = this.#facts;
+    return addresses.size === 0 || addresses.has(address.replace(/%.*$/, ''));
   }
 
   stop(): void {
@@ -57,16 +59,22 @@ function printOf({ addresses, routes }: NetworkFacts): string {
 
 function readNetwork(): NetworkFacts {
   return {
-    addresses: new Set(
-      Object.values(networkInterfaces())
-        .flatMap((found) => found ?? [])
-        .map(({ address }) => address.replace(/%.*$/, '')),
-    ),
+    addresses: new Set(readAddresses().map((address) => address.replace(/%.*$/, ''))),
     routes: [
       ...defaultRoutesIpv4(readTable('/proc/net/route')),
       ...defaultRoutesIpv6(readTable('/proc/net/ipv6_route')),
     ],
   };
+}
+
+function readAddresses(): string[] {
+  try {
+    const found = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    return found.map(({ address }) => address);
+  } catch {
+    // Sandboxes forbid it, and it takes a file descriptor: no reason to end the agent.
+    return [];
+  }
 }
 
 /** Columns of proc(5): Iface Destination Gateway Flags RefCnt Use Metric Mask ... */

@@ -66,6 +66,20 @@ test('the hub is reached through the proxy, by a name that only the proxy knows'
   secured.destroy();
 });
 
+test('what ends an attempt does not end a connection that stands', async () => {
+  const between = await proxy();
+  const { port, cert } = await hubPort();
+  const trust = await trustOf({ hubCaFile: undefined, verifiesCertificate: true }, cert);
+  const attempt = new AbortController();
+  const hub = behind(`http://127.0.0.1:${between.port}`, port);
+  const socket = await dial(hub, { ...trust, ...step, signal: attempt.signal });
+  attempt.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(socket.destroyed).toBe(false);
+  expect(between.tunnels).toBe(1);
+  socket.destroy();
+});
+
 test('user and password are shown to a proxy that wants them', async () => {
   const between = await proxy({ credentials: 'me:pa@ss' });
   const { socket } = await dialThrough(`http://me:pa%40ss@127.0.0.1:${between.port}`);

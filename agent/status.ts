@@ -40,7 +40,8 @@ const agentStatus = z.object({
   streams: z.number(),
   /** The shortest of its links. */
   roundTripMs: z.number().optional(),
-  links: z.array(linkStatus).readonly(),
+  /** An agent of before there were several does not say. */
+  links: z.array(linkStatus).readonly().default([]),
   origin: z.object({
     url: z.string(),
     state: z.enum(['untried', 'answering', 'unreachable', 'silent', 'untrusted']),

@@ -102,14 +102,16 @@ test('a thousand agents that lost one hub come back one by one', async () => {
   expect(Math.max(...waits)).toBeLessThan(500);
 });
 
-test('how loudly a failure is told is for its owner to say', async () => {
-  const { given, logged } = supervision(1);
-
+test('how a failure is told is for its owner to say', async () => {
+  const { given, logged } = supervision(2);
   await supervise(() => Promise.reject(new AgentFailure('link.lost', 'x')), {
     ...given,
-    severity: () => 'error',
+    news: () => ({ level: 'error', message: 'alone' }),
   });
-  expect(logged.map(({ level, msg }) => `${level}: ${msg}`)).toEqual(['error: not connected']);
+  expect(logged.map(({ level, msg }) => `${level}: ${msg}`)).toEqual([
+    'error: alone',
+    'debug: still alone',
+  ]);
 });
 
 test.each([

@@ -59,6 +59,11 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'agent.internal': soon,
 };
 
+export interface News {
+  readonly level: 'warn' | 'error';
+  readonly message: string;
+}
+
 export interface Wait {
   readonly ms: number;
   /** Good news may end it: nobody asked for it, and nobody has to mend anything first. */
@@ -72,8 +77,8 @@ export interface Supervision {
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** How much this failure matters; a warning if left out. */
-  readonly severity?: (failure: AgentFailure) => 'warn' | 'error';
+  /** How the failure is told; as a warning that the agent is not connected if left out. */
+  readonly news?: (failure: AgentFailure) => News;
   /** What `status` shows as the last failure. */
   readonly onFailure: (failure: AgentFailure, retryInMs: number | undefined) => void;
 }
@@ -138,13 +143,16 @@ function slowWaitMs(random: () => number): number {
 
 /** The first time it is news, with its remedy; an outage of hours is not told twice a minute above debug. */
 function report(
-  { log, severity }: Supervision,
+  { log, news }: Supervision,
   failure: AgentFailure,
   waitMs: number,
   isRepeated: boolean,
 ): void {
   const facts = { err: failure, retryInMs: Math.round(waitMs) };
-  if (failure.code === 'agent.internal') log.error(facts, 'not connected');
-  else if (isRepeated) log.debug(facts, 'still not connected');
-  else log[severity?.(failure) ?? 'warn'](facts, 'not connected');
+  const { level, message } = news?.(failure) ?? usualNews;
+  if (failure.code === 'agent.internal') log.error(facts, message);
+  else if (isRepeated) log.debug(facts, `still ${message}`);
+  else log[level](facts, message);
 }
+
+const usualNews: News = { level: 'warn', message: 'not connected' };

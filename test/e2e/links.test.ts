@@ -78,7 +78,7 @@ describe('two links', () => {
     const settings = { HUB_LIMIT_LINKS_PER_AGENT: '1' };
     const { agent, hub } = await deployed({ settings });
     expect(await linksOf(agent, 1)).toMatchObject([{ slot: 0 }]);
-    expect(agent.program.output).not.toContain('not connected');
+    expect(agent.program.output).not.toMatch(/not connected|link down/);
     expect(hub.program.output).not.toMatch(/agent refused|two agents use one key/);
   });
 });
