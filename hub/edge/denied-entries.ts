@@ -15,7 +15,7 @@ export interface DeniedEntry {
   readonly what: string;
 }
 
-export type ListedProduct = Exclude<Product, 'other'>;
+type ListedProduct = Exclude<Product, 'other'>;
 
 const listedProducts: readonly ListedProduct[] = ['jellyfin', 'emby', 'plex', 'phlix'];
 
@@ -23,7 +23,7 @@ const listedProducts: readonly ListedProduct[] = ['jellyfin', 'emby', 'plex', 'p
  * To the media server every visitor seems to sit in the living room. These are the requests that it answers to people there
  * without asking who they are, or that a player never sends. Emby and Jellyfin have common ancestors and common paths.
  */
-export const deniedEntries: readonly DeniedEntry[] = [
+const deniedEntries: readonly DeniedEntry[] = [
   // Jellyfin restarts for any local caller (jellyfin#16673).
   jellyfinAndEmby('restart', ['system/restart'], 'requests to restart the media server'),
   jellyfinAndEmby('shutdown', ['system/shutdown'], 'requests to shut the media server down'),

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -128,6 +130,15 @@ describe('pages of the dashboard', () => {
       'jellyfin.configuration-pages',
     );
   });
+});
+
+test('README names every entry, and none that there is not', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const rows = readme.split('\n').filter((line) => /^\| `[a-z]+\.[a-z-]+`/.test(line));
+  const named = rows.flatMap((row) => [
+    ...row.matchAll(/`((?:jellyfin|emby|plex|phlix)\.[a-z-]+)`/g),
+  ]);
+  expect(new Set(named.map(([, name]) => name))).toEqual(new Set(deniedEntryNames));
 });
 
 test.each(ordinaryPaths())('%s is none of the list', (target) => {

@@ -44,7 +44,7 @@ export interface Entry {
   readonly bucket: string | undefined;
 }
 
-export interface EdgeRefusal {
+interface EdgeRefusal {
   readonly code: EdgeFailureCode;
   readonly detail?: FailureDetail;
 }
