@@ -5,7 +5,7 @@ import type { ResumeEvent } from './edge/resume-event.ts';
 import type { ResumeOptions } from './edge/resume.ts';
 import type { Counters } from './telemetry/counters.ts';
 
-export interface ResumeReport {
+interface ResumeReport {
   /** 0: nothing is resumed. */
   readonly timeoutMs: number;
   /** Aborted when the hub begins to drain. */

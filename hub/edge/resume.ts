@@ -24,7 +24,7 @@ export interface ResumeOptions {
 }
 
 /** Whose response it is, and what it may cost. */
-export interface ResumeSubject {
+interface ResumeSubject {
   readonly request: VisitorRequest;
   readonly tunnel: Tunnel;
   readonly options: ResumeOptions;

@@ -1,6 +1,6 @@
 // What happens in a hub is counted here; the counts leave for the log and for tests. They only ever go up, from the start of the process.
 
-export class Counter {
+class Counter {
   #value = 0;
 
   get value(): number {
@@ -13,7 +13,7 @@ export class Counter {
 }
 
 /** Why a response that broke off was not taken up again. */
-export const resumeFailures = [
+const resumeFailures = [
   'not-partial',
   'validator',
   'range',
@@ -25,8 +25,6 @@ export const resumeFailures = [
   'hub-draining',
   'visitor-left',
 ] as const;
-
-export type ResumeFailureReason = (typeof resumeFailures)[number];
 
 /** What a response carried that reached beyond its own host (security row A-20). */
 const curbedFields = [

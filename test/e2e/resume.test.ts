@@ -4,6 +4,7 @@ import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { BreakingOrigin } from '../support/breaking-origin.ts';
+import { contentBytes } from '../support/content.ts';
 import { Curl } from '../support/curl.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { Download } from '../support/download.ts';
@@ -123,6 +124,20 @@ describe.skipIf(!hasParts('curl')).each(['--http1.1', '--http2'])('with curl %s'
     await restartAgent();
     await download.reaches(half + 1_000_000);
     await restartAgent();
+    const { exitCode, body } = await download.done;
+    expect([exitCode, body.equals(origin.film)]).toEqual([0, true]);
+  });
+
+  test('a film is whole though its agent is killed while the player is paused', async () => {
+    // More than all buffers on the way take.
+    origin.film = contentBytes('film', 0, 8 * filmBytes);
+    const player = curl.start(film, version);
+    const download = new Download(player);
+    await download.reaches(half);
+    player.kill('SIGSTOP');
+    await restartAgent();
+    await restartAgent();
+    player.kill('SIGCONT');
     const { exitCode, body } = await download.done;
     expect([exitCode, body.equals(origin.film)]).toEqual([0, true]);
   });

@@ -30,12 +30,14 @@ export class BreakingOrigin {
   film: Buffer;
   etag = '"first"';
   fault: Fault | undefined;
+  readonly #filmBytes: number;
   readonly #events = new EventEmitter();
   #server: Server | undefined;
   #port = 0;
   #held = 0;
 
   constructor(filmBytes: number) {
+    this.#filmBytes = filmBytes;
     this.film = contentBytes('film', 0, filmBytes);
   }
 
@@ -68,7 +70,7 @@ export class BreakingOrigin {
 
   /** Forgets what a test told it. */
   heal(): void {
-    this.film = contentBytes('film', 0, this.film.length);
+    this.film = contentBytes('film', 0, this.#filmBytes);
     this.etag = '"first"';
     this.fault = undefined;
     this.breaks.length = 0;
