@@ -91,7 +91,6 @@ describe('the target', () => {
     ['/Videos/1/stream.mp4?static=true', '/Videos/1/stream.mp4?static=true'],
     ['//double', '//double'],
     ['/a/../b/%2f;x', '/a/../b/%2f;x'],
-    ['/caf\xc3\xa9', '/caf\xc3\xa9'],
     ['http://movies.example/x?y', '/x?y'],
     ['HTTPS://MOVIES.example', '/'],
     ['https://movies.example?x', '/?x'],
@@ -107,6 +106,8 @@ describe('the target', () => {
     '/a\0',
     '/a\x7f',
     '/\u{1f600}',
+    // UTF-8, not escaped: llhttp reads no such line, from a visitor or at an origin.
+    '/caf\xc3\xa9',
     '',
     'x',
     '*',
@@ -139,9 +140,12 @@ describe('the method', () => {
     expect(http2([], { method })).toEqual(refusal('edge.method'));
   });
 
-  it.each(['', 'GE T', 'GET\r\n', 'é', 'x'.repeat(33)])('%j is refused', (method) => {
-    expect(http2([], { method })).toEqual(refusal('edge.bad-request'));
-  });
+  it.each(['', 'GE T', 'GET\r\n', 'é', 'x'.repeat(33), 'get', 'FETCH'])(
+    '%j is refused',
+    (method) => {
+      expect(http2([], { method })).toEqual(refusal('edge.bad-request'));
+    },
+  );
 
   it('PROPFIND passes', () => {
     expect(http1([], { method: 'PROPFIND' })).toMatchObject({ method: 'PROPFIND' });
