@@ -6,7 +6,7 @@ import type { Browser, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 
-import { type Deployment, deploy } from '../support/deployment.ts';
+import { AgentProcess, type Deployment, deploy } from '../support/deployment.ts';
 import { hasParts } from '../support/parts.ts';
 import { openTrustingBrowser } from '../support/trusting-browser.ts';
 
@@ -23,7 +23,7 @@ const page = `<!doctype html><title>waiting</title><script>
   };
 </script>`;
 
-describe.skipIf(!hasParts('chromium', 'certutil'))("a page's WebSocket in Chromium", () => {
+describe.skipIf(!hasParts('chromium', 'certutil'))('Chromium', () => {
   let origin: Server;
   let deployment: Deployment;
   let browser: Browser;
@@ -40,7 +40,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))("a page's WebSocket in Chromi
     });
     origin.listen(0, '127.0.0.1');
     await once(origin, 'listening');
-    deployment = await deploy({ originPort: (origin.address() as AddressInfo).port });
+    deployment = await deploy({ originPort: portOf(origin) });
     browser = await openTrustingBrowser(deployment.hub.caFile);
   });
 
@@ -68,7 +68,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))("a page's WebSocket in Chromi
     return { title, status };
   }
 
-  test('uses the HTTP/2 connection that the page came by', async () => {
+  test("uses the HTTP/2 connection that a page came by for the page's WebSocket", async () => {
     expect(await visit()).toEqual({ title: '4001 superchat one two xxx', status: 200 });
     expect(handshakes.at(-1)).toMatchObject({
       origin: new URL(deployment.address).origin,
@@ -77,10 +77,40 @@ describe.skipIf(!hasParts('chromium', 'certutil'))("a page's WebSocket in Chromi
     });
   });
 
-  test('uses HTTP/1.1 where the owner wants no HTTP/2', async () => {
+  test('comes again over HTTP/1.1 for a server without HTTP/2, whose certificate it has seen', async () => {
+    const { hub } = deployment;
+    const token = await hub.createToken('--label', 'films');
+    const agent = new AgentProcess({ hub, originPort: portOf(origin), token });
+    await agent.reachable();
+    const films = hub.addressOf('films');
+    const context = await browser.newContext();
+    const tab = await context.newPage();
+    const cdp = await context.newCDPSession(tab);
+    await cdp.send('Network.enable');
+    const answers: string[] = [];
+    cdp.on('Network.responseReceived', ({ response }) => {
+      if (response.url.startsWith(films)) answers.push(`${response.status} ${response.protocol}`);
+    });
+    await tab.goto(deployment.address);
+    const ask = () => tab.evaluate(`fetch('${films}/', { mode: 'no-cors' }).then(() => 'fetched')`);
+    await ask();
+    await hub.run('servers', 'set', 'films', 'http2=off');
+    await expect
+      .poll(async () => [await ask(), answers.at(-1)], { timeout: 15_000 })
+      .toEqual(['fetched', '200 http/1.1']);
+    expect(answers[0]).toBe('200 h2');
+    await context.close();
+    await agent.stop();
+  });
+
+  test('uses HTTP/1.1 for the WebSocket where the owner wants no HTTP/2', async () => {
     await deployment.hub.run('servers', 'set', 'movies', 'http2=off');
     await expect
       .poll(visit, { timeout: 15_000 })
       .toEqual({ title: '4001 superchat one two xxx', status: 101 });
   });
 });
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
