@@ -32,6 +32,12 @@ const parts = {
     folders: administration,
     neededBy: 'nginx as a second origin, and the benchmark',
   },
+  haproxy: {
+    debianPackage: 'haproxy',
+    binary: 'haproxy',
+    folders: administration,
+    neededBy: 'PROXY headers as a real proxy writes them',
+  },
   chromium: {
     debianPackage: 'chromium',
     binary: 'chromium',
