@@ -363,6 +363,19 @@ describe('an upgrade', () => {
     await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
   });
 
+  it('behind requests that wait for their answers cuts the connection, and keeps no place', async () => {
+    await using edge = await TestEdge.start();
+    // Its answer is the connection's last one; the second request is on its way to the origin, the third one upgrades.
+    const misdirected = get()
+      .replace(onlineHostname, 'other.example')
+      .replace(/Conn.*\r\n/, '');
+    const request = `GET /film HTTP/1.1\r\n${host}\r\n`;
+    await edge.raw(misdirected + request + handshake);
+    await expect
+      .poll(() => edge.admission.counted)
+      .toMatchObject({ addresses: 0, busyTunnels: 0, busyVisitors: 0 });
+  });
+
   it('that goes nowhere is refused like any request', async () => {
     await using edge = await TestEdge.start();
     expect(

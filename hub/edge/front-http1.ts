@@ -50,7 +50,11 @@ export class Http1Front {
       isLingering: false,
     };
     this.#visitors.set(socket, visitor);
-    socket.once('close', () => this.#visitors.delete(socket));
+    socket.once('close', () => {
+      this.#visitors.delete(socket);
+      // node:http tells most of them itself, but none that wait their turn on a connection that an upgrade has taken.
+      for (const response of visitor.responses) response.close();
+    });
     this.#server.emit('connection', socket);
   }
 
@@ -113,6 +117,8 @@ export class Http1Front {
     socket.on('error', ignore);
     const visitor = this.#visitors.get(socket);
     if (visitor === undefined || visitor.isRefused) return void socket.destroy();
+    // Pipelined behind requests whose answers are still to come: they have lost their connection to this one.
+    if ([...visitor.responses].some((response) => !response.isOver)) return void socket.destroy();
     visitor.isUpgraded = true;
     (socket as TLSSocket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;

@@ -10,10 +10,11 @@ export class Http1Response implements VisitorResponse {
   readonly #writer: ServerResponse;
   readonly #pieces: PieceWriter;
   #isFlushed = false;
-  #isOver = false;
   #isClosed = false;
 
   isHeadSent = false;
+  /** Nothing more will be written. */
+  isOver = false;
   onDrain: () => void = nothing;
   onAborted: () => void = nothing;
   /** The exchange is over, however it ended. Called once. */
@@ -46,13 +47,13 @@ export class Http1Response implements VisitorResponse {
 
   end(trailers?: FieldLines): void {
     this.#isFlushed = true;
-    this.#isOver = true;
+    this.isOver = true;
     if (trailers !== undefined) this.#writer.addTrailers(pairs(trailers));
     this.#writer.end();
   }
 
   destroy(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.#writer.destroy();
   }
 
@@ -65,7 +66,7 @@ export class Http1Response implements VisitorResponse {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#isOver || !this.#writer.writableFinished) this.onAborted();
+    if (!this.isOver || !this.#writer.writableFinished) this.onAborted();
     this.onClosed();
   }
 
