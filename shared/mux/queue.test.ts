@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Queue } from './queue.ts';
@@ -45,4 +48,20 @@ it.each<[name: string, Step[]]>([
 ])('keeps its order through the moments at which it moves what is left: %s', (_name, steps) => {
   const all: Step[] = [...steps, 'drain'];
   expect(trace(all)).toEqual(expectedTrace(all));
+});
+
+it('keeps nothing of what left it, although something always waits', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const queue = new Queue<number>();
+  queue.push(0);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let at = 1; at <= 1_000_000; at += 1) {
+    queue.push(at);
+    queue.shift();
+  }
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(2e6);
+  expect(queue.drain()).toEqual([1_000_000]);
 });

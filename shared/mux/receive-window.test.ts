@@ -41,7 +41,13 @@ describe('a receive window', () => {
     expect(window.windowBytes).toBe(1000);
   });
 
-  it('does not grow for a slow reader, before whom a quarter of it waits', () => {
+  it('grows for a reader before whom no more than a quarter of it waits', () => {
+    const window = new ReceiveWindow(1000, new GrowthBudget(10_000), 100);
+    expect(window.accept(750)).toBe(true);
+    expect(window.read(500, 101, 20)).toBe(500 + 1000);
+  });
+
+  it('does not grow for a slow reader, before whom more than a quarter of it waits', () => {
     const window = new ReceiveWindow(1000, new GrowthBudget(10_000), 100);
     expect(window.accept(751)).toBe(true);
     expect(window.read(500, 101, 20)).toBe(500);
