@@ -19,7 +19,7 @@ import { forward } from './forward.ts';
 import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http2Response } from './http2-response.ts';
 import type { EdgeLimits } from './limits.ts';
-import { normalizeHttp2 } from './normalize.ts';
+import { normalizeHttp2, type NormalRequest } from './normalize.ts';
 import type { Routing } from './routing.ts';
 import { forwardUpgrade } from './upgrade.ts';
 import { http2Upgrade } from './visitor-upgrade.ts';
@@ -53,7 +53,7 @@ export class Http2Front {
     session.once('close', () => this.#visitors.delete(visitor));
     session.setLocalWindowSize(this.#options.limits.h2SessionWindowBytes);
     session.on('stream', (stream, headers, flags, rawHeaders) => {
-      this.#onStream(visitor, stream, headers, flags, rawHeaders);
+      this.#onStream(visitor, { stream, headers, flags, rawHeaders });
     });
   }
 
@@ -80,13 +80,8 @@ export class Http2Front {
     for (const deadline of this.#deadlines) clearTimeout(deadline);
   }
 
-  #onStream(
-    visitor: Visitor,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    flags: number,
-    rawHeaders: string[],
-  ): void {
+  #onStream(visitor: Visitor, asked: AskedStream): void {
+    const { stream, rawHeaders } = asked;
     stream.on('error', ignore);
     // Reset before we saw it: a handler for it would be work that the visitor does not wait for.
     if (stream.destroyed) return;
@@ -94,13 +89,17 @@ export class Http2Front {
     visitor.hasAsked = true;
     if (this.#isDraining) visitor.sayGoodbye();
     stream.once('close', () => visitor.onStreamClosed());
-    const { idleBodyMs } = this.#options.limits;
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
-    if ('refusal' in normal) {
-      const { refusal, method, wantsPage } = normal;
-      const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
-      return answerFailure(new Http2Response(stream, idleBodyMs), request, refusal);
-    }
+    if (!('refusal' in normal)) return this.#serve(visitor, asked, normal);
+    const { refusal, method, wantsPage } = normal;
+    const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
+    const response = new Http2Response(stream, this.#options.limits.idleBodyMs);
+    return answerFailure(response, request, refusal);
+  }
+
+  #serve(visitor: Visitor, asked: AskedStream, normal: NormalRequest): void {
+    const { stream, headers, flags, rawHeaders } = asked;
+    const { idleBodyMs } = this.#options.limits;
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub' && !normal.isWebSocket) {
       stream.setTimeout(idleBodyMs, () => stream.close(constants.NGHTTP2_CANCEL));
@@ -142,6 +141,14 @@ export class Http2Front {
       else if (now - visitor.pingedAt >= h2PingMs) visitor.ping(now);
     }
   }
+}
+
+/** What node:http2 says of a new stream. */
+interface AskedStream {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly flags: number;
+  readonly rawHeaders: string[];
 }
 
 class Visitor {
