@@ -181,7 +181,7 @@ export class Agent {
       deadlineMs: this.#deadlineMs,
       log: this.#log,
       backoff: () => this.#backoff(),
-      onStream: (stream) => serve(stream, this.#origin, this.#slabs),
+      onStream: (stream, opening) => serve(stream, this.#origin, this.#slabs, opening),
       onAddresses: (addresses) => this.#announce(addresses),
       onUp: (addresses) => this.#noteUp(addresses),
       onDown: () => this.#noteDown(),

@@ -139,6 +139,20 @@ test('whatever is wrong with the origin is told at once, contradictions included
   }
 });
 
+test('the PROXY protocol is for connections that are one visitor’s and carry no TLS', () => {
+  const told = { ...enough, PHLIX_ORIGIN_PROXY_PROTOCOL: '1' };
+  for (const url of [undefined, 'http://nas.lan', 'unix:/run/server.sock']) {
+    const { origin } = readConfig({ ...told, PHLIX_ORIGIN_URL: url });
+    expect(origin.sendsProxyHeader).toBe(true);
+  }
+  expect(readConfig(enough).origin.sendsProxyHeader).toBeUndefined();
+  for (const url of ['https://nas.lan', 'h2c://nas.lan']) {
+    expect(problemsOf({ ...told, PHLIX_ORIGIN_URL: url })).toEqual([
+      expect.stringMatching(/^PHLIX_ORIGIN_PROXY_PROTOCOL: .*http:\/\/ or unix:$/),
+    ]);
+  }
+});
+
 test('PHLIX_TLS_ENABLED=0 is for a hub on this machine only', () => {
   for (const url of ['https://hub.localhost:8443', 'https://127.0.0.1', 'https://[::1]:8443']) {
     expect(readConfig({ PHLIX_HUB_URL: url, PHLIX_TLS_ENABLED: '0' })).toMatchObject({

@@ -70,6 +70,7 @@ const originShape = {
   PHLIX_ORIGIN_URL: originUrl.default(originUrl.parse('http://127.0.0.1:8096')),
   PHLIX_ORIGIN_CA_FILE: certificates.optional(),
   PHLIX_ORIGIN_PIN: originPin.optional(),
+  PHLIX_ORIGIN_PROXY_PROTOCOL: flag().default(false),
 };
 
 const schema = z.object({

@@ -32,6 +32,7 @@ export interface LinkRequest {
   /** Which of this process's links. */
   readonly slot: number;
   readonly originProtocol: OriginProtocol;
+  readonly wantsClientAddress?: boolean;
   readonly identity: Enrolled;
   /** Where it is stored: what its owner deletes to enrol again. */
   readonly identityFile: string;
@@ -40,7 +41,7 @@ export interface LinkRequest {
   /** For connection, upgrade and handshake, each. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
-  readonly onStream: (stream: MuxStream) => void;
+  readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   /** The hub gave this server other addresses. */
   readonly onAddresses: (addresses: readonly string[]) => void;
 }
@@ -137,6 +138,7 @@ function shakeHands(
     epoch: asked.epoch,
     slot: asked.slot,
     originProtocol: asked.originProtocol,
+    wantsClientAddress: asked.wantsClientAddress === true,
     prove: ({ nonce, version }) => {
       const proof = connectProof({
         hubHost: new URL(identity.hubUrl).hostname,

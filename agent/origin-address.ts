@@ -16,6 +16,8 @@ export type OriginAddress = {
   /** As its owner wrote it, for logs. */
   readonly url: string;
   readonly protocol: OriginProtocol;
+  /** Each connection begins with the visitor's address (PROXY protocol, version 2). */
+  readonly sendsProxyHeader?: boolean;
 } & (
   | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number }
   | {
@@ -73,13 +75,18 @@ export interface OriginSettings {
   readonly PHLIX_ORIGIN_URL?: BareAddress | undefined;
   readonly PHLIX_ORIGIN_CA_FILE?: readonly string[] | undefined;
   readonly PHLIX_ORIGIN_PIN?: CertificatePin | undefined;
+  readonly PHLIX_ORIGIN_PROXY_PROTOCOL?: boolean | undefined;
 }
 
 export function originAddress(
   settings: OriginSettings & { PHLIX_ORIGIN_URL: BareAddress },
 ): OriginAddress {
   const address = settings.PHLIX_ORIGIN_URL;
-  if (address.kind !== 'tls') return address;
+  if (address.kind !== 'tls') {
+    return settings.PHLIX_ORIGIN_PROXY_PROTOCOL === true
+      ? { ...address, sendsProxyHeader: true }
+      : address;
+  }
   const pin = settings.PHLIX_ORIGIN_PIN;
   const trust = pin === undefined ? { authorities: settings.PHLIX_ORIGIN_CA_FILE } : { pin };
   return { ...address, trust };
@@ -87,6 +94,27 @@ export function originAddress(
 
 /** What each setting says is right, and together they contradict each other. */
 export function originProblems(settings: OriginSettings): SettingProblem[] {
+  return [...trustProblems(settings), ...proxyProblems(settings)];
+}
+
+function proxyProblems(settings: OriginSettings): SettingProblem[] {
+  if (settings.PHLIX_ORIGIN_PROXY_PROTOCOL !== true) return [];
+  const { kind, protocol } = settings.PHLIX_ORIGIN_URL ?? { kind: 'tcp', protocol: 'http/1.1' };
+  if (kind !== 'tls' && protocol === 'http/1.1') return [];
+  const why =
+    kind === 'tls'
+      ? 'the PROXY header cannot be sent in front of TLS'
+      : 'visitors share the connections of an h2c:// origin, and the header names one of them';
+  return [
+    {
+      name: 'PHLIX_ORIGIN_PROXY_PROTOCOL',
+      expected: why,
+      remedy: 'unset it, or write PHLIX_ORIGIN_URL with http:// or unix:',
+    },
+  ];
+}
+
+function trustProblems(settings: OriginSettings): SettingProblem[] {
   const isSecure = settings.PHLIX_ORIGIN_URL?.kind === 'tls';
   const given = (['PHLIX_ORIGIN_CA_FILE', 'PHLIX_ORIGIN_PIN'] as const).filter(
     (name) => settings[name] !== undefined,

@@ -7,6 +7,7 @@ import { isIPv6, type Socket } from 'node:net';
 
 import type { OriginAddress } from './origin-address.ts';
 import { OriginDial } from './origin-dial.ts';
+import { proxyHeader } from './proxy-header.ts';
 
 export interface OriginAnswer {
   readonly status: number;
@@ -49,6 +50,9 @@ export class OriginQuestions {
     if (socket === undefined) return undefined;
     socket.on('error', () => undefined);
     const timer = setTimeout(() => socket.destroy(), deadlineMs);
+    if (this.#address.sendsProxyHeader === true) {
+      socket.write(proxyHeader(fields['x-forwarded-for']));
+    }
     const all = { accept: 'application/json', 'user-agent': 'phlix-agent doctor', ...fields };
     try {
       return this.#address.protocol === 'h2c'

@@ -1,12 +1,15 @@
 // A wish to reach the media server arrives; a connection to it leaves, or the reason why there is none, told to the owner once.
 
+import type { Buffer } from 'node:buffer';
 import type { OnReadOpts, Socket } from 'node:net';
 
 import type { Logger } from '../shared/log.ts';
 import type { ResetReason } from '../shared/wire/codes.ts';
+import { decodeOpening } from '../shared/wire/opening.ts';
 import type { OriginAddress } from './origin-address.ts';
 import { abort, OriginDial } from './origin-dial.ts';
 import { explainOriginError } from './origin-error.ts';
+import { proxyHeader } from './proxy-header.ts';
 import { isLoopbackName } from './resolve.ts';
 
 export type OriginState = 'untried' | 'answering' | 'unreachable' | 'silent' | 'untrusted';
@@ -78,6 +81,12 @@ export class Origin {
     const socket = this.#dial.open(dialled, onread);
     socket.once('close', () => clearTimeout(deadline));
     return socket;
+  }
+
+  /** What goes in front of the visitor's bytes: the PROXY header, where the owner asked for it. */
+  preamble(opening: Buffer): Buffer | undefined {
+    if (this.#address.sendsProxyHeader !== true) return undefined;
+    return proxyHeader(decodeOpening(opening).clientAddress);
   }
 
   abort(socket: Socket): void {

@@ -8,9 +8,10 @@ import { createServer as createTlsServer } from 'node:tls';
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
-import { createLogger } from '../shared/log.ts';
+import { createLogger, type Logger } from '../shared/log.ts';
 import type { MuxStream } from '../shared/mux/stream.ts';
 import { initialStreamWindowBytes } from '../shared/wire/limits.ts';
+import { encodeOpening } from '../shared/wire/opening.ts';
 import { selfSigned } from '../test/support/self-signed.ts';
 import { readAll, sessionPair } from '../test/support/sessions.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
@@ -44,11 +45,7 @@ async function bench(kind: Kind = 'tcp'): Promise<Bench> {
   const makePair = transportKinds['ws'];
   if (makePair === undefined) throw new Error('no WebSocket transport');
   const transports = await makePair();
-  const logged: Bench['logged'] = [];
-  const log = createLogger(
-    { level: 'debug', name: 'test' },
-    { write: (line) => void logged.push(JSON.parse(line) as Bench['logged'][number]) },
-  );
+  const { log, logged } = recording();
   const origin = new Origin(address, log);
   const slabs = new SlabPool();
   const { hub } = sessionPair(transports, {
@@ -68,6 +65,15 @@ async function bench(kind: Kind = 'tcp'): Promise<Bench> {
     stopOrigin: () => stop(server),
     startOrigin: () => listen(server, place()),
   };
+}
+
+function recording(): { log: Logger; logged: Bench['logged'] } {
+  const logged: Bench['logged'] = [];
+  const log = createLogger(
+    { level: 'debug', name: 'test' },
+    { write: (line) => void logged.push(JSON.parse(line) as Bench['logged'][number]) },
+  );
+  return { log, logged };
 }
 
 interface Made {
@@ -297,6 +303,32 @@ test('nobody at the origin resets the stream and is told once, with the remedy',
   await connected(made);
   await vi.waitFor(() => expect(made.logged).toHaveLength(2));
   expect(made.logged[1]).toMatchObject({ level: 'info', msg: 'origin answers again' });
+});
+
+test('an owner who asked for it gets the visitor’s address in front of the first byte', async () => {
+  const { server, address } = await makeServer('tcp');
+  const { log } = recording();
+  const origin = new Origin({ ...address, sendsProxyHeader: true }, log);
+  const makePair = transportKinds['ws'];
+  const transports = await makePair?.();
+  if (transports === undefined) throw new Error('no WebSocket transport');
+  const { hub } = sessionPair(transports, {
+    onStream: (stream, opening) => serve(stream, origin, new SlabPool(), opening),
+  });
+  closers.push(
+    () => stop(server),
+    () => transports.close(),
+  );
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const stream = hub.session.openStream(encodeOpening({ clientAddress: '203.0.113.9' }));
+  stream.on('error', () => undefined);
+  stream.end('GET /');
+  const [socket] = await accepted;
+  closers.push(() => socket.destroy());
+  const received = await readAll(socket);
+  expect(received.toString('hex')).toBe(
+    `0d0a0d0a000d0a515549540a2111000ccb007109${'0'.repeat(16)}${Buffer.from('GET /').toString('hex')}`,
+  );
 });
 
 test('bytes on the stream choose no address: they only ever reach the configured origin', async () => {

@@ -1,5 +1,6 @@
 // A stream of the hub arrives; its bytes go to a connection of its own at the media server, and that connection's bytes go back.
 
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -15,13 +16,26 @@ export interface PumpedStream extends Duplex {
 
 /**
  * Joins the two until both directions have ended. Each direction ends by itself (half-close), and whatever breaks
- * at one side breaks the other: nobody is left to believe that a cut answer was the whole.
+ * at one side breaks the other: nobody is left to believe that a cut answer was the whole. `opening`: what the hub said
+ * beside OPEN.
  */
-export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): void {
+export function serve(
+  stream: PumpedStream,
+  origin: Origin,
+  slabs: SlabPool,
+  opening: Buffer = nothing,
+): void {
   const reader = new OriginReader(stream, slabs, origin.readsInBursts);
   const socket = origin.connect(
     { buffer: () => reader.buffer, callback: (bytes) => reader.accept(bytes) },
-    { onReady: () => stream.pipe(socket), onFailed: (reason) => stream.reset(reason) },
+    {
+      onReady: () => {
+        const preamble = origin.preamble(opening);
+        if (preamble !== undefined) socket.write(preamble);
+        stream.pipe(socket);
+      },
+      onFailed: (reason) => stream.reset(reason),
+    },
   );
   reader.socket = socket;
   socket.once('end', () => stream.end());
@@ -37,6 +51,8 @@ export function serve(stream: PumpedStream, origin: Origin, slabs: SlabPool): vo
     if (!isWhole) origin.abort(socket);
   });
 }
+
+const nothing = Buffer.alloc(0);
 
 /** One being filled while the other is on its way: more would only queue in front of other streams. */
 const slabsPerStream = 2;

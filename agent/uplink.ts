@@ -21,7 +21,7 @@ export interface UplinkOptions {
   readonly deadlineMs: number;
   readonly log: Logger;
   readonly backoff: () => Backoff;
-  readonly onStream: (stream: MuxStream) => void;
+  readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   readonly onAddresses: (addresses: readonly string[]) => void;
   readonly onUp: (addresses: readonly string[]) => void;
   readonly onDown: () => void;
@@ -46,6 +46,7 @@ export async function makeUplink(options: UplinkOptions): Promise<Links> {
       proxy: config.hub.proxy,
       epoch,
       originProtocol: config.origin.protocol,
+      wantsClientAddress: config.origin.sendsProxyHeader === true,
       software,
       deadlineMs,
       onStream,

@@ -109,7 +109,7 @@ export class Forwarding implements ExchangeListener {
   /** @throws StreamError stream.refused | stream.link-lost */
   #begin(): void {
     this.#pool = leastLoaded(this.#tunnel);
-    this.#send(this.#mayReplay() ? this.#pool.take() : undefined);
+    this.#send(this.#mayReplay() ? this.#pool.take(this.#request.clientAddress) : undefined);
   }
 
   /** The line has just broken: nothing of the request is on its way yet, so that any request can wait. Cannot reject. */
@@ -258,7 +258,7 @@ export class Forwarding implements ExchangeListener {
       this.#exchange = new H2cExchange(pool.sessions, request, this, idleTimeoutMs);
       return;
     }
-    this.#connection = used ?? pool.open();
+    this.#connection = used ?? pool.open(this.#request.clientAddress);
     this.#exchange = new Exchange(this.#connection, request, this, idleTimeoutMs);
   }
 

@@ -31,8 +31,12 @@ export class OriginConnection {
   /** Carried an exchange before: the origin may be closing it just now. */
   isReused = false;
 
-  constructor(stream: OriginStream) {
+  /** Whom the origin takes for its visitor, where it is told; nobody else may use it. */
+  readonly owner: string | undefined;
+
+  constructor(stream: OriginStream, owner?: string) {
     this.#stream = stream;
+    this.owner = owner;
     this.#pieces = new PieceWriter(stream, () => this.#user?.onDrain());
     stream.on('data', (chunk: Buffer) => this.#user?.onChunk(chunk));
     stream.on('drain', () => this.#user?.onDrain());

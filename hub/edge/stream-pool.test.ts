@@ -26,6 +26,21 @@ describe('a stream whose exchange ended cleanly', () => {
     expect(poolOf(one).idleCount).toBe(1);
   });
 
+  test('never carries a request of another visitor, where the origin is told whose it is', async () => {
+    const tunnel = Object.assign(new TestTunnel(), { wantsClientAddress: true });
+    await tunnel.warm();
+    const visit = (clientAddress: string | undefined): number[] => {
+      const visitor = tunnel.forward({ clientAddress });
+      const opened = tunnel.opened;
+      const idle = poolOf(tunnel).idleCount;
+      visitor.onAborted();
+      return [opened, idle];
+    };
+    expect(visit('203.0.113.10')).toEqual([2, 1]);
+    expect(visit(undefined)).toEqual([3, 1]);
+    expect(visit('203.0.113.9')).toEqual([3, 0]);
+  });
+
   test('never carries a request that must not be sent twice', async () => {
     const tunnel = new TestTunnel();
     await tunnel.warm();

@@ -1,15 +1,17 @@
 // Streams whose exchange ended cleanly arrive; the next request to the same tunnel takes one instead of opening another.
 
+import type { Buffer } from 'node:buffer';
 import { StreamError } from '../../shared/mux/stream.ts';
 import type { OriginProtocol } from '../../shared/wire/hello.ts';
+import { encodeOpening } from '../../shared/wire/opening.ts';
 import { H2cSessions } from './h2c-sessions.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { OriginStream } from './origin-connection.ts';
 
 /** What the edge needs of a link to an agent. */
 export interface Link {
-  /** @throws StreamError stream.refused */
-  openStream(): OriginStream;
+  /** `opening`: what the agent is told of it. @throws StreamError stream.refused */
+  openStream(opening?: Buffer): OriginStream;
   /** Aborted once it takes no new streams: it drains, and waits for the streams that are left. */
   readonly retired: AbortSignal;
   /** Streams it carries, the idle ones of the pool among them. */
@@ -18,6 +20,8 @@ export interface Link {
   readonly inFlightBytes: number;
   /** What its streams carry: HTTP/1.1 unless the agent said otherwise. */
   readonly originProtocol?: OriginProtocol;
+  /** The origin is told each connection's visitor: one connection is never two visitors'. */
+  readonly wantsClientAddress?: boolean;
 }
 
 /** What the edge needs of a live tunnel. */
@@ -71,6 +75,11 @@ export function leastLoaded(tunnel: Tunnel): StreamPool {
   return least;
 }
 
+/** Visitors without a known address are one owner: to the origin they are nobody in particular. */
+function ownerOf(clientAddress: string | undefined): string {
+  return clientAddress ?? 'unknown';
+}
+
 /** Needs no closing: it empties itself when its link is retired, and a stream that ends with its link leaves it. */
 export class StreamPool {
   readonly #link: Link;
@@ -99,16 +108,22 @@ export class StreamPool {
     return this.sessions?.running ?? this.#link.streamCount - this.#idle.length;
   }
 
-  /** A fresh connection. @throws StreamError stream.refused */
-  open(): OriginConnection {
-    return new OriginConnection(this.#link.openStream());
+  /** A fresh connection for this visitor. @throws StreamError stream.refused */
+  open(clientAddress?: string): OriginConnection {
+    if (this.#link.wantsClientAddress !== true)
+      return new OriginConnection(this.#link.openStream());
+    const stream = this.#link.openStream(encodeOpening({ clientAddress }));
+    return new OriginConnection(stream, ownerOf(clientAddress));
   }
 
-  /** A connection that carried an exchange before, if one is waiting. */
-  take(): OriginConnection | undefined {
+  /** A connection that carried an exchange before, if one is waiting that this visitor may use. */
+  take(clientAddress?: string): OriginConnection | undefined {
     const now = performance.now();
+    const owner = this.#link.wantsClientAddress === true ? ownerOf(clientAddress) : undefined;
     for (;;) {
-      const last = this.#idle.pop();
+      const at = this.#idle.findLastIndex(({ connection }) => connection.owner === owner);
+      if (at === -1) return undefined;
+      const [last] = this.#idle.splice(at, 1);
       if (last === undefined) return undefined;
       last.connection.use(undefined);
       if (last.expiresAt > now && last.connection.isUsable) return last.connection;

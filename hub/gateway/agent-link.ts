@@ -30,6 +30,7 @@ export class AgentLink implements TunnelLink {
   readonly slot: number;
   readonly address: string;
   readonly originProtocol: OriginProtocol;
+  readonly wantsClientAddress: boolean;
   #isMoving = false;
   #isLeaving = false;
   readonly #session: Session;
@@ -43,6 +44,7 @@ export class AgentLink implements TunnelLink {
     this.epoch = hello.epoch;
     this.slot = hello.slot;
     this.originProtocol = hello.originProtocol;
+    this.wantsClientAddress = hello.wantsClientAddress === true;
     this.#retirement.signal.addEventListener('abort', options.onRetired, { once: true });
     this.#session = new Session(pipe, {
       role: 'acceptor',
@@ -87,8 +89,8 @@ export class AgentLink implements TunnelLink {
     return this.#session.inFlightBytes;
   }
 
-  openStream(): TunnelStream {
-    return this.#session.openStream();
+  openStream(opening?: Buffer): TunnelStream {
+    return this.#session.openStream(opening);
   }
 
   end(reason: GoawayReason): void {

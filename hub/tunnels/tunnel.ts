@@ -1,5 +1,6 @@
 // Links of one server's agent arrive; those that may stay are what the edge opens a visitor's streams on, now or as soon as there is one.
 
+import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { GoawayReason, ResetReason } from '../../shared/wire/codes.ts';
 import type { OriginProtocol } from '../../shared/wire/hello.ts';
@@ -10,11 +11,13 @@ export type TunnelStream = Duplex & { reset(reason: ResetReason): void };
 
 /** What the edge sees of a link. */
 export interface LiveLink {
-  /** @throws StreamError stream.refused */
-  openStream(): TunnelStream;
+  /** `opening`: what the agent is told of it (shared/wire/opening.ts). @throws StreamError stream.refused */
+  openStream(opening?: Buffer): TunnelStream;
   /** Aborted when the link takes no new streams: it drains or is gone. */
   readonly retired: AbortSignal;
   readonly originProtocol: OriginProtocol;
+  /** A stream is one visitor's, and the agent is told whose. */
+  readonly wantsClientAddress?: boolean;
   /** Streams it carries, the idle ones among them. */
   readonly streamCount: number;
   /** Bytes sent to the agent that it has not acknowledged. */

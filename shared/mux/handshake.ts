@@ -86,6 +86,7 @@ export interface DialOptions {
   readonly software: string;
   readonly slot?: number;
   readonly originProtocol?: OriginProtocol;
+  readonly wantsClientAddress?: boolean;
 }
 
 /** The agent's side. @throws HandshakeError | ProtocolError (the link is closed by then) */
@@ -116,6 +117,7 @@ export async function dialHandshake(
       software: options.software,
       slot: options.slot ?? 0,
       originProtocol: options.originProtocol ?? 'http/1.1',
+      ...(options.wantsClientAddress === true && { wantsClientAddress: true }),
     };
     pipe.queue(frameType.hello, 0, 0, encodeHello(hello));
     pipe.flush();

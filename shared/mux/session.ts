@@ -43,7 +43,7 @@ export interface SessionOptions {
   /** Streams open at once, both ends' together. */
   readonly maxStreams: number;
   /** Absent: the peer may open none, and one that does breaks the protocol. */
-  readonly onStream?: (stream: MuxStream) => void;
+  readonly onStream?: (stream: MuxStream, opening: Buffer) => void;
   readonly onNotice?: (payload: Buffer) => void;
   /** The peer takes no more streams; running ones go on when the reason is `draining`. */
   readonly onGoaway?: (reason: GoawayReason, message: string) => void;
@@ -127,8 +127,8 @@ export class Session {
     return this.#linkWindow.inFlightBytes;
   }
 
-  /** @throws StreamError stream.refused when the session drains, is closed or is full */
-  openStream(): MuxStream {
+  /** `opening` goes beside OPEN, at most 1 KiB. @throws StreamError stream.refused when the session drains, is closed or is full */
+  openStream(opening?: Buffer): MuxStream {
     if (!this.isAccepting)
       throw new StreamError('stream.refused', 'the session takes no more streams');
     if (this.#streams.size >= this.#options.maxStreams) {
@@ -137,7 +137,7 @@ export class Session {
     const id = this.#nextId;
     this.#nextId += 2;
     const stream = this.#addStream(id);
-    this.#queue(frameType.open, 0, undefined, id);
+    this.#queue(frameType.open, 0, opening, id);
     // Ids are not used twice. The peer brings a new link when this one says that it drains.
     if (this.#nextId > maxStreamId - 2) this.goaway('draining', 'stream ids are used up');
     return stream;
@@ -179,7 +179,7 @@ export class Session {
     const { type, flags, streamId } = header;
     switch (type) {
       case frameType.open:
-        return this.#receiveOpen(streamId);
+        return this.#receiveOpen(streamId, payload);
       case frameType.reset:
         return this.#find(streamId)?.receiveReset(resetReason(payload.readUInt32BE(0)));
       case frameType.credit:
@@ -204,7 +204,7 @@ export class Session {
     this.#find(streamId)?.receive(piece, isStreamEnd);
   }
 
-  #receiveOpen(id: number): void {
+  #receiveOpen(id: number, opening: Buffer): void {
     const isPeersParity = id % 2 === (this.#options.role === 'dialer' ? 0 : 1);
     if (this.#options.onStream === undefined || !isPeersParity || id <= this.#highestPeerId) {
       throw new ProtocolError('protocol.stream-id', `the peer may not open stream ${id}`);
@@ -215,7 +215,7 @@ export class Session {
       this.#pipe.queueNumber(frameType.reset, id, resetCode.refused);
       return this.#schedulePump();
     }
-    this.#options.onStream(this.#addStream(id));
+    this.#options.onStream(this.#addStream(id), opening);
   }
 
   #receivePing(isReply: boolean, payload: Buffer): void {

@@ -180,8 +180,16 @@ it.each(withoutOptional)('%s of an older peer reads as it was then', (name, reco
   expect(decode(bytesOf(fields))).toMatchObject(record);
 });
 
+it('carries the wish for the address of clients as a field without a value', () => {
+  const hello = { ...records.hello, wantsClientAddress: true };
+  const bytes = encodeHello(hello);
+  expect(bytes.toString('hex')).toMatch(/100000$/);
+  expect(decodeHello(bytes)).toEqual(hello);
+});
+
 const wrongOptional: [message: keyof typeof messages, what: string, field: string][] = [
   ['hello', 'a ninth link', '0d000108'],
+  ['hello', 'a wish for the address with a value', '10000101'],
   ['hello', 'a slot of two bytes', '0d00020000'],
   ['hello', 'an unknown protocol of the origin', `0e0002${hex('h3')}`],
   ['welcome', 'no link at all', '0f000100'],

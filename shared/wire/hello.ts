@@ -31,6 +31,8 @@ export interface Hello {
   readonly slot: number;
   /** What the origin speaks. The agent does not: the hub has to know. */
   readonly originProtocol: OriginProtocol;
+  /** The hub shall say beside OPEN whose exchange it is, and use a stream for one visitor only. */
+  readonly wantsClientAddress?: boolean;
 }
 
 export type OriginProtocol = 'http/1.1' | 'h2c';
@@ -86,6 +88,7 @@ export function encodeHello(hello: Hello): Buffer {
     [tag.software, Buffer.from(hello.software, 'latin1')],
     [tag.slot, unsigned(hello.slot, 1)],
     [tag.originProtocol, Buffer.from(hello.originProtocol, 'latin1')],
+    ...(hello.wantsClientAddress === true ? [wantsClientAddress] : []),
   ]);
 }
 
@@ -105,6 +108,8 @@ export function decodeHello(bytes: Buffer): Hello | undefined {
   if (slot === undefined || slot >= maxLinksPerAgent || originProtocol === undefined) {
     return undefined;
   }
+  const wish = fields?.get(tag.wantsClientAddress);
+  if (wish !== undefined && wish.length > 0) return undefined;
   return {
     version,
     agentId,
@@ -114,6 +119,7 @@ export function decodeHello(bytes: Buffer): Hello | undefined {
     software,
     slot,
     originProtocol,
+    ...(wish !== undefined && { wantsClientAddress: true }),
   };
 }
 
@@ -162,7 +168,11 @@ const tag = {
   slot: 13,
   originProtocol: 14,
   maxLinks: 15,
+  wantsClientAddress: 16,
 } as const;
+
+/** Its presence says it. */
+const wantsClientAddress: [tag: number, value: Buffer] = [tag.wantsClientAddress, Buffer.alloc(0)];
 
 function encode(fields: [tag: number, value: Buffer][]): Buffer {
   return Buffer.concat(

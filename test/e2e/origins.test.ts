@@ -5,13 +5,14 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { keyPinOf } from '../../agent/origin-dial.ts';
+import { ProxyHeaderReader } from '../../hub/edge/proxy-protocol.ts';
 import { contentBytes } from '../support/content.ts';
 import { Curl } from '../support/curl.ts';
 import { AgentProcess, HubProcess } from '../support/deployment.ts';
@@ -121,6 +122,40 @@ test('a server whose certificate nobody vouches for gets no request, and its own
     remedy: expect.stringMatching(/PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
   });
   expect(requests).toBe(0);
+});
+
+test('an origin that reads the PROXY protocol is told each connection’s visitor, and shares none', async () => {
+  const connections = new Map<unknown, { source: unknown; requests: number }>();
+  const http = createServer((request, response) => {
+    const connection = connections.get(request.socket);
+    if (connection !== undefined) connection.requests += 1;
+    response.end('seen');
+  });
+  const server = createTcpServer((socket) => {
+    const reader = new ProxyHeaderReader();
+    const read = (piece: Buffer): void => {
+      const header = reader.push(piece);
+      if (header.state === 'more') return;
+      const source = header.state === 'header' ? header.source : header.reason;
+      connections.set(socket, { source, requests: 0 });
+      socket.off('data', read);
+      if (header.state === 'header') socket.unshift(header.rest);
+      http.emit('connection', socket);
+    };
+    socket.on('data', read);
+  });
+  const port = await listen(server, loopback);
+  const { address } = await reach('told', `http://127.0.0.1:${port}`, {
+    PHLIX_ORIGIN_PROXY_PROTOCOL: '1',
+  });
+  for (const from of ['127.0.0.1', '127.0.0.2', '127.0.0.1']) {
+    const answer = await curl.get(`${address}/`, '--interface', from);
+    expect(answer.body.toString()).toBe('seen');
+  }
+  expect([...connections.values()]).toEqual([
+    { source: { kind: 'client', address: '127.0.0.1' }, requests: 2 },
+    { source: { kind: 'client', address: '127.0.0.2' }, requests: 1 },
+  ]);
 });
 
 test('the doctor finds nothing wrong beside a running agent, and says what is when its server stops', async () => {
