@@ -1,47 +1,16 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Backoff } from '../../shared/backoff.ts';
 import { maxLinksPerAgent } from '../../shared/wire/limits.ts';
-import type { ScriptedOrigin } from '../../test/support/exchanges.ts';
-import { quiet, type RecordingVisitor } from '../../test/support/exchanges.ts';
-import { RestartingTunnel, type TestSession } from '../../test/support/restarting-tunnel.ts';
-import type { ResumeEvent } from './resume-event.ts';
-
-const film = '0123456789';
-const head200 = 'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 10\r\n\r\n';
-
-function head206(first: number, more = '', last = 9): string {
-  return (
-    `HTTP/1.1 206 Partial Content\r\nETag: "a"\r\nContent-Range: bytes ${first}-${last}/10\r\n` +
-    `Content-Length: ${last - first + 1}\r\n${more}\r\n`
-  );
-}
-
-interface Scene {
-  readonly tunnel: RestartingTunnel;
-  readonly link: TestSession;
-  readonly visitor: RecordingVisitor;
-  readonly origin: ScriptedOrigin;
-}
-
-/** A visitor that has got so much of the film. */
-async function underWay(
-  bytes = 4,
-  ...wish: Parameters<RestartingTunnel['forward']>
-): Promise<Scene> {
-  const tunnel = new RestartingTunnel();
-  const link = tunnel.connect();
-  const visitor = tunnel.forward(...wish);
-  const origin = await link.accept();
-  origin.answer(head200, film.slice(0, bytes));
-  await visitor.when(() => visitor.isHeadSent && visitor.body.length === bytes);
-  return { tunnel, link, visitor, origin };
-}
-
-const kinds = (events: readonly ResumeEvent[]) => events.map(({ kind }) => kind);
-const failureOf = (events: readonly ResumeEvent[]) =>
-  events.flatMap((event) => (event.kind === 'failed' ? [event.reason] : []));
-
-afterEach(() => vi.useRealTimers());
+import { quiet, type ScriptedOrigin } from '../../test/support/exchanges.ts';
+import {
+  failureOf,
+  film,
+  head200,
+  head206,
+  kinds,
+  underWay,
+} from '../../test/support/film-under-way.ts';
+import { RestartingTunnel } from '../../test/support/restarting-tunnel.ts';
 
 describe('a response whose link is lost', () => {
   test('goes on over the next link, from the byte where it stopped', async () => {
@@ -188,6 +157,20 @@ describe('a response whose origin breaks off', () => {
     expect(failureOf(tunnel.events)).toEqual(['not-partial']);
   });
 
+  test('is not given up for many attempts that found nobody, after one that promised and broke', async () => {
+    const { link, visitor, origin } = await underWay(4);
+    origin.stream.end();
+    const barren = await link.accept();
+    barren.answer(head206(4));
+    barren.stream.end();
+    for (let attempt = 0; attempt < 20; attempt++) {
+      (await link.accept()).stream.reset('origin-unreachable');
+    }
+    (await link.accept()).answer(head206(4), '456789');
+    await visitor.done();
+    expect(visitor.body).toBe(film);
+  });
+
   test('over and over before the first byte of the rest is cut', async () => {
     const { link, visitor, origin, tunnel } = await underWay(4);
     origin.stream.end();
@@ -206,16 +189,21 @@ describe('a response whose origin breaks off', () => {
     expect(attempts).toBeLessThan(20);
   });
 
-  test('and goes on a byte at a time is asked ever more slowly', async () => {
+  test.each([
+    ['is asked ever more slowly', 0, [100, 200, 400, 800, 1600, 2000, 2000, 2000]],
+    ['is asked as at first when it has been calm for a second', 1000, Array(8).fill(100)],
+  ])('and goes on a byte at a time %s', async (_, calmMs, expected) => {
     const waits: number[] = [];
+    let nowMs = 0;
     class Recorded extends Backoff {
       override next(): number {
+        nowMs += calmMs;
         waits.push(super.next());
         return 0;
       }
     }
-    const backoff = () =>
-      new Recorded({ firstMs: 100, maxMs: 2000, stableMs: 1000, random: () => 1 });
+    const spacing = { firstMs: 100, maxMs: 2000, stableMs: 1000, random: () => 1 };
+    const backoff = () => new Recorded({ ...spacing, now: () => nowMs });
     const { link, visitor, origin } = await underWay(1, {}, { backoff });
     let last = origin;
     for (let at = 1; at < 10; at++) {
@@ -225,7 +213,7 @@ describe('a response whose origin breaks off', () => {
       await visitor.when(() => visitor.body.length === at + 1);
     }
     expect(visitor.outcome).toBe('ended');
-    expect(waits).toEqual([100, 200, 400, 800, 1600, 2000, 2000, 2000]);
+    expect(waits).toEqual(expected);
   });
 });
 
@@ -406,172 +394,3 @@ describe('a request whose link is lost before its response', () => {
     expect(visitor.body).toBe(film);
   });
 });
-
-describe('the wait', () => {
-  test('ends with the time, and leaves nobody behind', async () => {
-    fakeDeadlines();
-    const { tunnel, link, visitor } = await underWay(4, {}, { timeoutMs: 1000 });
-    tunnel.cut(link);
-    await quiet(() => tunnel.waitingCount);
-    expect(tunnel.waitingCount).toBe(1);
-    vi.advanceTimersByTime(999);
-    expect(visitor.outcome).toBeUndefined();
-    vi.advanceTimersByTime(1);
-    expect([visitor.outcome, failureOf(tunnel.events)]).toEqual(['destroyed', ['timeout']]);
-    await quiet(() => tunnel.waitingCount);
-    expect(tunnel.waitingCount).toBe(0);
-  });
-
-  test('is no longer than silence may be', async () => {
-    fakeDeadlines();
-    const { tunnel, link, visitor } = await underWay(4, {}, {}, { idleTimeoutMs: 500 });
-    tunnel.cut(link);
-    await quiet(() => tunnel.waitingCount);
-    vi.advanceTimersByTime(500);
-    expect(visitor.outcome).toBe('destroyed');
-  });
-
-  test('goes on while an origin says nothing to the second request, and ends with the time', async () => {
-    fakeDeadlines();
-    const tunnel = new RestartingTunnel();
-    const link = tunnel.connect();
-    const timers = vi.getTimerCount();
-    const visitor = tunnel.forward({}, { timeoutMs: 1000 });
-    const origin = await link.accept();
-    origin.answer(head200, '0123');
-    await visitor.when(() => visitor.body === '0123');
-    origin.stream.end();
-    const second = await link.accept();
-    vi.advanceTimersByTime(1000);
-    expect(visitor.outcome).toBe('destroyed');
-    expect(await second.reset).toBe('cancelled');
-    expect(failureOf(tunnel.events)).toEqual(['timeout']);
-    expect(vi.getTimerCount()).toBe(timers);
-  });
-
-  test('is not wound up by attempts that fail', async () => {
-    fakeDeadlines();
-    const { link, visitor, origin } = await underWay(4, {}, { timeoutMs: 1000 });
-    origin.stream.end();
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const next = await link.accept();
-      vi.advanceTimersByTime(300);
-      next.stream.reset('origin-unreachable');
-      await quiet(() => link.streamCount);
-      vi.advanceTimersByTime(1);
-    }
-    await link.accept();
-    vi.advanceTimersByTime(100);
-    expect(visitor.outcome).toBe('destroyed');
-  });
-
-  test('of a request ends with 502', async () => {
-    fakeDeadlines();
-    const tunnel = new RestartingTunnel();
-    const link = tunnel.connect();
-    const visitor = tunnel.forward({}, { timeoutMs: 1000 });
-    await link.accept();
-    tunnel.cut(link);
-    await quiet(() => tunnel.waitingCount);
-    vi.advanceTimersByTime(1000);
-    expect([visitor.status, visitor.code]).toEqual([502, 'tunnel.lost']);
-  });
-
-  test('for a link ends when the visitor leaves', async () => {
-    const { tunnel, link, visitor } = await underWay(4);
-    tunnel.cut(link);
-    await quiet(() => tunnel.waitingCount);
-    visitor.onAborted();
-    expect([tunnel.waitingCount, failureOf(tunnel.events)]).toEqual([0, ['visitor-left']]);
-    const next = tunnel.connect();
-    await quiet(() => next.streamCount);
-    expect([next.streamCount, visitor.outcome]).toEqual([0, undefined]);
-  });
-
-  test('for the origin ends when the visitor leaves', async () => {
-    const { tunnel, link, visitor, origin } = await underWay(4);
-    origin.stream.end();
-    const second = await link.accept();
-    visitor.onAborted();
-    expect(failureOf(tunnel.events)).toEqual(['visitor-left']);
-    expect(await second.reset).toBe('cancelled');
-    await quiet(() => link.streamCount);
-    expect([link.streamCount, visitor.outcome]).toEqual([0, undefined]);
-  });
-
-  test('ends when the server is revoked', async () => {
-    const { tunnel, visitor } = await underWay(4);
-    tunnel.close();
-    await visitor.done();
-    expect([visitor.outcome, failureOf(tunnel.events)]).toEqual(['destroyed', ['server-gone']]);
-  });
-
-  test('ends when the hub begins to drain, and goes on where a link is left', async () => {
-    const draining = new AbortController();
-    const resume = { draining: draining.signal };
-    const waiting = await underWay(4, {}, resume);
-    waiting.tunnel.cut(waiting.link);
-    await quiet(() => waiting.tunnel.waitingCount);
-    const lucky = await underWay(4, {}, resume);
-    draining.abort();
-    await waiting.visitor.done();
-    expect(failureOf(waiting.tunnel.events)).toEqual(['hub-draining']);
-    lucky.origin.stream.end();
-    (await lucky.link.accept()).answer(head206(4), '4');
-    await lucky.visitor.when(() => lucky.visitor.body === '01234');
-    lucky.tunnel.cut(lucky.link);
-    await lucky.visitor.done();
-    expect([lucky.visitor.outcome, failureOf(lucky.tunnel.events)]).toEqual([
-      'destroyed',
-      ['hub-draining'],
-    ]);
-  });
-
-  test('is not begun for a visitor that takes nothing, and no byte piles up for him', async () => {
-    const tunnel = new RestartingTunnel();
-    const link = tunnel.connect();
-    const visitor = tunnel.forward();
-    visitor.isSlow = true;
-    (await link.accept()).answer(head200, '0123');
-    await visitor.when(() => visitor.body === '0123');
-    tunnel.cut(link);
-    const next = tunnel.connect();
-    await quiet(() => next.streamCount);
-    expect([next.streamCount, visitor.body]).toEqual([0, '0123']);
-    visitor.isSlow = false;
-    visitor.onDrain();
-    (await next.accept()).answer(head206(4), '456789');
-    await visitor.done();
-    expect(visitor.body).toBe(film);
-  });
-
-  test('of a visitor that takes nothing for as long as one may ends', async () => {
-    fakeDeadlines();
-    const tunnel = new RestartingTunnel();
-    const link = tunnel.connect();
-    const visitor = tunnel.forward({}, {}, { idleTimeoutMs: 5000 });
-    visitor.isSlow = true;
-    (await link.accept()).answer(head200, '0123');
-    await visitor.when(() => visitor.body === '0123');
-    tunnel.cut(link);
-    await quiet(() => tunnel.waitingCount);
-    vi.advanceTimersByTime(5000);
-    expect(visitor.outcome).toBe('destroyed');
-  });
-
-  test('leaves the listeners of the hub’s own signal as they were', async () => {
-    const draining = new AbortController();
-    const add = vi.spyOn(draining.signal, 'addEventListener');
-    const remove = vi.spyOn(draining.signal, 'removeEventListener');
-    const { tunnel, link, visitor } = await underWay(4, {}, { draining: draining.signal });
-    tunnel.cut(link);
-    (await tunnel.connect().accept()).answer(head206(4), '456789');
-    await visitor.done();
-    expect([add.mock.calls.length, remove.mock.calls.length]).toEqual([1, 1]);
-  });
-});
-
-/** The streams need their immediates; only the deadlines are the test's to move. */
-function fakeDeadlines(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-}
