@@ -46,6 +46,7 @@ const accepted: [name: string, kind: Kind, text: string, value: unknown][] = [
   ['a duration', () => duration(0, 1e12), ' 7d ', 604_800_000],
   ['a duration', () => duration(0, 1e12), '0', 0],
   ['a duration', () => duration(0, 1e12), '2h', 7_200_000],
+  ['a duration', () => duration(0, 1e12), ' 0 ', 0],
   ['a duration', () => duration(0, 1e12), '999999999ms', 999_999_999],
   ['a size', () => size(1, 16 * kib), '1', 1],
   ['a size', () => size(1, 16 * kib), '12B', 12],
