@@ -5,6 +5,7 @@ import { ProtocolError } from '../errors.ts';
 import { firstOptionalType, flag, frameType } from '../wire/codes.ts';
 import { headerProblem, readHeader, type FrameHeader } from '../wire/frame.ts';
 import { frameHeaderBytes } from '../wire/limits.ts';
+import type { Turn } from './transport.ts';
 
 export interface FrameSink {
   /** A whole frame other than data. The payload may be a view of a larger buffer. */
@@ -29,11 +30,16 @@ export class Decoder {
   }
 
   /** @throws ProtocolError protocol.malformed | protocol.too-large | protocol.unknown-type | protocol.stream-id, and whatever the sink throws */
-  push(chunk: Buffer): void {
+  push(chunk: Buffer, turn?: Turn): void {
     let offset = 0;
     while (offset < chunk.length) {
       switch (this.#step) {
         case 'header':
+          if (turn !== undefined && (turn.framesLeft -= 1) < 0) {
+            turn.framesLeft = 0;
+            turn.rest = chunk.subarray(offset);
+            return;
+          }
           offset = this.#readHeader(chunk, offset);
           break;
         case 'data':

@@ -5,7 +5,7 @@ import { ProtocolError } from '../errors.ts';
 import { writeHeader, type FrameHeader } from '../wire/frame.ts';
 import { frameHeaderBytes, maxQueuedControlBytes } from '../wire/limits.ts';
 import { Decoder, type FrameSink } from './decoder.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, Turn } from './transport.ts';
 
 /** Up to here a payload is copied behind the frames before it: one chunk, one TLS record, instead of several. */
 const copiedBytes = 8 * 1024;
@@ -36,7 +36,7 @@ export class FramePipe {
   constructor(transport: Transport) {
     this.#transport = transport;
     this.#decoder = new Decoder(this.#holdingSink());
-    transport.onChunk = (chunk) => this.#decode(chunk);
+    transport.onChunk = (chunk, turn) => this.#decode(chunk, turn);
     transport.onClosed = (error) => {
       this.#isClosed = true;
       this.onClosed(error);
@@ -145,9 +145,9 @@ export class FramePipe {
     this.#transport.destroy(error);
   }
 
-  #decode(chunk: Buffer): void {
+  #decode(chunk: Buffer, turn: Turn | undefined): void {
     if (this.#isClosed) return;
-    this.#guard(() => this.#decoder.push(chunk));
+    this.#guard(() => this.#decoder.push(chunk, turn));
   }
 
   /** Frames are decoded and dealt with in one call, so whatever the peer broke is thrown here. */

@@ -4,6 +4,7 @@ import type { Buffer } from 'node:buffer';
 import type { WebSocket } from 'ws';
 import { ProtocolError } from '../errors.ts';
 import { countTurnover } from './buffer-turnover.ts';
+import { FairReader } from './fair-reader.ts';
 import type { Transport } from './transport.ts';
 
 /** Chunks are at most one frame of 64 KiB or a batch of 40 KiB; twice that is refused by `ws` before it is buffered. */
@@ -27,14 +28,18 @@ export function websocketTransport(socket: WebSocket): Transport {
     onChunk: () => {},
     onClosed: () => {},
   };
+  const reader = new FairReader(socket, (bytes, turn) => transport.onChunk(bytes, turn));
   socket.on('message', (message: Buffer, isBinary: boolean) => {
     countTurnover(message.length);
-    if (isBinary) transport.onChunk(message);
+    if (isBinary) reader.take(message);
     else transport.destroy(new ProtocolError('protocol.malformed', 'a text message'));
   });
   socket.on('error', (error) => {
     broken ??= error;
   });
-  socket.once('close', () => transport.onClosed(broken));
+  socket.once('close', () => {
+    reader.end();
+    transport.onClosed(broken);
+  });
   return transport;
 }
