@@ -98,7 +98,7 @@ export class Http1Front {
     }
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
-      if (normal.expectsContinue) writer.writeContinue();
+      if (normal.expectsContinue) response.goAhead();
       return this.#options.hub.onRequest(message, writer);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
@@ -108,7 +108,7 @@ export class Http1Front {
       return answerFailure(response, request, route.code, route.detail);
     }
     response.onClosed = () => this.#routing.leave(route);
-    if (normal.expectsContinue) writer.writeContinue();
+    if (normal.expectsContinue) response.goAhead();
     return forward(request, response, route.tunnel, this.#options.forwarding);
   };
 

@@ -1,8 +1,10 @@
 // The answer for a visitor arrives as calls; HTTP/1.x leaves through node:http, which keeps pipelined answers in order.
 
 import type { Buffer } from 'node:buffer';
-import type { ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
+import { encodeResponseHead } from '../../shared/http/head.ts';
 import { PieceWriter } from './piece-writer.ts';
 import type { FieldLines, VisitorResponse } from './visitor.ts';
 
@@ -29,7 +31,15 @@ export class Http1Response implements VisitorResponse {
   }
 
   information(status: number, fields: FieldLines): void {
-    if (!this.isHeadSent && !this.#isClosed) this.#writer.writeInformation(status, fields);
+    if (this.isHeadSent || this.#isClosed) return;
+    if (this.#writer.socket !== null) this.#writer.writeInformation(status, fields);
+    else this.#hold(encodeResponseHead(status, STATUS_CODES[status] ?? '', fields));
+  }
+
+  /** 100 Continue, which is ours to say. Once the answer is there nobody waits for it. */
+  goAhead(): void {
+    if (this.#writer.socket !== null) this.#writer.writeContinue();
+    else this.#writer.once('socket', () => this.isHeadSent || this.#writer.writeContinue());
   }
 
   head(status: number, fields: FieldLines): void {
@@ -68,6 +78,11 @@ export class Http1Response implements VisitorResponse {
     this.#isClosed = true;
     if (!this.isOver || !this.#writer.writableFinished) this.onAborted();
     this.onClosed();
+  }
+
+  /** Of a pipelined answer whose turn has not come node:http queues the final head in front of interim ones. */
+  #hold(interim: Buffer): void {
+    this.#writer.once('socket', (socket: Socket) => socket.write(interim));
   }
 
   flush(): void {
