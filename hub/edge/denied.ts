@@ -48,8 +48,10 @@ function isMeant(
 
 const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-function matches(pattern: readonly string[], { words, climbs }: LoosePath): boolean {
-  return climbs ? isWithin(pattern, words) : isAtBase(pattern, words);
+function matches(pattern: readonly string[], path: LoosePath): boolean {
+  const { words, climbs, mayNameHost } = path;
+  if (climbs) return isWithin(pattern, words);
+  return isAtBase(pattern, words) || (mayNameHost && isAtBase(pattern, words.slice(1)));
 }
 
 /**

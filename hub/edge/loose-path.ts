@@ -7,6 +7,8 @@ export interface LoosePath {
   readonly words: readonly string[];
   /** A `..` stood among them: which of the words before it are left is a question of the reader. */
   readonly climbs: boolean;
+  /** It begins with two slashes: a reader of URLs takes the first word for a host. */
+  readonly mayNameHost: boolean;
 }
 
 /** The path of an origin-form target with everything decoded that anybody decodes, in lower case, not yet cut into words. */
@@ -31,7 +33,7 @@ export function loosePath(text: string): LoosePath {
     const kept = word.replace(/[.\s]+$/, '').replace(/\.(?:json|xml)$/, '');
     if (kept !== '') words.push(kept);
   }
-  return { words, climbs };
+  return { words, climbs, mayNameHost: /^[/\\](?:\.[/\\])*[/\\]/.test(text) };
 }
 
 /** Nothing that could be read in two ways but for the case of letters. */
@@ -82,8 +84,8 @@ function fromUtf8(text: string): string {
   if (/[^\0-\xff]/.test(text)) return text;
   const short = text
     .replaceAll(/[\xc0\xc1][\x80-\xbf]/g, (pair) => sixBits(pair.charCodeAt(0), pair.charCodeAt(1)))
-    .replaceAll(/\xe0[\x80\x81][\x80-\xbf]/g, (three) =>
-      sixBits(three.charCodeAt(1), three.charCodeAt(2)),
+    .replaceAll(/(?:\xe0|\xf0\x80)[\x80\x81][\x80-\xbf]/g, (bytes) =>
+      sixBits(bytes.charCodeAt(bytes.length - 2), bytes.charCodeAt(bytes.length - 1)),
     );
   return Buffer.from(short, 'latin1').toString('utf8');
 }
