@@ -42,9 +42,9 @@ export class H2cSession {
       settings: {
         enablePush: false,
         initialWindowSize: h2cLimits.streamWindowBytes,
-        maxHeaderListSize: h2cLimits.headListBytes,
+        maxHeaderListSize: h2cLimits.nodeHeadBytes,
       },
-      maxHeaderListPairs: h2cLimits.fields,
+      maxHeaderListPairs: h2cLimits.nodeFields,
       maxSessionMemory: h2cLimits.sessionMegabytes,
       maxReservedRemoteStreams: 0,
     });
@@ -193,9 +193,8 @@ function ended(): EdgeError {
 function streamError(cause: unknown, rstCode: number): unknown {
   if (cause instanceof EdgeError) return cause;
   const options = { cause };
-  // Ours: a head or trailers over the limit.
   if (rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
-    return new EdgeError('origin.too-large', 'the head of the origin is over the limit', options);
+    return new EdgeError('edge.busy', 'the origin has too much to do', options);
   }
   const code = ruleCodes.has(rstCode) ? 'origin.bad-response' : 'origin.closed';
   return new EdgeError(code, `the HTTP/2 stream ended with code ${rstCode}`, options);

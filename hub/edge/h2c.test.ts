@@ -287,6 +287,28 @@ describe('a response of an HTTP/2 origin', () => {
   });
 });
 
+test('ninety visitors who do not read cost their windows, and nobody his answer', async () => {
+  const film = Buffer.alloc(1 << 20, 7);
+  const origin = new H2cOrigin(
+    (stream, headers) => {
+      stream.respond({ ':status': 200 });
+      stream.end(headers[':path'] === '/film' ? film : 'at once');
+    },
+    { maxSessionMemory: 1000 },
+  );
+  await using edge = await edgeFor(origin);
+  const session = await edge.http2();
+  const fields = { ':authority': onlineHostname, ':path': '/film' };
+  const films = Array.from({ length: 90 }, () => session.request(fields));
+  for (const stream of films) stream.on('error', () => {});
+  await Promise.all(films.map((stream) => once(stream, 'response', deadline())));
+  const other = await edge.http2();
+  expect((await exchange(other, { ':path': '/small' })).body).toBe('at once');
+  const sizes = await Promise.all(films.map(async (stream) => (await bodyOf(stream)).length));
+  expect(new Set(sizes)).toEqual(new Set([film.length]));
+  for (const each of [session, other]) each.destroy();
+}, 30_000);
+
 describe('an end before the end', () => {
   test('a visitor who leaves is told to the origin as CANCEL, and a cut upload never looks whole', async () => {
     const origin = new H2cOrigin(() => {});
