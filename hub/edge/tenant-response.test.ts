@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { connect, performServerHandshake, type IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
@@ -106,6 +106,30 @@ describe('what reaches beyond the host of a tenant', () => {
     expect(JSON.stringify(information)).not.toMatch(forbidden);
     expect(kept).toMatchObject({ 'x-checksum': '1' });
     expect(JSON.stringify(kept)).not.toMatch(forbidden);
+  });
+
+  test('nor when the origin speaks HTTP/2', async () => {
+    const fields = wide.split('\r\n').flatMap((line) => {
+      const [name = '', ...value] = line.split(': ');
+      return [name.toLowerCase(), value.join(': ')];
+    });
+    await using edge = await TestEdge.start({
+      h2cOrigin: (connection) => {
+        const session = performServerHandshake(connection, { strictSingleValueFields: false });
+        session.on('error', () => {});
+        session.on('stream', (stream) => {
+          stream.respond([':status', '200', ...fields], { waitForTrailers: true });
+          stream.on('wantTrailers', () => stream.sendTrailers({ 'clear-site-data': '"cookies"' }));
+          stream.end('ok');
+        });
+      },
+    });
+    const session = await edge.http2();
+    const { headers, trailers, body } = await exchange(session, { ':path': '/' });
+    session.destroy();
+    expect(body).toBe('ok');
+    expect(JSON.stringify([headers, trailers])).not.toMatch(forbidden);
+    expect(headers['set-cookie']).toEqual(['a=1; Path=/', 'own=1; Path=/; HttpOnly']);
   });
 
   test('nor when the origin switches to WebSocket', async () => {
