@@ -83,6 +83,11 @@ const parts = {
     folders: administration,
     neededBy: 'lines that swallow packets in silence',
   },
+  slowhttptest: {
+    debianPackage: 'slowhttptest',
+    binary: 'slowhttptest',
+    neededBy: 'slow visitors, as the tool that made them famous sends them',
+  },
   openssl: {
     debianPackage: 'openssl',
     binary: 'openssl',
