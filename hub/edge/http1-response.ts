@@ -38,8 +38,10 @@ export class Http1Response implements VisitorResponse {
 
   /** 100 Continue, which is ours to say. Once the answer is there nobody waits for it. */
   goAhead(): void {
-    if (this.#writer.socket !== null) this.#writer.writeContinue();
-    else this.#writer.once('socket', () => this.isHeadSent || this.#writer.writeContinue());
+    const writer = this.#writer;
+    if (writer.socket !== null) writer.writeContinue();
+    // The writer is asked: the hub's own pages answer on it past us.
+    else writer.once('socket', () => writer.headersSent || writer.writeContinue());
   }
 
   head(status: number, fields: FieldLines): void {

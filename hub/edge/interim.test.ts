@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { expect, it } from 'vitest';
 
-import { onlineHostname, readUntil, TestEdge } from '../../test/support/edge.ts';
+import { hubHostname, onlineHostname, readUntil, TestEdge } from '../../test/support/edge.ts';
 
 /** An origin that lets the test answer /first, and does the rest itself. */
 async function edgeWith(second: (request: IncomingMessage, response: ServerResponse) => void) {
@@ -92,5 +92,31 @@ it('100 Continue to a pipelined request is said in its turn', async () => {
   ]);
   socket.write('abc');
   expect(await readUntil(socket, /second$/)).toMatch(/^HTTP\/1\.1 200 /);
+  socket.destroy();
+});
+
+it('100 Continue to a pipelined request to the hub itself is left out behind its answer', async () => {
+  const first = Promise.withResolvers<() => void>();
+  const second = Promise.withResolvers<void>();
+  await using edge = await TestEdge.start({
+    hub: {
+      onRequest: (message, response) => {
+        if (message.url === '/first') return first.resolve(() => response.end('first'));
+        response.end('second');
+        return second.resolve();
+      },
+    },
+  });
+  const socket = await edge.connect({ servername: hubHostname });
+  const get = request('GET', '/first').replace(onlineHostname, hubHostname);
+  const more = 'Expect: 100-continue\r\nContent-Length: 3\r\n';
+  const post = request('POST', '/second', more).replace(onlineHostname, hubHostname);
+  socket.write(get + post);
+  await second.promise;
+  (await first.promise)();
+  expect((await readUntil(socket, /second$/)).match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual([
+    '200',
+    '200',
+  ]);
   socket.destroy();
 });
