@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 // Real programs that are killed and started, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 60_000 });
 
-const filmBytes = 12_000_000;
+const filmBytes = 6_000_000;
 const film = contentBytes('film', 0, filmBytes);
 /** Of which nginx has sent a third, by its own pace, while the fault strikes. */
 const third = filmBytes / 3;
