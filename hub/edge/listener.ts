@@ -111,16 +111,16 @@ export class EdgeListener {
   #peek(socket: Socket): void {
     const reader = new HelloReader();
     const deadline = setTimeout(() => socket.destroy(), this.#options.limits.helloTimeoutMs);
+    const onClosed = (): void => clearTimeout(deadline);
     const onPiece = (piece: Buffer): void => {
       const peek = reader.push(piece);
       if (peek.state === 'more') return;
-      clearTimeout(deadline);
-      socket.off('data', onPiece);
+      onClosed();
+      // Both, or the hello would stay in memory for as long as the connection lasts.
+      socket.off('data', onPiece).off('close', onClosed);
       this.#decide(socket, peek, reader.bytes);
     };
-    socket.on('data', onPiece);
-    socket.once('close', () => clearTimeout(deadline));
-    socket.resume();
+    socket.on('data', onPiece).once('close', onClosed).resume();
   }
 
   #decide(socket: Socket, peek: Exclude<Peek, { state: 'more' }>, bytes: Buffer): void {

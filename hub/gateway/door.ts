@@ -52,7 +52,8 @@ export class Door {
       handshakeTimeout: limits.handshakeTimeoutMs,
       // A resumed session would have an exporter of its own too, but agents stay for weeks: tickets serve nobody here.
       sessionTimeout: 1,
-      ALPNProtocols: ['http/1.1'],
+      // Not ALPNProtocols: Node copies those for every connection, and each copy keeps a slab of 64 KiB alive.
+      ALPNCallback: ({ protocols }) => (protocols.includes('http/1.1') ? 'http/1.1' : undefined),
       // Any other name, or none, finds no certificate and ends in an alert: tenants' names have no business here.
       SNICallback: (serverName, answer) => {
         const isHub = serverName.toLowerCase() === hubHost;
