@@ -170,11 +170,12 @@ describe('an origin that splits its response', () => {
   });
 });
 
-describe('a cookie jar that is too full', () => {
-  /** As a browser keeps them: at most 4 KiB each. */
-  const cookies = (bytes: number): string[] =>
-    Array.from({ length: Math.ceil(bytes / 3800) }, (_, i) => `c${i}=`.padEnd(3800, 'x'));
+/** As a browser keeps them: at most 4 KiB each. */
+function cookies(bytes: number): string[] {
+  return Array.from({ length: Math.ceil(bytes / 3800) }, (_, i) => `c${i}=`.padEnd(3800, 'x'));
+}
 
+describe('a cookie jar that is too full', () => {
   test.each([36_000, 152_000, 1_000_000])('of %i bytes is emptied by the hub', async (bytes) => {
     await using edge = await TestEdge.start();
     const jar = `Cookie: ${cookies(bytes).join('; ')}\r\n`;
