@@ -184,7 +184,9 @@ describe.each(Object.entries(kinds))('a session over %s', (kind, makePair) => {
     const { hub, agent } = await start({ maxStreams: 2 });
     const first = hub.open();
     hub.open();
-    expect(() => hub.session.openStream()).toThrow(StreamError);
+    expect(() => hub.session.openStream()).toThrow(
+      new StreamError('stream.refused', 'the session has 2 streams'),
+    );
     const accepted = await agent.nextStream();
     accepted.end('still here');
     expect((await readAll(first)).toString()).toBe('still here');
