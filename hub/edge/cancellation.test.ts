@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { constants } from 'node:http2';
+import type { Duplex } from 'node:stream';
 
 import { expect, it } from 'vitest';
 
@@ -10,12 +11,14 @@ import {
   endHeaders,
   endStream,
   frame,
+  framesOf,
   frameType,
   headersFrame,
   preface,
   resetFrame,
 } from '../../test/support/http2-frames.ts';
 
+const pingType = 6;
 const post = {
   ':method': 'POST',
   ':scheme': 'https',
@@ -57,3 +60,37 @@ it('a request that is reset behind its whole body is an abort all the same', asy
   await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
   socket.destroy();
 });
+
+it.each([
+  ['an upload', {}],
+  ['an upload that asks to go on', { expect: '100-continue' }],
+  ['a WebSocket', { ':method': 'CONNECT', ':protocol': 'websocket' }],
+])(
+  '%s that is reset in the packet of its head is an abort, however many come',
+  async (_what, more) => {
+    let ended = 0;
+    await using edge = await TestEdge.start({
+      origin: (request) => {
+        request.on('error', () => {});
+        request.resume().on('end', () => (ended += 1));
+      },
+    });
+    edge.origin.on('upgrade', (_request, pipe: Duplex) => pipe.on('error', () => {}));
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    const pieces: Buffer[] = [];
+    socket.on('data', (piece: Buffer) => pieces.push(piece));
+    const asked = Array.from({ length: 50 }, (_, at) =>
+      Buffer.concat([
+        headersFrame(2 * at + 1, { ...post, ...more }),
+        resetFrame(2 * at + 1, constants.NGHTTP2_NO_ERROR),
+      ]),
+    );
+    const ping = frame(pingType, 0, 0, Buffer.alloc(8));
+    socket.write(Buffer.concat([preface, ...asked, ping]));
+    const hasPong = () => framesOf(Buffer.concat(pieces)).some(({ type }) => type === pingType);
+    await expect.poll(hasPong).toBe(true);
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
+    expect([ended, edge.streams.size]).toEqual([0, 0]);
+    socket.destroy();
+  },
+);

@@ -83,7 +83,9 @@ export class Http2Front {
   #onStream(visitor: Visitor, asked: AskedStream): void {
     const { stream, rawHeaders } = asked;
     stream.on('error', ignore);
-    // Reset before we saw it: a handler for it would be work that the visitor does not wait for.
+    // Reset before we saw it: a handler for it would be work that the visitor does not wait for. After RST_STREAM with NO_ERROR
+    // Node keeps the stream until somebody reads it.
+    if (stream.closed) stream.destroy();
     if (stream.destroyed) return;
     visitor.openStreams += 1;
     visitor.hasAsked = true;
