@@ -1,7 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Backoff } from '../../shared/backoff.ts';
 import { maxLinksPerAgent } from '../../shared/wire/limits.ts';
-import { quiet, type ScriptedOrigin } from '../../test/support/exchanges.ts';
+import {
+  quiet,
+  RecordingVisitor,
+  visitorRequest,
+  type ScriptedOrigin,
+} from '../../test/support/exchanges.ts';
 import {
   failureOf,
   film,
@@ -11,6 +16,7 @@ import {
   underWay,
 } from '../../test/support/film-under-way.ts';
 import { RestartingTunnel } from '../../test/support/restarting-tunnel.ts';
+import { Forwarding } from './forward.ts';
 
 describe('a response whose link is lost', () => {
   test('goes on over the next link, from the byte where it stopped', async () => {
@@ -307,6 +313,21 @@ describe('what cannot be resumed ends at once', () => {
     tunnel.cut(link);
     await visitor.done();
     expect([visitor.outcome, tunnel.events]).toEqual(['destroyed', []]);
+  });
+
+  test('what answers a WebSocket handshake', async () => {
+    const tunnel = new RestartingTunnel();
+    const link = tunnel.connect();
+    const visitor = new RecordingVisitor();
+    const onEvent = vi.fn();
+    const options = { idleTimeoutMs: 1000, resume: { timeoutMs: 1000, onEvent } };
+    const handshake = { protocol: 'websocket', take: () => undefined };
+    new Forwarding(visitorRequest(), visitor, tunnel, options, handshake).start(['host', 'x']);
+    (await link.accept()).answer(head200, '0123');
+    await visitor.when(() => visitor.body === '0123');
+    tunnel.cut(link);
+    await visitor.done();
+    expect([visitor.outcome, onEvent.mock.calls]).toEqual(['destroyed', []]);
   });
 
   test('everything, when it is switched off', async () => {
