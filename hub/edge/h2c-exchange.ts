@@ -126,9 +126,10 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
     const [session, stream] = [this.#session, this.#stream];
     if (session === undefined || stream === undefined) return this.#fail(error);
     const wasRefused = session.wasRefused(stream);
-    if (this.#isUntouched && (wasRefused || this.#wasLate(session)) && this.#sendAgain()) {
-      return undefined;
-    }
+    const wasTooMuch = session.wasTooMuch(stream);
+    if (wasTooMuch) session.retire();
+    const mayHelp = wasRefused || (this.#isHarmless() && (wasTooMuch || session.isReused));
+    if (this.#isUntouched && mayHelp && this.#sendAgain()) return undefined;
     return this.#fail(
       wasRefused && this.#isUntouched
         ? new EdgeError('edge.busy', 'the origin refuses more streams', { cause: error })
@@ -228,10 +229,10 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
     this.#sent?.push(bytes);
   }
 
-  /** The origin closed an idle session just as we used it, and nobody minds if it has seen the request. */
-  #wasLate(session: H2cSession): boolean {
-    const { method, body } = this.#request;
-    return session.isReused && body === undefined && (method === 'GET' || method === 'HEAD');
+  /** Nobody minds if the origin has seen the request before: it closed an idle session just as we used it. */
+  #isHarmless(): boolean {
+    const { method, body, protocol } = this.#request;
+    return body === undefined && protocol === undefined && (method === 'GET' || method === 'HEAD');
   }
 
   /** False: it was tried often enough, or what was sent is gone. */

@@ -12,8 +12,8 @@ export const h2cLimits = {
   /** Twice of both is where node:http2 stops reading: there it resets with the code of an origin that has too much to do. */
   nodeHeadBytes: 128 * 1024,
   nodeFields: 402,
-  /** Counts what waits for visitors, too: a hundred full windows, and nghttp2's tables. At its limit it resets streams. */
-  sessionMegabytes: 64,
+  /** nghttp2's own memory for a session: its tables and frames that wait to go out. The default of node:http2. */
+  sessionMegabytes: 10,
   /** Exchanges of one session, however many the origin offers: what RFC 9113 §6.5.2 expects of everybody. */
   streams: 100,
   /** Sessions of one link. 256 exchanges (streams of a tunnel) fit into three; an origin that allows few gets more. */

@@ -105,6 +105,11 @@ export class H2cSession {
     return stream.id === undefined || stream.id > this.#lastStreamId;
   }
 
+  /** The origin had too much to do on this connection: the next one may do better (servers on Node hold 10 MB for each). */
+  wasTooMuch(stream: ClientHttp2Stream): boolean {
+    return stream.rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM;
+  }
+
   /** What a stream's error means. */
   causeOf(error: unknown, stream: ClientHttp2Stream): unknown {
     return this.#lineError === undefined

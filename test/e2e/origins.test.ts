@@ -9,7 +9,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from '
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { keyPinOf } from '../../agent/origin-dial.ts';
 import { ProxyHeaderReader } from '../../hub/edge/proxy-protocol.ts';
@@ -122,6 +122,38 @@ test('a server whose certificate nobody vouches for gets no request, and its own
     remedy: expect.stringMatching(/PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
   });
   expect(requests).toBe(0);
+});
+
+test('a film of an HTTP/2 origin goes on when its agent is killed and started again', async () => {
+  const origin = new H2cOrigin((stream, headers) => {
+    const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    const rest = film.subarray(from);
+    stream.respond({
+      ':status': from === 0 ? 200 : 206,
+      etag: '"film"',
+      'accept-ranges': 'bytes',
+      'content-length': rest.length,
+      ...(from > 0 && { 'content-range': `bytes ${from}-${film.length - 1}/${film.length}` }),
+    });
+    stream.end(rest);
+  });
+  const port = await listen(origin.server, loopback);
+  const { address, agent } = await reach('resumed', `h2c://127.0.0.1:${port}`);
+  const watching = curl.get(`${address}/film`, '--http2', '--limit-rate', '4M');
+  await once(origin.server, 'stream');
+  await vi.waitFor(
+    () => expect(origin.sessions[0]?.socket.bytesWritten).toBeGreaterThan(film.length / 8),
+    10_000,
+  );
+  agent.program.kill('SIGKILL');
+  await agent.program.ended;
+  agent.startAgain();
+  const { exitCode, status, sha256 } = await watching;
+  expect([exitCode, status, sha256]).toEqual([0, 200, digest]);
+  expect(origin.asked.map(({ range }) => range)).toEqual([
+    undefined,
+    expect.stringMatching(/^bytes=\d+-/),
+  ]);
 });
 
 test('an origin that reads the PROXY protocol is told each connection’s visitor, and shares none', async () => {
