@@ -99,7 +99,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
 
   'never-reads': (link) => {
     link.isPolite = false;
-    link.tls.pause();
+    link.websocket.pause();
   },
 
   'never-acknowledges': (link) => {
@@ -108,7 +108,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
 
   'flood-of-pings': (link) => flood(link, [frames.ping(Buffer.alloc(8))]),
   'flood-of-pings-unread': (link) => {
-    link.tls.pause();
+    link.websocket.pause();
     return flood(link, [frames.ping(Buffer.alloc(8))]);
   },
   'flood-of-notices': (link) => flood(link, [frames.notice('{"a":1}'.padEnd(4096))]),

@@ -24,6 +24,8 @@ const link = await EvilLink.dial(place, identity, {
 });
 if (link.isOpen) say({ connected: identity.agentId });
 void link.ended.then((end) => say({ ended: end }));
+// A socket that is not read keeps no process: this one stays until it is killed.
+setInterval(() => undefined, 60_000);
 // A stream whose link has gone is no reason to fall over: the hub's answer to it is what counts.
 process.on('unhandledRejection', () => undefined);
 await attacks[asked.attack]?.(link);
