@@ -10,7 +10,7 @@ import { setting } from '../shared/settings/kinds.ts';
 import type { SettingProblem } from '../shared/settings/settings.ts';
 
 /** What the hub speaks over this agent's streams. Over TLS it is HTTP/1.1: the agent offers nothing else. */
-export type OriginProtocol = 'http/1.1' | 'h2c';
+type OriginProtocol = 'http/1.1' | 'h2c';
 
 export type OriginAddress = {
   /** As its owner wrote it, for logs. */
