@@ -94,6 +94,11 @@ async function linked(bench: Bench, slots: readonly number[]): Promise<readonly 
   }, 10_000);
 }
 
+/** The hub takes a link in after it has welcomed it. */
+async function bothAtHub(hub: AgentsDoor): Promise<void> {
+  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2), 10_000);
+}
+
 /** What the hub says of its own accord. */
 function endFromHub(hub: AgentsDoor, at: number, reason: GoawayReason): void {
   const link = hub.tunnels.find(movies)?.links[at];
@@ -122,6 +127,7 @@ test('one that is lost comes back in its slot, and its streams are the only ones
   const hub = await door();
   const bench = await start(hub);
   const [first, second] = await linked(bench, [0, 1]);
+  await bothAtHub(hub);
   const stream = hub.tunnels.find(movies)?.links[1]?.openStream();
   stream?.write('half ');
   await vi.waitFor(() => expect(second?.session.streamCount).toBe(1));
@@ -164,7 +170,7 @@ test('a hub that puts out one of ours for another of ours has one, without a fig
   const hub = await door();
   const bench = await start(hub);
   await linked(bench, [0, 1]);
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  await bothAtHub(hub);
   endFromHub(hub, 0, 'replaced');
   await linked(bench, [1]);
   await vi.waitFor(() =>
@@ -180,7 +186,7 @@ test('a hub that is about to drain is obeyed: another link first, the streams of
   const hub = await door();
   const bench = await start(hub);
   const before = await linked(bench, [0, 1]);
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  await bothAtHub(hub);
   const streams = hub.tunnels.find(movies)?.links.map((link) => link.openStream()) ?? [];
   for (const stream of streams) stream.write('half ');
   await vi.waitFor(() => expect(bench.links.streamCount).toBe(2));
@@ -232,7 +238,7 @@ test('a server that was removed ends all of them', async () => {
   const hub = await door();
   const bench = await start(hub);
   await linked(bench, [0, 1]);
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  await bothAtHub(hub);
   await hub.stores.servers.revoke(hub.tunnels.find(movies)?.serverId ?? '');
   expect(await bench.ended).toMatchObject({ end: 'stopped', failure: { code: 'link.revoked' } });
 });
@@ -241,15 +247,17 @@ test('the agent is connected while any link lives, and announces its address onc
   const hub = await door();
   const originPort = await shoutingOrigin();
   const running = run({ hubUrl: hub.hubUrl, token: await hub.token(), originPort });
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
-  expect(running.agent.status()).toMatchObject({
-    state: 'connected',
-    links: [{ state: 'connected' }, { state: 'connected' }],
-  });
+  await vi.waitFor(() =>
+    expect(running.agent.status()).toMatchObject({
+      state: 'connected',
+      links: [{ state: 'connected' }, { state: 'connected' }],
+    }),
+  );
+  await bothAtHub(hub);
   const { since } = running.agent.status();
   endFromHub(hub, 0, 'overloaded');
   await vi.waitFor(() => expect(running.agent.status().lastFailure).toBeDefined());
-  await vi.waitFor(() => expect(hub.tunnels.find(movies)?.links).toHaveLength(2));
+  await bothAtHub(hub);
   expect(running.agent.status()).toMatchObject({ state: 'connected', since });
   const news = running.logged.filter(({ msg }) => msg === 'your server is reachable');
   expect(news).toHaveLength(1);

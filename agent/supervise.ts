@@ -59,7 +59,7 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'agent.internal': soon,
 };
 
-export interface News {
+interface News {
   readonly level: 'warn' | 'error';
   readonly message: string;
 }
