@@ -73,6 +73,9 @@ describe('a Jellyfin that restarts for whoever seems to sit at home', () => {
     ])
       expect([path, (await answerTo(path)).status]).toEqual([path, 403]);
     expect(jellyfin.seen).toEqual([]);
+    const logged = deployment.hub.program.output;
+    expect(logged).toMatch(/"entry":"jellyfin\.restart","msg":"request denied"/);
+    expect(logged).not.toContain('/System/Restart');
   });
 
   test('is watched as ever', async () => {
