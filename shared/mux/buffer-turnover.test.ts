@@ -1,55 +1,28 @@
-import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { watchCollections } from '../../test/support/collections.ts';
 import { countTurnover } from './buffer-turnover.ts';
 
 const mib = 1024 * 1024;
 const turnoverBytes = 5 * mib;
 
-/** As V8 tells of it: the types of Node leave the detail out. */
-interface Collection extends PerformanceEntry {
-  readonly detail: { readonly kind: number; readonly flags: number };
-}
-
-let collections: Collection[];
-let observer: PerformanceObserver;
-
-beforeEach(() => {
-  collections = [];
-  observer = new PerformanceObserver((list) =>
-    collections.push(...(list.getEntries() as Collection[])),
-  );
-  observer.observe({ entryTypes: ['gc'] });
-});
-afterEach(() => observer.disconnect());
-
-/** Start times of the collections that somebody asked for: those that V8 starts by itself do not count. */
-function asked(kind: number): number[] {
-  const forced = constants.NODE_PERFORMANCE_GC_FLAGS_FORCED;
-  return collections
-    .filter(({ detail }) => detail.kind === kind && (detail.flags & forced) !== 0)
-    .map(({ startTime }) => startTime);
-}
-
 it('every 5 MiB the young generation is collected, and nothing else', async () => {
+  const asked = watchCollections();
   // What passed before this test goes with it.
   countTurnover(turnoverBytes);
   const expected = [Number.NEGATIVE_INFINITY];
   for (let round = 1; round < 4; round += 1) {
     countTurnover(turnoverBytes - 1);
     countTurnover(0);
-    const before = performance.now();
+    expected.push(performance.now());
     countTurnover(1);
-    expected.push(before);
   }
-  const minor = constants.NODE_PERFORMANCE_GC_MINOR;
-  await vi.waitFor(() => expect(asked(minor).length).toBeGreaterThanOrEqual(4), 5_000);
-  const seen = asked(minor);
-  expect(seen).toHaveLength(4);
-  for (const [round, startTime] of seen.entries()) {
+  await vi.waitFor(() => expect(asked.minor.length).toBeGreaterThanOrEqual(4), 5_000);
+  expect(asked.minor).toHaveLength(4);
+  for (const [round, startTime] of asked.minor.entries()) {
     expect(startTime).toBeGreaterThanOrEqual(expected[round] ?? Number.NaN);
     expect(startTime).toBeLessThan(expected[round + 1] ?? Number.POSITIVE_INFINITY);
   }
-  expect(asked(constants.NODE_PERFORMANCE_GC_MAJOR)).toEqual([]);
+  expect(asked.major).toEqual([]);
 });
 
 it('buffers that passed through are free again before 64 MB of them are there', async () => {

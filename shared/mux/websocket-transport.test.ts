@@ -2,8 +2,10 @@ import { Buffer } from 'node:buffer';
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { watchCollections } from '../../test/support/collections.ts';
+import { countTurnover } from './buffer-turnover.ts';
 import type { Transport } from './transport.ts';
 import { maxMessageBytes, websocketTransport } from './websocket-transport.ts';
 
@@ -45,6 +47,24 @@ it('binary messages are chunks, both ways', async () => {
   });
   expect(String((await answered)[0])).toBe('down');
   await written;
+});
+
+it('what it carries counts as turnover of buffers, either way', async () => {
+  const { transport, other, events } = await connect();
+  const chunk = Buffer.alloc(maxMessageBytes);
+  const chunksOfATurnover = (5 * 1024 * 1024) / maxMessageBytes;
+  const asked = watchCollections();
+  countTurnover(5 * 1024 * 1024);
+  await vi.waitFor(() => expect(asked.minor).toHaveLength(1), 5_000);
+
+  for (let sent = 0; sent < chunksOfATurnover; sent += 1) transport.send(chunk, () => {});
+  await vi.waitFor(() => expect(asked.minor).toHaveLength(2), 5_000);
+
+  let arrivedBytes = 0;
+  events.on('chunk', (bytes: Buffer) => (arrivedBytes += bytes.length));
+  for (let sent = 0; sent < chunksOfATurnover; sent += 1) other.send(chunk);
+  await vi.waitFor(() => expect(arrivedBytes).toBe(5 * 1024 * 1024), 5_000);
+  await vi.waitFor(() => expect(asked.minor).toHaveLength(3), 5_000);
 });
 
 it('P2: a text message ends the link', async () => {

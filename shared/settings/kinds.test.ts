@@ -148,6 +148,10 @@ it.each([
 });
 
 describe('a secret', () => {
+  it('is read as it was written', () => {
+    expect(secret().parse('hunter22').reveal()).toBe('hunter22');
+  });
+
   it('shows itself to nobody but who asks', () => {
     const own = new Secret('hunter22');
     expect([String(own), JSON.stringify({ own }), inspect({ own })]).toEqual([
