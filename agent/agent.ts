@@ -12,7 +12,7 @@ import { nextEpoch } from './epoch.ts';
 import type { AgentFailure } from './failure.ts';
 import { enrolIdentity, storedIdentity } from './identity.ts';
 import type { Links } from './links.ts';
-import { NetworkWatch } from './network-watch.ts';
+import { NetworkWatch } from './dialling/network-watch.ts';
 import { Origin } from './origin.ts';
 import { serve } from './serve.ts';
 import { SlabPool } from './slabs.ts';

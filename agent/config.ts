@@ -31,8 +31,8 @@ import {
   originUrl,
   type OriginAddress,
 } from './origin-address.ts';
-import { readProxy, type Proxy } from './proxy-settings.ts';
-import { isLoopbackName } from './resolve.ts';
+import { readProxy, type Proxy } from './dialling/proxy-settings.ts';
+import { isLoopbackName } from './dialling/resolve.ts';
 
 /** A host and a port to connect to, and the URL they came from, for the logs. */
 export interface Endpoint {

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { EnrolmentToken } from '../shared/enrolment-token.ts';
 import { enrolmentProof, exporterBytes, exporterLabel, nonceBytes } from '../shared/wire/proof.ts';
 import type { Endpoint } from './config.ts';
-import { dial } from './dial.ts';
+import { dial } from './dialling/dial.ts';
 import { AgentFailure, type AgentFailureCode } from './failure.ts';
 import {
   exchange,

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 
 import type { Endpoint } from './config.ts';
-import { dial } from './dial.ts';
+import { dial } from './dialling/dial.ts';
 import { AgentFailure } from './failure.ts';
 import { retryAfterMs } from './link-failure.ts';
 import type { Trust } from './trust.ts';

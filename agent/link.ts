@@ -17,10 +17,10 @@ import { initialStreamWindowBytes, maxStreamsPerSession } from '../shared/wire/l
 import { connectProof, exporterBytes, exporterLabel } from '../shared/wire/proof.ts';
 import type { Endpoint } from './config.ts';
 import type { Enrolled } from './credentials.ts';
-import { dial } from './dial.ts';
+import { dial } from './dialling/dial.ts';
 import { AgentFailure } from './failure.ts';
 import { goawayFailure, handshakeFailure, upgradeFailure, type LinkPlace } from './link-failure.ts';
-import type { Proxy } from './proxy-settings.ts';
+import type { Proxy } from './dialling/proxy-settings.ts';
 import type { Trust } from './trust.ts';
 
 export interface LinkRequest {

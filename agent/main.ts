@@ -8,7 +8,7 @@ import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
-import { describeDiagnosis, examine } from './doctor.ts';
+import { describeDiagnosis, examine } from './doctor/doctor.ts';
 import { describeStatus } from './status-text.ts';
 import { readStatus } from './status.ts';
 import { exitCode } from './supervise.ts';

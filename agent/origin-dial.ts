@@ -10,7 +10,7 @@ import {
 } from 'node:tls';
 
 import type { CertificatePin, OriginAddress } from './origin-address.ts';
-import { resolveAfresh } from './resolve.ts';
+import { resolveAfresh } from './dialling/resolve.ts';
 import { systemAuthorities } from './authorities.ts';
 
 type SecureAddress = OriginAddress & { kind: 'tls' };

@@ -10,7 +10,7 @@ import type { OriginAddress } from './origin-address.ts';
 import { abort, OriginDial } from './origin-dial.ts';
 import { explainOriginError } from './origin-error.ts';
 import { proxyHeader } from './proxy-header.ts';
-import { isLoopbackName } from './resolve.ts';
+import { isLoopbackName } from './dialling/resolve.ts';
 
 export type OriginState = 'untried' | 'answering' | 'unreachable' | 'silent' | 'untrusted';
 

@@ -9,7 +9,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Endpoint } from './config.ts';
 import type { AgentsDoor } from '../test/support/agents-door.ts';
 import { door, stopEverything } from '../test/support/running-agent.ts';
-import { dial } from './dial.ts';
+import { dial } from './dialling/dial.ts';
 import { findPinnedCa, pinOf, trustOf } from './trust.ts';
 
 afterEach(stopEverything);

@@ -7,7 +7,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { systemAuthorities } from './authorities.ts';
 import type { AgentConfig, Endpoint } from './config.ts';
 import { CredentialError } from './credentials.ts';
-import { dial } from './dial.ts';
+import { dial } from './dialling/dial.ts';
 import { AgentFailure } from './failure.ts';
 
 export interface Trust {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createLogger } from '../shared/log.ts';
 import { visitorRequest } from '../test/support/exchanges.ts';
-import type { ResumeEvent } from './edge/resume-event.ts';
+import type { ResumeEvent } from './edge/resume/event.ts';
 import { resumeOptions } from './resumes.ts';
 import { Counters } from './telemetry/counters.ts';
 

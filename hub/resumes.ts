@@ -1,8 +1,8 @@
 // What became of responses that broke off arrives from the edge; a count and one line of the log leave for each.
 
 import type { Logger } from '../shared/log.ts';
-import type { ResumeEvent } from './edge/resume-event.ts';
-import type { ResumeOptions } from './edge/resume.ts';
+import type { ResumeEvent } from './edge/resume/event.ts';
+import type { ResumeOptions } from './edge/resume/resume.ts';
 import type { Counters } from './telemetry/counters.ts';
 
 interface ResumeReport {

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
-import { deniedEntryNames } from '../edge/denied-entries.ts';
+import { deniedEntryNames } from '../edge/denied/entries.ts';
 import { changedSwitches, defaultSwitches } from '../tunnels/server.ts';
 import { runHub } from './program.ts';
 import { joinChanges, readSwitchWord, switchTexts } from './switch-words.ts';

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
 import type { HubConfig } from '../config.ts';
-import { entriesOf } from '../edge/denied-entries.ts';
+import { entriesOf } from '../edge/denied/entries.ts';
 import type { Server, SwitchChange } from '../tunnels/server.ts';
 import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
 import { addressOf, requireServer, serverJson } from './servers.ts';

@@ -1,6 +1,6 @@
 // Words such as `http2=off` arrive; the change of a server's switches that they ask for leaves, and the words for how it stands.
 
-import { deniedEntryNames } from '../edge/denied-entries.ts';
+import { deniedEntryNames } from '../edge/denied/entries.ts';
 import type { ServerSwitches, SwitchChange } from '../tunnels/server.ts';
 
 /** What follows "=", and what it means. */

@@ -8,7 +8,7 @@ import type { ServerSwitches } from '../tunnels/server.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
 import type { TlsSwitches, VisitorConnection } from './connection.ts';
-import { denialOf } from './denial.ts';
+import { denialOf } from './denied/denial.ts';
 import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 import type { NormalRequest } from './normalize.ts';
 import type { Tunnel } from './stream-pool.ts';

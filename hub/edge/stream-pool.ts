@@ -4,7 +4,7 @@ import type { Buffer } from 'node:buffer';
 import { StreamError } from '../../shared/mux/stream.ts';
 import type { OriginProtocol } from '../../shared/wire/hello.ts';
 import { encodeOpening } from '../../shared/wire/opening.ts';
-import { H2cSessions } from './h2c-sessions.ts';
+import { H2cSessions } from './h2c/sessions.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { OriginStream } from './origin-connection.ts';
 

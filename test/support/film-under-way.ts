@@ -1,6 +1,6 @@
 // How much of a film a visitor shall have arrives; the visitor with so much, its origin and the tunnel between them leave, for the test to break.
 
-import type { ResumeEvent } from '../../hub/edge/resume-event.ts';
+import type { ResumeEvent } from '../../hub/edge/resume/event.ts';
 import type { RecordingVisitor, ScriptedOrigin } from './exchanges.ts';
 import { RestartingTunnel, type TestSession } from './restarting-tunnel.ts';
 

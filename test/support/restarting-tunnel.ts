@@ -1,8 +1,8 @@
 // A server whose links come and go as a test says; each link is a real session in memory, whose streams the test answers as the origin.
 
 import { forward, type ForwardOptions } from '../../hub/edge/forward.ts';
-import type { ResumeEvent } from '../../hub/edge/resume-event.ts';
-import type { ResumeOptions } from '../../hub/edge/resume.ts';
+import type { ResumeEvent } from '../../hub/edge/resume/event.ts';
+import type { ResumeOptions } from '../../hub/edge/resume/resume.ts';
 import type { Link, Tunnel } from '../../hub/edge/stream-pool.ts';
 import type { VisitorRequest } from '../../hub/edge/visitor.ts';
 import { Backoff } from '../../shared/backoff.ts';
