@@ -28,9 +28,9 @@ describe('the fields an origin gets', () => {
     ]);
   });
 
-  test('name no client when none is known', () => {
+  test('name nobody when no client is known, so that the origin does not take him for the agent at home', () => {
     const fields = originFields(visitorRequest({ clientAddress: undefined }));
-    expect(valuesOf(fields, 'x-forwarded-for')).toEqual([]);
+    expect(valuesOf(fields, 'x-forwarded-for')).toEqual(['192.0.0.8']);
   });
 
   test('keep the order and the copies of the rest', () => {

@@ -19,6 +19,12 @@ const ours: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
+/**
+ * For a client whom no proxy named. Without the field an origin takes him for the agent, who is at home and may do what others
+ * may not; an address that no device ever has (RFC 7600) is nobody's guess and nobody's home.
+ */
+const nobodysAddress = '192.0.0.8';
+
 /** Methods that carry no body by nature: an absent one needs no Content-Length: 0 (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
 
@@ -29,8 +35,7 @@ export function originFields(request: VisitorRequest): FieldLines {
     const name = request.fields[i] as string;
     if (!ours.has(name)) fields.push(name, request.fields[i + 1] as string);
   }
-  // Omitted when unknown: an origin that reads a guess would trust it.
-  if (request.clientAddress !== undefined) fields.push('x-forwarded-for', request.clientAddress);
+  fields.push('x-forwarded-for', request.clientAddress ?? nobodysAddress);
   fields.push('x-forwarded-proto', request.scheme);
   fields.push('x-forwarded-host', request.authority);
   fields.push('x-request-id', request.id);

@@ -116,10 +116,10 @@ describe('behind a proxy that sends PROXY headers', () => {
     socket.destroy();
   });
 
-  it('somebody without an address has none, though the fields name one', async () => {
+  it('somebody without an address is nobody, though the fields name one', async () => {
     await using edge = await behindProxy();
     const socket = await secure(edge, unknown);
-    expect(await forwardedFor(socket, '203.0.113.9')).toEqual([]);
+    expect(await forwardedFor(socket, '203.0.113.9')).toEqual(['192.0.0.8']);
     socket.destroy();
   });
 
