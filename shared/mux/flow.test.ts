@@ -11,6 +11,9 @@ const type = { data: 0, credit: 3, ack: 4, ping: 5 };
 const payloadBytes = (sent: readonly NaiveFrame[]): number =>
   sent.reduce((sum, { payload }) => sum + payload.length, 0);
 
+/** More than is copied into one chunk with others, less than a frame. */
+const part = (letter: string): Buffer => Buffer.alloc(10_000, letter);
+
 describe('flow', () => {
   it('P30: sends up to the initial window, then up to every CREDIT', async () => {
     const agent = await play('agent', { sendWindowBytes: 1000 });
@@ -192,6 +195,54 @@ describe('flow', () => {
     const ids = agent.peer.receivedOf(type.data).map(({ streamId }) => streamId);
     expect(ids[0]).toBe(4);
     expect(ids.slice(1)).toContain(2);
+  });
+});
+
+describe('what is written', () => {
+  it('goes out as it was, and stays as it was', async () => {
+    const hub = await play('hub');
+    const stream = hub.open();
+    const own = part('a');
+    stream.write(own);
+    await settled();
+    expect(sentOn(stream.id, hub.peer.received)).toBe('a'.repeat(10_000));
+    expect(own).toEqual(part('a'));
+  });
+
+  it('goes out in order, and is told of once, where several writes wait together', async () => {
+    const hub = await play('hub');
+    const stream = hub.open();
+    const written = vi.fn<(error?: Error | null) => void>();
+    stream.cork();
+    for (const letter of ['a', 'b', 'c']) stream.write(part(letter), written);
+    stream.uncork();
+    await settled();
+    const expected = Buffer.concat([part('a'), part('b'), part('c')]).toString();
+    expect(sentOn(stream.id, hub.peer.received)).toBe(expected);
+    expect([hub.failures, written.mock.calls]).toEqual([[], [[null], [null], [null]]]);
+  });
+
+  it('does not mislead about the delay of the line by an END alone', async () => {
+    const hub = await play('hub', { sendWindowBytes: 2 ** 24 });
+    const [short, long] = [hub.open(), hub.open()];
+    short.write(bytes(20_000));
+    await settled();
+    hub.clock.nowMs += 50;
+    short.end();
+    await settled();
+    hub.clock.nowMs += 10;
+    hub.peer.send(frames.ack(20_000));
+
+    // 60 ms again and again are no queue: the line takes more each time, or as much as the most.
+    long.write(bytes(2 ** 22));
+    await settled();
+    for (let round = 0; round < 6; round += 1) {
+      const filledBytes = hub.session.inFlightBytes;
+      hub.clock.nowMs += 60;
+      hub.peer.send(frames.ack(filledBytes));
+      await settled();
+      expect(hub.session.inFlightBytes).toBeGreaterThan(filledBytes);
+    }
   });
 });
 

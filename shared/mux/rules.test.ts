@@ -158,7 +158,26 @@ describe('streams', () => {
   it('P21: an agent that opens a stream ends its session', async () => {
     const hub = await play('hub');
     hub.peer.send(frames.open(1));
-    expect(hub.ends).toMatchObject([{ error: { code: 'protocol.stream-id' } }]);
+    expect(hub.ends).toMatchObject([
+      { error: { code: 'protocol.stream-id' }, message: 'the peer may not open stream 1' },
+    ]);
+  });
+
+  it('P25: what the agent still sent on a stream that the hub gave up is dropped', async () => {
+    const hub = await play('hub');
+    const stream = hub.open();
+    await settled();
+    stream.destroy();
+    const { id } = stream;
+    hub.peer.send(frames.data(id, 'late'), frames.credit(id, 1), frames.reset(id, 1));
+    await settled();
+    expect(hub.ends).toEqual([]);
+  });
+
+  it('P10: whoever reads the log is told which frame came after the handshake', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frame(0x12, 0));
+    expect(agent.ends).toMatchObject([{ message: 'frame type 18 after the handshake' }]);
   });
 
   it('P20: a hub’s frame for an agent’s stream that was never opened ends the session, and so the reverse', async () => {
