@@ -47,6 +47,14 @@ describe('flow', () => {
     expect(pieces.length).toBeLessThan(5);
   });
 
+  it('P31: less than half a window read gives no CREDIT, not even one of nothing', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2), frames.data(2, bytes(10)));
+    agent.streams[0]?.resume();
+    await settled();
+    expect(agent.peer.receivedOf(type.credit)).toEqual([]);
+  });
+
   it('P30: END needs no credit', async () => {
     const agent = await play('agent', { sendWindowBytes: 10 });
     agent.peer.send(frames.open(2));
@@ -220,6 +228,18 @@ describe('what is written', () => {
     const expected = Buffer.concat([part('a'), part('b'), part('c')]).toString();
     expect(sentOn(stream.id, hub.peer.received)).toBe(expected);
     expect([hub.failures, written.mock.calls]).toEqual([[], [[null], [null], [null]]]);
+  });
+
+  it('may wait together when its stream is given up', async () => {
+    const hub = await play('hub', { sendWindowBytes: 1 });
+    const stream = hub.open();
+    stream.cork();
+    for (const letter of ['a', 'b', 'c']) stream.write(part(letter));
+    stream.uncork();
+    await settled();
+    stream.destroy();
+    await settled();
+    expect([hub.failures, stream.destroyed, hub.session.streamCount]).toEqual([[], true, 0]);
   });
 
   it('does not mislead about the delay of the line by an END alone', async () => {
