@@ -180,7 +180,9 @@ async function ask(connection: ConstructorParameters<typeof Client>[0], query: s
 function columnsOfSchema(): string[] {
   const types: Record<string, string> = {
     'timestamp with time zone': 'timestamptz',
+    boolean: 'bool',
     integer: 'int4',
+    'text[]': '_text',
   };
   return Object.values(schema)
     .filter((table) => is(table, PgTable))

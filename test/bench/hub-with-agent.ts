@@ -63,16 +63,27 @@ const behindLine = '127.0.0.2';
 export const raisedLimits = {
   HUB_LIMIT_CONNECTIONS_PER_ADDRESS: '10000',
   HUB_LIMIT_CONNECTIONS_PER_TUNNEL: '10000',
-  HUB_LIMIT_STREAMS_PER_TUNNEL: '2048',
+  HUB_LIMIT_STREAMS_PER_TUNNEL: '4096',
+  HUB_LIMIT_STREAMS_PER_VISITOR: '4096',
   HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: '10000',
 };
 
-export async function startHub(
-  folder: string,
-  options: { certificate: Certificate; tunnelHost?: string; isInspected?: boolean },
-): Promise<BenchHub> {
-  const { certificate, tunnelHost = loopback, isInspected = false } = options;
-  const [port, tunnelPort] = [await freePort(), await freePort()];
+export interface HubOptions {
+  readonly certificate: Certificate;
+  readonly tunnelHost?: string;
+  readonly isInspected?: boolean;
+  /** Those of a hub that was here before. */
+  readonly ports?: Pick<BenchHub, 'port' | 'tunnelPort'>;
+  /** Beside those raised for one client with many connections. */
+  readonly limits?: Readonly<Record<string, string>>;
+}
+
+export async function startHub(folder: string, options: HubOptions): Promise<BenchHub> {
+  const { certificate, tunnelHost = loopback, isInspected = false, limits = {} } = options;
+  const { port, tunnelPort } = options.ports ?? {
+    port: await freePort(),
+    tunnelPort: await freePort(),
+  };
   // Passable: a hub that is root runs its database as another user.
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const environment = {
@@ -87,6 +98,7 @@ export async function startHub(
     HUB_TLS_KEY_FILE: certificate.keyFile,
     HUB_DRAIN_TIMEOUT: '0s',
     ...raisedLimits,
+    ...limits,
   };
   const program = new Program({
     command: node(isInspected, built('hub')),
@@ -124,7 +136,7 @@ export async function startAgent(
 }
 
 /** Straight into the hub's database, as `phlix-hub enrol-token create` does, but hundreds in the time of one. */
-export async function createTokens({ environment }: BenchHub, count: number): Promise<string[]> {
+async function createTokens({ environment }: BenchHub, count: number): Promise<string[]> {
   const config = readConfig(environment, thisMachine(environment));
   const log = createLogger({ level: 'error', name: 'bench' });
   const stores = await openStores(config, { purpose: 'command', log });

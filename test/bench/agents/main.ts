@@ -1,42 +1,92 @@
-// A hub's address and a file of tokens arrive; one process full of idle agents leaves, each enrolled and connected.
+// A hub's address and a file of enrolled agents arrive; one process leaves that holds the link of each, and prints how many stand.
 
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { Agent } from '../../../agent/agent.ts';
 import { readConfig } from '../../../agent/config.ts';
+import type { Enrolled } from '../../../agent/credentials.ts';
+import { Slots } from '../../../agent/slots.ts';
+import { makeUplink } from '../../../agent/uplink.ts';
+import { Backoff } from '../../../shared/backoff.ts';
 import { createLogger } from '../../../shared/log.ts';
-import { Secret } from '../../../shared/settings/secret.ts';
+import type { EnrolledAgent } from './enrol.ts';
+import type { CrowdReport } from './crowd.ts';
 
 const { values } = parseArgs({
   options: {
     'hub-url': { type: 'string', default: '' },
+    'tunnel-url': { type: 'string', default: '' },
     'authority-file': { type: 'string', default: '' },
-    'tokens-file': { type: 'string', default: '' },
-    folder: { type: 'string', default: '' },
+    'agents-file': { type: 'string', default: '' },
   },
 });
 
-const tokens = readFileSync(values['tokens-file'], 'utf8').trim().split('\n');
-let connected = 0;
-const log = createLogger({ level: 'info', name: 'bench' }, { write: onLog });
-for (const [index, token] of tokens.entries()) start(token, join(values.folder, String(index)));
+/** Often enough for a figure in seconds. */
+const reportEveryMs = 100;
+/** At the first start nothing is measured: agents come one after the other, without any that has to come again. */
+const comingAtOnce = 16;
 
-function onLog(line: string): void {
-  if (!line.includes('"your server is reachable"')) return;
-  connected += 1;
-  if (connected === tokens.length) process.stdout.write('all connected\n');
+const enrolled = JSON.parse(readFileSync(values['agents-file'], 'utf8')) as EnrolledAgent[];
+const authority = readFileSync(values['authority-file'], 'utf8');
+const config = readConfig({
+  PHLIX_HUB_URL: values['hub-url'],
+  PHLIX_HUB_CA_FILE: values['authority-file'],
+  PHLIX_LINKS: '1',
+});
+const log = createLogger({ level: 'silent', name: 'bench' });
+const never = new AbortController().signal;
+const failures: Record<string, number> = {};
+let linked = 0;
+let reported = '';
+
+const waiting = enrolled.values();
+for (let lane = 0; lane < comingAtOnce; lane += 1) void connectInTurn();
+setInterval(report, reportEveryMs);
+
+/** Each when the one before it has its link: 10,000 agents of real homes do not start in the same second either. */
+async function connectInTurn(): Promise<void> {
+  for (const agent of waiting) await connect(agent);
 }
 
-function start(token: string, folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const config = readConfig({
-    PHLIX_HUB_URL: values['hub-url'],
-    PHLIX_HUB_CA_FILE: values['authority-file'],
-    PHLIX_STATE_DIR: folder,
+/** The links of the product's agent, and nothing else of it: its watch over the network and its status socket cost the hub nothing. */
+async function connect({ agentId, serverId, privateKey }: EnrolledAgent): Promise<void> {
+  const first = Promise.withResolvers<void>();
+  const identity: Enrolled = {
+    state: 'enrolled',
+    hubUrl: values['hub-url'],
+    agentId,
+    serverId,
+    tunnelUrls: [values['tunnel-url']],
+    privateKey: createPrivateKey(privateKey),
+    caPem: authority,
+  };
+  const links = await makeUplink({
+    config,
+    identity,
+    epoch: BigInt(Date.now()),
+    slots: new Slots(),
+    software: 'phlix-agent/0.0.0',
+    deadlineMs: 10_000,
+    log,
+    backoff: () => new Backoff(),
+    onStream: (stream) => stream.destroy(),
+    onAddresses: () => undefined,
+    onUp: () => {
+      linked += 1;
+      first.resolve();
+    },
+    onDown: () => (linked -= 1),
+    onFailure: ({ code }) => (failures[code] = (failures[code] ?? 0) + 1),
   });
-  const readToken = (): Secret => new Secret(token);
-  const agent = new Agent({ config, version: '0.0.0', log, readToken, leftoverTokens: [] });
-  void agent.run(new AbortController().signal);
+  void links.run(never);
+  await first.promise;
+}
+
+function report(): void {
+  const state: CrowdReport = { linked, failures };
+  const line = JSON.stringify(state);
+  if (line === reported) return;
+  reported = line;
+  process.stdout.write(`${line}\n`);
 }
