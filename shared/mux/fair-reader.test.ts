@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FairReader } from './fair-reader.ts';
 
 /** A source of messages whose frames have all the same size, and what was delivered of them at each turn. */
@@ -73,4 +73,20 @@ describe('a link that sends bulk', () => {
     expect(delivered).toEqual(sent);
     expect(source.isPaused).toBe(false);
   });
+});
+
+it('a message that completes no frame costs a part of the turn as well', async () => {
+  const { reader, source, delivered, nextTurn } = reading(64 * 1024);
+  for (let i = 0; i < 300; i++) reader.take(message(12));
+  expect([delivered.length, source.isPaused]).toEqual([256, true]);
+  await nextTurn();
+  expect([delivered.length, source.isPaused]).toEqual([300, false]);
+});
+
+it('a link on which nothing comes asks for no turns', () => {
+  vi.useFakeTimers({ toFake: ['setImmediate'] });
+  onTestFinished(() => void vi.useRealTimers());
+  reading(8).reader.take(message(8));
+  vi.runAllTimers();
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -22,6 +22,8 @@ test('a field of a later version is skipped', () => {
   const later = Buffer.from('7f0002abcd', 'hex');
   const bytes = Buffer.concat([later, encodeOpening({ clientAddress: '::1' }), later]);
   expect(decodeOpening(bytes)).toEqual({ clientAddress: '::1' });
+  const likeAnAddress = Buffer.concat([Buffer.from('7f0003', 'hex'), Buffer.from('::2')]);
+  expect(decodeOpening(likeAnAddress)).toEqual({ clientAddress: undefined });
 });
 
 test('what is malformed says nothing', () => {
