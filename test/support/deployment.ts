@@ -157,6 +157,8 @@ export interface AgentProcessOptions {
   /** PHLIX_*, on top of hub, origin, state folder and token. */
   readonly settings?: Settings;
   readonly wrap?: Wrap;
+  /** Each line that one of its processes prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** `phlix-agent`, started, killed and started again with the same state folder. */
@@ -210,11 +212,11 @@ export class AgentProcess {
   }
 
   #launch(): Program {
-    const { wrap = (command) => command } = this.#options;
-    return new Program({
-      command: wrap([process.execPath, agentScript]),
-      env: this.#environment(),
-    });
+    const { wrap = (command) => command, onLine } = this.#options;
+    const command = wrap([process.execPath, agentScript]);
+    const program = new Program({ command, env: this.#environment() });
+    if (onLine !== undefined) program.onLine(onLine);
+    return program;
   }
 
   #environment(): NodeJS.ProcessEnv {
@@ -235,7 +237,7 @@ export interface DeploymentOptions {
   readonly originPort: number;
   readonly label?: string;
   readonly hub?: HubProcessOptions;
-  readonly agent?: Pick<AgentProcessOptions, 'settings' | 'wrap'>;
+  readonly agent?: Pick<AgentProcessOptions, 'settings' | 'wrap' | 'onLine'>;
 }
 
 export interface Deployment {

@@ -51,6 +51,20 @@ export class Namespace {
     if (direction !== 'incoming') this.#iptables('-A', 'OUTPUT', '-o', 'line', '-j', 'DROP');
   }
 
+  /** Both ends of every connection hear at once that it is over, as when a router forgets what it translated. */
+  cut(): void {
+    const reject = ['-p', 'tcp', '-j', 'REJECT', '--reject-with', 'tcp-reset'];
+    this.#iptables('-A', 'INPUT', '-i', 'line', ...reject);
+    this.#iptables('-A', 'OUTPUT', '-o', 'line', ...reject);
+  }
+
+  /** Each packet is lost with this probability, in both directions. */
+  lose(probability: number): void {
+    const chance = ['-m', 'statistic', '--mode', 'random', '--probability', String(probability)];
+    this.#iptables('-A', 'INPUT', '-i', 'line', ...chance, '-j', 'DROP');
+    this.#iptables('-A', 'OUTPUT', '-o', 'line', ...chance, '-j', 'DROP');
+  }
+
   restore(): void {
     this.#iptables('-F');
   }

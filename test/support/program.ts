@@ -26,7 +26,9 @@ export class Program {
   readonly #process: ChildProcess;
   readonly #name: string;
   readonly #listeners = new Set<() => void>();
+  readonly #lineListeners = new Set<(line: string) => void>();
   #output = '';
+  #unfinishedLine = '';
   #end: number | NodeJS.Signals | undefined;
 
   constructor({ command: [file, ...args], env, cwd }: ProgramOptions) {
@@ -47,6 +49,12 @@ export class Program {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#append(text));
     }
+    this.#process.stdout?.on('data', (text: string) => this.#split(text));
+  }
+
+  /** Each whole line of its standard output from now on, however much there is. */
+  onLine(listener: (line: string) => void): void {
+    this.#lineListeners.add(listener);
   }
 
   /** What it printed, both streams as they came. */
@@ -110,6 +118,13 @@ export class Program {
   /** From here on `peakBytes` counts anew: proc(5), clear_refs. */
   forgetPeakMemory(): void {
     writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+  }
+
+  #split(text: string): void {
+    if (this.#lineListeners.size === 0) return;
+    const lines = (this.#unfinishedLine + text).split('\n');
+    this.#unfinishedLine = lines.pop() ?? '';
+    for (const line of lines) for (const listener of this.#lineListeners) listener(line);
   }
 
   #append(text: string): void {

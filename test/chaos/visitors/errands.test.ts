@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws';
 import { contentBytes, measure } from '../../support/content.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { chat, download, type HttpVersion, upload } from './errands.ts';
-import { askHttp2 } from './exchange.ts';
+import { talkHttp2 } from './exchange.ts';
 import type { Door } from './visit.ts';
 
 const whole = contentBytes('film', 0, 1000);
@@ -123,7 +123,7 @@ test('a visitor over HTTP/2 hears of a reset though node:http2 has stopped readi
   const { hostname: servername, host, port, ca } = door;
   const connection = connect({ host, port, servername, ca, ALPNProtocols: ['h2'] });
   await once(connection, 'secureConnect');
-  const begun = await askHttp2(door, connection, { path: '/' });
+  const begun = await talkHttp2(door, connection)({ path: '/' });
   stopReading(connection);
   accepted?.resetAndDestroy();
   await once(connection, 'close');

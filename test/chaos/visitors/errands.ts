@@ -2,12 +2,19 @@
 
 import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { json } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 
 import { WebSocket } from 'ws';
 
 import { contentBytes, contentHash } from '../../support/content.ts';
-import { type Answer, type Ask, askHttp1, askHttp2, firstOf, refusalOf } from './exchange.ts';
+import {
+  type Answer,
+  firstOf,
+  refusalOf,
+  type StartTalk,
+  talkHttp1,
+  talkHttp2,
+} from './exchange.ts';
 import { type Door, Verdict, Visit } from './visit.ts';
 
 export type HttpVersion = 'HTTP/1.1' | 'HTTP/2';
@@ -15,9 +22,9 @@ export type HttpVersion = 'HTTP/1.1' | 'HTTP/2';
 /** More than any test waits for: 4 TiB. */
 const endlessBytes = 2 ** 42;
 
-const versions: Record<HttpVersion, { protocol: 'h2' | 'http/1.1'; ask: Ask }> = {
-  'HTTP/1.1': { protocol: 'http/1.1', ask: askHttp1 },
-  'HTTP/2': { protocol: 'h2', ask: askHttp2 },
+const versions: Record<HttpVersion, { protocol: 'h2' | 'http/1.1'; talk: StartTalk }> = {
+  'HTTP/1.1': { protocol: 'http/1.1', talk: talkHttp1 },
+  'HTTP/2': { protocol: 'h2', talk: talkHttp2 },
 };
 
 export interface DownloadOptions {
@@ -27,15 +34,20 @@ export interface DownloadOptions {
   readonly from?: number;
   /** Without Content-Length. */
   readonly isChunked?: boolean;
+  /** The origin's pace: nothing of it is in a buffer yet when a fault strikes. Absent: all that the visitor takes. */
+  readonly bytesPerMs?: number;
 }
 
 export function download(door: Door, options: DownloadOptions = {}): Visit {
   const { version = 'HTTP/1.1', bytes = endlessBytes, from, isChunked = false } = options;
-  const { protocol, ask } = versions[version];
+  const { protocol, talk } = versions[version];
   const kind = isChunked ? 'chunked' : from === undefined ? 'film' : 'range';
   return new Visit(`${kind} over ${version}`, door, protocol, async (visit, connection) => {
-    const answer = await ask(door, connection, {
-      path: `/${isChunked ? 'chunked' : 'content'}/film/${bytes}`,
+    const answer = await talk(
+      door,
+      connection,
+    )({
+      path: `/${isChunked ? 'chunked' : 'content'}/film/${bytes}${queryOf(options)}`,
       ...(from !== undefined && { range: `bytes=${from}-` }),
     });
     if (answer.status !== (from === undefined ? 200 : 206)) throw await refusalOf(answer);
@@ -47,17 +59,58 @@ export function download(door: Door, options: DownloadOptions = {}): Visit {
   });
 }
 
+/** How far somebody has got with a series of segments. */
+export interface Progress {
+  segment: number;
+  /** Of this segment. */
+  bytes: number;
+}
+
+export interface SeriesOptions {
+  readonly version: HttpVersion;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly bytesPerMs?: number;
+  /** Where it goes on, and from where it would: in the middle of a segment by Range. */
+  readonly progress: Progress;
+}
+
+/** As players take HLS: the playlist, and one segment after the other over the same connection. */
+export function watchSeries(door: Door, options: SeriesOptions): Visit {
+  const { version, segments, bytes, progress } = options;
+  const { protocol, talk } = versions[version];
+  return new Visit(`HLS over ${version}`, door, protocol, async (visit, connection) => {
+    const ask = talk(door, connection);
+    const playlist = await ask({ path: `/hls/series/${segments}/${bytes}${queryOf(options)}` });
+    if (playlist.status !== 200) throw await refusalOf(playlist);
+    const paths = (await text(playlist.body)).split('\n').filter((line) => line.startsWith('/'));
+    if (paths.length !== segments) throw new Verdict('cut', 'the playlist came by half');
+    for (const path of paths.slice(progress.segment)) {
+      const from = progress.bytes;
+      const range = from === 0 ? {} : { range: `bytes=${from}-` };
+      const answer = await ask({ path, ...range });
+      if (answer.status !== (from === 0 ? 200 : 206)) throw await refusalOf(answer);
+      await readWhole(visit, answer, bytes - from, (length) => {
+        progress.bytes += length;
+        return contentBytes(`series-${progress.segment}`, progress.bytes - length, length);
+      });
+      progress.segment += 1;
+      progress.bytes = 0;
+    }
+  });
+}
+
 /** Server-sent events without end. */
 export function listen(door: Door, version: HttpVersion = 'HTTP/1.1'): Visit {
-  const { protocol, ask } = versions[version];
+  const { protocol, talk } = versions[version];
   return new Visit(`events over ${version}`, door, protocol, async (visit, connection) => {
-    const answer = await ask(door, connection, { path: '/events?count=1000000000&everyMs=10' });
+    const answer = await talk(door, connection)({ path: '/events?count=1000000000&everyMs=10' });
     if (answer.status !== 200) throw await refusalOf(answer);
-    let [id, text] = [0, ''];
+    let [id, expected] = [0, ''];
     await readWhole(visit, answer, Infinity, (length) => {
-      while (text.length < length) text += `id: ${(id += 1)}\ndata: event ${id}\n\n`;
-      const piece = text.slice(0, length);
-      text = text.slice(length);
+      while (expected.length < length) expected += `id: ${(id += 1)}\ndata: event ${id}\n\n`;
+      const piece = expected.slice(0, length);
+      expected = expected.slice(length);
       return Buffer.from(piece);
     });
   });
@@ -65,10 +118,10 @@ export function listen(door: Door, version: HttpVersion = 'HTTP/1.1'): Visit {
 
 /** The origin tells what arrived, by hash. */
 export function upload(door: Door, version: HttpVersion, bytes = endlessBytes): Visit {
-  const { protocol, ask } = versions[version];
+  const { protocol, talk } = versions[version];
   return new Visit(`upload over ${version}`, door, protocol, async (visit, connection) => {
     const pieces = Readable.from(uploadPieces(visit, bytes), { objectMode: false });
-    const answer = await ask(door, connection, { path: '/upload', upload: pieces });
+    const answer = await talk(door, connection)({ path: '/upload', upload: pieces });
     if (answer.status !== 200) throw await refusalOf(answer);
     const seen = (await json(answer.body)) as { bytes: number; sha256: string };
     if (seen.bytes !== bytes || seen.sha256 !== contentHash('upload', 0, bytes)) {
@@ -108,6 +161,10 @@ export function chat(door: Door, messages = Infinity): Visit {
 /** One small request on a connection of its own. */
 export function glance(door: Door): Visit {
   return download(door, { bytes: 1000 });
+}
+
+function queryOf({ bytesPerMs }: Pick<DownloadOptions, 'bytesPerMs'>): string {
+  return bytesPerMs === undefined ? '' : `?bytesPerMs=${bytesPerMs}`;
 }
 
 async function readWhole(

@@ -52,8 +52,8 @@ type Errand = (visit: Visit, connection: TLSSocket) => Promise<void>;
 
 /** A film in the best quality there is, 16 Mbit/s: a dozen who take all they can get would starve the programs that are tested. */
 const paceBytesPerMs = 2000;
-/** Players fill their buffers first. */
-const aheadBytes = 4_000_000;
+/** A first second of film. More would go to sleep in the buffers of the kernel, where no fault reaches it. */
+const aheadBytes = 262_144;
 
 export class Visit {
   readonly name: string;
@@ -74,6 +74,10 @@ export class Visit {
     this.#raw = connectTcp({ host: door.host, port: door.port, noDelay: true });
     this.#raw.on('error', ignore);
     this.outcome = this.#run(protocol, errand);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get checkedBytes(): number {

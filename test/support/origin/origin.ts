@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as after } from 'node:timers/promises';
 
 import { WebSocketServer } from 'ws';
 
@@ -38,8 +39,10 @@ type Answer = (
 
 /** Paths by their first segment. */
 const answers: Record<string, Answer> = {
-  /** GET /content/<seed>/<bytes>: predictable bytes, ranges, strong ETag. */
+  /** GET /content/<seed>/<bytes>: predictable bytes, ranges, strong ETag. ?bytesPerMs=2000 takes its time, as a camera does. */
   content: answerContent,
+  /** GET /hls/<seed>/<segments>/<bytes>: a playlist of so many /content/<seed>-<i>/<bytes>. */
+  hls: answerPlaylist,
   /** GET /chunked/<seed>/<bytes>: the same bytes, and no length before them. */
   chunked: (_, response, url) =>
     pipeline(contentStream(segment(url, 1), 0, Number(segment(url, 2))), response),
@@ -141,7 +144,37 @@ async function answerContent(
     'content-type': 'application/octet-stream',
   });
   if (request.method === 'HEAD') response.end();
-  else await pipeline(contentStream(seed, first, last + 1), response);
+  else await pipeline(contentStream(seed, first, last + 1), paced(url), response);
+}
+
+/** At most so many bytes a millisecond, from now on. */
+function paced(url: URL): (body: AsyncIterable<Buffer>) => AsyncIterable<Buffer> {
+  const bytesPerMs = Number(url.searchParams.get('bytesPerMs') ?? Infinity);
+  const beganAt = performance.now();
+  return async function* pace(body) {
+    let sent = 0;
+    for await (const piece of body) {
+      const waitMs = beganAt + sent / bytesPerMs - performance.now();
+      if (waitMs > 0) await after(waitMs);
+      sent += piece.length;
+      yield piece;
+    }
+  };
+}
+
+function answerPlaylist(_: IncomingMessage, response: ServerResponse, url: URL): void {
+  const [seed, segments, bytes] = [segment(url, 1), Number(segment(url, 2)), segment(url, 3)];
+  const entries = Array.from(
+    { length: segments },
+    (_unused, at) => `#EXTINF:4,\n/content/${seed}-${at}/${bytes}${url.search}\n`,
+  );
+  const text = `#EXTM3U\n#EXT-X-TARGETDURATION:4\n${entries.join('')}#EXT-X-ENDLIST\n`;
+  response
+    .writeHead(200, {
+      'content-type': 'application/vnd.apple.mpegurl',
+      'content-length': Buffer.byteLength(text),
+    })
+    .end(text);
 }
 
 async function answerUpload(request: IncomingMessage, response: ServerResponse): Promise<void> {
