@@ -132,6 +132,10 @@ export class Http2Front {
     const { h2PingMs, h2IdleMs, headTimeoutMs } = this.#options.limits;
     const now = performance.now();
     for (const visitor of this.#visitors) {
+      if (visitor.session.destroyed) {
+        visitor.bury();
+        continue;
+      }
       if (visitor.openStreams > 0) {
         visitor.listenAgain();
         continue;
@@ -162,6 +166,7 @@ class Visitor {
   idleSince = performance.now();
   pingedAt = performance.now();
   #isLeaving = false;
+  #isBuried = false;
   /** A ping is unanswered. */
   isPinged = false;
 
@@ -196,6 +201,15 @@ class Visitor {
   listenAgain(): void {
     const { _handle: handle } = this.#socket as { _handle?: { readStart(): number } | null };
     handle?.readStart();
+  }
+
+  /**
+   * A session that has gone ends its connection only behind what waits to be written, and for a peer that reads nothing
+   * that is never: whoever reads has the time between two looks for it.
+   */
+  bury(): void {
+    if (this.#isBuried) this.#socket.destroy();
+    this.#isBuried = true;
   }
 
   ping(now: number): void {

@@ -121,6 +121,29 @@ describe('a hostile HTTP/2 client', () => {
     await expect.poll(() => edge.admission.counted.busyTunnels).toBe(0);
   });
 
+  it('that reads nothing at all, and stays, does not keep its connection', async () => {
+    await using edge = await TestEdge.start({
+      limits: { idleBodyMs: 100, h2PingMs: 60 },
+      forwarding: { idleTimeoutMs: 100 },
+      origin: (_request, response) => {
+        response.on('error', () => {});
+        for (let pieces = 0; pieces < 200; pieces += 1) response.write(Buffer.alloc(65_536));
+      },
+    });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.pause();
+    const wideWindows = Buffer.concat([
+      frame(4, 0, 0, Buffer.from('00047fffffff', 'hex')),
+      frame(8, 0, 0, Buffer.from('7fff0000', 'hex')),
+    ]);
+    socket.write(Buffer.concat([preface, wideWindows, frame(1, 0x5, 1, headBlock)]));
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(1);
+    await expect
+      .poll(() => edge.admission.counted, { timeout: 10_000 })
+      .toMatchObject({ addresses: 0, tunnels: 0, busyTunnels: 0 });
+    socket.destroy();
+  });
+
   it('that never asks for anything is closed', async () => {
     await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
     const session = await edge.http2();
