@@ -43,6 +43,15 @@ export function readHttp2(message: Http2Message): Http2Request | 'malformed' | '
   const request = { method, path, authority: canonical(authority) };
   const length = lengthOf(message);
   if (length === 'malformed') return 'malformed';
+  const protocol = pseudo.get(':protocol');
+  if (protocol !== undefined || method === 'CONNECT') {
+    // RFC 8441: to an HTTP/1.1 origin the same is asked with GET, and what follows the head is no body.
+    const isSocket = method === 'CONNECT' && protocol?.toLowerCase() === 'websocket';
+    const hasMore = !message.hasEnded || message.data.length > 0 || message.trailers !== undefined;
+    return isSocket && length === undefined && hasMore
+      ? { ...request, method: 'GET', body: '' }
+      : 'malformed';
+  }
   // Their bodies are dropped: the head alone is the request, and goes on before the rest is known.
   if (method === 'GET' || method === 'HEAD') return { ...request, body: '' };
   const body = message.data.join('').slice(0, length);
