@@ -1,4 +1,4 @@
-// A plan arrives; all contenders are started on each line, measured in turn, and a sheet of figures leaves.
+// A plan arrives; all contenders are started on each line, measured in turn, the hub alone is measured after them, and a sheet of figures leaves.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,23 +11,24 @@ import {
   type ContenderName,
   type ContenderOptions,
 } from './contender.ts';
-import { Sheet, type Figure } from './figures.ts';
+import { measureCost, type CostPoint } from './cost.ts';
+import { Sheet, type Figure, type Values } from './figures.ts';
 import { raisedLimits, startHubWithAgent } from './hub-with-agent.ts';
+import { limitsOfCrowd, measureIdleAgents } from './idle-agents.ts';
+import { measureIdleStreams } from './idle-streams.ts';
 import {
-  memoryFigures,
-  requestsOf,
-  throughputOf,
-  underLoadOn,
+  costFigures,
+  costValues,
+  idleAgentFigures,
+  idleAgentValues,
+  idleStreamFigures,
   type Measurement,
 } from './measurements.ts';
-import { measureIdleMemory } from './memory.ts';
 import { startNginxAlone } from './nginx-alone.ts';
-import { startBenchOrigin, type BenchOrigin } from './origin.ts';
-import type { Plan } from './plan.ts';
+import type { Part, Plan } from './plan.ts';
 import { profiled } from './profile.ts';
-import { measureRequests } from './requests.ts';
-import { shapedLines, unshaped, type LineSpec } from './shaped-line.ts';
 import { startSshBehindNginx } from './ssh-behind-nginx.ts';
+import { stagesOf, type Stage, type StageOrigin } from './stages.ts';
 import { visitorTls } from './surroundings.ts';
 
 export interface BenchOptions {
@@ -36,12 +37,6 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined;
   readonly sshCipher: string | undefined;
   readonly say: (line: string) => void;
-}
-
-interface Stage {
-  readonly line: LineSpec;
-  readonly measurements: readonly Measurement[];
-  readonly rounds: number;
 }
 
 const starts: Record<
@@ -54,6 +49,8 @@ export class Bench {
   readonly figures: Figure[] = [];
   /** What could not be measured, and why. */
   readonly problems: string[] = [];
+  /** Of the steps of load, for their chart. */
+  cost: readonly CostPoint[] = [];
   readonly #options: BenchOptions;
   readonly #folder = temporaryFolder('bench');
   readonly #startedAt = performance.now();
@@ -63,64 +60,68 @@ export class Bench {
   }
 
   async run(): Promise<void> {
-    const { plan, say } = this.#options;
+    const { plan } = this.#options;
     const certificate = await makeCertificate(this.#folder.path);
-    const origin = await startBenchOrigin();
-    say(`\norigin of all contenders, and the film it serves:\n${indented(origin.configuration)}`);
-    for (const stage of stagesOf(plan, certificate)) await this.#stage(stage, origin, certificate);
-    await origin.stop();
-    await this.#memory(certificate);
+    for (const stage of stagesOf(plan, certificate)) await this.#stage(stage, certificate);
+    await this.#hubAlone('streams', () => this.#idleStreams(certificate));
+    for (const count of plan.idleAgents)
+      await this.#hubAlone('agents', () => this.#idleAgents(count, certificate));
+    await this.#hubAlone('cost', () => this.#cost(certificate));
+    this.sheet.addRatios(this.figures);
     this.#folder.remove();
   }
 
-  async #stage(stage: Stage, origin: BenchOrigin, certificate: Certificate): Promise<void> {
-    const { line, measurements, rounds } = stage;
+  async #stage(stage: Stage, certificate: Certificate): Promise<void> {
+    const { title, measurements, rounds, warmUp } = stage;
     const { plan, say } = this.#options;
-    const contenders = await this.#start(line, origin, certificate);
+    const origin = await stage.startOrigin();
+    if (stage.isIntroduced)
+      say(`\norigin, and the film it serves:\n${indented(origin.configuration)}`);
+    const contenders = await this.#start(stage, origin, certificate);
     this.figures.push(...measurements.flatMap(({ figures }) => figures));
-    if (line === unshaped) await this.#warmUp(contenders);
+    const startedAt = this.#elapsedMs();
+    if (warmUp !== undefined) await this.#warmUp(warmUp, contenders);
     for (let round = 1; round <= rounds; round += 1) {
-      if (round > 1 && this.#elapsedMs() > plan.budgetMs) {
+      if (round > 1 && this.#elapsedMs() - startedAt > plan.budgetMs) {
         say('the time is used up: fewer rounds than planned');
         break;
       }
-      this.#step(`${line.title}: round ${round} of ${rounds}`);
+      this.#step(`${title}: round ${round} of ${rounds}`);
       for (const measurement of measurements) {
         for (const contender of contenders) await this.#take(measurement, contender);
       }
     }
     for (const contender of contenders) await contender.stop();
+    await origin.stop();
   }
 
   /** Only the first stage says how they are set up: on the other lines ports differ, and nothing else. */
   async #start(
-    line: LineSpec,
-    { port: originPort }: BenchOrigin,
+    { id, line, isIntroduced }: Stage,
+    { port: originPort }: StageOrigin,
     certificate: Certificate,
   ): Promise<Contender[]> {
     const { profileFolder, sshCipher, say } = this.#options;
     const isInspected = profileFolder !== undefined;
     const contenders: Contender[] = [];
     for (const [name, start] of Object.entries(starts)) {
-      const folder = join(this.#folder.path, line.id, name);
+      const folder = join(this.#folder.path, id, name);
       mkdirSync(folder, { recursive: true });
       const options = { originPort, certificate, line, isInspected, sshCipher };
       const contender = await start(folder, options);
       contenders.push(contender);
-      if (line !== unshaped) continue;
+      if (!isIntroduced) continue;
       say(`${contenderTitles[contender.name]}: ${await visitorTls(contender, certificate)}`);
       say(indented(contender.configuration));
     }
-    if (line === unshaped) say(`raised for one client: ${Object.keys(raisedLimits).join(', ')}\n`);
+    if (isIntroduced) say(`raised for one client: ${Object.keys(raisedLimits).join(', ')}\n`);
     return contenders;
   }
 
   /** A hub runs for months: what its first seconds cost while code is being compiled is no figure of anything. */
-  async #warmUp(contenders: readonly Contender[]): Promise<void> {
-    const seconds = this.#options.plan.requestSeconds;
-    this.#step(`${seconds} s of requests to each that do not count`);
-    for (const contender of contenders)
-      await measureRequests(contender, { connections: 32, seconds });
+  async #warmUp(measurement: Measurement, contenders: readonly Contender[]): Promise<void> {
+    this.#step('some seconds of work for each that do not count');
+    for (const contender of contenders) await measurement.take(contender);
   }
 
   async #take(measurement: Measurement, contender: Contender): Promise<void> {
@@ -137,22 +138,47 @@ export class Bench {
     }
   }
 
-  async #memory(certificate: Certificate): Promise<void> {
-    const { plan } = this.#options;
-    const { idleTunnels: tunnels, idleStreams: streams } = plan;
-    this.#step(`memory of ${tunnels} idle tunnels and ${streams} idle streams`);
-    this.figures.push(...memoryFigures);
+  async #hubAlone(part: Part, measure: () => Promise<Values>): Promise<void> {
+    if (!this.#options.plan.parts.has(part)) return;
     try {
-      const folder = join(this.#folder.path, 'memory');
-      const memory = await measureIdleMemory(folder, { tunnels, streams, certificate });
-      this.sheet.add('hub', {
-        'memory.tunnel': memory.hubBytesPerTunnel / 1000,
-        'memory.stream.hub': memory.hubBytesPerStream / 1000,
-        'memory.stream.agent': memory.agentBytesPerStream / 1000,
-      });
+      this.sheet.add('hub', await measure());
     } catch (error) {
-      this.#miss('memory', error);
+      this.#miss(part, error);
     }
+  }
+
+  async #idleStreams(certificate: Certificate): Promise<Values> {
+    const streams = this.#options.plan.idleStreams;
+    this.#step(`memory of ${streams} idle streams`);
+    this.figures.push(...idleStreamFigures);
+    const folder = join(this.#folder.path, 'streams');
+    const memory = await measureIdleStreams(folder, { streams, certificate });
+    return {
+      'memory.stream.hub': memory.hubBytesPerStream / 1000,
+      'memory.stream.agent': memory.agentBytesPerStream / 1000,
+    };
+  }
+
+  async #idleAgents(count: number, certificate: Certificate): Promise<Values> {
+    const { plan, say } = this.#options;
+    this.#step(`${count} idle agents; raised: ${Object.keys(limitsOfCrowd).join(', ')}`);
+    this.figures.push(...idleAgentFigures(count));
+    const folder = join(this.#folder.path, `agents-${count}`);
+    const { restSeconds } = plan;
+    const taken = await measureIdleAgents(folder, { count, restSeconds, certificate, say });
+    const { missing, failedAttempts } = taken.comeback;
+    say(`${count - missing} came back; failed attempts by code: ${JSON.stringify(failedAttempts)}`);
+    return idleAgentValues(count, taken);
+  }
+
+  async #cost(certificate: Certificate): Promise<Values> {
+    const { costSteps: steps, costSeconds: seconds } = this.#options.plan;
+    this.#step(`cost of ${steps.join(', ')} streams`);
+    this.figures.push(...costFigures(steps));
+    const folder = join(this.#folder.path, 'cost');
+    const { say } = this.#options;
+    this.cost = await measureCost(folder, { steps, seconds, certificate, say });
+    return costValues(this.cost);
   }
 
   #elapsedMs(): number {
@@ -168,25 +194,6 @@ export class Bench {
     this.problems.push(problem);
     this.#options.say(problem);
   }
-}
-
-function stagesOf(plan: Plan, certificate: Certificate): Stage[] {
-  const throughput = { seconds: plan.throughputSeconds, certificate };
-  const requests = { seconds: plan.requestSeconds };
-  const load = { seconds: plan.loadSeconds, certificate };
-  const rows = [
-    ...[1, 16].map((streams) => throughputOf(streams, throughput)),
-    ...[1, 32, 256].map((connections) => requestsOf(connections, requests)),
-    ...(plan.hasUnshapedLoad ? [underLoadOn(unshaped, load)] : []),
-  ];
-  return [
-    { line: unshaped, measurements: rows, rounds: plan.rounds },
-    ...shapedLines.map((line) => ({
-      line,
-      measurements: [underLoadOn(line, load)],
-      rounds: plan.loadRounds,
-    })),
-  ];
 }
 
 function indented(text: string): string {

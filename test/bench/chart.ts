@@ -1,6 +1,7 @@
 // A filled sheet arrives; a picture of its medians leaves, as SVG that shows in light and dark pages alike.
 
 import { contenderNames, contenderTitles } from './contender.ts';
+import { drawnText, page } from './drawing.ts';
 import type { Figure, Sheet } from './figures.ts';
 import { numberText } from './report.ts';
 
@@ -30,21 +31,16 @@ export function chartOf(figures: readonly Figure[], sheet: Sheet): string {
     top += panelGap + panel.figures.length * groupHeight;
     return picture;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top + margin}" viewBox="0 0 ${width} ${top + margin}" font-family="system-ui, sans-serif" font-size="12">
-<style>text { fill: #222 } .page { fill: #fff } @media (prefers-color-scheme: dark) { text { fill: #ddd } .page { fill: #161616 } }</style>
-<rect class="page" width="100%" height="100%"/>
-${legend()}
-${drawn.join('\n')}
-</svg>
-`;
+  return page(width, top + margin, [legend(), ...drawn]);
 }
 
 function panelsOf(figures: readonly Figure[]): Panel[] {
   const among = (pattern: RegExp): Figure[] => figures.filter(({ id }) => pattern.test(id));
   const panels: Panel[] = [
-    { title: 'Throughput, MB/s', better: 'longer', figures: among(/^throughput/) },
-    { title: 'Requests per second', better: 'longer', figures: among(/^requests\.\d+$/) },
-    { title: 'Processor time, s/GB', better: 'shorter', figures: among(/^cpu/) },
+    { title: 'Throughput, MB/s', better: 'longer', figures: among(/^(throughput|upload)\.\d+$/) },
+    { title: 'Requests per second', better: 'longer', figures: among(/^requests\.(h2\.)?\d+$/) },
+    { title: 'WebSocket messages per second', better: 'longer', figures: among(/^messages\.\d+$/) },
+    { title: 'Processor time, s/GB', better: 'shorter', figures: among(/^(cpu|upload\.\d+\.cpu)/) },
     {
       title: 'Small requests beside eight downloads',
       better: 'shorter',
@@ -59,13 +55,17 @@ function legend(): string {
     .map((name, index) => {
       const x = margin + index * 150;
       const swatch = `<rect x="${x}" y="${margin}" width="12" height="12" fill="${colours[name]}"/>`;
-      return `${swatch}${text(contenderTitles[name], { x: x + 18, y: margin + 11 })}`;
+      return `${swatch}${drawnText(contenderTitles[name], { x: x + 18, y: margin + 11 })}`;
     })
     .join('');
 }
 
 function drawPanel({ title, better, figures }: Panel, sheet: Sheet, top: number): string {
-  const heading = text(`${title} (${better} is better)`, { x: margin, y: top + 14, isBold: true });
+  const heading = drawnText(`${title} (${better} is better)`, {
+    x: margin,
+    y: top + 14,
+    isBold: true,
+  });
   const groups = figures.map((figure, index) =>
     drawGroup(figure, sheet, top + 26 + index * groupHeight),
   );
@@ -76,19 +76,17 @@ function drawPanel({ title, better, figures }: Panel, sheet: Sheet, top: number)
 function drawGroup({ id, title, unit }: Figure, sheet: Sheet, top: number): string {
   const values = contenderNames.map((name) => sheet.median(name, id) ?? 0);
   const scale = (width - 2 * margin - labelWidth - valueWidth) / Math.max(...values);
-  const label = title.replace(/^(small beside bulk|requests|processor), |: p50$/g, '');
+  const label = title.replace(
+    /^(small beside bulk|requests|processor|WebSocket messages), |: p50$/g,
+    '',
+  );
   const bars = contenderNames.map((name, index) => {
     const y = top + index * (barHeight + 2);
     const length = Math.max(1, (values[index] ?? 0) * scale);
     const x = margin + labelWidth;
     const bar = `<rect x="${x}" y="${y}" width="${length.toFixed(1)}" height="${barHeight}" fill="${colours[name]}"/>`;
     const value = `${numberText(values[index])} ${unit}`;
-    return `${bar}${text(value, { x: x + length + 6, y: y + 11 })}`;
+    return `${bar}${drawnText(value, { x: x + length + 6, y: y + 11 })}`;
   });
-  return [text(label, { x: margin, y: top + 2 * barHeight }), ...bars].join('');
-}
-
-function text(words: string, place: { x: number; y: number; isBold?: boolean }): string {
-  const weight = place.isBold === true ? ' font-weight="bold"' : '';
-  return `<text x="${place.x.toFixed(1)}" y="${place.y.toFixed(1)}"${weight}>${words}</text>`;
+  return [drawnText(label, { x: margin, y: top + 2 * barHeight }), ...bars].join('');
 }

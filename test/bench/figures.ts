@@ -1,6 +1,6 @@
 // Samples of contenders arrive, round by round; their medians leave, beside what the product should reach.
 
-import type { ContenderName } from './contender.ts';
+import { contenderNames, type ContenderName } from './contender.ts';
 import { median } from './statistics.ts';
 
 export interface Figure {
@@ -8,6 +8,8 @@ export interface Figure {
   readonly title: string;
   readonly unit: string;
   readonly wanted?: Wanted;
+  /** Ids of two other figures: it is the one's median against the other's, for each contender. */
+  readonly ratio?: { readonly of: string; readonly to: string };
   /** Not worth a line where all have zero. */
   readonly isOnlyTrouble?: boolean;
 }
@@ -39,6 +41,18 @@ export class Sheet {
   median(contender: ContenderName, id: string): number | undefined {
     const samples = this.samples(contender, id);
     return samples.length === 0 ? undefined : median(samples);
+  }
+
+  /** Fills the figures that are ratios of others, where both were measured. */
+  addRatios(figures: readonly Figure[]): void {
+    for (const { id, ratio } of figures) {
+      if (ratio === undefined) continue;
+      for (const contender of contenderNames) {
+        const of = this.median(contender, ratio.of);
+        const to = this.median(contender, ratio.to);
+        if (of !== undefined && to !== undefined) this.add(contender, { [id]: of / to });
+      }
+    }
   }
 
   /** The product's median against another's. */

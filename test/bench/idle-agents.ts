@@ -17,7 +17,7 @@ export interface IdleAgents {
   readonly comeback: Comeback;
 }
 
-export interface Comeback {
+interface Comeback {
   /** From the kill until the last agent is linked again. */
   readonly seconds: number;
   /** The same from the moment when the hub was ready again. */

@@ -3,10 +3,16 @@
 import type { Certificate } from './certificate.ts';
 import type { Contender } from './contender.ts';
 import type { Figure, Values } from './figures.ts';
-import { measureRequests } from './requests.ts';
+import type { CostPoint } from './cost.ts';
+import { cpuOf, growth, memoryOf } from './cost.ts';
+import type { IdleAgents } from './idle-agents.ts';
+import { measureHttp2Requests } from './requests-h2.ts';
+import { measureRequests, type Requests } from './requests.ts';
 import type { LineSpec } from './shaped-line.ts';
 import { measureThroughput } from './throughput.ts';
 import { measureUnderLoad } from './under-load.ts';
+import { measureUpload } from './upload.ts';
+import { measureMessages } from './websocket.ts';
 
 export interface Measurement {
   /** A file name, too. */
@@ -39,25 +45,84 @@ export function requestsOf(connections: number, { seconds }: { seconds: number }
   const id = `requests.${connections}`;
   const noun = connections === 1 ? '1 connection' : `${connections} connections`;
   // With many connections everyone waits for the processor, and nginx is written in C.
-  const wanted = { timesSsh: connections > 100 ? 0.9 : 1.5 };
+  const wanted = { timesSsh: connections > 100 ? 1 : 1.5 };
+  return {
+    id,
+    figures: figuresOfRequests(id, noun, { wanted }),
+    take: async (contender) =>
+      valuesOfRequests(id, await measureRequests(contender, { connections, seconds })),
+  };
+}
+
+export function http2RequestsOf(streams: number, { seconds }: { seconds: number }): Measurement {
+  const id = `requests.h2.${streams}`;
+  const ratio = { of: id, to: 'requests.32' };
+  const title = '  to HTTP/1.1, 32 connections';
   return {
     id,
     figures: [
-      { id, title: `requests, ${noun}`, unit: '/s', wanted },
-      { id: `${id}.p50`, title: '  p50', unit: 'ms' },
-      { id: `${id}.p99`, title: '  p99', unit: 'ms' },
-      { id: `${id}.cpu`, title: `processor, ${noun}`, unit: 's/1000' },
-      { id: `${id}.failed`, title: '  failed', unit: '', isOnlyTrouble: true },
+      ...figuresOfRequests(id, `HTTP/2, 1 connection x ${streams}`, {}),
+      { id: `${id}.ratio`, title, unit: 'x', ratio, wanted: { atLeast: 1 } },
+    ],
+    take: async (contender) =>
+      valuesOfRequests(id, await measureHttp2Requests(contender, { streams, seconds })),
+  };
+}
+
+function figuresOfRequests(id: string, noun: string, { wanted }: Pick<Figure, 'wanted'>): Figure[] {
+  const requests = { id, title: `requests, ${noun}`, unit: '/s' };
+  return [
+    wanted === undefined ? requests : { ...requests, wanted },
+    { id: `${id}.p50`, title: '  p50', unit: 'ms' },
+    { id: `${id}.p99`, title: '  p99', unit: 'ms' },
+    { id: `${id}.cpu`, title: `processor, ${noun}`, unit: 's/1000' },
+    { id: `${id}.failed`, title: '  failed', unit: '', isOnlyTrouble: true },
+  ];
+}
+
+function valuesOfRequests(id: string, taken: Requests): Values {
+  return {
+    [id]: taken.perSecond,
+    [`${id}.p50`]: taken.p50Ms,
+    [`${id}.p99`]: taken.p99Ms,
+    [`${id}.failed`]: taken.failures,
+    ...withParts(`${id}.cpu`, taken.cpuSecondsPerThousand),
+  };
+}
+
+export function uploadOf(options: { seconds: number; certificate: Certificate }): Measurement {
+  const ratio = { of: 'upload.1', to: 'throughput.1' };
+  return {
+    id: 'upload.1',
+    figures: [
+      { id: 'upload.1', title: 'upload, 1 stream', unit: 'MB/s' },
+      { id: 'upload.1.ratio', title: '  to download', unit: 'x', ratio, wanted: { atLeast: 0.9 } },
+      { id: 'upload.1.cpu', title: 'processor, upload', unit: 's/GB' },
     ],
     async take(contender) {
-      const taken = await measureRequests(contender, { connections, seconds });
-      return {
-        [id]: taken.perSecond,
-        [`${id}.p50`]: taken.p50Ms,
-        [`${id}.p99`]: taken.p99Ms,
-        [`${id}.failed`]: taken.failures,
-        ...withParts(`${id}.cpu`, taken.cpuSecondsPerThousand),
-      };
+      const { bytesPerSecond, cpuSecondsPerGigabyte } = await measureUpload(contender, options);
+      const rate = { 'upload.1': bytesPerSecond / 1e6 };
+      return { ...rate, ...withParts('upload.1.cpu', cpuSecondsPerGigabyte) };
+    },
+  };
+}
+
+export function messagesOf(
+  sockets: number,
+  options: { seconds: number; certificate: Certificate },
+): Measurement {
+  const id = `messages.${sockets}`;
+  const noun = sockets === 1 ? '1 socket' : `${sockets} sockets`;
+  return {
+    id,
+    figures: [
+      { id, title: `WebSocket messages, ${noun}`, unit: '/s' },
+      { id: `${id}.p50`, title: '  round trip p50', unit: 'ms' },
+      { id: `${id}.p99`, title: '  round trip p99', unit: 'ms' },
+    ],
+    async take(contender) {
+      const taken = await measureMessages(contender, { sockets, ...options });
+      return { [id]: taken.perSecond, [`${id}.p50`]: taken.p50Ms, [`${id}.p99`]: taken.p99Ms };
     },
   };
 }
@@ -104,8 +169,82 @@ function withParts(id: string, used: Readonly<Record<string, number>>): Values {
   };
 }
 
-export const memoryFigures: readonly Figure[] = [
-  { id: 'memory.tunnel', title: 'memory per idle tunnel, hub', unit: 'KB' },
+export const idleStreamFigures: readonly Figure[] = [
   { id: 'memory.stream.hub', title: 'memory per idle stream, hub', unit: 'KB' },
   { id: 'memory.stream.agent', title: 'memory per idle stream, agent', unit: 'KB' },
 ];
+
+export function idleAgentFigures(count: number): Figure[] {
+  const id = `agents.${count}`;
+  const title = `${count} idle agents: memory per link, hub`;
+  return [
+    { id: `${id}.memory`, title, unit: 'KB', wanted: { atMost: 75 } },
+    { id: `${id}.cpu`, title: '  processor at rest', unit: 's/min' },
+    { id: `${id}.back`, title: '  all back after the hub was killed', unit: 's' },
+    { id: `${id}.ready`, title: '  after it was ready again', unit: 's' },
+    { id: `${id}.peak`, title: '  its highest memory meanwhile', unit: 'MB' },
+    { id: `${id}.attempts`, title: '  failed attempts of each', unit: '' },
+    { id: `${id}.missing`, title: '  not back', unit: '', isOnlyTrouble: true },
+  ];
+}
+
+export function idleAgentValues(count: number, taken: IdleAgents): Values {
+  const { comeback } = taken;
+  const attempts = Object.values(comeback.failedAttempts).reduce((sum, times) => sum + times, 0);
+  const id = `agents.${count}`;
+  return {
+    [`${id}.memory`]: taken.bytesPerLink / 1000,
+    [`${id}.cpu`]: taken.cpuSecondsPerMinute,
+    [`${id}.back`]: comeback.seconds,
+    [`${id}.ready`]: comeback.secondsOfReadyHub,
+    [`${id}.peak`]: comeback.peakBytes / 1e6,
+    [`${id}.attempts`]: attempts / count,
+    [`${id}.missing`]: comeback.missing,
+  };
+}
+
+/** Of noise on a machine that others use as well; 1 is linear. */
+const growthTolerance = 0.05;
+
+export function costFigures(steps: readonly number[]): Figure[] {
+  const wanted = { atMost: 1 + growthTolerance };
+  return [
+    ...steps.flatMap((streams) => [
+      {
+        id: `cost.${streams}.cpu`,
+        title: `${streams} playing, ${streams} idle: processor`,
+        unit: 'ms/s',
+      },
+      { id: `cost.${streams}.gigabyte`, title: '  for a gigabyte', unit: 's/GB' },
+      { id: `cost.${streams}.memory`, title: '  memory of a stream, hub and agent', unit: 'KB' },
+    ]),
+    { id: 'cost.growth.cpu', title: 'growth of processor time, 1 is linear', unit: '', wanted },
+    { id: 'cost.growth.memory', title: 'growth of memory, 1 is linear', unit: '', wanted },
+  ];
+}
+
+export function costValues(points: readonly CostPoint[]): Values {
+  const perStep = points.map((point) => {
+    const id = `cost.${point.streams}`;
+    return {
+      ...inMilliseconds(`${id}.cpu`, point),
+      [`${id}.gigabyte`]: (cpuOf(point) / point.bytesPerSecond) * 1e9,
+      [`${id}.memory`]: memoryOf(point) / 1000 / (2 * point.streams),
+    };
+  });
+  return Object.assign({}, ...perStep, growthValues(points)) as Values;
+}
+
+function inMilliseconds(id: string, { cpu }: CostPoint): Values {
+  return withParts(id, { hub: cpu.hub * 1000, agent: cpu.agent * 1000 });
+}
+
+/** Over the last two of the tenfold steps, as far as there are two: a single stream is hardly more than the noise. */
+function growthValues(points: readonly CostPoint[]): Values {
+  const [from, to] = [points.slice(-3)[0], points.at(-1)];
+  if (from === undefined || to === undefined || from === to) return {};
+  return {
+    'cost.growth.cpu': growth(from, to, cpuOf),
+    'cost.growth.memory': growth(from, to, memoryOf),
+  };
+}

@@ -29,7 +29,8 @@ export async function startNginx(folder: string, http: (port: number) => string)
 
 /**
  * The reverse proxy that people put in front of a port, and what makes it fast: connections to the port kept open, no log.
- * Buffering is nginx's default (on), but for its 1 GiB of temporary file per answer, which nobody wants for films.
+ * Buffering is nginx's default (on), but for its 1 GiB of temporary file per answer, which nobody wants for films, and but
+ * for uploads, which it would keep on disk to the end. WebSocket passes as its manual has it.
  */
 export function tlsProxy({ chainFile, keyFile }: Certificate, targetPort: number) {
   return (port: number): string => `
@@ -38,8 +39,12 @@ export function tlsProxy({ chainFile, keyFile }: Certificate, targetPort: number
     keepalive 64;
     keepalive_requests 1000000000;
   }
+  map $http_upgrade $connection_of_upgrade {
+    '' '';
+    default upgrade;
+  }
   server {
-    listen 127.0.0.1:${port} ssl backlog=4096;
+    listen 127.0.0.1:${port} ssl http2 backlog=4096;
     ssl_certificate ${chainFile};
     ssl_certificate_key ${keyFile};
     ssl_protocols TLSv1.3;
@@ -48,12 +53,15 @@ export function tlsProxy({ chainFile, keyFile }: Certificate, targetPort: number
     location / {
       proxy_pass http://target;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_of_upgrade;
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_buffering on;
       proxy_max_temp_file_size 0;
+      proxy_request_buffering off;
+      client_max_body_size 0;
     }
   }`;
 }

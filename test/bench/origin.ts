@@ -8,6 +8,12 @@ import { startNginx, type Nginx } from './nginx.ts';
 
 export const bulkPath = '/film';
 export const smallPath = '/small';
+/** The film at one rate, as a camera or a transcoder sends it. */
+export const pacedPath = '/paced';
+/** Its first pages, and then nothing for an hour: nginx sends whole pages, and works each off at a byte a second. */
+export const idlePath = '/idle';
+/** Half a megabit: a thousand of them leave a good part of two processors idle, client and origin among those who work. */
+const pacedBytesPerSecond = 64_000;
 
 export interface BenchOrigin extends Pick<Nginx, 'port' | 'configuration'> {
   stop(): Promise<void>;
@@ -20,8 +26,7 @@ const smallBytes = 200;
 
 export async function startBenchOrigin(): Promise<BenchOrigin> {
   const folder = memoryFolder();
-  writeFileSync(join(folder, bulkPath), '');
-  truncateSync(join(folder, bulkPath), filmBytes);
+  writeHole(join(folder, bulkPath));
   writeFileSync(join(folder, smallPath), 'x'.repeat(smallBytes));
   const { port, program, configuration } = await startNginx(
     folder,
@@ -33,6 +38,15 @@ export async function startBenchOrigin(): Promise<BenchOrigin> {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     root ${folder};
+    location = ${pacedPath} {
+      limit_rate ${pacedBytesPerSecond};
+      try_files ${bulkPath} =404;
+    }
+    location = ${idlePath} {
+      limit_rate 1;
+      limit_rate_after 16k;
+      try_files ${bulkPath} =404;
+    }
   }`,
   );
   return {
@@ -43,6 +57,20 @@ export async function startBenchOrigin(): Promise<BenchOrigin> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+let hole: string | undefined;
+
+/** As long as the film, for whoever wants to send it. */
+export function endlessFile(): string {
+  hole ??= writeHole(join(memoryFolder(), 'upload'));
+  return hole;
+}
+
+function writeHole(path: string): string {
+  writeFileSync(path, '');
+  truncateSync(path, filmBytes);
+  return path;
 }
 
 function memoryFolder(): string {

@@ -1,41 +1,85 @@
-// The wish for a quick run arrives; how often and how long everything is measured leaves.
+// The wish for a quick run, or for parts of one, arrives; what is measured, how often and how long leaves.
+
+/** What can be measured by itself: the contenders side by side, on their lines too, or the hub alone. */
+const parts = ['rows', 'lines', 'streams', 'agents', 'cost'] as const;
+export type Part = (typeof parts)[number];
 
 export interface Plan {
+  readonly parts: ReadonlySet<Part>;
   /** Of all contenders in turn, so that a machine that slows down slows them all. */
   readonly rounds: number;
   readonly throughputSeconds: number;
   readonly requestSeconds: number;
+  readonly messageSeconds: number;
   readonly loadRounds: number;
   readonly loadSeconds: number;
   /** Beside bulk on no line: the processor is what is shared then, and the other rows say that too. */
   readonly hasUnshapedLoad: boolean;
-  readonly idleTunnels: number;
   readonly idleStreams: number;
-  /** No further round begins after this. */
+  /** One hub for each of these. */
+  readonly idleAgents: readonly number[];
+  readonly restSeconds: number;
+  /** How many streams play at once, in rising order. */
+  readonly costSteps: readonly number[];
+  readonly costSeconds: number;
+  /** Of a stage: no further round of it begins after this. */
   readonly budgetMs: number;
 }
 
-export const fullPlan: Plan = {
-  rounds: 5,
+export interface PlanWish {
+  readonly quick: boolean;
+  readonly only?: string | undefined;
+  readonly agents?: string | undefined;
+}
+
+/** @throws RangeError on a part that does not exist, or a number that is none */
+export function planOf({ quick, only, agents }: PlanWish): Plan {
+  const plan = quick ? quickPlan : fullPlan;
+  if (agents !== undefined) {
+    const count = Number(agents);
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`--agents ${agents}: a number`);
+    return { ...plan, parts: new Set(['agents']), idleAgents: [count] };
+  }
+  return only === undefined ? plan : { ...plan, parts: new Set(only.split(',').map(partOf)) };
+}
+
+function partOf(word: string): Part {
+  const part = parts.find((name) => name === word);
+  if (part === undefined) throw new RangeError(`--only ${word}: one of ${parts.join(', ')}`);
+  return part;
+}
+
+const fullPlan: Plan = {
+  parts: new Set(parts),
+  rounds: 4,
   throughputSeconds: 4,
   requestSeconds: 4,
+  messageSeconds: 2,
   loadRounds: 3,
-  loadSeconds: 8,
+  loadSeconds: 6,
   hasUnshapedLoad: true,
-  idleTunnels: 200,
   idleStreams: 500,
-  budgetMs: 1_800_000,
+  idleAgents: [2000, 10_000],
+  restSeconds: 60,
+  costSteps: [1, 10, 100, 1000],
+  costSeconds: 10,
+  budgetMs: 300_000,
 };
 
 /** Two minutes on two idle cores; where others work on them too, one round must do for the 150 s that a pipeline gives it. */
-export const quickPlan: Plan = {
+const quickPlan: Plan = {
+  parts: new Set(parts),
   rounds: 2,
-  throughputSeconds: 2,
-  requestSeconds: 2,
+  throughputSeconds: 1,
+  requestSeconds: 1,
+  messageSeconds: 1,
   loadRounds: 1,
-  loadSeconds: 4,
+  loadSeconds: 3,
   hasUnshapedLoad: false,
-  idleTunnels: 50,
   idleStreams: 200,
-  budgetMs: 40_000,
+  idleAgents: [300],
+  restSeconds: 5,
+  costSteps: [10, 100],
+  costSeconds: 3,
+  budgetMs: 15_000,
 };

@@ -23,40 +23,63 @@ export interface ThroughputOptions {
 const gigabyte = 1e9;
 
 /** One curl for each stream: written in C, a connection each, and its own process for the second core to run. */
-export async function measureThroughput(
+export function measureThroughput(
   contender: Contender,
   { streams, seconds, certificate }: ThroughputOptions,
 ): Promise<Throughput> {
-  const cpu = meterCpu(contender.programs);
-  const download = { port: contender.port, seconds, certificate };
-  const downloads = await Promise.all(Array.from({ length: streams }, () => curl(download)));
-  const gigabytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0) / gigabyte;
+  return measureTransfers(contender, streams, filmFrom(contender.port, seconds, certificate));
+}
+
+/** The film, read for so many seconds and thrown away. */
+export function filmFrom(port: number, seconds: number, certificate: Certificate): CurlTransfer {
   return {
-    bytesPerSecond: downloads.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0),
+    port,
+    path: bulkPath,
+    seconds,
+    certificate,
+    arguments: [],
+    counts: { bytes: 'size_download', from: 'time_starttransfer' },
+  };
+}
+
+export async function measureTransfers(
+  contender: Contender,
+  count: number,
+  transfer: CurlTransfer,
+): Promise<Throughput> {
+  const cpu = meterCpu(contender.programs);
+  const transfers = await Promise.all(Array.from({ length: count }, () => curl(transfer)));
+  const gigabytes = transfers.reduce((sum, { bytes }) => sum + bytes, 0) / gigabyte;
+  return {
+    bytesPerSecond: transfers.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0),
     cpuSecondsPerGigabyte: Object.fromEntries(
       Object.entries(cpu.read()).map(([name, used]) => [name, used / gigabytes]),
     ),
   };
 }
 
-export interface Download {
+export interface Transferred {
   readonly bytes: number;
   /** From the first byte on: handshakes belong to the requests' figures. */
   readonly bytesPerSecond: number;
 }
 
-export interface DownloadOptions {
+export interface CurlTransfer {
   readonly port: number;
+  readonly path: string;
   readonly seconds: number;
   readonly certificate: Certificate;
+  readonly arguments: readonly string[];
+  /** curl's names of what it counted, and of when the first byte went. */
+  readonly counts: { readonly bytes: string; readonly from: string };
 }
 
-/** Reads the film for so many seconds and throws it away. @throws when the answer was no film */
-export async function curl({ port, seconds, certificate }: DownloadOptions): Promise<Download> {
-  const url = `https://${visitedHost}:${port}${bulkPath}`;
+/** @throws when the answer was another than 200 */
+export async function curl(transfer: CurlTransfer): Promise<Transferred> {
+  const { port, path, seconds, certificate, counts } = transfer;
   const options = {
     '--output': '/dev/null',
-    '--write-out': '%{http_code} %{size_download} %{time_starttransfer} %{time_total}',
+    '--write-out': `%{http_code} %{${counts.bytes}} %{${counts.from}} %{time_total}`,
     '--cacert': certificate.authorityFile,
     '--resolve': `${visitedHost}:${port}:127.0.0.1`,
     '--max-time': String(seconds),
@@ -66,10 +89,13 @@ export async function curl({ port, seconds, certificate }: DownloadOptions): Pro
     '--silent',
     '--show-error',
     '--http1.1',
-    url,
+    ...transfer.arguments,
+    `https://${visitedHost}:${port}${path}`,
   ]).catch(endedByTime);
-  const [status, bytes = 0, startsAt = 0, endsAt = 0] = stdout.split(' ').map(Number);
-  if (status !== 200 || bytes === 0) throw new Error(`curl got ${stdout}: ${stderr}`);
+  const [status = 0, bytes = 0, startsAt = 0, endsAt = 0] = stdout.split(' ').map(Number);
+  // An upload that the time ended has no answer yet.
+  if ((status !== 200 && status !== 0) || bytes === 0)
+    throw new Error(`curl got ${stdout}: ${stderr}`);
   return { bytes, bytesPerSecond: bytes / (endsAt - startsAt) };
 }
 

@@ -8,7 +8,7 @@ import type { Certificate } from './certificate.ts';
 import { visitedHost, type Contender } from './contender.ts';
 import { bulkPath, smallPath } from './origin.ts';
 import type { LineSpec } from './shaped-line.ts';
-import { curl } from './throughput.ts';
+import { curl, filmFrom } from './throughput.ts';
 
 export interface UnderLoad {
   readonly p50Ms: number;
@@ -38,7 +38,7 @@ export async function measureUnderLoad(
     streams: isShaped ? bulkStreams : 0,
     seconds,
   });
-  const download = { port: contender.port, seconds: warmUpSeconds + seconds, certificate };
+  const download = filmFrom(contender.port, warmUpSeconds + seconds, certificate);
   const downloads = isShaped ? [] : Array.from({ length: bulkStreams }, () => curl(download));
   const [visitor, ...curls] = await Promise.all([asked, ...downloads]);
   const byCurl = curls.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
