@@ -19,6 +19,8 @@ const restartDelayMs = { first: 100, last: 10_000 };
 const stableAfterMs = 60_000;
 /** Replaying the log after a power cut is the slowest start: at most max_wal_size of it. */
 const startPatienceMs = 60_000;
+/** A session that waits for nothing ends within milliseconds of its server; one amid a long write, when that is done. */
+const orphanPatienceMs = 10_000;
 
 /** Named here, not in postgresql.conf, so that an upgrade of the hub changes them. */
 const serverSettings: Readonly<Record<string, string>> = {
@@ -88,9 +90,12 @@ export class EmbeddedServer {
   /** Resolves when it answers queries. @throws DatabaseError database.failed */
   async start(): Promise<void> {
     this.#isReady = false;
-    const child = this.#spawn();
-    const end = ended(child);
-    const failure = await Promise.race([end, this.#answered(child)]);
+    const deadline = Date.now() + orphanPatienceMs;
+    let [end, failure] = await this.#attempt();
+    while (failure !== undefined && this.#isHeldByOrphans() && Date.now() < deadline) {
+      await wait(100);
+      [end, failure] = await this.#attempt();
+    }
     if (failure !== undefined) {
       throw new DatabaseError(
         'database.failed',
@@ -99,6 +104,18 @@ export class EmbeddedServer {
     }
     this.#isReady = true;
     void end.then((reason) => this.#onEnd(reason, Date.now()));
+  }
+
+  async #attempt(): Promise<[end: Promise<string>, failure: string | undefined]> {
+    this.#lastLines.length = 0;
+    const child = this.#spawn();
+    const end = ended(child);
+    return [end, await Promise.race([end, this.#answered(child)])];
+  }
+
+  /** Sessions of a server that was killed end by themselves as soon as they notice; until then the folder counts as theirs. */
+  #isHeldByOrphans(): boolean {
+    return this.#lastLines.some((line) => line.includes('pre-existing shared memory block'));
   }
 
   /** Writes a checkpoint and ends the server; nothing acknowledged is lost. */
