@@ -1,4 +1,4 @@
-// A program of Node started with --inspect arrives; its collected heap or a profile of its processor time leaves.
+// A program of Node started with --inspect arrives; its collected heap, a profile of its processor time or what it has open leaves.
 
 import { writeFileSync } from 'node:fs';
 
@@ -40,6 +40,16 @@ export class Inspector {
     await this.#ask('HeapProfiler.collectGarbage');
   }
 
+  /** What keeps its event loop alive: timers, sockets and the like, by kind. */
+  async activeResources(): Promise<Record<string, number>> {
+    const expression = 'JSON.stringify(process.getActiveResourcesInfo())';
+    const { result } = await this.#ask('Runtime.evaluate', { expression });
+    const counts: Record<string, number> = {};
+    for (const kind of JSON.parse((result as { value: string }).value) as string[])
+      counts[kind] = (counts[kind] ?? 0) + 1;
+    return counts;
+  }
+
   async startProfile(): Promise<void> {
     await this.#ask('Profiler.enable');
     await this.#ask('Profiler.start');
@@ -55,10 +65,10 @@ export class Inspector {
     this.#socket.close();
   }
 
-  #ask(method: string): Promise<Record<string, unknown>> {
+  #ask(method: string, params: object = {}): Promise<Record<string, unknown>> {
     this.#lastId += 1;
     const id = this.#lastId;
-    this.#socket.send(JSON.stringify({ id, method }));
+    this.#socket.send(JSON.stringify({ id, method, params }));
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, ({ result, error }) => {
         if (result === undefined) reject(new Error(`${method}: ${error?.message}`));

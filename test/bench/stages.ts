@@ -61,7 +61,7 @@ function answersStage(plan: Plan, certificate: Certificate): Stage {
       ...(plan.hasUnshapedLoad ? [underLoadOn(unshaped, load)] : []),
     ],
     rounds: plan.rounds,
-    warmUp: requestsOf(32, { seconds: 2 * plan.requestSeconds }),
+    warmUp: requestsOf(32, requests),
     isIntroduced: true,
   };
 }

@@ -28,6 +28,7 @@ export function surroundings(): Surroundings {
       firstLine(partPath('nginx'), '-v'),
       firstLine('ssh', '-V'),
       firstLine(partPath('wrk'), '-v'),
+      firstLine(partPath('nghttp2'), '--version'),
       firstLine(partPath('curl'), '--version'),
     ],
   };
