@@ -3,9 +3,9 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
 import { onlineHostname, TestEdge } from '../support/edge.ts';
-import type { Target } from './attacks/attack.ts';
 import { attacks } from './attacks/attacks.ts';
 import { RawConnection } from './attacks/raw-connection.ts';
+import type { Target } from './attacks/target.ts';
 import { filmBytesPerSecond } from './film.ts';
 import { complaintsOf, tableOf, type Ordeal } from './report.ts';
 import { Watch } from './watch.ts';

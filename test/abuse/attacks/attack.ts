@@ -3,12 +3,7 @@
 import type { Buffer } from 'node:buffer';
 
 import { RawConnection, type Wish } from './raw-connection.ts';
-
-export interface Target {
-  readonly port: number;
-  readonly serverName: string;
-  readonly seconds: number;
-}
+import type { Target } from './target.ts';
 
 /** How its connections ended, and how often: `goaway 11`, `alert 112`, `reset`, `closed`, `left by us` ... */
 export type Ends = Readonly<Record<string, number>>;

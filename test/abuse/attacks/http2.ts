@@ -10,7 +10,8 @@ import {
   headersFrame,
   resetFrame,
 } from '../../support/http2-frames.ts';
-import { flood, type Attack, type Target } from './attack.ts';
+import { flood, type Attack } from './attack.ts';
+import type { Target } from './target.ts';
 
 const [priority, ping, windowUpdate, continuation] = [2, 6, 8, 9];
 

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { frameType, preface } from '../../support/http2-frames.ts';
-import type { Target } from './attack.ts';
+import type { Target } from './target.ts';
 
 export interface Wish {
   /** Default: HTTP/2, whose preface is said at once. */

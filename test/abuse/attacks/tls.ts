@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-import { EndsTally, flood, pause, type Attack, type Target } from './attack.ts';
+import { EndsTally, flood, pause, type Attack } from './attack.ts';
 import { authority } from './http2.ts';
 import { RawConnection } from './raw-connection.ts';
+import type { Target } from './target.ts';
 
 export const slowAttacks: Record<string, Attack> = {
   'half a handshake': async (target) => strangers(target, 200, await clientHello(target)),
