@@ -25,6 +25,7 @@ describe('a cookie', () => {
     ['in quotes', 'a=b; Domain="phlix.example"', 'a=b'],
     ['in escapes', 'a=b; Domain=%70hlix.example', 'a=b'],
     ['with a wide dot', 'a=b; Domain=phlix\xe3\x80\x82example', 'a=b'],
+    ['longer than any name', `a=b; Domain=a${'.'.repeat(300)}b`, 'a=b'],
     ['of two', 'a=b; Domain=other.example; Domain=phlix.example', 'a=b; Domain=other.example'],
     [
       'whose value looks like an attribute',
@@ -80,6 +81,13 @@ describe('transport security', () => {
     ['includeSubDomains', undefined],
   ])('of more than the host, %s, is cut back', (value, allowed) => {
     expect(line('strict-transport-security', value)).toEqual([allowed, 'transport-security']);
+  });
+
+  test('with a domain of 64 KiB costs no more than any other', () => {
+    const value = `a=b; Domain=a${'.'.repeat(65_000)}b`;
+    const began = performance.now();
+    expect(line('set-cookie', value)).toEqual(['a=b', 'cookie-domain']);
+    expect(performance.now() - began).toBeLessThan(100);
   });
 
   test('of the host alone is its own affair', () => {

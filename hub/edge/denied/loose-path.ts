@@ -30,11 +30,20 @@ export function loosePath(text: string): LoosePath {
     const [word = ''] = segment.split(/[;?#\0]/, 1);
     if (/^\.[. ]+$/.test(word)) climbs = true;
     // Windows drops dots and blanks at the end of a name; `.json` chooses a format of the same answer.
-    const kept = word.replace(/[.\s]+$/, '').replace(/\.(?:json|xml)$/, '');
+    const kept = withoutTail(word).replace(/\.(?:json|xml)$/, '');
     if (kept !== '') words.push(kept);
   }
   return { words, climbs, mayNameHost: /^[/\\](?:\.[/\\])*[/\\]/.test(text) };
 }
+
+/** A loop, not `[.\s]+$`: that looks at every dot for each dot before it, and a path of dots holds the hub up for a second. */
+function withoutTail(word: string): string {
+  let end = word.length;
+  while (end > 0 && droppedAtEnd.test(word.charAt(end - 1))) end -= 1;
+  return word.slice(0, end);
+}
+
+const droppedAtEnd = /[.\s]/;
 
 /** Nothing that could be read in two ways but for the case of letters. */
 const plainPattern = /^[!-$&-~]*$/;
