@@ -33,3 +33,27 @@ test('a thousand that come together are told to come back one after the other, e
   expect(Math.max(...peaks)).toBeLessThanOrEqual(101);
   expect(peaks.slice(0, 12).reduce((sum, count) => sum + count, 0)).toBe(1000);
 });
+
+test('one address may use all of it but a reserve, and the others come in meanwhile', () => {
+  let nowMs = 0;
+  const arrivals = new Arrivals({ perSecond: 200, nowMs: () => nowMs });
+  const came = { stranger: 0, home: 0 };
+  for (; nowMs < 10_000; nowMs += 1) {
+    if (arrivals.admit('stranger') === 0) came.stranger += 1;
+    if (nowMs % 500 === 0 && arrivals.admit('home') === 0) came.home += 1;
+  }
+  expect(came.home).toBe(20);
+  expect(came.stranger).toBeGreaterThan(2000);
+});
+
+test('whoever knocks for an hour sends nobody away for longer than two minutes', () => {
+  let nowMs = 0;
+  const arrivals = new Arrivals({ perSecond: 2, nowMs: () => nowMs });
+  const waits = Array.from({ length: 10_000 }, () => {
+    nowMs += 1;
+    return arrivals.admit('stranger');
+  });
+  expect(Math.max(...waits)).toBeLessThanOrEqual(121);
+  nowMs += 130_000;
+  expect(arrivals.admit('home')).toBe(0);
+});

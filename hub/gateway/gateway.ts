@@ -163,6 +163,8 @@ export class Gateway {
     const peer = this.#peers.get(socket);
     if (peer === undefined) return void socket.destroy();
     if (request.url !== '/tunnel') return refuseUpgrade(socket, 404);
+    // A page in somebody's browser: what it does wrong would be counted against the agents of his house.
+    if (request.headers.origin !== undefined) return refuseUpgrade(socket, 403);
     // The signature is bound to an exporter that only TLS 1.3 makes safe without more (RFC 9266 §4.2).
     if ((socket as TLSSocket).getProtocol() !== 'TLSv1.3') return refuseUpgrade(socket, 426);
     if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
@@ -170,7 +172,7 @@ export class Gateway {
     if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
     if (this.#options.overload.refusesAgents)
       return refuseUpgrade(socket, 503, overloadWaitSeconds);
-    const waitSeconds = this.#arrivals.admit();
+    const waitSeconds = this.#arrivals.admit(peer.bucket);
     if (waitSeconds > 0) return refuseUpgrade(socket, 503, waitSeconds);
     return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
       void this.#accept(websocket, socket as TLSSocket, peer);

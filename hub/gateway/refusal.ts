@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 /** `retryAfter` in seconds. */
 export function refuseUpgrade(
   socket: Duplex,
-  status: 404 | 426 | 429 | 503,
+  status: 403 | 404 | 426 | 429 | 503,
   retryAfter?: number,
 ): void {
   const lines = [

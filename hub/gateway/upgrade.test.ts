@@ -39,3 +39,17 @@ test('P1: compression that a dialler offers is not agreed to', async () => {
   websocket.terminate();
   await once(websocket, 'close');
 });
+
+test('P1: a page in a browser opens no link, and is no failure of the house it is read in', async () => {
+  const url = `wss://127.0.0.1:${hub.port}/tunnel`;
+  const page = { ...address(), origin: 'https://evil.example' };
+  for (let dialled = 0; dialled < 30; dialled += 1) {
+    const websocket = new WebSocket(url, page).on('error', () => undefined);
+    const [, response] = await once(websocket, 'unexpected-response');
+    expect(response.statusCode).toBe(403);
+    response.resume();
+  }
+  const agent = new WebSocket(url, address());
+  await once(agent, 'open');
+  agent.terminate();
+});
