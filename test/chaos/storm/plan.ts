@@ -5,17 +5,17 @@ import type { FaultName } from './faults.ts';
 
 /** How often each strikes. What lasts long, a line that falls silent or a drain, strikes less often. */
 const full: Record<FaultName, number> = {
-  'line cut': 40,
-  'line silent': 12,
-  'address changed': 14,
-  '1 % of packets lost': 16,
-  'hub killed': 14,
-  'hub drained': 8,
-  'hub stopped': 8,
-  'hub replaced': 18,
-  'agent killed': 30,
-  'agent updated': 18,
-  'origin restarted': 30,
+  'line cut': 48,
+  'line silent': 6,
+  'address changed': 16,
+  '1 % of packets lost': 12,
+  'hub killed': 16,
+  'hub drained': 5,
+  'hub stopped': 5,
+  'hub replaced': 10,
+  'agent killed': 42,
+  'agent updated': 10,
+  'origin restarted': 38,
 };
 
 const quick: Record<FaultName, number> = {
