@@ -146,6 +146,7 @@ describe('a chunked body', () => {
     ['bare CR behind the size', '5\rhello\r\n'],
     ['another letter than CR behind the size', '5g\nhello\r\n'],
     ['bytes over the size', '5\r\nhelloX\r\n'],
+    ['another letter than CR behind the bytes', '5\r\nhelloX\n0\r\n\r\n'],
     ['bare LF behind the bytes', '5\r\nhello\n0\r\n\r\n'],
     ['CR and no LF behind the bytes', '5\r\nhello\r0\r\n\r\n'],
     ['an empty extension', '5;\r\nhello\r\n'],

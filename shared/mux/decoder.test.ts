@@ -9,6 +9,7 @@ import { ProtocolError } from '../errors.ts';
 import type { FrameHeader } from '../wire/frame.ts';
 import { Decoder } from './decoder.ts';
 import { FramePipe } from './frame-pipe.ts';
+import type { Turn } from './transport.ts';
 
 /** What a decoder hands over, with the pieces of a data frame put together again. */
 class Recorder {
@@ -244,3 +245,29 @@ function mutatedStream(random: ReturnType<typeof seededRandom>): Buffer {
   stream[random.below(stream.length)] = random.below(256);
   return stream;
 }
+
+describe('a turn of the event loop', () => {
+  const three = encodeFrames([
+    frame(0, 0, 2, '6869'),
+    frame(4, 0, 0, '00004000'),
+    frame(0, 0, 2, '6f6b'),
+  ]);
+
+  it.each([
+    [3, 3, 0, undefined],
+    [2, 2, 0, three.subarray(22)],
+    [1, 1, 0, three.subarray(10)],
+    [0, 0, 0, three],
+    [5, 3, 2, undefined],
+  ])(
+    'of %i frames takes %i of three and leaves what is behind them',
+    (allowed, taken, left, rest) => {
+      const recorder = new Recorder();
+      const turn: Turn = { framesLeft: allowed, rest: undefined };
+      recorder.decoder.push(three, turn);
+      expect([recorder.frames.length, turn]).toEqual([taken, { framesLeft: left, rest }]);
+      if (rest !== undefined) recorder.decoder.push(rest);
+      expect(recorder.frames).toEqual(decode(three));
+    },
+  );
+});

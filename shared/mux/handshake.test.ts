@@ -172,11 +172,12 @@ describe('the hub', () => {
 });
 
 describe('the agent', () => {
-  it('says the slot of its link and what its origin speaks', async () => {
-    const { peer, outcome } = play('agent', { slot: 3, originProtocol: 'h2c' });
+  it('says the slot of its link, what its origin speaks and what it wants to know', async () => {
+    const said = { slot: 3, originProtocol: 'h2c', wantsClientAddress: true } as const;
+    const { peer, outcome } = play('agent', said);
     peer.send(challengeFrame());
     await settled();
-    expect(peer.received).toEqual([helloFrame({ slot: 3, originProtocol: 'h2c' })]);
+    expect(peer.received).toEqual([helloFrame(said)]);
     peer.send(welcomeFrame);
     expect(await outcome).toEqual({ welcome, version: 1 });
   });
