@@ -23,7 +23,7 @@ export function explainOriginError(
   const code = error.code ?? '';
   const trouble = untrusted.get(code);
   if (trouble !== undefined) return { state: 'untrusted', remedy: trouble(url) };
-  return { state: 'unreachable', remedy: (unreachable.get(code) ?? stopped)(url) };
+  return { state: 'unreachable', remedy: remedyOf(code)(url) };
 }
 
 type Remedy = (url: string) => string;
@@ -33,6 +33,10 @@ const stopped: Remedy = (url) =>
 
 const notTls: Remedy = (url) =>
   `${url} does not speak TLS: write PHLIX_ORIGIN_URL with http://, or with the media server's HTTPS port`;
+
+/** Most often an alert: it knows no such name, wants a certificate, or shares no version. */
+const refusedTls: Remedy = (url) =>
+  `${url} answers and refuses the TLS handshake: write PHLIX_ORIGIN_URL with the name and the port that the media server's certificate is for, or with http://`;
 
 const unresolved: Remedy = (url) =>
   `the name in ${url} does not resolve: check PHLIX_ORIGIN_URL and this machine's DNS`;
@@ -52,6 +56,11 @@ const unreachable = new Map<string, Remedy>([
   ['ERR_SSL_WRONG_VERSION_NUMBER', notTls],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', notTls],
 ]);
+
+function remedyOf(code: string): Remedy {
+  const isAlert = code.startsWith('ERR_SSL_');
+  return unreachable.get(code) ?? (isAlert ? refusedTls : stopped);
+}
 
 /** Both ways to trust a certificate that no authority of the system vouches for. */
 const unknownAuthority: Remedy = (url) =>

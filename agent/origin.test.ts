@@ -153,6 +153,24 @@ test('plain HTTP behind https:// is told as what it is', async () => {
   expect(made.remedy).toContain('does not speak TLS: write PHLIX_ORIGIN_URL with http://');
 });
 
+test('a handshake that is answered with an alert is not told as silence', async () => {
+  // RFC 8446 §6: fatal, unrecognized_name.
+  const alert = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
+  const port = await listen(
+    createTcpServer((socket) => void socket.once('data', () => socket.end(alert))),
+  );
+  const made = await dialled({
+    kind: 'tls',
+    hostname: '127.0.0.1',
+    port,
+    protocol: 'http/1.1',
+    trust: { authorities: undefined },
+    url: `https://127.0.0.1:${port}`,
+  });
+  expect(made).toMatchObject({ outcome: 'origin-unreachable', state: 'unreachable' });
+  expect(made.remedy).toContain('answers and refuses the TLS handshake: write PHLIX_ORIGIN_URL');
+});
+
 test('an origin that takes the connection and never answers the handshake is silent', async () => {
   const port = await listen(createTcpServer());
   const made = await dialled(
