@@ -212,7 +212,7 @@ describe('what a person is told', () => {
     expect(messageOf({ HUB_NAME: 'long', HUB_COUNTS: '1' })).toBe(
       '3 settings are wrong:\n' +
         '  HUB_COUNTS: this program has no such setting; did you mean HUB_COUNT?\n' +
-        '  HUB_COUNT: required: a whole number from 1 to 5; correct it, or unset it for the default\n' +
+        '  HUB_COUNT: required: a whole number from 1 to 5; it is not set\n' +
         '  HUB_NAME: expected at most 3 printable characters; shorten it',
     );
   });

@@ -60,10 +60,12 @@ export function readSettings<Shape extends z.ZodRawShape>(
   for (const issue of parsed.error?.issues ?? []) {
     const name = String(issue.path[0] ?? names.join(', '));
     if (alreadyWrong.has(name)) continue;
+    const isUnset = name in schema.shape && given[name] === undefined;
     problems.push({
       name: source.get(name) ?? name,
       expected: issue.message,
-      remedy: remedyOf(issue) ?? 'correct it, or unset it for the default',
+      remedy:
+        remedyOf(issue) ?? (isUnset ? 'it is not set' : 'correct it, or unset it for the default'),
     });
   }
   if (problems.length > 0 || !parsed.success) throw new SettingsError(problems);
