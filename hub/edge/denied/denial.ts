@@ -19,9 +19,12 @@ export function denialOf(
   };
 }
 
+/** Owners rarely have a shell there. */
+const whose = 'Whoever runs the hub can change this on its machine.';
+
 function hint(entry: string, hostname: string, product: ServerSwitches['product']): string {
   const set = `phlix-hub servers set ${hostname}`;
-  const lift = `To let everybody do this from outside, run \`${set} lift=${entry}\` on the machine of the hub.`;
-  if (product !== undefined) return lift;
-  return `The hub has not been told which media server this is, so the rules for all of them hold together. Tell it with \`${set} product=jellyfin\` (or emby, plex, phlix, other). ${lift}`;
+  const lift = `To let everybody do this from outside: \`${set} lift=${entry}\`.`;
+  if (product !== undefined) return `${whose} ${lift}`;
+  return `The hub does not know which media server this is, so the rules for all of them hold together. ${whose} To name the product: \`${set} product=jellyfin\` (or emby, plex, phlix, other). ${lift}`;
 }
