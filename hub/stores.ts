@@ -16,6 +16,8 @@ export interface Stores {
   readonly presence: PresenceStore;
   /** Where the database is, without user and password. */
   readonly place: string;
+  /** This process runs the database, for itself: no hub runs on the same folder. */
+  readonly isAlone: boolean;
   close(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function openStores(
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
     presence: new PostgresPresenceStore(database),
     place: database.place,
+    isAlone: database.serverPid !== undefined,
     close: async () => database.close(),
   };
 }

@@ -36,6 +36,14 @@ export async function withStores<Result>(
   }
 }
 
+/** A command that asks the wrong folder finds a hub without servers there: people must see which one it was. */
+export function noteIdleFolder(context: CommandContext, config: HubConfig, stores: Stores): void {
+  if (!stores.isAlone) return;
+  context.stderr.write(
+    `phlix-hub: no hub runs with ${config.dataDir}; if you mean another one, set HUB_DATA_DIR to its folder.\n`,
+  );
+}
+
 export function printJson(context: CommandContext, value: object): void {
   context.stdout.write(`${JSON.stringify(value)}\n`);
 }

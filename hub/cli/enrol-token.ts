@@ -1,12 +1,18 @@
 // The wish for an agent's admission arrives; a token leaves, as lines ready to paste into the agent's environment.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { durationText, parseDuration } from '../../shared/settings/kinds.ts';
 import { localCaDomains } from '../certificates/local-ca.ts';
 import { openLocalAuthority } from '../certificates/local-authority.ts';
 import { localCaFolder, publicUrlOf, type HubConfig } from '../config.ts';
-import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import {
+  configOf,
+  noteIdleFolder,
+  printJson,
+  withStores,
+  type CommandContext,
+} from './command-context.ts';
 import { requireServer } from './servers.ts';
 
 interface CreateOptions {
@@ -24,7 +30,11 @@ export function enrolTokenCommand(context: CommandContext): Command {
   command
     .command('create')
     .description('make a token that lets one agent enrol, once')
-    .option('--ttl <duration>', 'how long it can be used, up to 7d', ttl, hourMs)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it can be used, 1m to 7d')
+        .default(hourMs, '1h')
+        .argParser(ttl),
+    )
     .option('--label <label>', 'the name that the server gets: <label>.<HUB_TENANT_DOMAIN>')
     .option('--cidr <network>', 'only an agent from this network may use it')
     .option('--server <server>', 'give an existing server a new agent (its label, address or id)')
@@ -43,18 +53,20 @@ Examples:
 async function create(context: CommandContext, options: CreateOptions): Promise<void> {
   const config = configOf(context);
   const caFingerprint = await pinnedFingerprint(config);
-  const { text, expiresAt } = await withStores(context, config, async ({ servers, enrolment }) => {
+  const { text, expiresAt } = await withStores(context, config, async (stores) => {
     const slot =
       options.server === undefined
         ? undefined
-        : await requireServer(servers, config, options.server);
-    return enrolment.createToken({
+        : await requireServer(stores.servers, config, options.server);
+    const token = await stores.enrolment.createToken({
       ttlMs: options.ttl,
       label: options.label,
       cidr: options.cidr,
       serverId: slot?.id,
       caFingerprint,
     });
+    if (options.json !== true) noteIdleFolder(context, config, stores);
+    return token;
   });
   const variables = {
     PHLIX_HUB_URL: publicUrlOf(config).origin,

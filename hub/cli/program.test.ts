@@ -136,6 +136,13 @@ describe('without a running hub', () => {
     expect(await runJson('servers', 'list')).toEqual({ servers: [] });
   });
 
+  test('people are told which folder was asked, and programs are not', async () => {
+    const told = `phlix-hub: no hub runs with ${join(folder.path, 'data')}; if you mean another one, set HUB_DATA_DIR to its folder.\n`;
+    expect((await run(['servers', 'list'])).stderr).toBe(told);
+    expect((await run(['enrol-token', 'create'])).stderr).toBe(told);
+    expect((await run(['enrol-token', 'create', '--json'])).stderr).toBe('');
+  });
+
   test('an unknown server is one sentence with the remedy', async () => {
     const { code, stderr } = await run(['servers', 'revoke', 'nowhere']);
     expect([code, stderr]).toEqual([
@@ -169,6 +176,7 @@ describe('a running hub', () => {
     expect(parseEnrolmentToken(String(token)).id).toHaveLength(8);
     expect(variables).toMatchObject({ PHLIX_HUB_ENROLLMENT_TOKEN: token });
     expect(await runJson('servers', 'list')).toEqual({ servers: [] });
+    expect((await run(['servers', 'list'])).stderr).toBe('');
   });
 
   test('keeps a second hub from its data, in one sentence', async () => {

@@ -40,7 +40,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
     .description('run the hub (what phlix-hub alone does)')
     .option(
       '--take-over',
-      'take the place of the hub that runs with the same HUB_DATA_DIR, without a gap',
+      'take the place of the hub that runs with the same HUB_DATA_DIR, without a gap; needs HUB_DATABASE_URL',
     )
     .action(async ({ takeOver }: { takeOver?: boolean }) => {
       // The rooms of a running hub take a second to load; whoever asks for help waits for none of it.

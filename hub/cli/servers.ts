@@ -9,7 +9,13 @@ import { labelOf } from '../tunnels/hostname.ts';
 import type { Presence } from '../tunnels/presence.ts';
 import type { Server, ServerStore } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
-import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import {
+  configOf,
+  noteIdleFolder,
+  printJson,
+  withStores,
+  type CommandContext,
+} from './command-context.ts';
 import { age, printable, table } from './table.ts';
 
 interface Options {
@@ -18,7 +24,9 @@ interface Options {
 }
 
 export function serversCommand(context: CommandContext): Command {
-  const command = new Command('servers').description('show, rename and revoke media servers');
+  const command = new Command('servers').description(
+    'the media servers of this hub: list, show, set, rename, revoke',
+  );
   command
     .command('list')
     .description('the media servers of this hub, and which of them are connected now')
@@ -77,9 +85,10 @@ const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 async function list(context: CommandContext, options: Options): Promise<void> {
   const config = configOf(context);
-  const found = await withStores(context, config, async (stores) =>
-    withPresence(stores, options.all ?? false),
-  );
+  const found = await withStores(context, config, async (stores) => {
+    if (options.json !== true) noteIdleFolder(context, config, stores);
+    return withPresence(stores, options.all ?? false);
+  });
   if (options.json) {
     printJson(context, { servers: found.map((listed) => listedJson(listed, config)) });
     return;
@@ -90,12 +99,14 @@ async function list(context: CommandContext, options: Options): Promise<void> {
   }
   const now = new Date();
   const rows = found.map(({ server, ...state }) => [
-    server.name,
+    server.label ?? '-',
     addressOf(server, config) ?? 'no address',
     stateText(server, state, now),
+    server.name,
     server.id,
   ]);
-  context.stdout.write(table(['NAME', 'ADDRESS', 'STATE', 'ID'], rows));
+  // The label first: it is what commands take. What an agent calls itself may be anybody's label by now.
+  context.stdout.write(table(['LABEL', 'ADDRESS', 'STATE', 'CALLED', 'ID'], rows));
 }
 
 interface State {

@@ -176,6 +176,7 @@ describe('names', () => {
     expect(await statusAt('afterwards')).toBe(200);
     expect(await statusAt('before')).toBe(404);
     expect((await agent.status()).stdout).toContain(`address  ${hub.addressOf('afterwards')}`);
+    expect((await hub.run('servers', 'list')).stdout).toMatch(/^afterwards +https:/m);
   });
 
   test('names that cannot be had are refused with the reason', async () => {
