@@ -17,13 +17,16 @@ test('a ratio of two figures is that of their medians, by contender, where both 
 });
 
 test('growth is 1 where ten times the streams cost ten times as much, less where less, and 2 where a hundred times', () => {
-  const point = (streams: number, cpu: number): CostPoint => ({
-    streams,
-    bytesPerSecond: 0,
-    cpu: { hub: cpu / 2, agent: cpu / 2 },
-    bytes: { hub: 0, agent: 0 },
-  });
   expect(growth(point(10, 0.1), point(100, 1), cpuOf)).toBeCloseTo(1);
   expect(growth(point(10, 0.1), point(100, 0.5), cpuOf)).toBeLessThan(0.75);
   expect(growth(point(10, 0.01), point(100, 1), cpuOf)).toBeCloseTo(2);
 });
+
+function point(streams: number, cpu: number): CostPoint {
+  return {
+    streams,
+    bytesPerSecond: 0,
+    cpu: { hub: cpu / 2, agent: cpu / 2 },
+    bytes: { hub: 0, agent: 0 },
+  };
+}
