@@ -194,6 +194,8 @@ export interface FailureDetail {
   readonly ownerHint?: string;
   /** The entry of the deny-list, for programs. */
   readonly entry?: string;
+  /** The visitor's cookies are too much to be sent: nobody could ever come back with them. */
+  readonly hasFullJar?: boolean;
 }
 
 /**
@@ -251,7 +253,7 @@ const pagePolicy = [
 ].join('; ');
 
 function failureFields(
-  failure: EdgeFailure,
+  failure: EdgeFailure & FailureDetail,
   request: Pick<VisitorRequest, 'id' | 'wantsPage'>,
   length: number,
 ): FieldLines {
@@ -270,8 +272,10 @@ function failureFields(
   if (request.wantsPage) {
     fields.push('content-security-policy', pagePolicy, 'referrer-policy', 'no-referrer');
   }
-  // A jar that other sites of the domain have filled: without this its owner could not come back (security row A-20).
-  if (failure.status === 431) fields.push('clear-site-data', '"cookies"');
+  // A jar that other sites of the domain have filled: without this its owner could not come back (security row A-20). For
+  // nothing else: browsers empty the jars of the hub and of all its servers, and the visitor is logged out everywhere.
+  if (failure.status === 431 && failure.hasFullJar === true)
+    fields.push('clear-site-data', '"cookies"');
   if (failure.retryAfter !== undefined) fields.push('retry-after', String(failure.retryAfter));
   // RFC 9110 §15.5.6 wants the list; what is refused here is refused for every target.
   if (failure.status === 405) fields.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 import type { VisitorConnection } from './connection.ts';
-import { answerFailure, type EdgeFailureCode } from './failure.ts';
+import { answerFailure, type EdgeFailureCode, type FailureDetail } from './failure.ts';
 import { forward } from './forward.ts';
 import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http1Response } from './http1-response.ts';
@@ -139,7 +139,7 @@ export class Http1Front {
   };
 
   /** Bytes that are no HTTP, too many of them, or too slow ones. */
-  readonly #onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  readonly #onClientError = (error: ParserError, socket: Duplex): void => {
     const visitor = this.#visitors.get(socket);
     // The rest of what was refused: read and dropped, or a reset would overtake the answer.
     if (visitor?.isLingering === true) return;
@@ -148,7 +148,8 @@ export class Http1Front {
     if (!socket.writable || isAnswered || error.code === 'ECONNRESET') return void socket.destroy();
     for (const response of responses ?? []) response.close();
     if (visitor !== undefined) visitor.isLingering = true;
-    return refuseRaw(socket, codeOfParserError[error.code ?? ''] ?? 'edge.bad-request', 'GET');
+    const code = codeOfParserError[error.code ?? ''] ?? 'edge.bad-request';
+    return refuseRaw(socket, code, 'GET', { hasFullJar: showsCookies(error.rawPacket) });
   };
 
   #respond(visitor: Visitor, writer: ServerResponse): Http1Response {
@@ -212,16 +213,35 @@ const codeOfParserError: Record<string, EdgeFailureCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'edge.timeout',
 };
 
+/** `rawPacket`: what it was reading. */
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
+/**
+ * Of a head that grew too large before it was whole: the packet in which it did begins in the middle of the cookies or holds
+ * their line, and does not begin in the middle of a target.
+ */
+function showsCookies(packet: Buffer | undefined): boolean {
+  const text = packet?.toString('latin1') ?? '';
+  const isTarget = /^[^ \n]* HTTP\/1\.[01]\r?\n/.test(text);
+  return !isTarget && /^[^\n]*; |\ncookie:/i.test(text);
+}
+
 function refuse(response: Http1Response, refused: Refusal): void {
   response.closeAfter();
-  const { refusal, method, wantsPage } = refused;
-  answerFailure(response, { id: randomUUIDv7(), hostname: '', wantsPage, method }, refusal);
+  const { refusal, method, wantsPage, hasFullJar } = refused;
+  const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
+  answerFailure(response, request, refusal, { hasFullJar });
 }
 
 /** For connections that node:http no longer answers on. */
-function refuseRaw(socket: Duplex, code: EdgeFailureCode, method = ''): void {
+function refuseRaw(
+  socket: Duplex,
+  code: EdgeFailureCode,
+  method = '',
+  detail: FailureDetail = {},
+): void {
   const request = { id: randomUUIDv7(), hostname: '', wantsPage: false, method };
-  answerFailure(new SocketResponse(socket), request, code);
+  answerFailure(new SocketResponse(socket), request, code, detail);
 }
 
 function ignore(): void {}

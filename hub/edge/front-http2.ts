@@ -93,10 +93,10 @@ export class Http2Front {
     stream.once('close', () => visitor.onStreamClosed());
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
     if (!('refusal' in normal)) return this.#serve(visitor, asked, normal);
-    const { refusal, method, wantsPage } = normal;
+    const { refusal, method, wantsPage, hasFullJar } = normal;
     const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
     const response = new Http2Response(stream, this.#options.limits.idleBodyMs);
-    return answerFailure(response, request, refusal);
+    return answerFailure(response, request, refusal, { hasFullJar });
   }
 
   #serve(visitor: Visitor, asked: AskedStream, normal: NormalRequest): void {

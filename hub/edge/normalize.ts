@@ -28,6 +28,8 @@ export interface Refusal {
   readonly refusal: EdgeFailureCode;
   readonly method: string;
   readonly wantsPage: boolean;
+  /** It is the cookies that are too much. */
+  readonly hasFullJar: boolean;
 }
 
 export type RequestLimits = Pick<EdgeLimits, 'headBytes' | 'targetBytes' | 'fields'>;
@@ -42,20 +44,20 @@ export function normalizeHttp1(
   isUpgrade = false,
 ): NormalRequest | Refusal {
   const reading = new FieldReading(limits);
+  reading.method = method;
+  reading.target = target;
   reading.readAll(rawFields, false);
   const version = httpVersion === '1.1' ? '1.1' : '1.0';
   const refusal =
     reading.refusal ??
     (httpVersion !== '1.1' && httpVersion !== '1.0' ? 'edge.bad-request' : undefined) ??
     http1Framing(reading, version, isUpgrade);
-  if (refusal !== undefined) return { refusal, method, wantsPage: reading.wantsPage };
-  reading.method = method;
-  reading.target = target;
+  if (refusal !== undefined) return reading.refused(refusal);
   const hasBody =
     reading.isChunked ||
     (reading.contentLength ?? 0) > 0 ||
     (reading.contentLength === 0 && !isBodiless(method));
-  return assemble(reading, version, hasBody, limits);
+  return assemble(reading, version, hasBody);
 }
 
 /** HTTP/2: the header list with its pseudo-headers. `hasEnded`: END_STREAM came with the head. */
@@ -67,11 +69,10 @@ export function normalizeHttp2(
   const reading = new FieldReading(limits);
   reading.readAll(rawFields, true);
   const refusal = reading.refusal ?? http2Framing(reading, hasEnded);
-  if (refusal !== undefined)
-    return { refusal, method: reading.method, wantsPage: reading.wantsPage };
-  if (reading.protocol === undefined) return assemble(reading, '2', !hasEnded, limits);
+  if (refusal !== undefined) return reading.refused(refusal);
+  if (reading.protocol === undefined) return assemble(reading, '2', !hasEnded);
   reading.method = 'GET';
-  return assemble(reading, '2', false, limits);
+  return assemble(reading, '2', false);
 }
 
 /** RFC 9112 §6: anything that two parsers could measure differently is refused. */
@@ -112,15 +113,13 @@ function assemble(
   reading: FieldReading,
   httpVersion: NormalRequest['httpVersion'],
   hasBody: boolean,
-  limits: RequestLimits,
 ): NormalRequest | Refusal {
   const { method, wantsPage } = reading;
-  const refuse = (refusal: EdgeFailureCode): Refusal => ({ refusal, method, wantsPage });
+  const refuse = (refusal: EdgeFailureCode): Refusal => reading.refused(refusal);
   if (method === 'CONNECT' || method === 'TRACE') return refuse('edge.method');
   if (!methods.has(method)) return refuse('edge.bad-request');
   if (reading.expect !== undefined && reading.expect.toLowerCase() !== '100-continue')
     return refuse('edge.expectation');
-  if (reading.target.length > limits.targetBytes) return refuse('edge.target-too-long');
   const host = reading.authority ?? reading.host;
   const authority = host === undefined ? undefined : parseAuthority(host);
   if (authority === undefined) return refuse('edge.bad-request');
@@ -196,6 +195,7 @@ class FieldReading {
   readonly #kept: string[] = [];
   #connectionOptions: Set<string> | undefined;
   #cookieAt = -1;
+  #cookieBytes = 0;
   #bytes = 0;
   #lines = 0;
 
@@ -211,9 +211,18 @@ class FieldReading {
       if (isHttp2 && name.charCodeAt(0) === 0x3a) this.#readPseudo(name, value);
       else this.#read(name, value, isHttp2);
     }
-    if (this.#bytes > this.#limits.headBytes || this.#lines > this.#limits.fields) {
+    // The target before the fields: any page can make a browser ask for a long one, and no jar is to be emptied for that.
+    if (this.target.length > this.#limits.targetBytes) this.refusal = 'edge.target-too-long';
+    else if (this.#bytes > this.#limits.headBytes || this.#lines > this.#limits.fields) {
       this.refusal = 'edge.fields-too-large';
     }
+  }
+
+  refused(refusal: EdgeFailureCode): Refusal {
+    const { method, wantsPage } = this;
+    // Half of what there is room for: without them the rest would have passed, or nearly.
+    const hasFullJar = this.#cookieBytes > this.#limits.headBytes / 2;
+    return { refusal, method, wantsPage, hasFullJar };
   }
 
   /** Without the fields that a Connection line claims for this connection (RFC 9110 §7.6.1). */
@@ -299,6 +308,7 @@ class FieldReading {
 
   /** HTTP/2 clients may cut cookies into crumbs for compression; together they are one line (RFC 9113 §8.2.3). */
   #readCookie(value: string, isHttp2: boolean): void {
+    this.#cookieBytes += value.length;
     if (this.#cookieAt < 0) {
       this.#cookieAt = this.#kept.length + 1;
       this.#kept.push('cookie', value);

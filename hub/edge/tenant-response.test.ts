@@ -202,6 +202,34 @@ describe('a cookie jar that is too full', () => {
     session.destroy();
   });
 
+  test.each([17_000, 31_000, 40_000])(
+    'is not emptied for a target of %i bytes, which any page can make its reader ask for',
+    async (bytes) => {
+      await using edge = await TestEdge.start();
+      const path = `/?${'x'.repeat(bytes)}`;
+      const few = 'User-Agent: Mozilla/5.0 (X11; Linux)\r\nCookie: a=1; b=2\r\n';
+      const answer = await edge.raw(get.replace('/', path).replace('\r\n\r\n', `\r\n${few}\r\n`));
+      expect(answer).toMatch(/^HTTP\/1\.1 4(14|31) /);
+      expect(answer).not.toContain('clear-site-data');
+      const session = connect(`https://${onlineHostname}`, {
+        createConnection: () => edge.connecting({ ALPNProtocols: ['h2'] }),
+        maxSendHeaderBlockLength: 1_000_000,
+      });
+      session.on('error', () => {});
+      const stream = session.request({
+        ':authority': onlineHostname,
+        ':path': path,
+        cookie: 'a=1',
+      });
+      stream.on('error', () => {});
+      const heads: IncomingHttpHeaders[] = [];
+      stream.on('response', (head) => heads.push(head)).resume();
+      await once(stream, 'close', deadline());
+      for (const head of heads) expect(head).not.toHaveProperty('clear-site-data');
+      session.destroy();
+    },
+  );
+
   test('is left alone by every other failure', async () => {
     await using edge = await TestEdge.start();
     const other = get.replace(onlineHostname, 'nobody.phlix.example');
