@@ -2,7 +2,7 @@
 
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,6 +38,9 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
     await program('pg_ctl', '-D', data, '-w', '-m', 'immediate', 'stop');
   };
   await resume();
+  // It runs by itself, and would outlive a run that is interrupted.
+  const abandon = (): void => end(data, home);
+  process.once('exit', abandon);
   return {
     createDatabase: async () => {
       const name = `t_${randomBytes(6).toString('hex')}`;
@@ -47,10 +50,26 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
     pause,
     resume,
     stop: async () => {
+      process.off('exit', abandon);
       await pause();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** At once: nothing may be waited for when a process exits. */
+function end(data: string, home: string): void {
+  try {
+    const [pid] = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
+    process.kill(Number(pid), 'SIGQUIT');
+    // It writes into its folder until it is gone.
+    const clock = new Int32Array(new SharedArrayBuffer(4));
+    for (let look = 0; look < 40 && process.kill(Number(pid), 0); look += 1)
+      Atomics.wait(clock, 0, 0, 50);
+  } catch {
+    // It is not running, or not any more.
+  }
+  rmSync(home, { recursive: true, force: true });
 }
 
 /** PostgreSQL refuses root; Debian's package brings a user for it. */
