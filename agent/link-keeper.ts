@@ -37,9 +37,12 @@ export class LinkKeeper {
   readonly #backoff: Backoff;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
+  /** The last one it had: a link that comes back into it replaces one that the hub cannot know to be dead. */
+  #slot: number;
 
   constructor(index: number, company: Company, signal: AbortSignal) {
     this.#index = index;
+    this.#slot = index;
     this.#company = company;
     this.#backoff = company.backoff();
     this.#log = company.log.child({ slot: index });
@@ -85,8 +88,9 @@ export class LinkKeeper {
 
   async #dial(): Promise<Standing> {
     const { slots, dial, onWait } = this.#company;
-    const slot = await slots.take(this.#index, this.#signal);
+    const slot = await slots.take(this.#slot, this.#signal);
     if (slot === undefined) throw stops();
+    this.#slot = slot;
     try {
       onWait(this.#index, undefined);
       return await dial(this.#index, slot, this.#signal);

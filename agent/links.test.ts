@@ -34,6 +34,7 @@ interface Bench {
 
 interface Wish {
   readonly count?: number;
+  readonly slots?: Slots;
   readonly epoch?: bigint;
   readonly backoff?: () => Backoff;
   readonly tunnelUrls?: readonly string[];
@@ -56,7 +57,7 @@ async function start(hub: AgentsDoor, wish: Wish = {}): Promise<Bench> {
   const links = new Links({
     count: wish.count ?? 2,
     ways: new Ways({ url: hub.hubUrl }, wish.tunnelUrls ?? identity.tunnelUrls),
-    slots: new Slots(),
+    slots: wish.slots ?? new Slots(),
     request: {
       identity,
       identityFile: 'identity.json',
@@ -214,6 +215,18 @@ test('a link over an address that is gone is given up at once, and the others ar
   bench.links.networkChanged(() => false);
   await vi.waitFor(() => expect(bench.ups).toHaveLength(4));
   expect(before.filter(({ session }) => session.isAccepting)).toEqual([]);
+});
+
+test('a successor stays in the slots it took: there the hub replaces a link that it cannot know to be dead', async () => {
+  const hub = await door();
+  const slots = new Slots({ reserved: [0, 1], granted: 8 });
+  const bench = await start(hub, { slots });
+  await linked(bench, [2, 3]);
+  slots.release();
+  bench.links.networkChanged(() => false);
+  await vi.waitFor(() => expect(bench.ups).toHaveLength(4));
+  await linked(bench, [2, 3]);
+  await bothAtHub(hub);
 });
 
 test('a wait is over when the network changes', async () => {
