@@ -157,6 +157,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
   const admission = new Admission(limits);
   const forwarding: ForwardOptions = {
     idleTimeoutMs: limits.idleBodyMs,
+    slowBodyBytes: limits.slowBodyBytes,
     resume: resumeOptions({ timeoutMs, draining, counters, log }),
     onCurbed: (what) => counters.fieldsCurbed[what].increment(),
     onFailure: ({ id, hostname }, code, error) =>

@@ -25,6 +25,7 @@ export const limitSettings = {
   HUB_LIMIT_TARGET_SIZE: size(kibibyte, 128 * kibibyte).optional(),
   HUB_LIMIT_FIELDS: integer(20, 1000).optional(),
   HUB_LIMIT_IDLE_BODY: duration(second, 24 * hour).optional(),
+  HUB_LIMIT_SLOW_BODY: size(1, mebibyte).optional(),
   HUB_LIMIT_KEEP_ALIVE: duration(second, hour).optional(),
   HUB_LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_CONNECTIONS_PER_TUNNEL: integer(1, 1_000_000).optional(),
@@ -82,6 +83,7 @@ export function edgeLimits(settings: LimitSettings): EdgeLimits {
     targetBytes: settings.HUB_LIMIT_TARGET_SIZE ?? usual.targetBytes,
     fields: settings.HUB_LIMIT_FIELDS ?? usual.fields,
     idleBodyMs: settings.HUB_LIMIT_IDLE_BODY ?? usual.idleBodyMs,
+    slowBodyBytes: settings.HUB_LIMIT_SLOW_BODY ?? usual.slowBodyBytes,
     keepAliveMs: settings.HUB_LIMIT_KEEP_ALIVE ?? usual.keepAliveMs,
     connectionsPerAddress:
       settings.HUB_LIMIT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,

@@ -11,7 +11,7 @@ import type { ResetReason } from '../../shared/wire/codes.ts';
 import { EdgeError } from './edge-error.ts';
 import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
 import { Upload } from './upload.ts';
-import type { RequestBody, UploadTarget } from './upload.ts';
+import type { Patience, RequestBody, UploadTarget } from './upload.ts';
 
 /** A request ready for the wire. The head's framing fields agree with `body`. */
 export interface OriginRequest {
@@ -64,12 +64,12 @@ export class Exchange implements ConnectionUser, UploadTarget {
   #isPaused = false;
   #isOver = false;
 
-  /** Sends the request at once. `idleTimeoutMs` runs while no byte moves in either direction; there is no total. */
+  /** Sends the request at once. */
   constructor(
     connection: OriginConnection,
     request: OriginRequest,
     listener: ExchangeListener,
-    idleTimeoutMs: number,
+    { idleTimeoutMs, slowBodyBytes }: Patience,
   ) {
     this.#connection = connection;
     this.#request = request;
@@ -82,7 +82,7 @@ export class Exchange implements ConnectionUser, UploadTarget {
     connection.write(request.head);
     if (request.body !== undefined) {
       this.#isUploaded = false;
-      this.#upload = new Upload(request.body, this);
+      this.#upload = new Upload(request.body, this, slowBodyBytes);
     }
   }
 
@@ -125,13 +125,15 @@ export class Exchange implements ConnectionUser, UploadTarget {
   }
 
   onDrain(): void {
-    this.#idleTimer.refresh();
     this.#upload?.resume();
   }
 
   write(bytes: Buffer): boolean {
-    this.#idleTimer.refresh();
     return this.#connection.write(bytes);
+  }
+
+  onProgress(): void {
+    this.#idleTimer.refresh();
   }
 
   onUploaded(): void {

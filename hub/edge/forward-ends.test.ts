@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { TestTunnel, withBody } from '../../test/support/exchanges.ts';
@@ -141,6 +142,26 @@ describe('silence', () => {
     }
     expect(visitor.outcome).toBeUndefined();
     vi.advanceTimersByTime(1);
+    expect(visitor.code).toBe('origin.timeout');
+  });
+
+  test('is what an upload of known length is that brings next to nothing; enough starts the time anew', async () => {
+    fakeDeadlines();
+    const tunnel = new TestTunnel();
+    const source = new PassThrough();
+    const options = { idleTimeoutMs, slowBodyBytes: 10 };
+    const visitor = tunnel.forward(withBody(source, 1000), options);
+    const origin = await tunnel.accept();
+    const bring = async (piece: string): Promise<void> => {
+      const length = origin.received.length + piece.length;
+      source.write(piece);
+      while (origin.received.length < length) await once(origin.stream, 'data');
+      vi.advanceTimersByTime(idleTimeoutMs / 2);
+    };
+    await origin.heard('\r\n\r\n');
+    for (let times = 0; times < 5; times += 1) await bring('x'.repeat(10));
+    expect(visitor.outcome).toBeUndefined();
+    await bring('x');
     expect(visitor.code).toBe('origin.timeout');
   });
 

@@ -12,6 +12,7 @@ import { answerFailure } from './failure.ts';
 import type { EdgeFailureCode } from './failure.ts';
 import { originFields } from './forwarded.ts';
 import { H2cExchange } from './h2c/exchange.ts';
+import { defaultEdgeLimits } from './limits.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import { Resume, type ResumeOptions } from './resume/resume.ts';
 import { tenantFields, type Curbed } from './response-policy.ts';
@@ -22,6 +23,8 @@ import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
 export interface ForwardOptions {
   /** How long an exchange lives while no byte moves. There is no total: a film lasts as long as it lasts. */
   readonly idleTimeoutMs: number;
+  /** What an upload of known length has to bring within that time. */
+  readonly slowBodyBytes?: number;
   /** Absent: what breaks off ends. */
   readonly resume?: ResumeOptions | undefined;
   /** Told of each line of a response that reached beyond its own host and was cut back. */
@@ -253,13 +256,14 @@ export class Forwarding implements ExchangeListener {
     const request = this.#originRequest;
     const pool = this.#pool;
     if (request === undefined || pool === undefined) return;
-    const { idleTimeoutMs } = this.#options;
+    const { idleTimeoutMs, slowBodyBytes = defaultEdgeLimits.slowBodyBytes } = this.#options;
+    const patience = { idleTimeoutMs, slowBodyBytes };
     if (pool.sessions !== undefined) {
-      this.#exchange = new H2cExchange(pool.sessions, request, this, idleTimeoutMs);
+      this.#exchange = new H2cExchange(pool.sessions, request, this, patience);
       return;
     }
     this.#connection = used ?? pool.open(this.#request.clientAddress);
-    this.#exchange = new Exchange(this.#connection, request, this, idleTimeoutMs);
+    this.#exchange = new Exchange(this.#connection, request, this, patience);
   }
 
   /** From here on the visitor's events concern nobody: the stream may carry another request already. */

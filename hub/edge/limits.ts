@@ -15,6 +15,11 @@ export interface EdgeLimits {
   readonly fields: number;
   /** Silence in both directions of an exchange, never a total: a paused film comes back by Range. */
   readonly idleBodyMs: number;
+  /**
+   * What an upload of known length has to bring in `idleBodyMs`: 16 KiB in ten minutes are 27 bytes a second, a hundredth of
+   * GPRS. A byte in nine minutes would hold a place for ever. Readers need none: an answer moves on in pieces of that size.
+   */
+  readonly slowBodyBytes: number;
   /** Longer than the 60 s of common balancers, so that they close first and no request meets a closing socket. */
   readonly keepAliveMs: number;
   /** Per IPv4 address or IPv6 /64. A browser opens 6 per host; a household of ten with several names stays below. */
@@ -51,6 +56,7 @@ export const defaultEdgeLimits: EdgeLimits = {
   targetBytes: 16_384,
   fields: 100,
   idleBodyMs: 600_000,
+  slowBodyBytes: 16_384,
   keepAliveMs: 65_000,
   connectionsPerAddress: 64,
   connectionsPerTunnel: 512,

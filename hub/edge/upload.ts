@@ -11,9 +11,19 @@ export interface RequestBody {
   readonly length: number | undefined;
 }
 
+/** How long an exchange may take for how little. */
+export interface Patience {
+  /** While no byte moves. There is no total. */
+  readonly idleTimeoutMs: number;
+  /** What a body of known length has to bring within that time; a body that ends sooner has brought enough. */
+  readonly slowBodyBytes: number;
+}
+
 export interface UploadTarget {
   /** False: the upload waits for `resume`. */
   write(bytes: Buffer): boolean;
+  /** It has come on far enough to be given time for more. */
+  onProgress(): void;
   onUploaded(): void;
   onUploadFailed(error: EdgeError): void;
 }
@@ -22,13 +32,24 @@ export class Upload {
   readonly #body: RequestBody;
   readonly #target: UploadTarget;
   #sent = 0;
+  /** Since its last progress. */
+  #brought = 0;
+  readonly #slowBytes: number;
+  #isPaused = false;
   /** A length that is not known is told by chunks, unless the target has another way to tell the end. */
   readonly #isChunked: boolean;
   #isOver = false;
 
-  constructor(body: RequestBody, target: UploadTarget, encoding: 'chunked' | 'bare' = 'chunked') {
+  constructor(
+    body: RequestBody,
+    target: UploadTarget,
+    slowBytes: number,
+    encoding: 'chunked' | 'bare' = 'chunked',
+  ) {
     this.#body = body;
     this.#target = target;
+    // Without a length it may be a conversation (gRPC), in which a byte is a word.
+    this.#slowBytes = body.length === undefined ? 0 : slowBytes;
     this.#isChunked = encoding === 'chunked' && body.length === undefined;
     body.stream.on('data', this.#onChunk);
     body.stream.on('end', this.#onEnd);
@@ -36,7 +57,11 @@ export class Upload {
     body.stream.on('close', this.#onBroken);
   }
 
+  /** The target takes bytes again, if it did not. */
   resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (!this.#isOver) this.#target.onProgress();
     this.#body.stream.resume();
   }
 
@@ -54,10 +79,21 @@ export class Upload {
     const { length, stream } = this.#body;
     if (length !== undefined && this.#sent > length) {
       this.#fail('the body is longer than its Content-Length');
-    } else if (!this.#target.write(this.#isChunked ? encodeChunk(chunk) : chunk)) {
-      stream.pause();
+      return;
     }
+    this.#progress(chunk.length);
+    if (this.#target.write(this.#isChunked ? encodeChunk(chunk) : chunk)) return;
+    this.#isPaused = true;
+    stream.pause();
   };
+
+  /** A byte now and then, or one in nine minutes, would hold a place for ever. */
+  #progress(bytes: number): void {
+    this.#brought += bytes;
+    if (this.#brought < this.#slowBytes) return;
+    this.#brought = 0;
+    this.#target.onProgress();
+  }
 
   readonly #onEnd = () => {
     if (this.#isOver) return;
@@ -67,6 +103,7 @@ export class Upload {
     }
     if (this.#isChunked) this.#target.write(lastChunk);
     this.#isOver = true;
+    this.#target.onProgress();
     this.#target.onUploaded();
   };
 

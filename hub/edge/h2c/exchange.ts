@@ -17,7 +17,7 @@ import type { H2cSessions, SessionSeeker } from './sessions.ts';
 import { OriginConnection } from '../origin-connection.ts';
 import type { ConnectionUser } from '../origin-connection.ts';
 import { Upload } from '../upload.ts';
-import type { UploadTarget } from '../upload.ts';
+import type { Patience, UploadTarget } from '../upload.ts';
 import type { FieldLines } from '../visitor.ts';
 
 export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget {
@@ -25,6 +25,7 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
   readonly #request: OriginRequest;
   readonly #listener: ExchangeListener;
   readonly #idleTimer: NodeJS.Timeout;
+  readonly #slowBodyBytes: number;
   #session: H2cSession | undefined;
   #stream: ClientHttp2Stream | undefined;
   #connection: OriginConnection | undefined;
@@ -48,9 +49,10 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
     sessions: H2cSessions,
     request: OriginRequest,
     listener: ExchangeListener,
-    idleTimeoutMs: number,
+    { idleTimeoutMs, slowBodyBytes }: Patience,
   ) {
     this.#sessions = sessions;
+    this.#slowBodyBytes = slowBodyBytes;
     this.#request = request;
     this.#listener = listener;
     this.#isUploaded = request.body === undefined;
@@ -97,7 +99,8 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
       for (const piece of this.#sent ?? []) this.#connection.write(piece);
       if (this.#isUploaded && !isWhole && protocol === undefined) this.#connection.end();
       if (this.#upload !== undefined) this.#upload.resume();
-      else if (body !== undefined) this.#upload = new Upload(body, this, 'bare');
+      else if (body !== undefined)
+        this.#upload = new Upload(body, this, this.#slowBodyBytes, 'bare');
     } catch (error) {
       this.#fail(error);
     }
@@ -138,12 +141,14 @@ export class H2cExchange implements ConnectionUser, SessionSeeker, UploadTarget 
   }
 
   onDrain(): void {
-    this.#idleTimer.refresh();
     this.#upload?.resume();
   }
 
-  write(bytes: Buffer): boolean {
+  onProgress(): void {
     this.#idleTimer.refresh();
+  }
+
+  write(bytes: Buffer): boolean {
     this.#keep(bytes);
     return this.#connection?.write(bytes) ?? false;
   }
