@@ -102,7 +102,8 @@ describe('the report', () => {
 
   it.each([
     ['stood still', [{ ...calm, viewer: { ...viewer, frozenSeconds: 2 } }], films, descriptors],
-    ['took 900 MB', [{ ...calm, hub: { ...hub, peakMb: 900 } }], films, descriptors],
+    ['took 800 MB more', [{ ...calm, hub: { ...hub, peakMb: 900 } }], films, descriptors],
+    ['400 MB were not', [calm, { ...calm, hub: { ...hub, heldMb: 450 } }], films, descriptors],
     ['wrong bytes', [calm], [{ name: 'h2', isExact: false, isCut: false }], descriptors],
     ['was cut', [calm], [{ name: 'h2', isExact: true, isCut: true }], descriptors],
     ['not given back', [calm], films, { quietDescriptors: 30, endDescriptors: 300 }],

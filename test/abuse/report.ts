@@ -44,7 +44,9 @@ export function tableOf(ordeals: readonly Ordeal[]): string {
 }
 
 /** Room for what one attack's connections may hold by their limits; a flood that is kept in memory passes it within seconds. */
-const mostMb = 400;
+const mostMoreMb = 300;
+/** What is in use at the end, beyond the beginning: buffers and caches that were filled once. */
+const mostHeldMb = 100;
 /** Idle streams of the pool and the last of the attackers' sockets. */
 const sparedDescriptors = 40;
 
@@ -62,8 +64,11 @@ export function complaintsOf(
   for (const { name, hub, viewer } of ordeals) {
     if (viewer.frozenSeconds > 0)
       complaints.push(`${name}: the picture stood still for ${viewer.frozenSeconds} s`);
-    if (hub.peakMb > mostMb) complaints.push(`${name}: the hub took ${hub.peakMb} MB`);
+    const more = hub.peakMb - hub.beforeMb;
+    if (more > mostMoreMb) complaints.push(`${name}: the hub took ${more} MB more`);
   }
+  const held = (ordeals.at(-1)?.hub.heldMb ?? 0) - (ordeals[0]?.hub.heldMb ?? 0);
+  if (held > mostHeldMb) complaints.push(`${held} MB were not given back`);
   if (endDescriptors > quietDescriptors + sparedDescriptors)
     complaints.push(`${endDescriptors - quietDescriptors} descriptors were not given back`);
   return complaints;
