@@ -144,6 +144,25 @@ describe('a hostile HTTP/2 client', () => {
     socket.destroy();
   });
 
+  it('that reads a film byte by byte does not keep its place in the tunnel', async () => {
+    await using edge = await TestEdge.start({
+      forwarding: { idleTimeoutMs: 200 },
+      origin: (_request, response) => {
+        response.on('error', () => {});
+        for (let pieces = 0; pieces < 20; pieces += 1) response.write(Buffer.alloc(65_536));
+      },
+    });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.resume();
+    const oneByte = frame(4, 0, 0, Buffer.from('000400000001', 'hex'));
+    socket.write(Buffer.concat([preface, oneByte, frame(1, 0x5, 1, headBlock)]));
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(1);
+    const more = setInterval(() => socket.write(frame(8, 0, 1, Buffer.from([0, 0, 0, 1]))), 20);
+    await expect.poll(() => edge.admission.counted.busyTunnels, { timeout: 5000 }).toBe(0);
+    clearInterval(more);
+    socket.destroy();
+  });
+
   it('that never asks for anything is closed', async () => {
     await using edge = await TestEdge.start({ limits: { headTimeoutMs: 60, h2PingMs: 60 } });
     const session = await edge.http2();
