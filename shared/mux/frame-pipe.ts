@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { ProtocolError } from '../errors.ts';
 import { writeHeader, type FrameHeader } from '../wire/frame.ts';
-import { frameHeaderBytes, maxQueuedControlBytes } from '../wire/limits.ts';
+import { frameHeaderBytes, maxQueuedControlBytes, maxUnwrittenBytes } from '../wire/limits.ts';
 import { Decoder, type FrameSink } from './decoder.ts';
 import type { Transport, Turn } from './transport.ts';
 
@@ -23,6 +23,7 @@ export class FramePipe {
   #queuedBytes = 0;
   #queuedControlBytes = 0;
   #unwrittenControlBytes = 0;
+  #unwrittenBytes = 0;
   #held: (() => void)[] = [];
   #heldBytes = 0;
   #violation: ProtocolError | undefined;
@@ -103,13 +104,13 @@ export class FramePipe {
     if (range.hasHeadroom) {
       const from = start - frameHeaderBytes;
       writeHeader(source, from, frame.type, frame.flags, length, frame.streamId);
-      this.#transport.send(source.subarray(from, end), written);
+      this.#send(source.subarray(from, end), written);
       return;
     }
     const copy = Buffer.allocUnsafeSlow(frameHeaderBytes + length);
     writeHeader(copy, 0, frame.type, frame.flags, length, frame.streamId);
     source.copy(copy, frameHeaderBytes, start, end);
-    this.#transport.send(copy);
+    this.#send(copy, undefined);
     written?.();
   }
 
@@ -123,14 +124,17 @@ export class FramePipe {
     this.#queuedBytes = 0;
     this.#queuedControlBytes = 0;
     this.#unwrittenControlBytes += controlBytes;
-    this.#transport.send(chunk, () => {
+    this.#send(chunk, () => {
       this.#unwrittenControlBytes -= controlBytes;
     });
   }
 
-  /** True when the peer makes us answer and does not read the answers. Data is not counted: the link's window bounds it. */
+  /** True when the peer makes us answer and does not read the answers, or acknowledges data that he has not read. */
   get isOverfull(): boolean {
-    return this.#unwrittenControlBytes > maxQueuedControlBytes;
+    return (
+      this.#unwrittenControlBytes > maxQueuedControlBytes ||
+      this.#unwrittenBytes > maxUnwrittenBytes
+    );
   }
 
   /** Sends what is queued, then closes. */
@@ -167,6 +171,14 @@ export class FramePipe {
     this.#transport.onChunk = () => {};
     this.#decoder.sink = discard;
     this.#held = [];
+  }
+
+  #send(chunk: Buffer, written: (() => void) | undefined): void {
+    this.#unwrittenBytes += chunk.length;
+    this.#transport.send(chunk, () => {
+      this.#unwrittenBytes -= chunk.length;
+      written?.();
+    });
   }
 
   #copy(type: number, flags: number, streamId: number, payload: Buffer): void {

@@ -83,6 +83,31 @@ describe('a peer that floods', () => {
     expect(agent.peer.receivedBytes).toBeLessThan(256 * 1024 + 64 * 1024);
   });
 
+  it.each([
+    ['and reads nothing ends as overloaded, with two windows waiting (P34)', 'deaf'],
+    ['as he reads it gets all of it', 'honest'],
+  ])('ACK for all that it is sent, %s', async (_how, kind) => {
+    const hub = await play('hub');
+    const stream = hub.open();
+    hub.peer.send(frames.credit(stream.id, 2 ** 30));
+    if (kind === 'deaf') hub.peer.stopReading();
+    const piece = bytes(2 ** 20);
+    let [sent, acked] = [0, 0];
+    for (; hub.ends.length === 0 && sent < 100 * 2 ** 20; sent += piece.length) {
+      stream.write(piece);
+      while (acked < sent + piece.length && hub.ends.length === 0) {
+        await new Promise(setImmediate);
+        const now = hub.session.inFlightBytes;
+        hub.peer.send(frames.ack(now));
+        acked += now;
+      }
+    }
+    const expected = kind === 'deaf' ? [{ reason: 'overloaded' }] : [];
+    expect(hub.ends).toMatchObject(expected);
+    if (kind === 'deaf') expect(hub.peer.receivedBytes).toBeLessThan(35 * 2 ** 20);
+    else expect(hub.peer.receivedBytes).toBeGreaterThan(100 * 2 ** 20);
+  });
+
   it('one byte per frame to a reader that stopped: memory is that of the window, and the next byte ends it', async () => {
     const window = 64 * 1024;
     const agent = await play('agent', { receiveWindowBytes: window });

@@ -11,7 +11,7 @@ export interface Turn {
 
 /**
  * Carries bytes both ways, in order, whole or not at all. Chunk boundaries have no meaning.
- * The session bounds what it hands over (its link window), so a transport needs no high-water mark of its own.
+ * The session bounds what it hands over (its link window, and an end when twice that is not written), so a transport needs no high-water mark of its own.
  */
 export interface Transport {
   /** Takes the chunk over; it must not change until `written` is called (also called when the transport fails). */

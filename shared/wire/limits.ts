@@ -46,5 +46,10 @@ export const maxLinksPerAgent = 8;
 export const maxStreamsPerSession = 1024;
 /** Control bytes waiting for the transport: a peer that makes us answer and never reads is cut here. */
 export const maxQueuedControlBytes = 256 * 1024;
+/**
+ * Of all bytes waiting for the transport: a window that is not acknowledged, and another that was let in by acknowledgements
+ * while a batch of writes is not done with its last byte. Beyond it somebody acknowledges what he never read.
+ */
+export const maxUnwrittenBytes = 2 * maxLinkWindowBytes + 1024 * 1024;
 /** Ids are 32 bits and never used twice (rule P28): a session whose ids run out drains. */
 export const maxStreamId = 0xffff_ffff;
