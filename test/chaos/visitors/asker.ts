@@ -20,6 +20,8 @@ export class Asker {
   asked = 0;
   /** The kernel took the connection and broke it when its listener closed: no hub ever saw it. */
   unaccepted = 0;
+  /** A kept connection ended just when it was asked again, as any may (RFC 9112 §9.3.1): asked once more on another. */
+  retried = 0;
   readonly failed: string[] = [];
   #isDone = false;
   readonly #ask: (door: Door) => Promise<void>;
@@ -45,6 +47,7 @@ export class Asker {
         await this.#ask(door);
       } catch (error) {
         if (error instanceof Unaccepted) this.unaccepted += 1;
+        else if (error instanceof Crossed) this.retried += 1;
         else this.failed.push(`${new Date().toISOString()} ${way}: ${String(error)}`);
       }
       this.asked += 1;
@@ -53,6 +56,7 @@ export class Asker {
 }
 
 class Unaccepted extends Error {}
+class Crossed extends Error {}
 
 interface Way {
   /** @throws whatever keeps the answer from being right */
@@ -86,7 +90,8 @@ async function askKept(door: Door, agent: Agent): Promise<void> {
   });
   asked.end();
   const [answer] = await once(asked, 'response').catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ECONNRESET' && !asked.reusedSocket ? new Unaccepted() : error;
+    if (error.code !== 'ECONNRESET') throw error;
+    throw asked.reusedSocket ? new Crossed() : new Unaccepted();
   });
   check(answer.statusCode, await buffer(answer));
 }

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { EventEmitter } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 
@@ -101,10 +101,12 @@ async function askHttp2(
   const promised = Number(fields['content-length'] ?? Number.NaN);
   let arrived = 0;
   stream.on('data', (piece: Buffer) => (arrived += piece.length));
-  stream.pause();
+  // node:http2 drops what nobody has read yet when the connection ends, which is allowed to behind the last answer.
+  const body = new PassThrough({ highWaterMark: 2 * windowBytes });
+  pipeline(stream, body).catch(ignore);
   return {
     status: fields[':status'] ?? 0,
-    body: stream,
+    body,
     isWhole: () => !stream.aborted && (stream.rstCode ?? 0) === 0 && !(arrived < promised),
   };
 }
