@@ -46,7 +46,7 @@ it('takes no more streams of a tunnel than its limit', () => {
 });
 
 it('leaves one visitor, with however many connections, a share of a tunnel and no more', () => {
-  const roomy = new Admission({ ...limits, connectionsPerTunnel: 9 });
+  const roomy = new Admission({ ...limits, connectionsPerAddress: 9, connectionsPerTunnel: 9 });
   expect([1, 2, 3].map(() => roomy.openStream('t', new Set(), 'a'))).toEqual([true, true, false]);
   expect(roomy.openStream('t', new Set(), 'b')).toBe(true);
   roomy.closeStream('t', 'a');
@@ -66,4 +66,44 @@ it('remembers nothing once all is given back', () => {
   admission.leaveTunnels(visited);
   admission.closeConnection('a');
   expect(admission.counted).toEqual(nothing);
+});
+
+const usual = {
+  connectionsPerAddress: 64,
+  connectionsPerTunnel: 512,
+  streamsPerTunnel: 256,
+  streamsPerVisitor: 128,
+};
+
+it('gives one address alone its whole share of streams and of connections', () => {
+  const admission = new Admission(usual);
+  const one = new Set<string>();
+  const streams = Array.from({ length: 200 }, () => admission.openStream('t', one, 'a'));
+  expect(streams.filter(Boolean)).toHaveLength(128);
+  const connections = Array.from({ length: 200 }, () => {
+    const isIn = admission.openStream('u', new Set(), 'a');
+    if (isIn) admission.closeStream('u', 'a');
+    return isIn;
+  });
+  expect(connections.filter(Boolean)).toHaveLength(64);
+});
+
+it.each([
+  ['streams', 8],
+  ['connections', 30],
+])('leaves %s for whoever comes next when %i addresses take all they can', (what, addresses) => {
+  const admission = new Admission(usual);
+  const visit = (bucket: string, connection: Set<string>): boolean => {
+    const isIn = admission.openStream('t', connection, bucket);
+    if (isIn && what === 'connections') admission.closeStream('t', bucket);
+    return isIn;
+  };
+  for (let greedy = 0; greedy < addresses; greedy += 1) {
+    const shared = new Set<string>();
+    const next = () => (what === 'streams' ? shared : new Set<string>());
+    let taken = 0;
+    while (visit(`greedy ${greedy}`, next())) taken += 1;
+    expect(taken).toBeGreaterThan(0);
+  }
+  expect(visit('visitor', new Set())).toBe(true);
 });

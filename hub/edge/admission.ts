@@ -11,6 +11,10 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #connectionsByAddress = new Tally();
   readonly #connectionsByTunnel = new Tally();
+  /** By tunnel and address, as streams are below. */
+  readonly #connectionsByVisitor = new Tally();
+  /** Under what each connection was counted there. */
+  readonly #countedAs = new WeakMap<Set<string>, string[]>();
   readonly #streamsByTunnel = new Tally();
   /** By tunnel and address. */
   readonly #streamsByVisitor = new Tally();
@@ -34,17 +38,15 @@ export class Admission {
    * `bucket` is the visitor's address; undefined when nobody knows it, and then only the tunnel's own limit holds.
    */
   openStream(serverId: string, visited: Set<string>, bucket: string | undefined): boolean {
+    const visitor = bucket === undefined ? undefined : `${serverId} ${bucket}`;
     if (!visited.has(serverId)) {
-      if (!this.#connectionsByTunnel.take(serverId, this.#limits.connectionsPerTunnel))
-        return false;
-      visited.add(serverId);
+      if (!this.#hasRoomForConnection(serverId, visitor)) return false;
+      this.#countConnection(serverId, visited, visitor);
     }
-    const { streamsPerTunnel, streamsPerVisitor } = this.#limits;
-    if (!this.#streamsByTunnel.take(serverId, streamsPerTunnel)) return false;
-    if (bucket === undefined) return true;
-    if (this.#streamsByVisitor.take(`${serverId} ${bucket}`, streamsPerVisitor)) return true;
-    this.#streamsByTunnel.give(serverId);
-    return false;
+    if (!this.#hasRoomForStream(serverId, visitor)) return false;
+    this.#streamsByTunnel.add(serverId);
+    if (visitor !== undefined) this.#streamsByVisitor.add(visitor);
+    return true;
   }
 
   closeStream(serverId: string, bucket: string | undefined): void {
@@ -54,7 +56,32 @@ export class Admission {
 
   leaveTunnels(visited: Set<string>): void {
     for (const serverId of visited) this.#connectionsByTunnel.give(serverId);
+    for (const visitor of this.#countedAs.get(visited) ?? [])
+      this.#connectionsByVisitor.give(visitor);
+    this.#countedAs.delete(visited);
     visited.clear();
+  }
+
+  #countConnection(serverId: string, visited: Set<string>, visitor: string | undefined): void {
+    visited.add(serverId);
+    this.#connectionsByTunnel.add(serverId);
+    if (visitor === undefined) return;
+    this.#connectionsByVisitor.add(visitor);
+    this.#countedAs.set(visited, [...(this.#countedAs.get(visited) ?? []), visitor]);
+  }
+
+  #hasRoomForConnection(serverId: string, visitor: string | undefined): boolean {
+    const { connectionsPerTunnel: all, connectionsPerAddress: most } = this.#limits;
+    const taken = this.#connectionsByTunnel.of(serverId);
+    if (visitor === undefined) return taken < all;
+    return hasRoom({ all, taken, most, own: this.#connectionsByVisitor.of(visitor) });
+  }
+
+  #hasRoomForStream(serverId: string, visitor: string | undefined): boolean {
+    const { streamsPerTunnel: all, streamsPerVisitor: most } = this.#limits;
+    const taken = this.#streamsByTunnel.of(serverId);
+    if (visitor === undefined) return taken < all;
+    return hasRoom({ all, taken, most, own: this.#streamsByVisitor.of(visitor) });
   }
 
   /** What is counted now; nothing when nobody is connected. */
@@ -73,6 +100,24 @@ export class Admission {
   }
 }
 
+interface Room {
+  readonly all: number;
+  readonly taken: number;
+  /** Of one address while it is alone. */
+  readonly most: number;
+  readonly own: number;
+}
+
+/**
+ * An address may hold so many times what is still free that it comes to `most` when it is alone: the fuller it is, the less
+ * each may add. With a fixed share two addresses with 128 of 256 streams would be the whole tunnel, and for connections
+ * eight; so it takes nine, and more than thirty.
+ */
+function hasRoom({ all, taken, most, own }: Room): boolean {
+  if (taken >= all || own >= most) return false;
+  return own * (all - most) < most * (all - taken);
+}
+
 /** Counts by name; a count of zero takes no memory. */
 class Tally {
   readonly #counts = new Map<string, number>();
@@ -82,14 +127,21 @@ class Tally {
   }
 
   take(name: string, limit: number): boolean {
-    const count = this.#counts.get(name) ?? 0;
-    if (count >= limit) return false;
-    this.#counts.set(name, count + 1);
+    if (this.of(name) >= limit) return false;
+    this.add(name);
     return true;
   }
 
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(name: string): void {
+    this.#counts.set(name, this.of(name) + 1);
+  }
+
   give(name: string): void {
-    const count = this.#counts.get(name) ?? 0;
+    const count = this.of(name);
     if (count > 1) this.#counts.set(name, count - 1);
     else this.#counts.delete(name);
   }

@@ -29,7 +29,7 @@ export interface EdgeLimits {
   readonly redirectConnections: number;
   /** Exchanges running at once. An agent accepts 1024 streams (maxStreamsPerSession), the idle ones of the pool among them. */
   readonly streamsPerTunnel: number;
-  /** Of those, for one IPv4 address or IPv6 /64: half, so that no one visitor's connections can take a whole tunnel. */
+  /** Of those, for one IPv4 address or IPv6 /64: half while it is alone, and less the fuller the tunnel is (admission.ts). */
   readonly streamsPerVisitor: number;
   /** What RFC 9113 §6.5.2 recommends as the least, and browsers expect. */
   readonly h2Streams: number;
