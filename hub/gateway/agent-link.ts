@@ -37,7 +37,8 @@ export class AgentLink implements TunnelLink {
   readonly #retirement = new AbortController();
 
   constructor(pipe: FramePipe, options: AgentLinkOptions) {
-    const { hello, welcome } = options;
+    // One by one: what a callback below names lives as long as the link, the whole hello would.
+    const { hello, welcome, onMoved, onClosed } = options;
     this.agentId = options.agentId;
     this.admission = options.admission;
     this.address = options.address;
@@ -60,11 +61,11 @@ export class AgentLink implements TunnelLink {
         this.#retirement.abort();
       },
       onNotice: (payload) => {
-        if (isMoved(payload)) options.onMoved();
+        if (isMoved(payload)) onMoved();
       },
       onClosed: (end) => {
         this.#retirement.abort();
-        options.onClosed(end);
+        onClosed(end);
       },
     });
   }

@@ -88,7 +88,8 @@ export class Door {
   #meet(socket: Socket): void {
     socket.on('error', ignore);
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    // `on`, here and below: of `once` every link would keep a wrapper of 200 bytes for a close that comes once anyway.
+    socket.on('close', () => this.#sockets.delete(socket));
     this.#options.peers.meet(socket, ({ address }) => {
       if (this.#count(socket, address)) this.#tls.emit('connection', socket);
       else socket.destroy();
@@ -100,7 +101,7 @@ export class Door {
     const count = this.#countByBucket.get(bucket) ?? 0;
     if (count >= this.#options.limits.connectionsPerAddress) return false;
     this.#countByBucket.set(bucket, count + 1);
-    socket.once('close', () => {
+    socket.on('close', () => {
       const rest = (this.#countByBucket.get(bucket) ?? 1) - 1;
       if (rest === 0) this.#countByBucket.delete(bucket);
       else this.#countByBucket.set(bucket, rest);
@@ -117,12 +118,14 @@ export class Door {
     const { authenticationTimeoutMs } = this.#options.limits;
     const deadlineAt = performance.now() + authenticationTimeoutMs;
     const deadline = setTimeout(() => socket.destroy(), authenticationTimeoutMs);
-    socket.once('close', () => clearTimeout(deadline));
+    const disarm = (): void => clearTimeout(deadline);
+    socket.on('close', disarm);
     return this.#options.onSecure(socket, {
       address,
       bucket: addressBucket(address),
       vouch: () => {
-        clearTimeout(deadline);
+        disarm();
+        socket.off('close', disarm);
         return Math.max(1, deadlineAt - performance.now());
       },
     });

@@ -162,6 +162,8 @@ export class Gateway {
     socket.on('error', ignore);
     const peer = this.#peers.get(socket);
     if (peer === undefined) return void socket.destroy();
+    // Known by whoever goes on from here: of an agent that stays for weeks nothing is kept that nobody asks for.
+    this.#peers.delete(socket);
     if (request.url !== '/tunnel') return refuseUpgrade(socket, 404);
     // A page in somebody's browser: what it does wrong would be counted against the agents of his house.
     if (request.headers.origin !== undefined) return refuseUpgrade(socket, 403);
@@ -238,11 +240,13 @@ export class Gateway {
     const { server, agentId, admission } = admitted;
     const { tunnels } = this.#options;
     const log = this.#log.child({ serverId: server.id, link: String(admission) });
+    const { address } = accepted.peer;
     const link: AgentLink = new AgentLink(pipe, {
-      ...accepted,
+      hello: accepted.hello,
+      welcome: accepted.welcome,
       agentId,
       admission,
-      address: accepted.peer.address,
+      address,
       maxStreams: this.#limits.streamsPerSession,
       onRetired: () => tunnels.detach(server.id, link),
       onMoved: () => {
@@ -261,7 +265,6 @@ export class Gateway {
       },
     });
     this.#links.add(link);
-    const { address } = accepted.peer;
     const { software, slot } = accepted.hello;
     log.info({ address, agentId, software, slot, server: server.name }, 'agent connected');
     if (this.#isClosing) return link.end('draining');
