@@ -255,7 +255,8 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
   const agent = new AgentProcess({ hub, originPort: options.originPort, token, ...options.agent });
   const [address = ''] = await agent.reachable();
   // Its second link, or whoever counts what is open would count one of two.
-  if (options.agent?.settings?.['PHLIX_LINKS'] !== '1')
+  const limits = { ...options.hub?.settings, ...options.agent?.settings };
+  if (limits['HUB_LIMIT_LINKS_PER_AGENT'] !== '1' && limits['PHLIX_LINKS'] !== '1')
     await agent.program.waitForLine(/"slot":1.*"link up"/);
   return {
     hub,
