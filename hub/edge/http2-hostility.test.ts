@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
+import { queryObjects } from 'node:v8';
 
 import { describe, expect, it } from 'vitest';
 
@@ -12,6 +13,7 @@ import {
   readUntil,
   TestEdge,
 } from '../../test/support/edge.ts';
+import { Http2Response } from './http2-response.ts';
 
 /** An HTTP/2 frame by hand (RFC 9113 §4.1). */
 function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
@@ -161,6 +163,24 @@ describe('a hostile HTTP/2 client', () => {
     await expect.poll(() => edge.admission.counted.busyTunnels, { timeout: 5000 }).toBe(0);
     clearInterval(more);
     socket.destroy();
+  });
+
+  it('that breaks a rule while its answer ends leaves nothing in memory', async () => {
+    await using edge = await TestEdge.start();
+    for (let times = 0; times < 10; times += 1) {
+      const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+      socket.resume();
+      socket.write(preface);
+      // A window that grows by nothing: the session ends with an error, and its streams with it.
+      for (let id = 1; id < 100; id += 2)
+        socket.write(
+          Buffer.concat([frame(1, 0x5, id, headBlock), frame(8, 0, id, Buffer.alloc(4))]),
+        );
+      await once(socket, 'close', deadline());
+    }
+    const kept = (): number =>
+      queryObjects(Http2Response as new () => Http2Response, { format: 'count' });
+    await expect.poll(kept).toBe(0);
   });
 
   it('that never asks for anything is closed', async () => {

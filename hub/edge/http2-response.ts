@@ -14,6 +14,7 @@ export class Http2Response implements VisitorResponse {
   #isOver = false;
   #hasAborted = false;
   #mayHaveTrailers = false;
+  #patience: NodeJS.Timeout | undefined;
 
   isHeadSent = false;
   onDrain: () => void = nothing;
@@ -32,6 +33,7 @@ export class Http2Response implements VisitorResponse {
       if (!this.#isOver) this.#abort();
     });
     stream.once('close', () => {
+      clearTimeout(this.#patience);
       if (!this.#isOver || !stream.writableFinished) this.#abort();
       this.onClosed();
     });
@@ -68,7 +70,8 @@ export class Http2Response implements VisitorResponse {
     if (!this.#mayHaveTrailers) stream.once('finish', () => this.#stopUpload());
     stream.end();
     // Nobody else looks after it now: a window that stays shut would keep the stream, and what it counts for, for ever.
-    stream.setTimeout(this.#idleMs, () => this.destroy());
+    // Not by stream.setTimeout: Node arms that again on streams that are closing, and each would be kept for all that time.
+    this.#patience = setTimeout(() => this.destroy(), this.#idleMs);
   }
 
   destroy(): void {
