@@ -224,6 +224,14 @@ describe('an answer', () => {
     expect(refusal(headOf(206, newer, ...rest), dated)).toBe('validator');
   });
 
+  test.each(['Repr-Digest', 'Digest'])('with another %s has kept its tag over a change', (name) => {
+    const [before, after] = [`${name}: sha-256=:abc=:`, `${name}: sha-256=:ABC=:`];
+    const summed = bodyOf(headOf(200, ...film, before, 'Content-Length: 1000'));
+    expect(refusal(headOf(206, ...film, after, ...rest), summed)).toBe('validator');
+    expect(refusal(headOf(206, ...film, before, ...rest), summed)).toBeUndefined();
+    expect(refusal(headOf(206, ...film, ...rest), summed)).toBeUndefined();
+  });
+
   test('to a part of unknown length may say the length', () => {
     const unknown = bodyOf(
       headOf(206, ...film, 'Content-Length: 400', 'Content-Range: bytes 100-499/*'),
