@@ -94,6 +94,13 @@ test('an entry that is lifted opens no way to one that is not', () => {
   }
 });
 
+test.each(['/adm%C4%B0n', '/ADM%C4%B1N', '/admi%CC%87n', '/%C4%B0mages/../admin'])(
+  '%s is read as a Turkish server might',
+  (target) => {
+    expect(nameFor(target)).toBe('phlix.admin');
+  },
+);
+
 test('two words of the list are denied below a base path that nobody has heard of', () => {
   expect(nameFor('/tv/movies/System/Restart')).toBe('jellyfin.restart');
   expect(nameFor('/tv/web/ConfigurationPage?name=x')).toBe('jellyfin.configuration-pages');

@@ -103,8 +103,9 @@ function sixBits(high: number, low: number): string {
   return String.fromCharCode(((high & 0x3f) << 6) | (low & 0x3f));
 }
 
-/** One spelling for what looks or sorts alike, without what is not seen: full-width letters, the long s, soft hyphens. */
+/** One spelling for what looks or sorts alike, without what is not seen: full-width letters, the long s, soft hyphens, the Turkish i. */
 function folded(text: string): string {
   const visible = text.replaceAll(/[\p{Cf}\uFFFD]/gu, '');
-  return visible.normalize('NFKC').toUpperCase().toLowerCase();
+  // A capital i with its dot keeps the dot as a mark of its own.
+  return visible.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('\u0307', '');
 }
