@@ -111,13 +111,15 @@ export class Gateway {
   async moveLinks(deadlineMs: number): Promise<{ links: number; moved: number }> {
     const asked = [...this.#links];
     const settled = Promise.withResolvers<void>();
-    this.#onMoved = () => {
+    const onMoved = (): void => {
       if (asked.every((link) => this.#moved.has(link) || !this.#links.has(link))) settled.resolve();
     };
+    this.#onMoved = onMoved;
     for (const link of asked) link.askToMove();
     const deadline = setTimeout(settled.resolve, deadlineMs);
     this.#onMoved();
     await settled.promise;
+    if (this.#onMoved === onMoved) this.#onMoved = () => undefined;
     clearTimeout(deadline);
     return { links: asked.length, moved: asked.filter((link) => this.#moved.has(link)).length };
   }
@@ -250,6 +252,8 @@ export class Gateway {
       maxStreams: this.#limits.streamsPerSession,
       onRetired: () => tunnels.detach(server.id, link),
       onMoved: () => {
+        // Said once, it is known; said a thousand times, it would be looked up a thousand times for each link.
+        if (this.#moved.has(link)) return;
         this.#moved.add(link);
         this.#onMoved();
       },
