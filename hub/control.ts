@@ -1,7 +1,7 @@
 // Words of the operator's commands arrive on a socket in the data folder; the running hub hears them, and says how it goes on.
 
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -33,7 +33,7 @@ export class Control {
   readonly #hub: ControlledHub;
   readonly #log: Logger;
 
-  /** Undefined when the data folder's path is too long for a socket: the hub runs, but cannot be spoken to. */
+  /** Undefined when the data folder can hold no socket: the hub runs, but cannot be spoken to. */
   static async open(folder: string, hub: ControlledHub, log: Logger): Promise<Control | undefined> {
     const path = socketPath(folder);
     if (path === undefined) {
@@ -41,10 +41,17 @@ export class Control {
       return undefined;
     }
     const control = new Control(hub, log);
-    // Whoever held it is gone or has handed over: a hub is alone on its ports by now.
-    await rm(path, { force: true });
-    control.#server.listen(path);
-    await once(control.#server, 'listening');
+    try {
+      // With a database elsewhere and certificates from files nothing else has made the folder.
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      // Whoever held it is gone or has handed over: a hub is alone on its ports by now.
+      await rm(path, { force: true });
+      control.#server.listen(path);
+      await once(control.#server, 'listening');
+    } catch (error) {
+      log.warn({ folder, err: error }, 'no control socket: HUB_DATA_DIR cannot be used');
+      return undefined;
+    }
     control.#server.on('error', () => undefined);
     return control;
   }
