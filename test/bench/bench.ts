@@ -166,8 +166,11 @@ export class Bench {
     const folder = join(this.#folder.path, `agents-${count}`);
     const { restSeconds } = plan;
     const taken = await measureIdleAgents(folder, { count, restSeconds, certificate, say });
-    const { missing, failedAttempts } = taken.comeback;
-    say(`${count - missing} came back; failed attempts by code: ${JSON.stringify(failedAttempts)}`);
+    if (taken.life !== undefined) {
+      const { missing, failedAttempts } = taken.life.comeback;
+      const failed = JSON.stringify(failedAttempts);
+      say(`${count - missing} came back; failed attempts by code: ${failed}`);
+    }
     return idleAgentValues(count, taken);
   }
 

@@ -12,6 +12,10 @@ import { Watched } from './watched.ts';
 
 export interface IdleAgents {
   readonly bytesPerLink: number;
+  readonly life: LifeOfCrowd | undefined;
+}
+
+interface LifeOfCrowd {
   /** Of the hub and its database, while nothing but pings goes by. */
   readonly cpuSecondsPerMinute: number;
   readonly comeback: Comeback;
@@ -30,6 +34,7 @@ interface Comeback {
 
 export interface IdleAgentsOptions {
   readonly count: number;
+  /** 0: only their memory is measured. */
   readonly restSeconds: number;
   readonly certificate: Certificate;
   readonly say: (line: string) => void;
@@ -42,7 +47,7 @@ export const limitsOfCrowd = {
 };
 
 /** Before anything is counted, code is compiled and pools are filled. */
-const warmUpCount = 50;
+const warmUpCount = 200;
 /** Twenty a second would be a hub that hangs. */
 const deadlineMsFor = (count: number): number => 60_000 + count * 50;
 
@@ -62,9 +67,13 @@ export async function measureIdleAgents(
   const crowd = await gather(count);
   const bytesPerLink = ((await watched.bytes()) - before) / count;
   watched.detach();
+  await first.stop();
+  if (restSeconds === 0) {
+    for (const one of [crowd, hub.program]) await one.stop();
+    return { bytesPerLink, life: undefined };
+  }
   say(`${count} agents are linked: ${(bytesPerLink / 1000).toFixed(1)} KB each; at rest now`);
   const cpuSecondsPerMinute = await cpuAtRest(hub, restSeconds);
-  await first.stop();
   const restart = async (): Promise<BenchHub> => {
     await killed(hub);
     return startHub(hubFolder, { ...started, ports: hub });
@@ -72,7 +81,7 @@ export async function measureIdleAgents(
   const { comeback, hub: secondHub } = await measureComeback(crowd, count, restart);
   await crowd.stop();
   await secondHub.program.stop();
-  return { bytesPerLink, cpuSecondsPerMinute, comeback };
+  return { bytesPerLink, life: { cpuSecondsPerMinute, comeback } };
 }
 
 async function gatherCrowd(

@@ -188,13 +188,15 @@ export function idleAgentFigures(count: number): Figure[] {
   ];
 }
 
-export function idleAgentValues(count: number, taken: IdleAgents): Values {
-  const { comeback } = taken;
-  const attempts = Object.values(comeback.failedAttempts).reduce((sum, times) => sum + times, 0);
+export function idleAgentValues(count: number, { bytesPerLink, life }: IdleAgents): Values {
   const id = `agents.${count}`;
+  const memory = { [`${id}.memory`]: bytesPerLink / 1000 };
+  if (life === undefined) return memory;
+  const { comeback } = life;
+  const attempts = Object.values(comeback.failedAttempts).reduce((sum, times) => sum + times, 0);
   return {
-    [`${id}.memory`]: taken.bytesPerLink / 1000,
-    [`${id}.cpu`]: taken.cpuSecondsPerMinute,
+    ...memory,
+    [`${id}.cpu`]: life.cpuSecondsPerMinute,
     [`${id}.back`]: comeback.seconds,
     [`${id}.ready`]: comeback.secondsOfReadyHub,
     [`${id}.peak`]: comeback.peakBytes / 1e6,

@@ -73,10 +73,17 @@ function writeHole(path: string): string {
   return path;
 }
 
+const folders = new Set<string>();
+
 function memoryFolder(): string {
+  if (folders.size === 0) process.once('exit', removeFolders);
   const shared = '/dev/shm';
   const folder = mkdtempSync(join(existsSync(shared) ? shared : tmpdir(), 'phlix-bench-'));
   chmodSync(folder, 0o755);
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.add(folder);
   return folder;
+}
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

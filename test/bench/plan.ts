@@ -18,6 +18,7 @@ export interface Plan {
   readonly idleStreams: number;
   /** One hub for each of these. */
   readonly idleAgents: readonly number[];
+  /** Of those agents; without any, only their memory is measured, and not how they come back. */
   readonly restSeconds: number;
   /** How many streams play at once, in rising order. */
   readonly costSteps: readonly number[];
@@ -38,7 +39,7 @@ export function planOf({ quick, only, agents }: PlanWish): Plan {
   if (agents !== undefined) {
     const count = Number(agents);
     if (!Number.isInteger(count) || count < 1) throw new RangeError(`--agents ${agents}: a number`);
-    return { ...plan, parts: new Set(['agents']), idleAgents: [count] };
+    return { ...fullPlan, parts: new Set(['agents']), idleAgents: [count] };
   }
   return only === undefined ? plan : { ...plan, parts: new Set(only.split(',').map(partOf)) };
 }
@@ -60,7 +61,7 @@ const fullPlan: Plan = {
   hasUnshapedLoad: true,
   idleStreams: 500,
   idleAgents: [2000, 10_000],
-  restSeconds: 60,
+  restSeconds: 30,
   costSteps: [1, 10, 100, 1000],
   costSeconds: 10,
   budgetMs: 300_000,
@@ -82,7 +83,7 @@ const quickPlan: Plan = {
   hasUnshapedLoad: false,
   idleStreams: 200,
   idleAgents: [300],
-  restSeconds: 3,
+  restSeconds: 0,
   costSteps: [10, 100],
   costSeconds: 3,
   budgetMs: 15_000,
