@@ -104,7 +104,9 @@ export class Http2Front {
     const { idleBodyMs } = this.#options.limits;
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub' && !normal.isWebSocket) {
-      stream.setTimeout(idleBodyMs, () => stream.close(constants.NGHTTP2_CANCEL));
+      // Our own pages are short. Not stream.setTimeout, which Node arms again on streams that are closing.
+      const patience = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), idleBodyMs);
+      stream.once('close', () => clearTimeout(patience));
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
     }
     const request = this.#routing.request(normal, visitor.connection, stream);
