@@ -65,8 +65,11 @@ class Connection {
     return this.tls.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
   }
 
-  async send(method: string, path: string, body?: string): Promise<Answer> {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  async send(method: string, path: string, body?: string, origin?: string): Promise<Answer> {
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(origin !== undefined && { origin }),
+    };
     const asked = request({ method, path, host: hubHost, agent: this.#agent, headers });
     asked.end(body);
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
@@ -128,6 +131,16 @@ describe('enrolment', () => {
     expect((await connection.send('POST', '/api/v1/enrol', body)).status).toBe(201);
     const replay = await connection.send('POST', '/api/v1/enrol', body);
     expect(replay.json).toMatchObject({ status: 403, code: 'enrol.proof' });
+  });
+
+  test('a page in a browser enrols nothing, and uses up no attempts of the house it is read in', async () => {
+    const connection = await Connection.open();
+    const body = proofOf(await hub.token(), await connection.nonce(), connection.exporter);
+    for (let page = 0; page < 25; page += 1) {
+      const answer = await connection.send('POST', '/api/v1/enrol', body, 'https://evil.example');
+      expect(answer.json).toMatchObject({ status: 400, code: 'api.malformed' });
+    }
+    expect((await connection.send('POST', '/api/v1/enrol', body)).status).toBe(201);
   });
 
   test('a proof is worth nothing on another connection', async () => {

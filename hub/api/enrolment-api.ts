@@ -73,6 +73,10 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
   });
 
   api.post('/enrol', limited, async (context) => {
+    // What a page makes a browser send would be counted against the house in which it is read. Agents have no Origin.
+    if (context.req.header('origin') !== undefined) {
+      return problem(context, 'api.malformed', 'A page in a browser cannot enrol: use the agent.');
+    }
     const channel = channelOf(context.env.incoming, options.peerOf);
     if (channel === undefined) return unbound(context);
     const waitMs = failures.waitMs(channel.bucket);

@@ -207,7 +207,9 @@ export class Gateway {
       if (admitted !== undefined) this.#attach(pipe, admitted, { hello, welcome, peer });
     } catch (error) {
       if (isPeersFault(error)) this.#failures.note(peer.bucket);
-      this.#log.info({ err: error, address: peer.address }, 'agent refused');
+      // Whoever comes and goes without a word is a line that broke, or a stranger who fills the log.
+      const level = error instanceof HandshakeError && isSilent(error) ? 'debug' : 'info';
+      this.#log[level]({ err: error, address: peer.address }, 'agent refused');
     }
   }
 
@@ -309,6 +311,10 @@ function isPeersFault(error: unknown): boolean {
   if (error instanceof ProtocolError) return true;
   if (!(error instanceof HandshakeError)) return false;
   return error.code === 'handshake.timeout' || error.reason === 'unauthorised';
+}
+
+function isSilent({ code }: HandshakeError): boolean {
+  return code === 'handshake.closed';
 }
 
 function ignore(): void {}
