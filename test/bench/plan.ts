@@ -82,7 +82,7 @@ const quickPlan: Plan = {
   loadSeconds: 2,
   hasUnshapedLoad: false,
   idleStreams: 200,
-  idleAgents: [300],
+  idleAgents: [200],
   restSeconds: 0,
   costSteps: [10, 100],
   costSeconds: 3,
