@@ -76,10 +76,16 @@ async function main(): Promise<number> {
     .description(
       'Connects the media server on this machine to a Phlix Hub. Settings come from the environment (PHLIX_HUB_URL and others, see README).',
     )
-    .version(version)
-    .exitOverride();
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .exitOverride()
+    .showHelpAfterError('Try: phlix-agent --help')
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'phlix-agent: ')),
+    });
   program
-    .command('start', { isDefault: true })
+    .command('start')
     .description('connect and stay connected (what happens without a command)')
     .action(async () => {
       code = await start();
@@ -101,7 +107,9 @@ async function main(): Promise<number> {
       code = await doctor(options);
     });
   try {
-    await program.parseAsync();
+    // A service unit or a container starts the agent by its bare name.
+    const words = process.argv.slice(2);
+    await program.parseAsync(words.length === 0 ? ['start'] : words, { from: 'user' });
     return code;
   } catch (error) {
     return failed(error);
