@@ -78,7 +78,7 @@ const refused: [expected: string, kind: Kind, texts: string[]][] = [
     ['999ms', '60001ms', '5', 's', '5 s', '-5s', '5sx', 'x5s', '0000000005s', '1w', ''],
   ],
   [
-    'expected a size from 10 to 1024 bytes',
+    'expected a size from 10B to 1KiB',
     () => size(10, kib),
     ['9', '1025', '2KiB', '', 'KiB', '1KB', '1 KiB', 'x12', '12x', '0000000000012', '1TiB'],
   ],

@@ -118,16 +118,23 @@ export function durationText(ms: number): string {
 export function size(minBytes: number, maxBytes: number): z.ZodType<number, string> {
   return setting(
     {
-      expected: `a size from ${minBytes} to ${maxBytes} bytes`,
+      expected: `a size from ${sizeText(minBytes)} to ${sizeText(maxBytes)}`,
       remedy: 'write a number and its unit: 16KiB, 1MiB',
     },
     (text) => {
       const match = /^(\d{1,12})(B|KiB|MiB|GiB)?$/.exec(text);
-      const bytes =
-        Number(match?.[1]) * 1024 ** ['B', 'KiB', 'MiB', 'GiB'].indexOf(match?.[2] ?? 'B');
+      const bytes = Number(match?.[1]) * 1024 ** sizeUnits.indexOf(match?.[2] ?? 'B');
       return bytes >= minBytes && bytes <= maxBytes ? bytes : undefined;
     },
   );
+}
+
+const sizeUnits = ['B', 'KiB', 'MiB', 'GiB'];
+
+/** The largest unit that leaves a whole number. */
+function sizeText(bytes: number): string {
+  const power = sizeUnits.findLastIndex((_, i) => bytes % 1024 ** i === 0 && bytes >= 1024 ** i);
+  return `${bytes / 1024 ** Math.max(power, 0)}${sizeUnits[Math.max(power, 0)]}`;
 }
 
 /** An absolute path; a relative one is taken from where the program was started. */
