@@ -119,7 +119,7 @@ export class Viewer {
 
   /** Goes on where the last attempt ended, until all is there. What ends in the middle is a failure, unless the hub was killed. */
   async #insist(attempt: () => Attempt): Promise<void> {
-    const giveUpAt = performance.now() + patienceMs;
+    let giveUpAt = performance.now() + patienceMs;
     for (;;) {
       const life = this.#lives();
       const { visit, hasBegun, next } = attempt();
@@ -130,6 +130,7 @@ export class Viewer {
       else if (!hasBegun()) this.#tally.postponed += 1;
       else if (life !== this.#lives()) this.#tally.resumedByViewers += 1;
       else this.#tally.failed.push(textOf(outcome));
+      if (hasBegun()) giveUpAt = performance.now() + patienceMs;
       next();
       if (performance.now() > giveUpAt) {
         this.#tally.failed.push(`${textOf(outcome)}, and so for ${patienceMs} ms`);
