@@ -35,10 +35,13 @@ export function upgradeFailure(hub: Endpoint, response: IncomingMessage): AgentF
   );
 }
 
+/** No hub has a reason to keep a home offline for longer; one that says so is not the hub, or not well. */
+const maxRetryAfterMs = 10 * 60_000;
+
 /** Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, would need both clocks to agree. */
 export function retryAfterMs(response: IncomingMessage): number | undefined {
   const text = response.headers['retry-after'] ?? '';
-  return /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
+  return /^\d{1,6}$/.test(text) ? Math.min(Number(text) * 1000, maxRetryAfterMs) : undefined;
 }
 
 /** An error that is not of the handshake stays what it is. */

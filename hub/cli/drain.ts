@@ -35,7 +35,7 @@ async function drain(context: CommandContext, { json }: Options): Promise<number
     context.stdout.write(`The hub drains: ${count(streams)}. It ends by itself.\n`);
   await hub.ended();
   const seconds = (performance.now() - beganAt) / 1000;
-  if (json === true) printJson(context, { streams, seconds });
+  if (json === true) printJson(context, { streams, seconds: Number(seconds.toFixed(3)) });
   else context.stdout.write(`It has ended, after ${seconds.toFixed(1)} s.\n`);
   return exitCode.ok;
 }
