@@ -104,10 +104,18 @@ async function askHttp2(
   // node:http2 drops what nobody has read yet when the connection ends, which is allowed to behind the last answer.
   const body = new PassThrough({ highWaterMark: 2 * windowBytes });
   pipeline(stream, body).catch(ignore);
+  // A stream that its session takes along closes without an end and without an error, and pipeline waits on.
+  stream.once('close', () => {
+    if (stream.readableEnded) return;
+    if (arrived >= promised) body.end();
+    else body.destroy(new Error('closed before its end'));
+  });
   return {
     status: fields[':status'] ?? 0,
     body,
-    isWhole: () => !stream.aborted && (stream.rstCode ?? 0) === 0 && !(arrived < promised),
+    isWhole: () =>
+      arrived >= promised ||
+      (!stream.aborted && (stream.rstCode ?? 0) === 0 && Number.isNaN(promised)),
   };
 }
 
