@@ -1,0 +1,17 @@
+// TXT records arrive; a zone at some provider has them, or has them no more.
+
+/** One value of a TXT record set; others at the same name are left alone (apex and wildcard share one). */
+export interface TxtRecord {
+  /** Fully qualified, lower case, without the root's dot: `_acme-challenge.example.org`. */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface DnsProvider {
+  /** `rfc2136`, `cloudflare`, ...: for messages. */
+  readonly name: string;
+  /** Resolves once the provider has accepted it. Adding what is there is a success. @throws DnsError */
+  add(record: TxtRecord, signal: AbortSignal): Promise<void>;
+  /** Removing what is not there is a success. @throws DnsError */
+  remove(record: TxtRecord, signal: AbortSignal): Promise<void>;
+}
