@@ -77,22 +77,28 @@ export interface Lease {
 export interface CertificateStore {
   list(): Promise<ManagedCertificate[]>;
   find(id: string): Promise<ManagedCertificate | undefined>;
-  /** Inserts what is wished for and not there, revives what was released, releases what nobody wishes for. */
+  /**
+   * Inserts what is wished for and not there, revives what was released and not touched since, releases what nobody wishes
+   * for. A name that went to another server of its owner keeps its certificate; one that went to another owner begins with a
+   * certificate and a key of its own, and the former is released (security row D-07).
+   */
   reconcile(wishes: readonly CertificateWish[], at: Date): Promise<void>;
 
-  /** Undefined: another process holds it. Whoever dies loses it after `leaseMs`. */
+  /** Undefined: another process holds it, or it is gone. Whoever dies loses it after `leaseMs`, by the store's clock. */
   takeLease(certificateId: string, leaseMs: number): Promise<Lease | undefined>;
   /** False: it was lost, and what is under way has to stop. */
   extendLease(lease: Lease, leaseMs: number): Promise<boolean>;
   dropLease(lease: Lease): Promise<void>;
 
-  /** Each is false, and changes nothing, once the lease is lost. All processes hear of a success (`watch`). */
+  // Each of the next four is false, and changes nothing, once another holds the lease. All processes hear of a success.
+
+  /** Failed attempts are forgotten with it. */
   saveIssued(lease: Lease, issued: IssuedCertificate, renewal: RenewalPlan): Promise<boolean>;
   saveAttempts(lease: Lease, attempts: Attempts): Promise<boolean>;
   saveRenewal(lease: Lease, renewal: RenewalPlan): Promise<boolean>;
   /** The row and its key are gone. */
   remove(lease: Lease): Promise<boolean>;
-  /** Makes it due now, for the command `certificates renew`. */
+  /** Makes it due now, for the command `certificates renew`: `selectedAt` is this moment, and no `nextTryAt` holds it up. */
   hasten(certificateId: string): Promise<void>;
 
   /** Calls back with an id whenever any process changed it; undefined: anything may have changed. Returns the stop function. */
@@ -114,9 +120,10 @@ export interface AccountStore {
   find(authority: AuthorityName): Promise<AuthorityAccount | undefined>;
   /** The one that is stored afterwards: of two processes at once, one wins, and both go on with its key. */
   insert(account: AuthorityAccount): Promise<AuthorityAccount>;
-  saveUrl(authority: AuthorityName, url: string): Promise<void>;
+  /** Nothing happens if another key has taken this one's place meanwhile; the same goes for `remove`. */
+  saveUrl(account: AuthorityAccount, url: string): Promise<void>;
   /** Its key is refused for good (revoked, deactivated): the next attempt registers a new one. */
-  remove(authority: AuthorityName): Promise<void>;
+  remove(account: AuthorityAccount): Promise<void>;
 }
 
 /** What was asked of an authority, so that a hub stops before its limits do. */
@@ -132,6 +139,7 @@ export interface OrderRecord {
 export interface OrderLog {
   /** Returns the record's id, for `close`. */
   open(record: Omit<OrderRecord, 'outcome'>): Promise<string>;
+  /** One whose process died stays open, and counts, as it does at the authority, until `since` leaves it behind. */
   close(id: string, outcome: 'issued' | 'failed'): Promise<void>;
   since(authority: AuthorityName, at: Date): Promise<OrderRecord[]>;
 }
