@@ -1,15 +1,15 @@
-// TXT records arrive from whichever process proves a name; every process's responder answers with them, until they are removed or end.
+// TXT records of the built-in responder arrive; every process of the hub has them, or has them no more.
 
 import type { TxtRecord } from './provider.ts';
 
-/** The records of the zone that the built-in responder answers for, shared by all processes of a hub. */
+/** Shared by all processes of a hub, because any of them may be asked. */
 export interface TxtRecordStore {
-  /** Adding what is there makes it last until the later of both ends. */
-  add(record: TxtRecord, expiresAt: Date): Promise<void>;
+  /** Putting what is there moves its end to `expiresAt`. */
+  put(record: TxtRecord, expiresAt: Date): Promise<void>;
   /** Removing what is not there is a success. */
   remove(record: TxtRecord): Promise<void>;
-  /** Those that have not ended. */
+  /** All that have not expired, in any order. */
   list(): Promise<TxtRecord[]>;
-  /** Calls back whenever any process added or removed one, or may have. Returns the stop function. */
+  /** Calls back whenever any process changed them, or may have. Returns the stop function. */
   watch(onChange: () => void): Promise<() => Promise<void>>;
 }
