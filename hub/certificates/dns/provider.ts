@@ -5,6 +5,15 @@ export interface TxtRecord {
   /** Fully qualified, lower case, without the root's dot: `_acme-challenge.example.org`. */
   readonly name: string;
   readonly value: string;
+  /** What the value was made of. Only hooks in RAW mode ask for it. */
+  readonly proof?: RecordProof | undefined;
+}
+
+/** As in RFC 8555 §8.4; the domain without `_acme-challenge` and without the `*.` of a wildcard. */
+export interface RecordProof {
+  readonly domain: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
 }
 
 export interface DnsProvider {
