@@ -2,7 +2,7 @@
 
 // @peculiar/x509 resolves its parts through decorators and expects its importer to bring the polyfill.
 import 'reflect-metadata';
-import { createPrivateKey, webcrypto } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 
 import {
   AuthorityKeyIdentifierExtension,
@@ -18,6 +18,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
+import { generateKeyPair, keyAlgorithms, privateKeyPem } from './key-pair.ts';
 import type { KeyKind } from './store.ts';
 
 export interface IssuedPair {
@@ -41,7 +42,7 @@ const clockSkewMs = 3_600_000;
  * does not let whoever steals its key read their bank's pages.
  */
 export async function issueAuthority(domains: readonly string[], now: Date): Promise<IssuedPair> {
-  const keys = await generateKeys('ecdsa');
+  const keys = await generateKeyPair('ecdsa');
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [`Phlix Hub local CA (${domains[0] ?? ''})`] }],
     notBefore: new Date(now.getTime() - clockSkewMs),
@@ -69,7 +70,7 @@ export async function issueLeaf(
   const signingKey = createPrivateKey(authority.key).toCryptoKey(keyAlgorithms.ecdsa, false, [
     'sign',
   ]);
-  const keys = await generateKeys(kind);
+  const keys = await generateKeyPair(kind);
   const certificate = await X509CertificateGenerator.create({
     subject: [{ CN: [names[0] ?? ''] }],
     issuer: issuer.subjectName,
@@ -111,16 +112,6 @@ export function constrainedDomains(certificate: string): string[] | undefined {
   return isOurs ? domains : undefined;
 }
 
-const keyAlgorithms = {
-  ecdsa: { name: 'ECDSA', namedCurve: 'P-256' },
-  rsa: {
-    name: 'RSASSA-PKCS1-v1_5',
-    // What every client since 2010 takes; 4096 costs seven times as much for each handshake.
-    modulusLength: 2048,
-    publicExponent: Uint8Array.of(1, 0, 1),
-    hash: 'SHA-256',
-  },
-};
 /** Key exchange by RSA is not offered, but old clients refuse a certificate that does not allow it. */
 const keyUsages: Record<KeyKind, KeyUsageFlags> = {
   ecdsa: KeyUsageFlags.digitalSignature,
@@ -128,18 +119,6 @@ const keyUsages: Record<KeyKind, KeyUsageFlags> = {
 };
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
 const nameConstraintsOid = '2.5.29.30';
-
-/** On a thread of its own: an RSA key takes up to a second to find. */
-async function generateKeys(kind: KeyKind): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(keyAlgorithms[kind], true, ['sign', 'verify']);
-}
-
-async function privateKeyPem(keys: webcrypto.CryptoKeyPair): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString();
-}
 
 /**
  * DER of NameConstraints (RFC 5280 §4.2.1.10), which the library does not write: only these DNS subtrees, and no address
