@@ -34,12 +34,15 @@ export async function claimLabel(
     releasedAt: null,
     quarantinedUntil: null,
   };
+  // Kept when its owner takes it back or gives it to another server of his: the stranger's pages may still be about.
+  const newOwnerSince = sql`CASE WHEN ${labels.ownerId} = ${claim.ownerId}
+    THEN ${labels.newOwnerSince} ELSE ${claim.at.toISOString()}::timestamptz END`;
   const claimed = await tx
     .insert(labels)
     .values({ label: claim.label, ...holder })
     .onConflictDoUpdate({
       target: labels.label,
-      set: holder,
+      set: { ...holder, newOwnerSince },
       setWhere: sql`${labels.state} = 'quarantined'
         AND (${labels.ownerId} = ${claim.ownerId} OR ${labels.quarantinedUntil} <= ${claim.at.toISOString()})`,
     })

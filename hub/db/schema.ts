@@ -2,6 +2,7 @@
 
 import { type Buffer } from 'node:buffer';
 import {
+  bigint,
   boolean,
   customType,
   integer,
@@ -14,6 +15,7 @@ import {
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const instant = (column: string) => timestamp(column, { withTimezone: true, mode: 'date' });
+const challengeKinds = ['dns-01', 'http-01', 'tls-alpn-01'] as const;
 
 export const owners = pgTable('owners', {
   id: text('id').primaryKey(),
@@ -46,6 +48,7 @@ export const labels = pgTable('labels', {
   claimedAt: instant('claimed_at').notNull(),
   releasedAt: instant('released_at'),
   quarantinedUntil: instant('quarantined_until'),
+  newOwnerSince: instant('new_owner_since'),
 });
 
 export const agents = pgTable('agents', {
@@ -88,6 +91,74 @@ export const presences = pgTable('presences', {
   runId: integer('run_id').notNull(),
   serverId: uuid('server_id').notNull(),
   since: instant('since').notNull(),
+});
+
+export const certificates = pgTable('certificates', {
+  id: uuid('id').primaryKey(),
+  wishKey: text('wish_key').notNull(),
+  names: text('names').array().notNull(),
+  keyKind: text('key_kind', { enum: ['ecdsa', 'rsa'] }).notNull(),
+  authority: text('authority').notNull(),
+  challenge: text('challenge', { enum: challengeKinds }).notNull(),
+  profile: text('profile'),
+  serverId: uuid('server_id'),
+  ownerId: text('owner_id'),
+  createdAt: instant('created_at').notNull(),
+  releasedAt: instant('released_at'),
+  chain: text('chain'),
+  sealedKey: bytea('sealed_key'),
+  issuedBy: text('issued_by'),
+  ariId: text('ari_id'),
+  notBefore: instant('not_before'),
+  notAfter: instant('not_after'),
+  windowStart: instant('window_start'),
+  windowEnd: instant('window_end'),
+  selectedAt: instant('selected_at'),
+  askAgainAt: instant('ask_again_at'),
+  failures: integer('failures').notNull().default(0),
+  nextTryAt: instant('next_try_at'),
+  errorCode: text('error_code'),
+  errorMessage: text('error_message'),
+  errorAt: instant('error_at'),
+  fence: bigint('fence', { mode: 'number' }).notNull().default(0),
+  leaseUntil: instant('lease_until'),
+  releasedFence: bigint('released_fence', { mode: 'number' }),
+});
+
+export const authorityAccounts = pgTable('authority_accounts', {
+  authority: text('authority').primaryKey(),
+  sealedKey: bytea('sealed_key').notNull(),
+  url: text('url'),
+});
+
+export const authorityOrders = pgTable('authority_orders', {
+  id: uuid('id').primaryKey(),
+  authority: text('authority').notNull(),
+  names: text('names').array().notNull(),
+  at: instant('at').notNull(),
+  isRenewal: boolean('is_renewal').notNull(),
+  outcome: text('outcome', { enum: ['open', 'issued', 'failed'] }).notNull(),
+});
+
+export const challenges = pgTable('challenges', {
+  kind: text('kind', { enum: challengeKinds }).notNull(),
+  name: text('name').notNull(),
+  token: text('token').notNull(),
+  keyAuthorization: text('key_authorization').notNull(),
+  putAt: instant('put_at').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+});
+
+export const txtRecords = pgTable('txt_records', {
+  name: text('name').notNull(),
+  value: text('value').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+});
+
+export const probes = pgTable('probes', {
+  id: uuid('id').primaryKey(),
+  bytes: bytea('bytes').notNull(),
+  at: instant('at').notNull().defaultNow(),
 });
 
 export const hubRunId = pgSequence('hub_run_id');

@@ -14,17 +14,18 @@ export async function selectServers(
   where: SQL | undefined,
 ): Promise<Server[]> {
   const rows = await queries
-    .select({ server: servers, label: labels.label, agentId: agents.agentId })
+    .select({ server: servers, held: labels, agentId: agents.agentId })
     .from(servers)
     .leftJoin(labels, and(eq(labels.serverId, servers.id), eq(labels.state, 'active')))
     .leftJoin(agents, and(eq(agents.serverId, servers.id), isNull(agents.revokedAt)))
     .where(where)
     .orderBy(servers.id);
-  return rows.map(({ server, label, agentId }) => ({
+  return rows.map(({ server, held, agentId }) => ({
     id: server.id,
     ownerId: server.ownerId,
     name: server.name,
-    label: label ?? undefined,
+    label: held?.label,
+    newOwnerSince: held?.newOwnerSince ?? undefined,
     agentId: agentId ?? undefined,
     switches: {
       http2: server.http2,

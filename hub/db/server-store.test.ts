@@ -36,6 +36,37 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
       expect((await stores.servers.rename(stranger.server.id, 'takeover')).label).toBe('takeover');
     });
 
+    test('that came from another owner say since when, until the owner changes again', async () => {
+      const { server: first } = await stores.enrol({ name: 'handed-on' });
+      expect(first.newOwnerSince).toBeUndefined();
+      await stores.servers.revoke(first.id);
+      const since = new Date(start.getTime() + 90 * dayMs);
+      stores.now = since;
+      const { server: taken } = await stores.enrol({ ownerId: 'stranger', name: 'handed-on' });
+      expect(taken).toMatchObject({ label: 'handed-on', newOwnerSince: since });
+      expect(await stores.servers.findByLabel('handed-on')).toEqual(taken);
+
+      stores.now = new Date(since.getTime() + dayMs);
+      const elsewhere = await stores.servers.rename(taken.id, 'elsewhere');
+      expect(elsewhere.newOwnerSince).toBeUndefined();
+      expect((await stores.servers.rename(taken.id, 'handed-on')).newOwnerSince).toEqual(since);
+
+      await stores.servers.revoke(taken.id);
+      const again = new Date(since.getTime() + 91 * dayMs);
+      stores.now = again;
+      const { server: back } = await stores.enrol({ name: 'handed-on' });
+      expect(back.newOwnerSince).toEqual(again);
+    });
+
+    test('that go from one server of an owner to another have no new owner', async () => {
+      const { server: former } = await stores.enrol({ name: 'same-house' });
+      await stores.servers.rename(former.id, 'old-house');
+      expect((await stores.servers.rename(former.id, 'same-house')).newOwnerSince).toBeUndefined();
+      await stores.servers.revoke(former.id);
+      const { server } = await stores.enrol({ name: 'same-house' });
+      expect(server).toMatchObject({ label: 'same-house', newOwnerSince: undefined });
+    });
+
     test('are free again after a refused rename', async () => {
       const { server } = await stores.enrol({ name: 'stays-mine' });
       await stores.enrol({ ownerId: 'stranger', name: 'not-mine' });

@@ -227,6 +227,7 @@ function server(id: string, change: Partial<Server>): Server {
     ownerId: 'operator',
     name: `server ${id}`,
     label: undefined,
+    newOwnerSince: undefined,
     agentId: `agent ${id}`,
     switches: defaultSwitches,
     createdAt: new Date(0),

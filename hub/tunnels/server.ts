@@ -10,6 +10,11 @@ export interface Server {
   readonly name: string;
   /** The label under the tenant domain (`movies`), undefined until it has one. */
   readonly label: string | undefined;
+  /**
+   * When the label came to this owner from another one, whose service worker and pages visitors' browsers may still hold
+   * (security row D-07). Not for a hand-over between two servers of one owner: what he left in the browsers is his own.
+   */
+  readonly newOwnerSince: Date | undefined;
   readonly agentId: string | undefined;
   readonly switches: ServerSwitches;
   readonly createdAt: Date;

@@ -45,6 +45,7 @@ export async function enrolled(at: AgentsDoor): Promise<Key> {
     ownerId: 'operator',
     name: 'Movies',
     label: 'movies',
+    newOwnerSince: undefined,
     agentId,
     switches: defaultSwitches,
     createdAt: new Date(),

@@ -70,6 +70,7 @@ export class MemoryStores {
         ownerId,
         name,
         label: undefined,
+        newOwnerSince: undefined,
         agentId: undefined,
         switches: defaultSwitches,
         createdAt: at,

@@ -88,6 +88,7 @@ test.each([1, 101, 10_000])(
         ownerId: 'operator',
         name: `server ${i}`,
         label: `server-${i}`,
+        newOwnerSince: undefined,
         agentId: undefined,
         switches: defaultSwitches,
         createdAt: new Date(0),
