@@ -20,6 +20,7 @@ import type {
   ManagedCertificate,
   OrderLog,
   OrderRecord,
+  OrderRefusal,
   RenewalPlan,
 } from '../../hub/certificates/life/certificate.ts';
 import { reconcile, wishKey, type HeldCertificate } from '../../hub/db/certificate-wishes.ts';
@@ -51,6 +52,10 @@ export class MemoryCertificateStore implements CertificateStore {
     return this.#rows.get(id)?.certificate;
   }
 
+  async versions(): Promise<ReadonlyMap<string, string>> {
+    return new Map([...this.#rows].map(([id, { version }]) => [id, String(version)]));
+  }
+
   async reconcile(wishes: readonly CertificateWish[], at: Date): Promise<void> {
     const owned = wishes.map((wish) => ({ ...wish, ownerId: this.#ownerOfWish(wish) }));
     const { begin, keep, release } = reconcile([...this.#rows.values()].map(heldOf), owned);
@@ -65,7 +70,13 @@ export class MemoryCertificateStore implements CertificateStore {
     }
     for (const { ownerId, ...wish } of begin) {
       const certificate = { ...wish, ...unissued, id: randomUUIDv7(), createdAt: at };
-      this.#rows.set(certificate.id, { certificate, ownerId, fence: 0, releasedFence: 0 });
+      this.#rows.set(certificate.id, {
+        certificate,
+        ownerId,
+        fence: 0,
+        releasedFence: 0,
+        version: 0,
+      });
       this.#change(certificate.id, {});
     }
   }
@@ -153,6 +164,7 @@ export class MemoryCertificateStore implements CertificateStore {
     const row = this.#rows.get(id);
     if (row === undefined) return;
     row.certificate = { ...row.certificate, ...change };
+    row.version += 1;
     this.#announce(id);
   }
 
@@ -191,7 +203,19 @@ export class MemoryOrderLog implements OrderLog {
   /** By id, oldest first. */
   readonly records = new Map<string, OrderRecord>();
 
-  async open(record: Omit<OrderRecord, 'outcome'>): Promise<string> {
+  async open(
+    record: Omit<OrderRecord, 'outcome'>,
+    since: Date,
+    admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
+  ): Promise<string | OrderRefusal> {
+    for (const [id, left] of this.records) {
+      const isOurs = left.certificateId === record.certificateId;
+      if (!isOurs || left.authority !== record.authority || left.outcome !== 'open') continue;
+      this.records.set(id, { ...left, outcome: 'failed' });
+    }
+    // Without a pause between the question and the record: one process at a time.
+    const refusal = admit(this.#since(record.authority, since));
+    if (refusal !== undefined) return refusal;
     const id = randomUUIDv7();
     this.records.set(id, { ...record, outcome: 'open' });
     return id;
@@ -203,6 +227,10 @@ export class MemoryOrderLog implements OrderLog {
   }
 
   async since(authority: string, at: Date): Promise<OrderRecord[]> {
+    return this.#since(authority, at);
+  }
+
+  #since(authority: string, at: Date): OrderRecord[] {
     const records = [...this.records.values()];
     return records.filter((record) => record.authority === authority && record.at >= at);
   }
@@ -279,6 +307,7 @@ export class MemoryTxtRecordStore implements TxtRecordStore {
 interface Row {
   certificate: ManagedCertificate;
   ownerId: string | undefined;
+  version: number;
   fence: number;
   leaseUntil?: number | undefined;
   /** The fence at its release, if nobody held it then. */

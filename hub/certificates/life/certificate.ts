@@ -78,6 +78,11 @@ export interface CertificateStore {
   list(): Promise<ManagedCertificate[]>;
   find(id: string): Promise<ManagedCertificate | undefined>;
   /**
+   * A text for each id that changes whenever `watch` tells of it, and perhaps more often: whoever keeps ten thousand of them
+   * in mind looks once a minute at what a lost notice may have kept from it.
+   */
+  versions(): Promise<ReadonlyMap<string, string>>;
+  /**
    * Inserts what is wished for and not there, revives what was released and not touched since, releases what nobody wishes
    * for. A name that went to another server of its owner keeps its certificate; one that went to another owner begins with a
    * certificate and a key of its own, and the former is released (security row D-07).
@@ -126,20 +131,41 @@ export interface AccountStore {
   remove(account: AuthorityAccount): Promise<void>;
 }
 
+/**
+ * Which limits an order counts towards: a `replacement` (RFC 9773 §5, within its window) towards none, a `renewal` of names
+ * that this authority has certified before towards those of the name set only, a `new` one towards all.
+ */
+export type OrderKind = 'new' | 'renewal' | 'replacement';
+
 /** What was asked of an authority, so that a hub stops before its limits do. */
 export interface OrderRecord {
+  readonly certificateId: string;
   readonly authority: AuthorityName;
   readonly names: readonly string[];
   readonly at: Date;
-  /** With `replaces` (RFC 9773 §5) an order counts towards no limit. */
-  readonly isRenewal: boolean;
+  readonly kind: OrderKind;
   readonly outcome: 'open' | 'issued' | 'failed';
 }
 
+/** Why an order has to wait. */
+export interface OrderRefusal {
+  readonly notBefore: Date;
+  /** `names`, `failures`, `orders`, `pace`, `domain:example.org`: whoever counts towards the same one need not ask until then. */
+  readonly limit: string;
+}
+
 export interface OrderLog {
-  /** Returns the record's id, for `close`. */
-  open(record: Omit<OrderRecord, 'outcome'>): Promise<string>;
-  /** One whose process died stays open, and counts, as it does at the authority, until `since` leaves it behind. */
+  /**
+   * Opens the record unless `admit` refuses, which it asks about what is on record at the authority since `since`, oldest
+   * first. Of all processes one at a time, for each authority: two cannot take the last place, nor open an order for the same
+   * names. What the same certificate left open is closed as failed before: its holder died, only one has the lease.
+   * Returns the record's id, for `close`.
+   */
+  open(
+    record: Omit<OrderRecord, 'outcome'>,
+    since: Date,
+    admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
+  ): Promise<string | OrderRefusal>;
   close(id: string, outcome: 'issued' | 'failed'): Promise<void>;
   since(authority: AuthorityName, at: Date): Promise<OrderRecord[]>;
 }
