@@ -54,7 +54,13 @@ async function nodeHello(options: {
 const peek = (bytes: Buffer): Peek => new HelloReader().push(bytes);
 const named = (serverName: string) => ({
   state: 'hello',
-  hello: { serverName, versions: [0x0303] },
+  hello: {
+    serverName,
+    versions: [0x0303],
+    cipherSuites: [0xc02f],
+    signatureSchemes: undefined,
+    protocols: ['h2'],
+  },
 });
 
 describe('a hello', () => {
@@ -63,20 +69,23 @@ describe('a hello', () => {
       servername: 'Movies.Phlix.media',
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    expect(peek(bytes)).toEqual({
+    expect(peek(bytes)).toMatchObject({
       state: 'hello',
       hello: {
         serverName: 'movies.phlix.media',
         versions: [0x0304, 0x0303],
+        cipherSuites: expect.arrayContaining([0x1301, 0xc02b]),
+        signatureSchemes: expect.arrayContaining([0x0403, 0x0804]),
+        protocols: ['h2', 'http/1.1'],
       },
     });
   });
 
   it('of a TLS 1.2 client is read', async () => {
     const bytes = await nodeHello({ servername: 'a.b', maxVersion: 'TLSv1.2' });
-    expect(peek(bytes)).toEqual({
+    expect(peek(bytes)).toMatchObject({
       state: 'hello',
-      hello: { serverName: 'a.b', versions: [0x0303] },
+      hello: { serverName: 'a.b', versions: [0x0303], protocols: [] },
     });
   });
 
@@ -151,6 +160,15 @@ describe('a hello', () => {
   it('with an extension twice is malformed', () => {
     const twice = Buffer.from('00000006000400000161', 'hex');
     expect(peek(helloRecord(Buffer.from('a.example'), twice)).state).toBe('malformed');
+  });
+
+  it.each([
+    ['signatures', '000d00050003040308'],
+    ['signatures behind the list', '000d00060002040304'],
+    ['versions', '002b0003020304ff'],
+  ])('with %s that do not fill their extension is malformed', (_what, hex) => {
+    const extra = Buffer.from(hex, 'hex');
+    expect(peek(helloRecord(Buffer.from('a.example'), extra)).state).toBe('malformed');
   });
 
   it('whose lengths do not add up is malformed', () => {

@@ -1,14 +1,19 @@
-// The first bytes of a connection arrive, in any pieces; the ClientHello's server name and versions leave, before any of it is decrypted.
+// The first bytes of a connection arrive, in any pieces; what the ClientHello asks for leaves, before any of it is decrypted.
 
 import { Buffer } from 'node:buffer';
 
 import { parseHostname } from './authority.ts';
 
-interface ClientHello {
+export interface ClientHello {
   /** Lower case. Undefined when there is none, or none that is a hostname. */
   readonly serverName: string | undefined;
   /** `supported_versions`, or the one legacy version: 0x0303 is TLS 1.2, 0x0304 TLS 1.3. */
   readonly versions: readonly number[];
+  readonly cipherSuites: readonly number[];
+  /** `signature_algorithms` (RFC 8446 §4.2.3). Undefined: a client from before TLS 1.2, or one that leaves it to the server. */
+  readonly signatureSchemes: readonly number[] | undefined;
+  /** What ALPN offers (RFC 7301), in its order. None: no ALPN. */
+  readonly protocols: readonly string[];
 }
 
 export type Peek =
@@ -29,7 +34,12 @@ const messageHeaderBytes = 4;
 const handshakeRecord = 0x16;
 const clientHelloMessage = 1;
 const tls12 = 0x0303;
-const extensionType = { serverName: 0, supportedVersions: 43 } as const;
+const extensionType = {
+  serverName: 0,
+  signatureAlgorithms: 13,
+  protocols: 16,
+  supportedVersions: 43,
+} as const;
 
 /** Gathers the pieces. `bytes` is what has to be unshifted before TLS takes the connection over. */
 export class HelloReader {
@@ -98,12 +108,15 @@ function readHello(cursor: Cursor): Peek {
   const legacyVersion = cursor.u16();
   cursor.take(32);
   cursor.take(cursor.u8());
-  cursor.take(cursor.u16());
+  const cipherSuites = readPairs(cursor.vector(cursor.u16()));
   cursor.take(cursor.u8());
-  const hello = {
-    serverName: undefined as string | undefined,
+  const hello: Mutable<ClientHello> = {
+    serverName: undefined,
     // Whatever it claims: TLS 1.3 is spoken only by those who list it (RFC 8446 §4.2.1).
     versions: [Math.min(legacyVersion, tls12)],
+    cipherSuites,
+    signatureSchemes: undefined,
+    protocols: [],
   };
   if (cursor.remaining > 0) {
     const extensions = cursor.vector(cursor.u16());
@@ -113,12 +126,23 @@ function readHello(cursor: Cursor): Peek {
       const body = extensions.vector(extensions.u16());
       if (extensions.isBroken || seen.has(type)) return malformed;
       seen.add(type);
-      if (type === extensionType.serverName) hello.serverName = readServerName(body);
-      else if (type === extensionType.supportedVersions) hello.versions = readVersions(body);
+      readExtension(hello, type, body);
       if (body.isBroken) return malformed;
     }
   }
   return cursor.isBroken || cursor.remaining > 0 ? malformed : { state: 'hello', hello };
+}
+
+type Mutable<Read> = { -readonly [Key in keyof Read]: Read[Key] };
+
+function readExtension(hello: Mutable<ClientHello>, type: number, body: Cursor): void {
+  if (type === extensionType.serverName) hello.serverName = readServerName(body);
+  else if (type === extensionType.supportedVersions)
+    hello.versions = readAll(body, body.u8(), readPairs);
+  else if (type === extensionType.signatureAlgorithms)
+    hello.signatureSchemes = readAll(body, body.u16(), readPairs);
+  else if (type === extensionType.protocols)
+    hello.protocols = readAll(body, body.u16(), readProtocols);
 }
 
 /** RFC 6066 §3: exactly one host_name, or no name at all. */
@@ -133,13 +157,27 @@ function readServerName(body: Cursor): string | undefined {
   return type === 0 ? parseHostname(name.toString('latin1')) : undefined;
 }
 
-/** RFC 8446 §4.2.1. */
-function readVersions(body: Cursor): number[] {
-  const list = body.vector(body.u8());
-  const versions: number[] = [];
-  while (list.remaining > 0 && !list.isBroken) versions.push(list.u16());
+/** One list of `length` bytes that fills the extension. */
+function readAll<Item>(body: Cursor, length: number, read: (list: Cursor) => Item[]): Item[] {
+  const list = body.vector(length);
+  const items = read(list);
   if (list.isBroken || body.remaining > 0) body.isBroken = true;
-  return versions;
+  return items;
+}
+
+/** Versions, suites and schemes are two bytes each. */
+function readPairs(list: Cursor): number[] {
+  const pairs: number[] = [];
+  while (list.remaining > 0 && !list.isBroken) pairs.push(list.u16());
+  return pairs;
+}
+
+/** RFC 7301 §3.1. */
+function readProtocols(list: Cursor): string[] {
+  const protocols: string[] = [];
+  while (list.remaining > 0 && !list.isBroken)
+    protocols.push(list.take(list.u8()).toString('latin1'));
+  return protocols;
 }
 
 /** Reads forward; a read past the end yields zeros and marks the cursor broken, so that one check at the end suffices. */

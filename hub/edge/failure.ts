@@ -19,6 +19,7 @@ export type EdgeFailureCode =
   | 'edge.busy'
   | 'edge.overloaded'
   | 'edge.denied'
+  | 'edge.challenge'
   | 'edge.internal'
   | 'tunnel.unknown'
   | 'tunnel.offline'
@@ -111,6 +112,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     title: 'Not from outside',
     sentence:
       'This address of the media server can be used at its home only, so the hub did not pass the request on.',
+  },
+  'edge.challenge': {
+    status: 404,
+    title: 'Nothing is proved here',
+    sentence:
+      'Under this path authorities look whether a name belongs to this hub, and the hub itself answers them. Requests for it are not passed on.',
   },
   'edge.internal': {
     status: 500,

@@ -1,9 +1,9 @@
 // Certificates and what each server's owner chose arrive; a TLS server leaves that never listens: the listener hands it connections whose name is known.
 
-import { constants, randomBytes } from 'node:crypto';
+import { constants } from 'node:crypto';
 import { createServer, type Server } from 'node:tls';
 
-import type { CertificateSource } from '../certificates/store.ts';
+import type { CertificateSource, KeyKind } from '../certificates/store.ts';
 import { parseHostname } from './authority.ts';
 import type { TlsSwitches } from './connection.ts';
 
@@ -14,8 +14,11 @@ export interface HandshakeServerOptions {
   readonly limits: { readonly handshakeTimeoutMs: number };
 }
 
-/** What is not decided here, by name, holds for every certificate. */
-export function createHandshakeServer(options: HandshakeServerOptions): Server {
+/**
+ * For connections whose visitors are to be shown this kind of key, where there is one. What is not decided here, by name, holds
+ * for every certificate. Tickets need `setTicketKeys`.
+ */
+export function createHandshakeServer(options: HandshakeServerOptions, kind: KeyKind): Server {
   const { certificates, switchesOf, limits } = options;
   return createServer({
     // A higher floor is the listener's to hold: it has read the versions of the hello.
@@ -25,12 +28,9 @@ export function createHandshakeServer(options: HandshakeServerOptions): Server {
     // The visitor's chip decides between AES and ChaCha20: phones without AES instructions put ChaCha20 first.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
     handshakeTimeout: limits.handshakeTimeoutMs,
-    ticketKeys: randomBytes(48),
     // The name is the visitor's; whatever it is, this must not throw (CVE-2026-21637).
     SNICallback: (serverName, answer) => {
-      const hostname = hostnameOf(serverName);
-      const kind = switchesOf(hostname)?.certificateKey;
-      answer(null, certificates.find(hostname, kind)?.context);
+      answer(null, certificates.find(hostnameOf(serverName), kind)?.context);
     },
     ALPNCallback: ({ servername, protocols }) => {
       const offersHttp2 = switchesOf(hostnameOf(servername))?.http2 !== false;

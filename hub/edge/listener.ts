@@ -7,17 +7,23 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 
 import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
 import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
-import type { CertificateSource } from '../certificates/store.ts';
+import type { CertificateSource, KeyKind } from '../certificates/store.ts';
 import type { Admission } from './admission.ts';
 import { HelloReader, type Peek } from './client-hello.ts';
 import { VisitorConnection, type TlsSwitches } from './connection.ts';
 import type { Front } from './front.ts';
 import { createHandshakeServer, hostnameOf } from './handshake-server.ts';
+import { keyKindFor } from './key-kind.ts';
+import { dismiss } from './last-words.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { ConnectionPeer, Peers } from './peers.ts';
+import { answerWithProof, wantsProof } from './proof-handshake.ts';
+import { noProofs, type EdgeProofs } from './proof.ts';
 
 export interface EdgeListenerOptions {
   readonly certificates: CertificateSource;
+  /** Absent where nothing has to be proved to an authority. */
+  readonly proofs?: EdgeProofs;
   /** What the owner of this server chose; undefined for a name that is no server's. */
   readonly switchesOf: (hostname: string) => TlsSwitches | undefined;
   readonly peers: Peers;
@@ -33,19 +39,16 @@ export class EdgeListener {
   readonly #sockets = new Set<Socket>();
   /** Agents that came in by this door: the gateway's to close. */
   #agents = 0;
-  readonly #tls: TlsServer;
+  /** One for each kind of key: which one a visitor can check stands in his hello, and the TLS server does not show it. */
+  readonly #tls: Record<KeyKind, TlsServer>;
   readonly #rotation: NodeJS.Timeout;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: EdgeListenerOptions) {
     this.#options = options;
-    this.#tls = createHandshakeServer(options);
-    this.#tls.on('secureConnection', (socket) => this.#onSecure(socket));
-    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#rotation = setInterval(
-      () => this.#tls.setTicketKeys(randomBytes(48)),
-      ticketLifeMs,
-    ).unref();
+    this.#tls = { ecdsa: this.#handshakes('ecdsa'), rsa: this.#handshakes('rsa') };
+    this.#rotateTickets();
+    this.#rotation = setInterval(() => this.#rotateTickets(), ticketLifeMs).unref();
   }
 
   /**
@@ -75,6 +78,19 @@ export class EdgeListener {
     clearTimeout(deadline);
     clearInterval(this.#rotation);
     this.#options.front.stop();
+  }
+
+  #handshakes(kind: KeyKind): TlsServer {
+    const server = createHandshakeServer(this.#options, kind);
+    server.on('secureConnection', (socket) => this.#onSecure(socket, kind));
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  /** The same for both: a ticket holds whichever certificate its visitor was shown. */
+  #rotateTickets(): void {
+    const keys = randomBytes(48);
+    for (const server of Object.values(this.#tls)) server.setTicketKeys(keys);
   }
 
   #checkEmpty(): void {
@@ -126,43 +142,45 @@ export class EdgeListener {
   #decide(socket: Socket, peek: Exclude<Peek, { state: 'more' }>, bytes: Buffer): void {
     if (peek.state === 'malformed') return void socket.destroy();
     if (peek.state === 'plain-http') return dismiss(socket, httpsWanted);
-    const { serverName, versions } = peek.hello;
-    const { certificates, switchesOf } = this.#options;
+    const { hello } = peek;
+    const { certificates, switchesOf, proofs = noProofs, limits } = this.#options;
+    const { serverName } = hello;
+    if (wantsProof(hello)) return answerWithProof(socket, bytes, serverName, { proofs, limits });
     if (serverName === undefined || certificates.find(serverName) === undefined) {
       return dismiss(socket, unrecognizedName);
     }
     const switches = switchesOf(serverName);
-    if (switches?.minTls === '1.3' && !versions.includes(tls13)) {
+    if (switches?.minTls === '1.3' && !hello.versions.includes(tls13)) {
       return dismiss(socket, protocolVersion);
     }
     socket.pause();
     socket.unshift(bytes);
-    return this.#shakeHands(socket, switches);
+    return this.#shakeHands(socket, keyKindFor(hello, switches?.certificateKey));
   }
 
-  #shakeHands(socket: Socket, switches: TlsSwitches | undefined): void {
+  #shakeHands(socket: Socket, kind: KeyKind): void {
     const hand = (): void => {
-      if (!socket.destroyed) this.#tls.emit('connection', socket);
+      if (!socket.destroyed) this.#tls[kind].emit('connection', socket);
     };
     const { certificates, limits } = this.#options;
-    if (switches?.certificateKey !== 'rsa' || certificates.prepare === undefined) {
+    if (kind === 'ecdsa' || certificates.prepare === undefined) {
       // In a turn of its own: the TLS socket takes the handle over, and the caller is still reading from it.
       setImmediate(hand);
       return;
     }
     const deadline = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
-    void certificates.prepare('rsa').then(() => {
+    void certificates.prepare(kind).then(() => {
       clearTimeout(deadline);
       setImmediate(hand);
     });
   }
 
-  #onSecure(socket: TLSSocket): void {
+  #onSecure(socket: TLSSocket, kind: KeyKind): void {
     socket.on('error', ignore);
-    const { certificates, admission, front, peers, switchesOf } = this.#options;
+    const { certificates, admission, front, peers } = this.#options;
     const peer = peers.of(socket);
     const serverName = serverNameOf(socket);
-    const certificate = certificates.find(serverName, switchesOf(serverName)?.certificateKey);
+    const certificate = certificates.find(serverName, kind);
     if (peer === undefined || certificate === undefined) return void socket.destroy();
     const agreement = {
       serverName,
@@ -194,14 +212,6 @@ const sentence = 'This port speaks HTTPS. Write https:// in front of the address
 const httpsWanted = Buffer.from(
   `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ${sentence.length}\r\nConnection: close\r\n\r\n${sentence}`,
 );
-
-/** Says one last thing. Reads on for a moment, since closing over unread bytes would reset the connection and lose it. */
-function dismiss(socket: Socket, lastWords: Buffer): void {
-  socket.resume();
-  socket.end(lastWords);
-  const deadline = setTimeout(() => socket.destroy(), 1000);
-  socket.once('close', () => clearTimeout(deadline));
-}
 
 /** Node types it as the client sees it; at a server it is the name of the hello. */
 function serverNameOf(socket: TLSSocket): string {

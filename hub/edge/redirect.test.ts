@@ -11,11 +11,18 @@ import { directPeers } from '../../test/support/direct-peers.ts';
 import { deadline, readToClose } from '../../test/support/edge.ts';
 import { defaultEdgeLimits } from './limits.ts';
 import { Peers } from './peers.ts';
+import { noProofs, type EdgeProofs } from './proof.ts';
 import { RedirectListener } from './redirect.ts';
 
-async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits): Promise<string> {
+async function ask(
+  request: string,
+  httpsPort = 443,
+  limits = defaultEdgeLimits,
+  proofs: EdgeProofs = noProofs,
+): Promise<string> {
   const listener = new RedirectListener({
     peers,
+    proofs,
     isKnown: (hostname) => hostname === 'movies.example',
     httpsPort,
     limits,
@@ -33,6 +40,11 @@ async function ask(request: string, httpsPort = 443, limits = defaultEdgeLimits)
 
 const request = (line: string, host = 'movies.example') =>
   `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+
+const brokenProofs: EdgeProofs = {
+  ...noProofs,
+  ofToken: async () => Promise.reject(new Error('database is away')),
+};
 
 const peers = directPeers(createLogger({ level: 'silent', name: 'test' }));
 
@@ -63,6 +75,33 @@ describe('port 80', () => {
     const answer = await ask(bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).not.toMatch(/location/i);
+  });
+
+  it.each([
+    ['a name that nobody has yet', 'new.example'],
+    ['a server’s name', 'movies.example'],
+  ])('answers an authority for %s with the proof and nothing else', async (_what, host) => {
+    const asked: string[][] = [];
+    const ofToken = async (...question: string[]) => {
+      asked.push(question);
+      return 'token.thumbprint';
+    };
+    const path = '/.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA';
+    const answer = await ask(request(`GET ${path}`, host), 443, defaultEdgeLimits, {
+      ...noProofs,
+      ofToken,
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*application\/octet-stream/);
+    expect(answer).toMatch(/\r\n\r\n(?:10\r\n)?token\.thumbprint(?:\r\n0\r\n\r\n)?$/);
+    expect(asked).toEqual([[host, 'DGyRejmCefe7v4NfDGDKfA']]);
+  });
+
+  it('redirects no challenge that is not ours, and says so when it cannot look', async () => {
+    const path = request('GET /.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA');
+    const unknown = await ask(path);
+    expect(unknown).toMatch(/^HTTP\/1\.1 404 /);
+    expect(unknown).not.toMatch(/location/i);
+    expect(await ask(path, 443, defaultEdgeLimits, brokenProofs)).toMatch(/^HTTP\/1\.1 503 /);
   });
 
   it('waits for no head longer than its deadline', async () => {

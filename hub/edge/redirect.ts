@@ -1,4 +1,4 @@
-// Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here.
+// Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here, and proofs for authorities.
 
 import {
   createServer as createHttpServer,
@@ -14,9 +14,12 @@ import { Admission } from './admission.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
 import { normalizeHttp1 } from './normalize.ts';
 import type { Peers } from './peers.ts';
+import { challengeToken, noProofs, type EdgeProofs } from './proof.ts';
 
 export interface RedirectOptions {
   readonly isKnown: (hostname: string) => boolean;
+  /** Absent where nothing has to be proved to an authority. */
+  readonly proofs?: EdgeProofs;
   /** Where the edge is reached from outside. */
   readonly httpsPort: number;
   readonly limits?: EdgeLimits;
@@ -47,8 +50,8 @@ export class RedirectListener {
       connectionsCheckingInterval: Math.min(1000, this.#limits.headTimeoutMs),
       requireHostHeader: false,
     });
-    this.#http.on('request', (request, response) => this.#redirect(request, response));
-    this.#http.on('checkContinue', (request, response) => this.#redirect(request, response));
+    this.#http.on('request', (request, response) => this.#answer(request, response));
+    this.#http.on('checkContinue', (request, response) => this.#answer(request, response));
     this.#server = createServer((socket) => this.#meet(socket));
     this.#server.maxConnections = this.#limits.redirectConnections;
     // Its deadlines are checked by an interval that starts with 'listening'.
@@ -92,11 +95,14 @@ export class RedirectListener {
     return true;
   }
 
-  #redirect(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     response.shouldKeepAlive = false;
     const { method = '', url = '', httpVersion, rawHeaders } = request;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#limits);
     if ('refusal' in normal) return answer(response, 400, 'The request is not clear.');
+    const token = challengeToken(normal.target);
+    if (token !== undefined && (method === 'GET' || method === 'HEAD'))
+      return void this.#prove(normal.hostname, token, response);
     if (!this.#options.isKnown(normal.hostname))
       return answer(response, 404, 'No server has this name.');
     // A form or an API call has already sent its secrets in the clear: it must fail where its author sees it.
@@ -105,6 +111,22 @@ export class RedirectListener {
     const port = this.#options.httpsPort === 443 ? '' : `:${this.#options.httpsPort}`;
     response.setHeader('location', `https://${normal.hostname}${port}${normal.target}`);
     return answer(response, 308, 'This name speaks HTTPS only.');
+  }
+
+  /**
+   * Also for names that nobody has yet: a server's name is proved before anything is served under it. What is no token of ours
+   * is not redirected, or it would end at a tenant (security row D-08).
+   */
+  async #prove(hostname: string, token: string, response: ServerResponse): Promise<void> {
+    const { proofs = noProofs } = this.#options;
+    try {
+      const proof = await proofs.ofToken(hostname, token);
+      if (proof === undefined) answer(response, 404, 'No challenge of this hub has this token.');
+      // RFC 8555 §8.3: nothing but the key authorization, for whoever asks.
+      else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(proof);
+    } catch {
+      answer(response, 503, 'The hub cannot look that up just now.');
+    }
   }
 }
 

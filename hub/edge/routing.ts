@@ -11,6 +11,7 @@ import type { TlsSwitches, VisitorConnection } from './connection.ts';
 import { denialOf } from './denied/denial.ts';
 import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 import type { NormalRequest } from './normalize.ts';
+import { isChallengeTarget } from './proof.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { VisitorRequest } from './visitor.ts';
 
@@ -61,6 +62,7 @@ export class Routing {
     const { hostname } = request;
     if (!connection.covers(hostname)) return { code: 'edge.misdirected' };
     if (hostname === this.#options.hubHostname) return 'hub';
+    if (isChallengeTarget(request.target)) return { code: 'edge.challenge' };
     const tunnel = this.#options.tunnels.find(hostname);
     if (tunnel === undefined) return { code: 'tunnel.unknown' };
     if (!connection.suits(tunnel.switches)) return { code: 'edge.misdirected' };

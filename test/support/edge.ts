@@ -18,7 +18,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 
-import type { ServedCertificate } from '../../hub/certificates/store.ts';
+import type { CertificateSource, ServedCertificate } from '../../hub/certificates/store.ts';
 import { Admission } from '../../hub/edge/admission.ts';
 import type { ForwardOptions } from '../../hub/edge/forward.ts';
 import type { HubPages } from '../../hub/edge/front-options.ts';
@@ -26,6 +26,7 @@ import { Front } from '../../hub/edge/front.ts';
 import { defaultEdgeLimits, type EdgeLimits } from '../../hub/edge/limits.ts';
 import { EdgeListener } from '../../hub/edge/listener.ts';
 import { Peers } from '../../hub/edge/peers.ts';
+import type { EdgeProofs } from '../../hub/edge/proof.ts';
 import type { EdgeTunnel as SwitchedTunnel } from '../../hub/edge/routing.ts';
 import type { Link } from '../../hub/edge/stream-pool.ts';
 import { defaultSwitches, type ServerSwitches } from '../../hub/tunnels/server.ts';
@@ -51,6 +52,9 @@ export interface EdgeOptions {
   /** Trusted proxies begin each connection with a PROXY header. */
   isProxied?: boolean;
   forwarding?: ForwardOptions;
+  /** In place of one for each name, all of them ECDSA. */
+  certificates?: CertificateSource;
+  proofs?: EdgeProofs;
 }
 
 /** An edge like the hub's, from the TCP port to the tunnel. `await using` closes it. */
@@ -101,9 +105,10 @@ export class TestEdge {
       ...(options.forwarding === undefined ? {} : { forwarding: options.forwarding }),
     });
     this.listener = new EdgeListener({
-      certificates: {
+      certificates: options.certificates ?? {
         find: (name) => certificates.get(name) ?? certificates.get(name.replace(/^[^.]*/, '*')),
       },
+      ...(options.proofs === undefined ? {} : { proofs: options.proofs }),
       switchesOf: (hostname) => (this.#find(hostname) === undefined ? undefined : this.switches),
       peers: new Peers({
         trustedProxies,

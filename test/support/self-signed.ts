@@ -3,8 +3,21 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
-export async function selfSigned(host: string): Promise<{ cert: string; key: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const algorithms = {
+  ecdsa: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  rsa: {
+    name: 'RSASSA-PKCS1-v1_5',
+    modulusLength: 2048,
+    publicExponent: Uint8Array.of(1, 0, 1),
+    hash: 'SHA-256',
+  },
+};
+
+export async function selfSigned(
+  host: string,
+  kind: keyof typeof algorithms = 'ecdsa',
+): Promise<{ cert: string; key: string }> {
+  const algorithm = algorithms[kind];
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${host}`,
