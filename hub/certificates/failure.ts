@@ -11,6 +11,16 @@ export type CertificateErrorCode =
   /** The certificate does not cover a name it must. */
   | 'certificate.names'
   /** A private key, or its folder, is open to other users. */
-  | 'certificate.exposed';
+  | 'certificate.exposed'
+  /** A stored key cannot be opened: another HUB_SECRET_KEY, or damage. */
+  | 'certificate.sealed'
+  /** The hub stops before the authority's limits do. */
+  | 'certificate.limit'
+  /** The database did not take or give back what was written, so nothing was ordered. */
+  | 'certificate.storage'
+  /** The hub's clock and the authority's do not agree. */
+  | 'certificate.clock'
+  /** An attempt did not end in time. */
+  | 'certificate.timeout';
 
 export class CertificateError extends CodedError<CertificateErrorCode> {}
