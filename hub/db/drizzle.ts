@@ -14,7 +14,7 @@ const postgres = require('drizzle-orm/pg-core') as typeof Postgres;
 const driver = require('drizzle-orm/node-postgres') as typeof Driver;
 const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrator;
 
-export const { and, asc, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
+export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
 export const { bigint, boolean, customType, integer, pgSequence, pgTable, text, timestamp, uuid } =
   postgres;
 export const { drizzle } = driver;

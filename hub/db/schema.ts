@@ -133,10 +133,11 @@ export const authorityAccounts = pgTable('authority_accounts', {
 
 export const authorityOrders = pgTable('authority_orders', {
   id: uuid('id').primaryKey(),
+  certificateId: uuid('certificate_id').notNull(),
   authority: text('authority').notNull(),
   names: text('names').array().notNull(),
   at: instant('at').notNull(),
-  isRenewal: boolean('is_renewal').notNull(),
+  kind: text('kind', { enum: ['new', 'renewal', 'replacement'] }).notNull(),
   outcome: text('outcome', { enum: ['open', 'issued', 'failed'] }).notNull(),
 });
 
@@ -159,6 +160,26 @@ export const probes = pgTable('probes', {
   id: uuid('id').primaryKey(),
   bytes: bytea('bytes').notNull(),
   at: instant('at').notNull().defaultNow(),
+});
+
+export const domains = pgTable('domains', {
+  id: uuid('id').primaryKey(),
+  hostname: text('hostname').notNull(),
+  serverId: uuid('server_id').notNull(),
+  ownerId: text('owner_id').notNull(),
+  token: text('token').notNull(),
+  state: text('state', {
+    enum: ['waiting', 'active', 'unreachable', 'withdrawn', 'dropped'],
+  }).notNull(),
+  stateSince: instant('state_since').notNull(),
+  troubledSince: instant('troubled_since'),
+  dropReason: text('drop_reason', { enum: ['grace', 'unproven', 'moved', 'revoked'] }),
+  proof: text('proof', { enum: ['present', 'absent', 'other', 'held', 'unanswered'] }),
+  way: text('way', { enum: ['here', 'elsewhere', 'nowhere', 'unanswered'] }),
+  strangers: text('strangers').array().notNull().default([]),
+  checkedAt: instant('checked_at'),
+  nextCheckAt: instant('next_check_at').notNull(),
+  createdAt: instant('created_at').notNull(),
 });
 
 export const hubRunId = pgSequence('hub_run_id');

@@ -7,6 +7,7 @@ import type { AgentIdentity, Server } from '../tunnels/server.ts';
 import type { Queries } from './connect.ts';
 import { agents, labels, servers } from './schema.ts';
 import type { Transaction } from './transaction.ts';
+import { isUuid } from './uuid.ts';
 
 /** Servers with the label and the key they have now, oldest first. */
 export async function selectServers(
@@ -44,15 +45,12 @@ export async function selectServer(
   queries: Queries | Transaction,
   serverId: string,
 ): Promise<Server | undefined> {
-  // PostgreSQL answers a malformed uuid with an error; to the domain it is simply no server.
-  if (!uuid.test(serverId)) {
+  if (!isUuid(serverId)) {
     return undefined;
   }
   const [server] = await selectServers(queries, eq(servers.id, serverId));
   return server;
 }
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** SHA-256 in base64url. A name from the wire may hold bytes that PostgreSQL takes in no text. */
 const thumbprint = /^[\w-]{43}$/;

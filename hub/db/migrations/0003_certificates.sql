@@ -51,14 +51,17 @@ CREATE TABLE authority_accounts (
 -- What was asked of an authority, so that the hub stops before its limits do. No reference: it counts beyond the certificate's end.
 CREATE TABLE authority_orders (
   id uuid PRIMARY KEY,
+  certificate_id uuid NOT NULL,
   authority text NOT NULL,
   names text[] NOT NULL,
   at timestamptz NOT NULL,
-  is_renewal boolean NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('new', 'renewal', 'replacement')),
   outcome text NOT NULL CHECK (outcome IN ('open', 'issued', 'failed'))
 );
 --> statement-breakpoint
 CREATE INDEX authority_orders_authority_at ON authority_orders (authority, at);
+--> statement-breakpoint
+CREATE INDEX authority_orders_open ON authority_orders (certificate_id) WHERE outcome = 'open';
 --> statement-breakpoint
 -- Any process of the hub may be the one that the authority asks.
 CREATE TABLE challenges (
