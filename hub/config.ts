@@ -32,12 +32,14 @@ import type { EdgeLimits } from './edge/limits.ts';
 import type { GatewayLimits } from './gateway/limits.ts';
 import {
   apiLimits,
+  domainLimits,
   edgeLimits,
   gatewayLimits,
   limitProblems,
   limitSettings,
   nameLimits,
 } from './limits.ts';
+import type { DomainLimits } from './tunnels/domains/limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';
 import type { Machine } from './machine.ts';
 
@@ -71,6 +73,7 @@ export interface HubConfig {
   readonly gatewayLimits: GatewayLimits;
   readonly apiLimits: ApiLimits;
   readonly nameLimits: NameLimits;
+  readonly domainLimits: DomainLimits;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -115,6 +118,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     gatewayLimits: gatewayLimits(settings),
     apiLimits: apiLimits(settings),
     nameLimits: nameLimits(settings),
+    domainLimits: domainLimits(settings),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }

@@ -8,6 +8,7 @@ import type { SettingProblem } from '../shared/settings/settings.ts';
 import { defaultApiLimits, type ApiLimits } from './api/limits.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './gateway/limits.ts';
+import { defaultDomainLimits, type DomainLimits } from './tunnels/domains/limits.ts';
 import { defaultNameLimits, type NameLimits } from './tunnels/limits.ts';
 
 const second = 1000;
@@ -53,6 +54,10 @@ export const limitSettings = {
   HUB_LIMIT_ENROL_TIMEOUT: duration(100, 5 * minute).optional(),
   HUB_LIMIT_NAMES_PER_OWNER: integer(1, 1_000_000).optional(),
   HUB_LIMIT_NAME_CHANGES_PER_DAY: integer(1, 1_000_000).optional(),
+  HUB_LIMIT_DOMAINS_PER_OWNER: integer(1, 1_000_000).optional(),
+  /** Longer than a day, and a name that was lost would be answered for the new owner's visitors. */
+  HUB_DOMAIN_CHECK_INTERVAL: duration(second, 24 * hour).optional(),
+  HUB_DOMAIN_GRACE: duration(second, 90 * 24 * hour).optional(),
 } as const;
 
 type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
@@ -132,5 +137,15 @@ export function nameLimits(settings: LimitSettings): NameLimits {
     ...usual,
     namesPerOwner: settings.HUB_LIMIT_NAMES_PER_OWNER ?? usual.namesPerOwner,
     changesPerDay: settings.HUB_LIMIT_NAME_CHANGES_PER_DAY ?? usual.changesPerDay,
+  };
+}
+
+export function domainLimits(settings: LimitSettings): DomainLimits {
+  const usual = defaultDomainLimits;
+  return {
+    ...usual,
+    domainsPerOwner: settings.HUB_LIMIT_DOMAINS_PER_OWNER ?? usual.domainsPerOwner,
+    checkIntervalMs: settings.HUB_DOMAIN_CHECK_INTERVAL ?? usual.checkIntervalMs,
+    graceMs: settings.HUB_DOMAIN_GRACE ?? usual.graceMs,
   };
 }

@@ -4,6 +4,7 @@ import { CodedError } from '../../shared/errors.ts';
 import type { CertificateErrorCode } from '../certificates/failure.ts';
 import type { DatabaseErrorCode } from '../db/database-error.ts';
 import type { ListenErrorCode } from '../listen-failure.ts';
+import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
 import type { TunnelErrorCode } from '../tunnels/tunnel-error.ts';
 
 export const exitCode = {
@@ -21,6 +22,7 @@ export const exitCode = {
 type Code =
   | CertificateErrorCode
   | DatabaseErrorCode
+  | DomainErrorCode
   | ListenErrorCode
   | TunnelErrorCode
   | 'settings.invalid';
@@ -70,4 +72,10 @@ const table: Record<Code, number> = {
   'name.quota': exitCode.badData,
   'name.changes': exitCode.tryLater,
   'server.unknown': exitCode.badData,
+
+  'domain.invalid': exitCode.badData,
+  'domain.reserved': exitCode.badData,
+  'domain.quota': exitCode.badData,
+  'domain.unknown': exitCode.badData,
+  'domain.ambiguous': exitCode.usage,
 };

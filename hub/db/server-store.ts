@@ -14,6 +14,7 @@ import {
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import type { Database, Queries } from './connect.ts';
 import type { ChangeListener } from './change-listener.ts';
+import { dropDomainsOf } from './domain-rows.ts';
 import {
   announceServer,
   claimLabel,
@@ -135,6 +136,7 @@ export class PostgresServerStore implements ServerStore {
         .update(agents)
         .set({ revokedAt: at })
         .where(and(eq(agents.serverId, server.id), isNull(agents.revokedAt)));
+      await dropDomainsOf(tx, server.id, at);
       await announceServer(tx, server.id);
       return selectServer(tx, server.id);
     });
@@ -172,8 +174,8 @@ const refusals = {
     `${label} was given up by another owner not long ago and stays closed for a while: choose another name`,
 };
 
-/** @throws TunnelError server.unknown */
-async function lockLiving(tx: Transaction, serverId: string): Promise<Server> {
+/** With its owner, so that nothing of the owner's changes meanwhile. @throws TunnelError server.unknown */
+export async function lockLiving(tx: Transaction, serverId: string): Promise<Server> {
   const found = await selectServer(tx, serverId);
   if (found !== undefined) {
     await lockOwner(tx, found.ownerId);
