@@ -130,11 +130,16 @@ export class Visit {
     if (waitMs > 0) await after(waitMs);
   }
 
-  /** Vanishes as a killed player does: with a reset. */
+  /**
+   * Vanishes as a killed player does: with a reset. In a turn of its own: whoever asks may be called from a read of this very
+   * connection, and Node frees a TLS socket whose transport has gone under the read that is still at work (a crash, seen).
+   */
   leave(): void {
-    this.#raw.resetAndDestroy();
-    this.#close();
-    this.release();
+    setImmediate(() => {
+      this.#raw.resetAndDestroy();
+      this.#close();
+      this.release();
+    });
   }
 
   async #run(protocol: string, errand: Errand): Promise<Outcome> {
