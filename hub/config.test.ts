@@ -212,7 +212,7 @@ describe('what cannot work is refused', () => {
       'https://hub_1.example',
     ],
     ['HUB_TENANT_DOMAIN', 'https://films.example', '*.films.example', 'localhost', '192.0.2.7'],
-    ['HUB_TLS', 'acme', 'proxy', 'off'],
+    ['HUB_TLS', 'proxy', 'off'],
     ['HUB_HTTPS_LISTEN', 'off', 'hub.example:443', '443'],
     ['HUB_HTTP_LISTEN', 'of', '80'],
     ['HUB_LOG_LEVEL', 'verbose'],

@@ -1,24 +1,22 @@
 // The environment arrives; the hub's settings leave, checked against each other. README lists them with their defaults.
 
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 
 import { z } from 'zod';
 
 import type { ListenAddress } from '../shared/listen-address.ts';
 import { logLevels, type LogLevel } from '../shared/log.ts';
-import { CidrSet, parseNetwork } from '../shared/net-address.ts';
+import { CidrSet } from '../shared/net-address.ts';
 import {
   choice,
   duration,
-  flag,
   list,
   listenAddress,
   path,
   secret,
   setting,
 } from '../shared/settings/kinds.ts';
-import type { Secret } from '../shared/settings/secret.ts';
+import { isPlaceholder, Secret } from '../shared/settings/secret.ts';
 import {
   readSettings,
   SettingsError,
@@ -26,8 +24,6 @@ import {
   type SettingProblem,
 } from '../shared/settings/settings.ts';
 import type { ApiLimits } from './api/limits.ts';
-import type { CertificateFiles } from './certificates/files.ts';
-import { parseHostname } from './edge/authority.ts';
 import type { EdgeLimits } from './edge/limits.ts';
 import type { GatewayLimits } from './gateway/limits.ts';
 import {
@@ -39,9 +35,14 @@ import {
   limitSettings,
   nameLimits,
 } from './limits.ts';
+import type { Machine } from './machine.ts';
+import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/acme.ts';
+import { dnsSettings } from './settings/dns.ts';
+import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
+import { proxyProblems, proxySettings } from './settings/proxies.ts';
+import { filesTls, fileProblems, tlsSettings, type FilesTls } from './settings/tls.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';
-import type { Machine } from './machine.ts';
 
 export interface HubConfig {
   /** Undefined until it is set: a trial hub is `hub.localhost` at whatever port it got (publicUrlOf). */
@@ -51,11 +52,15 @@ export interface HubConfig {
   readonly tenantDomain: string;
   readonly dataDir: string;
   readonly databaseUrl: Secret | undefined;
+  /** What private keys in the database are sealed with. Undefined: a key in the data folder. */
+  readonly secretKeys: readonly Secret[] | undefined;
+  /** Undefined: the machine's own. */
+  readonly dnsResolvers: readonly string[] | undefined;
   readonly httpsListen: ListenAddress;
   /** Undefined: nothing listens for plain HTTP. */
   readonly httpListen: ListenAddress | undefined;
   readonly tunnelListen: ListenAddress;
-  readonly tls: { readonly kind: 'local-ca' } | FilesTls;
+  readonly tls: HubTls;
   readonly trustedProxies: CidrSet;
   /** Trusted proxies begin each connection with a PROXY header. */
   readonly isProxied: boolean;
@@ -78,18 +83,17 @@ export interface HubConfig {
   readonly unusedSettings: readonly string[];
 }
 
-interface FilesTls {
-  readonly kind: 'files';
-  readonly pairs: readonly CertificateFiles[];
-}
+type HubTls = { readonly kind: 'local-ca' } | FilesTls | AcmeTls;
 
 /** @throws SettingsError with every problem at once */
 export function readConfig(environment: Environment, machine: Machine): HubConfig {
   const settings = readSettings(schema, environment);
   const hubHost = settings.HUB_PUBLIC_URL?.hostname ?? trialHost;
+  const domain = settings.HUB_TENANT_DOMAIN ?? trialDomain;
   refuse([
-    ...nameProblems(hubHost, settings.HUB_TENANT_DOMAIN),
+    ...nameProblems(hubHost, domain),
     ...fileProblems(settings),
+    ...acmeProblems(settings),
     ...proxyProblems(settings),
     ...limitProblems(settings),
   ]);
@@ -97,13 +101,15 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
   return {
     publicUrl: settings.HUB_PUBLIC_URL,
     hubHost,
-    tenantDomain: settings.HUB_TENANT_DOMAIN,
+    tenantDomain: domain,
     dataDir: settings.HUB_DATA_DIR ?? machine.stateFolder,
     databaseUrl: settings.HUB_DATABASE_URL,
+    secretKeys: settings.HUB_SECRET_KEY,
+    dnsResolvers: settings.HUB_DNS_RESOLVERS,
     httpsListen: settings.HUB_HTTPS_LISTEN ?? anyAddress(machine.bindsLowPorts ? 443 : 8443),
     httpListen: httpListen === 'off' ? undefined : httpListen,
     tunnelListen: settings.HUB_TUNNEL_LISTEN,
-    tls: settings.HUB_TLS === 'files' ? filesTls(settings) : { kind: 'local-ca' },
+    tls: tlsOf(settings, environment),
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
     isProxied: settings.HUB_PROXY_PROTOCOL,
     logLevel: settings.HUB_LOG_LEVEL,
@@ -137,32 +143,7 @@ export function localCaFolder(config: HubConfig): string {
 
 /** RFC 6761 §6.3: every `.localhost` name is this machine, so a trial needs no DNS. */
 const trialHost = 'hub.localhost';
-
-const publicUrl = setting(
-  {
-    expected: "the hub's address: https://, a name, and at most a port",
-    remedy: 'write https://hub.example.org (TLS needs a name; an IP address has none)',
-  },
-  (text) => {
-    const url = URL.parse(text);
-    if (url?.protocol !== 'https:' || url.href !== `${url.origin}/`) return undefined;
-    return hostnameOf(url.hostname) === url.hostname ? url : undefined;
-  },
-);
-
-const tenantDomain = setting(
-  {
-    expected: 'a domain of at least two labels, under which servers get their names',
-    remedy: 'write films.example.org, without https:// and without a star',
-  },
-  (text) => {
-    const domain = hostnameOf(text);
-    // A label of 63 characters and its dot have to fit before it; browsers match no wildcard under a single label.
-    return domain !== undefined && domain.includes('.') && domain.length <= 189
-      ? domain
-      : undefined;
-  },
-);
+const trialDomain = 'phlix.localhost';
 
 const databaseUrl = setting(
   {
@@ -172,48 +153,34 @@ const databaseUrl = setting(
   (text) => (/^postgres(ql)?:\/\//.test(text) ? text : undefined),
 ).pipe(secret());
 
-const tlsMode = setting(
+/** The first seals, all of them open: so a key is replaced by putting the new one in front. */
+const secretKeys = list(
   {
-    expected: 'local-ca or files (acme and proxy come with a later version)',
-    remedy:
-      'unset it for a certificate authority of your own, or set files for certificates from disk',
+    expected: 'secrets of your own with 32 characters or more, separated by commas',
+    remedy: 'make one with: openssl rand -base64 32',
   },
-  (text) => (['local-ca', 'files'] as const).find((mode) => mode === text.toLowerCase()),
+  (item) => (item.length < 32 || isPlaceholder(item) ? undefined : new Secret(item)),
 );
 
 const httpListen = z.union([choice(['off']), listenAddress()], {
   error: 'expected an address to listen on such as :80, or off',
 });
 
-const networks = list(
-  {
-    expected: 'networks of proxies, separated by commas',
-    remedy: 'write 192.0.2.7, 10.0.0.0/24 or 2001:db8::/64, with no bits set behind the prefix',
-  },
-  parseNetwork,
-);
-
-const paths = list(
-  { expected: 'paths of files, separated by commas', remedy: 'write /path/to/file.pem' },
-  (item) => (item.includes('\0') ? undefined : item),
-);
-
 const second = 1000;
 
 const schema = z.object({
   HUB_PUBLIC_URL: publicUrl.optional(),
-  HUB_TENANT_DOMAIN: tenantDomain.default('phlix.localhost'),
+  HUB_TENANT_DOMAIN: tenantDomain.optional(),
   HUB_DATA_DIR: path().optional(),
   HUB_DATABASE_URL: databaseUrl.optional(),
+  HUB_SECRET_KEY: secretKeys.optional(),
   HUB_HTTPS_LISTEN: listenAddress().optional(),
   HUB_HTTP_LISTEN: httpListen.optional(),
   HUB_TUNNEL_LISTEN: listenAddress().default({ host: undefined, port: 8802 }),
-  HUB_TLS: tlsMode.default('local-ca'),
-  HUB_TLS_CERT_FILE: paths.optional(),
-  HUB_TLS_KEY_FILE: paths.optional(),
-  HUB_TRUSTED_PROXIES: networks.default([]),
-  HUB_TRUSTED_PROXIES_ALLOW_WIDE: flag().default(false),
-  HUB_PROXY_PROTOCOL: flag().default(false),
+  ...tlsSettings,
+  ...acmeSettings,
+  ...dnsSettings,
+  ...proxySettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
@@ -230,7 +197,6 @@ const schema = z.object({
 type Settings = z.output<typeof schema>;
 
 const settingsOfLaterVersions = [
-  'HUB_SECRET_KEY',
   'HUB_USER',
   'HUB_METRICS_LISTEN',
   'HUB_TRUSTED_NETWORKS',
@@ -238,79 +204,16 @@ const settingsOfLaterVersions = [
   'HUB_ADMIN_LISTEN',
   'HUB_LOCAL_LOGIN',
   'HUB_HIBP',
-  'HUB_ACME_DIRECTORY',
-  'HUB_ACME_EMAIL',
   'HUB_NATS_URL',
 ];
 
-function hostnameOf(text: string): string | undefined {
-  const hostname = parseHostname(text);
-  return hostname === undefined || isIP(hostname) !== 0 ? undefined : hostname;
+function tlsOf(settings: Settings, environment: Environment): HubTls {
+  if (settings.HUB_TLS === 'acme') return acmeTls(settings, environment);
+  return settings.HUB_TLS === 'files' ? filesTls(settings) : { kind: 'local-ca' };
 }
 
 function anyAddress(port: number): ListenAddress {
   return { host: undefined, port };
-}
-
-function nameProblems(hubHost: string, tenantDomain: string): SettingProblem[] {
-  if (hubHost !== tenantDomain) return [];
-  return [
-    {
-      name: 'HUB_TENANT_DOMAIN',
-      expected: `a domain other than the hub's own name, ${hubHost}, whose cookies servers must not see`,
-      remedy: 'choose another domain for servers, best one of its own',
-    },
-  ];
-}
-
-function fileProblems(settings: Settings): SettingProblem[] {
-  const certificates = settings.HUB_TLS_CERT_FILE;
-  const keys = settings.HUB_TLS_KEY_FILE;
-  if (settings.HUB_TLS !== 'files') {
-    const isAlone = certificates !== undefined || keys !== undefined;
-    const expected = 'HUB_TLS_CERT_FILE and HUB_TLS_KEY_FILE are read with HUB_TLS=files only';
-    const remedy = 'set HUB_TLS=files, or unset the two';
-    return isAlone ? [{ name: 'HUB_TLS', expected, remedy }] : [];
-  }
-  if (certificates !== undefined && certificates.length === keys?.length) return [];
-  return [
-    {
-      name: certificates === undefined ? 'HUB_TLS_CERT_FILE' : 'HUB_TLS_KEY_FILE',
-      expected: 'HUB_TLS=files needs a key for each certificate',
-      remedy:
-        'list as many paths in HUB_TLS_KEY_FILE as in HUB_TLS_CERT_FILE, in the same order, separated by commas',
-    },
-  ];
-}
-
-function filesTls(settings: Settings): FilesTls {
-  const keys = settings.HUB_TLS_KEY_FILE ?? [];
-  const pairs = (settings.HUB_TLS_CERT_FILE ?? []).flatMap((chainPath, index) => {
-    const keyPath = keys[index];
-    return keyPath === undefined ? [] : [{ chainPath, keyPath }];
-  });
-  return { kind: 'files', pairs };
-}
-
-/** security.md A-15: whoever sits in a trusted network chooses the address that bans and limits see. */
-function proxyProblems(settings: Settings): SettingProblem[] {
-  if (settings.HUB_PROXY_PROTOCOL && settings.HUB_TRUSTED_PROXIES.length === 0) {
-    const expected = 'PROXY headers are believed from HUB_TRUSTED_PROXIES only, and it is empty';
-    const remedy = 'list the addresses of your proxies in HUB_TRUSTED_PROXIES, or unset this';
-    return [{ name: 'HUB_PROXY_PROTOCOL', expected, remedy }];
-  }
-  return settings.HUB_TRUSTED_PROXIES.flatMap(({ address, prefix, family }) => {
-    const narrowest = family === 'ipv4' ? 24 : 56;
-    const isAllowed =
-      prefix >= narrowest || (settings.HUB_TRUSTED_PROXIES_ALLOW_WIDE && prefix > 0);
-    if (isAllowed) return [];
-    const remedy =
-      prefix === 0
-        ? 'list the addresses of your proxies'
-        : 'list the addresses of your proxies, or set HUB_TRUSTED_PROXIES_ALLOW_WIDE=1 if all of it is yours';
-    const expected = `${address}/${prefix} trusts everyone in it to name any client address`;
-    return [{ name: 'HUB_TRUSTED_PROXIES', expected, remedy }];
-  });
 }
 
 function refuse(problems: readonly SettingProblem[]): void {

@@ -1,17 +1,20 @@
 // Checked settings arrive; a hub leaves that listens, and that can be stopped. The one place where every room is known: tests start it too.
 
 import type { Logger } from '../shared/log.ts';
+import { SettingsError } from '../shared/settings/settings.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
 import { Control, ControlClient } from './control.ts';
+import { openDomainChecks } from './domain-checks.ts';
 import { Doors, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
 import { Overload } from './overload.ts';
 import { Place } from './place.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Counters } from './telemetry/counters.ts';
+import { LiveDomains } from './tunnels/domains/live.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import { Tunnels } from './tunnels/registry.ts';
 
@@ -60,10 +63,16 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   });
   opened.add(() => overload.stop());
 
-  const place = new Place(config);
+  const domains = new LiveDomains({
+    store: stores.domains,
+    onChange: (serverId) => tunnels.announce(serverId),
+    onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
+  });
+  const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
   const tunnels = new Tunnels({
     store: stores.servers,
     tenantDomain: config.tenantDomain,
+    domains,
     addressesOf: (server) => place.addressesOf(server),
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
     graceMs: config.reconnectGraceMs,
@@ -73,8 +82,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
         'two agents use one key',
       ),
   });
+  opened.add(async () => domains.stop());
+  await domains.start();
   opened.add(async () => tunnels.stop());
   await tunnels.start();
+  const { checker } = openDomainChecks(config, stores, log);
+  opened.add(async () => checker.stop());
+  await checker.start();
 
   const presence = new PresenceReporter({
     store: stores.presence,
@@ -125,6 +139,11 @@ async function openCertificates(
 ): Promise<CertificateSource & { stop(): void }> {
   const { hubHost, tenantDomain, tls } = config;
   const names = { hubHost, tenantDomain };
+  if (tls.kind === 'acme') {
+    const expected = 'acme is read, and not obeyed by this version';
+    const remedy = 'set files, or unset it';
+    throw new SettingsError([{ name: 'HUB_TLS', expected, remedy }]);
+  }
   return tls.kind === 'files'
     ? FileCertificates.open({ ...names, pairs: tls.pairs, log })
     : LocalCa.open({ ...names, folder: localCaFolder(config), log });

@@ -30,7 +30,14 @@ function codesIn(source: string): string[] {
 const documentedCode = /^\| `([a-z0-9]+\.[a-z0-9-]+)`/gm;
 /** Keys of the settings schemas. */
 const setting = /^ +((?:HUB|PHLIX)_[A-Z0-9_]+): /gm;
-const settingFiles = ['hub/config.ts', 'hub/limits.ts', 'agent/config.ts'].map(read).join('\n');
+const settingFiles = [
+  'hub/config.ts',
+  'hub/limits.ts',
+  'agent/config.ts',
+  ...globSync('hub/settings/*.ts', { cwd: root }).filter((path) => !path.endsWith('.test.ts')),
+]
+  .map(read)
+  .join('\n');
 
 describe('README', () => {
   test('explains every error code of the programs, and none that they lack', () => {
@@ -49,7 +56,8 @@ describe('README', () => {
   });
 
   test('lists every setting that the programs read, and none that they do not', () => {
-    const listed = [...readme.matchAll(/^\| ((?:`[A-Z0-9_]+` ?)+)\|/gm)].map(([, names]) => names);
+    const tables = `${readme}\n${read('hub/README.md')}`;
+    const listed = [...tables.matchAll(/^\| ((?:`[A-Z0-9_]+` ?)+)\|/gm)].map(([, names]) => names);
     expect(found(listed.join('\n'), /`((?:HUB|PHLIX)_[A-Z0-9_]+)`/g)).toEqual(
       found(settingFiles, setting),
     );
@@ -103,7 +111,12 @@ describe.each(prose)('$path', ({ path, text }) => {
   });
 
   test('names only ports that the programs use', () => {
-    const sources = ['hub/config.ts', 'agent/config.ts', 'infra/quickstart/place.ts'].map(read);
+    const sources = [
+      'hub/config.ts',
+      'hub/settings/dns.ts',
+      'agent/config.ts',
+      'infra/quickstart/place.ts',
+    ].map(read);
     const named = found(text, /(?:\bports? |[a-z\]]:|`:)(\d{2,5})\b/g);
     const unknown = named.filter((port) => !new RegExp(`\\b${port}\\b`).test(sources.join('\n')));
     expect(unknown).toEqual([]);
