@@ -119,6 +119,20 @@ describe('a hub', () => {
     websocket.terminate();
   });
 
+  test('takes along a stranger at the visitors’ door who never says which agent he is', async () => {
+    const hub = await start();
+    const { port } = hub.addresses.https;
+    const address = { host: '127.0.0.1', port, servername: 'hub.localhost' };
+    const websocket = new WebSocket(`wss://hub.localhost:${port}/tunnel`, {
+      createConnection: () => connect({ ...address, rejectUnauthorized: false }),
+    });
+    websocket.on('error', () => undefined);
+    await once(websocket, 'open');
+    const closed = once(websocket, 'close', { signal: AbortSignal.timeout(5000) });
+    await hub.stop();
+    await closed;
+  });
+
   test('leaves plain HTTP alone when it is off', async () => {
     expect((await start({ HUB_HTTP_LISTEN: 'off' })).addresses.http).toBeUndefined();
   });

@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { duplexPair, type Duplex } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
 
 import { describe, expect, it } from 'vitest';
 
 import {
   deadline,
   exchange,
+  hubHostname,
   onlineHostname,
   readToClose,
   readUntil,
@@ -61,6 +63,13 @@ const request = (stream: number): Buffer =>
 
 const streamsAnswered = (frames: readonly Frame[]): Set<number> =>
   new Set(frames.filter(({ type }) => type === frameType.headers).map(({ stream }) => stream));
+
+async function dialAgent(edge: TestEdge): Promise<TLSSocket> {
+  const socket = await edge.connect({ servername: hubHostname });
+  const fields = 'Connection: Upgrade\r\nUpgrade: websocket';
+  socket.write(`GET /tunnel HTTP/1.1\r\nHost: ${hubHostname}\r\n${fields}\r\n\r\n`);
+  return socket;
+}
 
 describe('closing', () => {
   it('lets running exchanges finish, on both protocols, and takes no more', async () => {
@@ -171,6 +180,50 @@ describe('closing', () => {
     await edge.listener.close(50);
     await readToClose(socket);
     await expect.poll(() => edge.resets).toEqual(['cancelled']);
+  });
+
+  it('neither cuts agents that came in by its door nor takes them for visitors', async () => {
+    const agents: TLSSocket[] = [];
+    const held: (() => void)[] = [];
+    await using edge = await TestEdge.start({
+      hub: { onUpgrade: (_request, socket) => void agents.push(socket) },
+      origin: (_request, response) => void held.push(() => response.end('finished')),
+    });
+    const dialled = [await dialAgent(edge), await dialAgent(edge)];
+    await expect.poll(() => agents.length).toBe(2);
+    const visitor = await edge.connect();
+    visitor.write(get);
+    await expect.poll(() => held.length).toBe(1);
+    let isClosed = false;
+    const closing = edge.listener.close(10_000).then(() => (isClosed = true));
+    const [first, second] = dialled;
+    first?.resume().end();
+    agents[0]?.resume().end();
+    await Promise.all([first, agents[0]].map((socket) => socket && readToClose(socket)));
+    // Answered on the connection that is left: whatever the close of the other one set off is over by then.
+    agents[1]?.write('still here');
+    if (second !== undefined) await readUntil(second, /still here$/);
+    expect(isClosed).toBe(false);
+    for (const finish of held) finish();
+    expect(await readToClose(visitor)).toMatch(/finished/);
+    await closing;
+    agents[1]?.destroy();
+  });
+
+  it('at its deadline leaves agents their goodbye', async () => {
+    const agents: TLSSocket[] = [];
+    await using edge = await TestEdge.start({
+      hub: { onUpgrade: (_request, socket) => void agents.push(socket) },
+      origin: (_request, response) => void response.write('never'),
+    });
+    const agent = await dialAgent(edge);
+    const visitor = await edge.connect();
+    visitor.write(get);
+    await readUntil(visitor, /never/);
+    await edge.listener.close(50);
+    await readToClose(visitor);
+    agents[0]?.end('goodbye');
+    expect(await readToClose(agent)).toBe('goodbye');
   });
 
   it('with nobody connected is done at once', async () => {

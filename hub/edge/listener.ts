@@ -16,7 +16,7 @@ import { createHandshakeServer, hostnameOf } from './handshake-server.ts';
 import { keyKindFor } from './key-kind.ts';
 import { dismiss } from './last-words.ts';
 import type { EdgeLimits } from './limits.ts';
-import type { ConnectionPeer, Peers } from './peers.ts';
+import { endsOf, type ConnectionPeer, type Peers } from './peers.ts';
 import { answerWithProof, wantsProof } from './proof-handshake.ts';
 import { noProofs, type EdgeProofs } from './proof.ts';
 
@@ -36,9 +36,8 @@ export interface EdgeListenerOptions {
 export class EdgeListener {
   readonly #options: EdgeListenerOptions;
   readonly #servers: Server[] = [];
-  readonly #sockets = new Set<Socket>();
-  /** Agents that came in by this door: the gateway's to close. */
-  #agents = 0;
+  /** By their two ends. Without agents that came in by this door: those are the gateway's to close. */
+  readonly #sockets = new Map<string, Socket>();
   /** One for each kind of key: which one a visitor can check stands in his hello, and the TLS server does not show it. */
   readonly #tls: Record<KeyKind, TlsServer>;
   readonly #rotation: NodeJS.Timeout;
@@ -94,19 +93,25 @@ export class EdgeListener {
   }
 
   #checkEmpty(): void {
-    if (this.#sockets.size <= this.#agents) this.#onEmpty();
+    if (this.#sockets.size === 0) this.#onEmpty();
+  }
+
+  #forget(ends: string): void {
+    this.#sockets.delete(ends);
+    this.#checkEmpty();
   }
 
   #destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 
   #onConnection(socket: Socket): void {
     socket.on('error', ignore);
-    this.#sockets.add(socket);
+    const ends = endsOf(socket);
+    this.#sockets.set(ends, socket);
     socket.once('close', () => {
-      this.#sockets.delete(socket);
-      this.#checkEmpty();
+      // A late close: the same two ends may have met again meanwhile.
+      if (this.#sockets.get(ends) === socket) this.#forget(ends);
     });
     this.#options.peers.meet(socket, (peer) => {
       if (this.#count(socket, peer)) this.#peek(socket);
@@ -188,11 +193,7 @@ export class EdgeListener {
       isHttp2: socket.alpnProtocol === 'h2',
       isTls13: socket.getProtocol() === 'TLSv1.3',
     };
-    const connection = new VisitorConnection(peer, agreement, () => {
-      this.#agents += 1;
-      this.#checkEmpty();
-      socket.once('close', () => (this.#agents -= 1));
-    });
+    const connection = new VisitorConnection(peer, agreement, () => this.#forget(endsOf(socket)));
     socket.once('close', () => admission.leaveTunnels(connection.visited));
     return front.accept(socket, connection);
   }

@@ -75,7 +75,6 @@ export class Peers {
     socket.on('data', onPiece);
   }
 
-  /** By its two ends, since a TLSSocket does not tell which socket it reads from. */
   #remember(socket: Socket, peer: ConnectionPeer): void {
     const ends = endsOf(socket);
     this.#named.set(ends, peer);
@@ -99,6 +98,7 @@ function peerOf(source: ProxySource, proxy: string): ConnectionPeer {
   return { address: proxy, isAnonymous: source.kind === 'unknown' };
 }
 
-function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+/** The same of a TLS connection and of the one that it runs over, while they live; a TLSSocket does not tell the other. */
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }

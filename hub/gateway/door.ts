@@ -77,12 +77,14 @@ export class Door {
     this.#server.close();
   }
 
-  destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  /** One that came in elsewhere goes with the others. */
+  adopt(socket: TLSSocket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  get connectionCount(): number {
-    return this.#sockets.size;
+  destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #meet(socket: Socket): void {

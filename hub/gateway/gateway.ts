@@ -148,6 +148,7 @@ export class Gateway {
     address: string,
   ): void => {
     const vouch = (): number => this.#limits.authenticationTimeoutMs;
+    this.#door.adopt(socket);
     this.#peers.set(socket, { address, bucket: addressBucket(address), vouch });
     this.#upgrade(request, socket, firstBytes);
   };
