@@ -15,10 +15,10 @@ export interface Challenge {
 export interface Solver {
   readonly kind: ChallengeKind;
   /** Resolves once the proof is stored; that the authority can see it is `wait`'s to know. */
-  present(challenge: Challenge): Promise<void>;
+  present(challenge: Challenge, signal: AbortSignal): Promise<void>;
   /** Resolves when the authority will see it, or rejects with what the operator has to change. */
   wait(challenge: Challenge, signal: AbortSignal): Promise<void>;
-  /** Also called after a failed `present`; never rejects for what is already gone. */
+  /** Also called after a failed `present`, and after an abort; never rejects for what is already gone. */
   cleanUp(challenge: Challenge): Promise<void>;
 }
 
