@@ -175,6 +175,12 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     trustedProxies,
     limits,
     forwarding,
+    onUnnamed: seldom((proxy: string) =>
+      log.warn(
+        { proxy, code: 'net.forwarded-missing' },
+        'a trusted proxy does not say who its visitors are: let it set X-Forwarded-For, or where it passes TLS through send a PROXY header, with HUB_PROXY_PROTOCOL=1',
+      ),
+    ),
     onDenied: (serverId, entry) => {
       counters.requestsDenied.increment();
       log.debug({ serverId, entry }, 'request denied');
@@ -192,12 +198,26 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
   });
 }
 
+/** A complaint that would come with every request comes once in a while. */
+function seldom<Argument>(complain: (argument: Argument) => void): (argument: Argument) => void {
+  let complainedAt = -Infinity;
+  return (argument) => {
+    const now = performance.now();
+    if (now - complainedAt < complaintIntervalMs) return;
+    complainedAt = now;
+    complain(argument);
+  };
+}
+
+const complaintIntervalMs = 60_000;
+
 function gatewayOf(
   { config, log, stores, certificates, place, tunnels, presence, peers, overload }: Parts,
   api: RequestListener,
 ): Gateway {
   return new Gateway({
     certificates,
+    trustedProxies: config.trustedProxies,
     overload,
     peers,
     hubHost: config.hubHost,

@@ -4,6 +4,12 @@ import { BlockList, isIP, SocketAddress } from 'node:net';
 
 import { CodedError } from './errors.ts';
 
+/**
+ * What an origin is told of a client whom no proxy named. Told nothing it takes him for the agent, who is at home and may do what
+ * others may not; an address that no device ever has (RFC 7600) is nobody's guess and nobody's home.
+ */
+export const nobodysAddress = '192.0.0.8';
+
 export type NetAddressErrorCode = 'net.address-invalid' | 'net.prefix-invalid' | 'net.host-bits';
 
 /** The message names the offending text and what to write instead. */

@@ -1,5 +1,6 @@
 // A normalised request arrives; the field lines that its origin gets leave, with exactly one of each field that the hub vouches for.
 
+import { nobodysAddress } from '../../shared/net-address.ts';
 import type { FieldLines, VisitorRequest } from './visitor.ts';
 
 /** Set by us below, or decided by how the body is sent; nothing of the visitor's may stand beside ours. */
@@ -18,12 +19,6 @@ const ours: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
   'x-request-id',
 ]);
-
-/**
- * For a client whom no proxy named. Without the field an origin takes him for the agent, who is at home and may do what others
- * may not; an address that no device ever has (RFC 7600) is nobody's guess and nobody's home.
- */
-const nobodysAddress = '192.0.0.8';
 
 /** Methods that carry no body by nature: an absent one needs no Content-Length: 0 (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);

@@ -282,6 +282,24 @@ describe('a request that goes nowhere', () => {
     expect(answer).toMatch(/retry-after: \d+\r\n/i);
   });
 
+  it.each(['', 'X-Forwarded-For: nonsense\r\n', 'X-Forwarded-For: 127.0.0.1\r\n'])(
+    "because its proxy names nobody (%j), and its share is the proxy's, may come back",
+    async (field) => {
+      await using edge = await TestEdge.start({
+        limits: { streamsPerVisitor: 1 },
+        trustedProxies: ['127.0.0.1'],
+        origin: (_request, response) => void response.write('start'),
+      });
+      const socket = await edge.connect();
+      socket.write(get('/', field));
+      await readUntil(socket, /start/);
+      expect(refusalOf(await edge.raw(get('/', field)))).toBe('503 edge.busy');
+      const named = await edge.connect();
+      named.write(get('/', 'X-Forwarded-For: 198.51.100.7\r\n'));
+      await readUntil(named, /start/);
+    },
+  );
+
   it('because the hub is short of memory may come back, and never reached the origin', async () => {
     const overload = { sheds: true };
     let asked = 0;

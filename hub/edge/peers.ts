@@ -47,7 +47,11 @@ export class Peers {
   of(socket: Socket): ConnectionPeer | undefined {
     const address = parseAddress(socket.remoteAddress ?? '');
     if (address === undefined) return undefined;
-    return this.#named.get(endsOf(socket)) ?? { address, isAnonymous: false };
+    const named = this.#named.get(endsOf(socket));
+    if (named !== undefined) return named;
+    // Through a proxy that names its clients, and yet without a name: nobody, rather than the proxy itself.
+    const { isProxied, trustedProxies } = this.#options;
+    return { address, isAnonymous: isProxied && trustedProxies.has(address) };
   }
 
   #readHeader(socket: Socket, proxy: string, onMet: (peer: ConnectionPeer) => void): void {
@@ -78,7 +82,10 @@ export class Peers {
   #remember(socket: Socket, peer: ConnectionPeer): void {
     const ends = endsOf(socket);
     this.#named.set(ends, peer);
-    socket.once('close', () => this.#named.delete(ends));
+    socket.once('close', () => {
+      // A late close: the same two ends may have met again meanwhile, for somebody else.
+      if (this.#named.get(ends) === peer) this.#named.delete(ends);
+    });
   }
 
   /** A proxy without the setting fails at every connection; one line in a while says so. */

@@ -33,6 +33,8 @@ export interface RoutingOptions {
   readonly trustedProxies: CidrSet;
   /** While it is true no exchange begins. */
   readonly overload: { readonly sheds: boolean };
+  /** Told of each request whose visitor a trusted proxy did not name. */
+  readonly onUnnamed?: (proxy: string) => void;
   /** Told of each request that the deny-list kept back. */
   readonly onDenied?: (serverId: string, entry: string) => void;
 }
@@ -42,7 +44,7 @@ export type Route = Entry | 'hub' | EdgeRefusal;
 /** A request that was let in, and under which address it is counted. */
 export interface Entry {
   readonly tunnel: EdgeTunnel;
-  readonly bucket: string | undefined;
+  readonly bucket: string;
 }
 
 interface EdgeRefusal {
@@ -106,10 +108,14 @@ export class Routing {
       : clientAddress(connection.peer, normal.forwardedFor, this.#options.trustedProxies);
   }
 
-  #bucketOf(normal: NormalRequest, connection: VisitorConnection): string | undefined {
+  /** Whom a trusted proxy does not name shares the proxy's own place (security row A-15): else a garbled field would lift the limit. */
+  #bucketOf(normal: NormalRequest, connection: VisitorConnection): string {
     const address = this.#addressOf(normal, connection);
-    // A proxy that says nobody's address is everybody's: it has no share of its own.
-    if (address === undefined || this.#options.trustedProxies.has(address)) return undefined;
-    return address === connection.peer ? connection.bucket : addressBucket(address);
+    if (address === connection.peer || address === undefined) {
+      const isUnnamed = this.#options.trustedProxies.has(connection.peer);
+      if (isUnnamed && !connection.isAnonymous) this.#options.onUnnamed?.(connection.peer);
+      return connection.bucket;
+    }
+    return addressBucket(address);
   }
 }

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 
 import type { FramePipe } from '../../shared/mux/frame-pipe.ts';
+import type { GrowthBudget } from '../../shared/mux/receive-window.ts';
 import { Session, type SessionEnd } from '../../shared/mux/session.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
 import type { Hello, OriginProtocol, Welcome } from '../../shared/wire/hello.ts';
@@ -15,6 +16,8 @@ export interface AgentLinkOptions {
   readonly hello: Hello;
   readonly welcome: Welcome;
   readonly maxStreams: number;
+  /** Shared with the other links of this server. */
+  readonly growth: GrowthBudget;
   /** The agent takes no more streams: it should no longer be found. */
   readonly onRetired: () => void;
   /** The agent says that it has another link by now (rule P54). */
@@ -54,6 +57,7 @@ export class AgentLink implements TunnelLink {
       pingIntervalMs: welcome.pingIntervalMs,
       pingDeadlineMs: welcome.pingDeadlineMs,
       maxStreams: options.maxStreams,
+      growth: options.growth,
       // No onStream: an agent that opens one breaks the protocol (security row D-04).
       onGoaway: () => {
         // The answer to our own goaway says nothing of the agent's plans.

@@ -24,6 +24,8 @@ export interface DoorOptions {
   readonly certificates: CertificateSource;
   readonly hubHost: string;
   readonly limits: GatewayLimits;
+  /** Proxies that do not say whom they bring: everybody behind them has one address. */
+  readonly trustedProxies: { has(address: string): boolean };
   readonly onSecure: (socket: TLSSocket, peer: Peer) => void;
 }
 
@@ -93,13 +95,20 @@ export class Door {
     // `on`, here and below: of `once` every link would keep a wrapper of 200 bytes for a close that comes once anyway.
     socket.on('close', () => this.#sockets.delete(socket));
     this.#options.peers.meet(socket, ({ address }) => {
-      if (this.#count(socket, address)) this.#tls.emit('connection', socket);
+      if (this.#count(socket, this.#bucketOf(socket, address)))
+        this.#tls.emit('connection', socket);
       else socket.destroy();
     });
   }
 
-  #count(socket: Socket, address: string): boolean {
-    const bucket = addressBucket(address);
+  /** One broken agent behind a proxy must not lock out all the others: there, each connection is counted by itself. */
+  #bucketOf({ remotePort }: Socket, address: string): string {
+    return this.#options.trustedProxies.has(address)
+      ? `${address} ${remotePort}`
+      : addressBucket(address);
+  }
+
+  #count(socket: Socket, bucket: string): boolean {
     const count = this.#countByBucket.get(bucket) ?? 0;
     if (count >= this.#options.limits.connectionsPerAddress) return false;
     this.#countByBucket.set(bucket, count + 1);
@@ -124,7 +133,7 @@ export class Door {
     socket.on('close', disarm);
     return this.#options.onSecure(socket, {
       address,
-      bucket: addressBucket(address),
+      bucket: this.#bucketOf(socket, address),
       vouch: () => {
         disarm();
         socket.off('close', disarm);

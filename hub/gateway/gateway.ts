@@ -28,12 +28,14 @@ import { Arrivals } from './arrivals.ts';
 import { AgentLink } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
 import { Door, type Peer, type PeerReader } from './door.ts';
+import { GrowthShares } from './growth-shares.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import { refuseUpgrade } from './refusal.ts';
 
 export interface GatewayOptions {
   readonly certificates: CertificateSource;
   readonly peers: PeerReader;
+  readonly trustedProxies: { has(address: string): boolean };
   /** Host of HUB_PUBLIC_URL: the name that agents sign. */
   readonly hubHost: string;
   readonly store: AgentStore;
@@ -67,6 +69,7 @@ export class Gateway {
   readonly #failures: FailureBudget;
   readonly #arrivals: Arrivals;
   readonly #links = new Set<AgentLink>();
+  readonly #growth = new GrowthShares();
   readonly #moved = new WeakSet<AgentLink>();
   #isClosing = false;
   #onMoved: () => void = () => undefined;
@@ -253,6 +256,7 @@ export class Gateway {
       admission,
       address,
       maxStreams: this.#limits.streamsPerSession,
+      growth: this.#growth.take(server.id),
       onRetired: () => tunnels.detach(server.id, link),
       onMoved: () => {
         // Said once, it is known; said a thousand times, it would be looked up a thousand times for each link.
@@ -262,6 +266,7 @@ export class Gateway {
       },
       onClosed: (end) => {
         this.#links.delete(link);
+        this.#growth.giveBack(server.id);
         this.#onMoved();
         this.#touch(server.id);
         log.info(

@@ -40,6 +40,8 @@ export interface SessionOptions {
   readonly sendWindowBytes: number;
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
+  /** Shared with other sessions of the same peer; absent: this one's own. */
+  readonly growth?: GrowthBudget;
   /** Streams open at once, both ends' together. */
   readonly maxStreams: number;
   /** Absent: the peer may open none, and one that does breaks the protocol. */
@@ -63,7 +65,7 @@ export class Session {
   readonly #streams = new Map<number, MuxStream>();
   readonly #scheduler = new Scheduler<MuxStream>();
   readonly #linkWindow = new LinkWindow();
-  readonly #growth = new GrowthBudget(windowGrowthBudgetBytes);
+  readonly #growth: GrowthBudget;
   readonly #keepalive: Keepalive;
   readonly #receipts: Receipts;
   readonly #carrier: StreamCarrier;
@@ -79,6 +81,7 @@ export class Session {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#nextId = options.firstStreamId ?? (options.role === 'dialer' ? 1 : 2);
+    this.#growth = options.growth ?? new GrowthBudget(windowGrowthBudgetBytes);
     this.#carrier = this.#makeCarrier();
     this.#receipts = new Receipts((bytes) => {
       pipe.queueNumber(frameType.ack, 0, bytes);

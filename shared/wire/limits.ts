@@ -17,7 +17,7 @@ export const maxHandshakeBytes = 4 * 1024;
 export const maxNoticeBytes = 4 * 1024;
 /** A goaway carries its code and a sentence for a log. */
 export const maxGoawayBytes = 4 + 256;
-/** Room behind an OPEN for later versions; this one sends none and ignores it. */
+/** What an OPEN says of its stream (rule P29), with room for later versions. */
 export const maxOpenBytes = 1024;
 /** What an unknown, ignorable frame may carry before it is discarded. */
 export const maxOptionalBytes = 16 * 1024;
@@ -29,7 +29,7 @@ export const slabHeadroomBytes = frameHeaderBytes;
 export const initialStreamWindowBytes = 256 * 1024;
 /** 1 Gbit/s at 130 ms: half the world away on a fibre. */
 export const maxStreamWindowBytes = 16 * 1024 * 1024;
-/** What one session's stream windows may grow by in sum: a reader that stops keeps its window's bytes in memory. */
+/** What the stream windows of one session, or of all links to a server, may grow by in sum: a reader that stops keeps his window's bytes in memory. */
 export const windowGrowthBudgetBytes = 32 * 1024 * 1024;
 
 export const minLinkWindowBytes = 64 * 1024;

@@ -13,6 +13,7 @@ import { Enrolment } from '../../hub/tunnels/enrolment.ts';
 import { Tunnels } from '../../hub/tunnels/registry.ts';
 import type { TokenRequest } from '../../hub/tunnels/token.ts';
 import { createLogger, type Logger } from '../../shared/log.ts';
+import { CidrSet } from '../../shared/net-address.ts';
 import { MemoryStores } from './memory-stores.ts';
 
 export const hubHost = 'hub.localhost';
@@ -77,6 +78,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
   const enrolment = new Enrolment({ store: stores.enrolment, hubHost });
   let port = settings.port ?? 0;
   const gateway = new Gateway({
+    trustedProxies: new CidrSet([]),
     certificates,
     peers: directPeers(log),
     hubHost,
