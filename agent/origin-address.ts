@@ -8,6 +8,7 @@ import type { z } from 'zod';
 
 import { setting } from '../shared/settings/kinds.ts';
 import type { SettingProblem } from '../shared/settings/settings.ts';
+import { isSocketPath } from '../shared/unix-socket-path.ts';
 
 /** What the hub speaks over this agent's streams. Over TLS it is HTTP/1.1: the agent offers nothing else. */
 type OriginProtocol = 'http/1.1' | 'h2c';
@@ -136,13 +137,10 @@ function trustProblems(settings: OriginSettings): SettingProblem[] {
   ];
 }
 
-/** A Unix socket's path has 108 bytes on Linux and 104 on macOS, with the zero behind it. */
-const maxPathBytes = 103;
-
 function parseOrigin(given: string): BareAddress | undefined {
   const path = /^unix:(?:\/\/(?=\/))?(\/.+)$/i.exec(given)?.[1];
   if (path !== undefined) {
-    if (path.includes('\0') || Buffer.byteLength(path) > maxPathBytes) return undefined;
+    if (!isSocketPath(path)) return undefined;
     return { url: `unix:${path}`, protocol: 'http/1.1', kind: 'unix', path };
   }
   const scheme = /^(https?|h2c):\/\//i.exec(given)?.[1]?.toLowerCase();

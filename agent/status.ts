@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { CodedError } from '../shared/errors.ts';
+import { isSocketPath } from '../shared/unix-socket-path.ts';
 import { LineSocket } from './line-socket.ts';
 
 /** One link, or the wait for one. */
@@ -111,12 +112,9 @@ async function listen(server: Server, path: string): Promise<void> {
   await once(server, 'listening');
 }
 
-/** A Unix socket's path has 108 bytes on Linux and 104 on macOS; longer ones are cut off silently. */
-const maxPathBytes = 103;
-
 export function socketPath(folder: string): string {
   const path = join(folder, 'agent.sock');
-  if (Buffer.byteLength(path) <= maxPathBytes) return path;
+  if (isSocketPath(path)) return path;
   throw new StatusError(
     'status.path-too-long',
     `${path} is too long for a socket: set PHLIX_STATE_DIR to a shorter path`,

@@ -142,6 +142,20 @@ describe('each setting', () => {
     );
   });
 
+  test('a limit that another one keeps from being reached is refused, and a default gives way', () => {
+    expect(problemsOf({ HUB_LIMIT_HEAD_SIZE: '8192', HUB_LIMIT_TARGET_SIZE: '8193' })).toEqual([
+      'HUB_LIMIT_TARGET_SIZE',
+    ]);
+    const few = { HUB_LIMIT_STREAMS_PER_TUNNEL: '7' };
+    expect(problemsOf({ ...few, HUB_LIMIT_STREAMS_PER_VISITOR: '8' })).toEqual([
+      'HUB_LIMIT_STREAMS_PER_VISITOR',
+    ]);
+    const { edgeLimits } = read({ ...few, HUB_LIMIT_HEAD_SIZE: '8192' });
+    expect([edgeLimits.streamsPerVisitor, edgeLimits.targetBytes]).toEqual([7, 8192]);
+    const bounded = { HUB_LIMIT_AGENT_STREAMS: '100', HUB_LIMIT_LINKS_PER_AGENT: '1' };
+    expect(read(bounded).edgeLimits.streamsPerTunnel).toBe(100);
+  });
+
   test('HUB_DATABASE_URL is a secret, whose placeholder password is refused', () => {
     const url = 'postgresql://hub:8Q2mXv0tJ6sLw3@db.example/hub';
     const config = read({ HUB_DATABASE_URL: url });

@@ -64,28 +64,61 @@ type LimitSettings = z.output<z.ZodObject<typeof limitSettings>>;
 
 /** A limit that another one keeps from ever being reached would be believed and do nothing. */
 export function limitProblems(settings: LimitSettings): SettingProblem[] {
-  const perTunnel = settings.HUB_LIMIT_STREAMS_PER_TUNNEL ?? 0;
+  const { headBytes, streamsPerTunnel } = edgeLimits(settings);
   const { streamsPerSession, linksPerAgent } = gatewayLimits(settings);
-  const most = streamsPerSession * linksPerAgent;
-  if (perTunnel <= most) return [];
-  return [
+  const pairs: readonly Pair[] = [
     {
       name: 'HUB_LIMIT_STREAMS_PER_TUNNEL',
-      expected: `at most ${most}: an agent may hold ${linksPerAgent} links (HUB_LIMIT_LINKS_PER_AGENT) of ${streamsPerSession} streams each (HUB_LIMIT_AGENT_STREAMS)`,
+      most: carriedStreams(settings),
+      because: `an agent may hold ${linksPerAgent} links (HUB_LIMIT_LINKS_PER_AGENT) of ${streamsPerSession} streams each (HUB_LIMIT_AGENT_STREAMS)`,
       remedy: 'lower it, or raise the other two',
     },
+    {
+      name: 'HUB_LIMIT_STREAMS_PER_VISITOR',
+      most: streamsPerTunnel,
+      because: 'a tunnel carries no more for all (HUB_LIMIT_STREAMS_PER_TUNNEL)',
+      remedy: 'lower it, or raise the other one',
+    },
+    {
+      name: 'HUB_LIMIT_TARGET_SIZE',
+      most: headBytes,
+      because: 'the target is a part of the head (HUB_LIMIT_HEAD_SIZE)',
+      remedy: 'lower it, or raise the other one',
+    },
   ];
+  return pairs.flatMap(({ name, most, because, remedy }) =>
+    (settings[name] ?? 0) <= most
+      ? []
+      : [{ name, expected: `at most ${most}: ${because}`, remedy }],
+  );
+}
+
+/** What all links of an agent may carry together. */
+function carriedStreams(settings: LimitSettings): number {
+  const { streamsPerSession, linksPerAgent } = gatewayLimits(settings);
+  return streamsPerSession * linksPerAgent;
+}
+
+interface Pair {
+  readonly name: keyof LimitSettings;
+  readonly most: number;
+  readonly because: string;
+  readonly remedy: string;
 }
 
 export function edgeLimits(settings: LimitSettings): EdgeLimits {
   const memoryBytes = settings.HUB_LIMIT_H2_SESSION_MEMORY;
   const usual = defaultEdgeLimits;
+  const headBytes = settings.HUB_LIMIT_HEAD_SIZE ?? usual.headBytes;
+  const streamsPerTunnel =
+    settings.HUB_LIMIT_STREAMS_PER_TUNNEL ??
+    Math.min(usual.streamsPerTunnel, carriedStreams(settings));
   return {
     helloTimeoutMs: settings.HUB_LIMIT_HELLO_TIMEOUT ?? usual.helloTimeoutMs,
     handshakeTimeoutMs: settings.HUB_LIMIT_HANDSHAKE_TIMEOUT ?? usual.handshakeTimeoutMs,
     headTimeoutMs: settings.HUB_LIMIT_HEAD_TIMEOUT ?? usual.headTimeoutMs,
-    headBytes: settings.HUB_LIMIT_HEAD_SIZE ?? usual.headBytes,
-    targetBytes: settings.HUB_LIMIT_TARGET_SIZE ?? usual.targetBytes,
+    headBytes,
+    targetBytes: settings.HUB_LIMIT_TARGET_SIZE ?? Math.min(usual.targetBytes, headBytes),
     fields: settings.HUB_LIMIT_FIELDS ?? usual.fields,
     idleBodyMs: settings.HUB_LIMIT_IDLE_BODY ?? usual.idleBodyMs,
     slowBodyBytes: settings.HUB_LIMIT_SLOW_BODY ?? usual.slowBodyBytes,
@@ -94,8 +127,9 @@ export function edgeLimits(settings: LimitSettings): EdgeLimits {
       settings.HUB_LIMIT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,
     connectionsPerTunnel: settings.HUB_LIMIT_CONNECTIONS_PER_TUNNEL ?? usual.connectionsPerTunnel,
     redirectConnections: settings.HUB_LIMIT_REDIRECT_CONNECTIONS ?? usual.redirectConnections,
-    streamsPerTunnel: settings.HUB_LIMIT_STREAMS_PER_TUNNEL ?? usual.streamsPerTunnel,
-    streamsPerVisitor: settings.HUB_LIMIT_STREAMS_PER_VISITOR ?? usual.streamsPerVisitor,
+    streamsPerTunnel,
+    streamsPerVisitor:
+      settings.HUB_LIMIT_STREAMS_PER_VISITOR ?? Math.min(usual.streamsPerVisitor, streamsPerTunnel),
     h2Streams: settings.HUB_LIMIT_H2_STREAMS ?? usual.h2Streams,
     h2ResetBurst: settings.HUB_LIMIT_H2_RESET_BURST ?? usual.h2ResetBurst,
     h2ResetsPerSecond: settings.HUB_LIMIT_H2_RESETS_PER_SECOND ?? usual.h2ResetsPerSecond,

@@ -98,7 +98,8 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
   'edge.busy': {
     status: 503,
     title: 'Too many at once',
-    sentence: 'As many requests are under way as this tunnel carries. Try again in a few seconds.',
+    sentence:
+      'As many requests are under way as this server, or one visitor of it, may have. Try again in a few seconds.',
     retryAfter: 5,
   },
   'edge.overloaded': {
@@ -211,7 +212,7 @@ export interface FailureDetail {
  */
 export function answerFailure(
   response: VisitorResponse,
-  request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method'>,
+  request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method' | 'ownFields'>,
   code: EdgeFailureCode,
   detail: FailureDetail = {},
 ): void {
@@ -261,7 +262,7 @@ const pagePolicy = [
 
 function failureFields(
   failure: EdgeFailure & FailureDetail,
-  request: Pick<VisitorRequest, 'id' | 'wantsPage'>,
+  request: Pick<VisitorRequest, 'id' | 'wantsPage' | 'ownFields'>,
   length: number,
 ): FieldLines {
   const fields = [
@@ -275,6 +276,7 @@ function failureFields(
     'nosniff',
     'x-request-id',
     request.id,
+    ...(request.ownFields ?? []),
   ];
   if (request.wantsPage) {
     fields.push('content-security-policy', pagePolicy, 'referrer-policy', 'no-referrer');

@@ -120,7 +120,7 @@ function ownTransportSecurity(value: string): string | undefined {
   return kept.join(';').trim() || undefined;
 }
 
-/** A worker may have a folder of the host to itself, never all of it: it would outlive the tenant there. */
+/** A wider scope than its own folder is never all of the host. A script at the root has that by itself: a new owner's first answers clear it away. */
 function serviceWorkerScope(value: string, { authority, target }: Asked): string | undefined {
   const script = URL.parse(`https://${authority}${target}`);
   if (script === null) return undefined;

@@ -89,9 +89,11 @@ export class Splice implements ConnectionUser {
   }
 
   #onVisitorClosed(): void {
-    clearTimeout(this.#idleTimer);
     this.#held = [];
-    if (!this.#hasVisitorEnded || !this.#hasOriginEnded) this.#connection?.reset('cancelled');
+    // His last bytes may still wait for an origin that reads no more: the clock runs on, and ends it.
+    if (this.#hasVisitorEnded && this.#hasOriginEnded) return;
+    clearTimeout(this.#idleTimer);
+    this.#connection?.reset('cancelled');
     this.#connection = undefined;
   }
 

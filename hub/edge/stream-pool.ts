@@ -28,9 +28,9 @@ export interface Link {
 export interface Tunnel {
   /** None: the server is offline. */
   readonly links: readonly Link[];
-  /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
   /** Without a link: how much longer the next one is likely to come, milliseconds. */
   readonly awaitedMs: number;
+  /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
   nextLink(signal: AbortSignal): Promise<Link | undefined>;
 }
 

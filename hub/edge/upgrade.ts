@@ -1,7 +1,5 @@
 // A visitor's WebSocket handshake arrives with its raw connection or stream; after the origin's 101 the two byte pipes are one.
 
-import { createHash } from 'node:crypto';
-
 import type { ResponseHead } from '../../shared/http/head.ts';
 import { endToEndFields } from '../../shared/http/hop-by-hop.ts';
 import { answerFailure } from './failure.ts';
@@ -13,6 +11,7 @@ import { tenantFields } from './response-policy.ts';
 import { Splice } from './splice.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorUpgrade } from './visitor.ts';
+import { websocketAccept } from './websocket-accept.ts';
 
 /** Any answer but 101 goes to the visitor as the ordinary response it is. */
 export function forwardUpgrade(
@@ -57,12 +56,9 @@ function agreedFields(head: ResponseHead, key: string | undefined): FieldLines {
 
 /** RFC 6455 §4.2.2: whoever answers with this has understood the question, and is no cache that repeats itself. */
 function accepts(head: ResponseHead, key: string): boolean {
-  const proof = createHash('sha1').update(`${key}${handshakeGuid}`).digest('base64');
   const at = head.fields.findIndex((name, i) => i % 2 === 0 && name === 'sec-websocket-accept');
-  return at >= 0 && head.fields[at + 1] === proof;
+  return at >= 0 && head.fields[at + 1] === websocketAccept(key);
 }
-
-const handshakeGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 function refuseSwitch(
   request: VisitorRequest,

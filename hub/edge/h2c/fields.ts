@@ -1,11 +1,10 @@
 // The fields of an HTTP/1.1 request arrive; the header list of HTTP/2 leaves, and its answer comes back in the words of HTTP/1.1 (RFC 9113 §8). Pure.
 
-import { createHash } from 'node:crypto';
-
 import type { ResponseHead } from '../../../shared/http/head.ts';
 import { EdgeError } from '../edge-error.ts';
 import { h2cLimits } from './limits.ts';
 import type { FieldLines } from '../visitor.ts';
+import { websocketAccept } from '../websocket-accept.ts';
 
 export interface OutgoingRequest {
   readonly method: string;
@@ -67,13 +66,10 @@ export function switchHead(head: ResponseHead, request: OutgoingRequest): Respon
     'upgrade',
     'websocket',
     'sec-websocket-accept',
-    createHash('sha1').update(`${key}${handshakeGuid}`).digest('base64'),
+    websocketAccept(key),
   ];
   return { ...head, status: 101, fields };
 }
-
-/** RFC 6455 §1.3. */
-const handshakeGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const notValue = /[^\t\x20-\x7e\x80-\xff]/;
