@@ -18,9 +18,11 @@ export type CertificateErrorCode =
   | 'certificate.limit'
   /** The database did not take or give back what was written, so nothing was ordered. */
   | 'certificate.storage'
-  /** The hub's clock and the authority's do not agree. */
-  | 'certificate.clock'
+  /** Its authority is not among the settings any more. */
+  | 'certificate.authority'
   /** An attempt did not end in time. */
-  | 'certificate.timeout';
+  | 'certificate.timeout'
+  /** A mistake of the hub's own. */
+  | 'certificate.unexpected';
 
 export class CertificateError extends CodedError<CertificateErrorCode> {}

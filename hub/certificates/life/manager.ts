@@ -1,0 +1,300 @@
+// What the hub wishes to hold arrives; it gets every certificate and keeps it, attempt by attempt, beside other processes that do the same.
+
+import type { Logger } from '../../../shared/log.ts';
+import type { Authority, AuthorityName } from '../acme/authority.ts';
+import { createKeyAndCsr } from '../acme/csr.ts';
+import type { ChallengeKind, Solver } from '../challenges/solver.ts';
+import { Agenda } from './agenda.ts';
+import { attempt, type AttemptParts, type Outcome } from './attempt.ts';
+import { limitNames, limitsOf, type AuthorityLimits } from './budget.ts';
+import type {
+  CertificateStore,
+  CertificateWish,
+  ManagedCertificate,
+  OrderLog,
+  OrderRefusal,
+} from './certificate.ts';
+import { defaultPollMs, StoreFollower } from './follower.ts';
+import { leaseMs } from './held-lease.ts';
+import { Inventory, type CertificateState } from './inventory.ts';
+import { orderKind } from './ordering.ts';
+import { nextStep } from './renewal.ts';
+import type { KeyRing } from './sealing.ts';
+import { setNodeTimer, type SetTimer } from './timer.ts';
+import { wishKey } from './wishes.ts';
+
+export interface CertificateManagerOptions {
+  readonly store: CertificateStore;
+  readonly orders: OrderLog;
+  readonly authorities: ReadonlyMap<AuthorityName, Authority>;
+  /** Where the wished authority fails again and again, or lets wait too long. */
+  readonly fallback?: AuthorityName | undefined;
+  readonly solverFor: (kind: ChallengeKind) => Solver;
+  readonly keyRing: KeyRing;
+  /** Before each order but in an emergency. Rejects with what the operator has to change. */
+  readonly preflight?: (wish: CertificateWish, signal: AbortSignal) => Promise<void>;
+  readonly log: Logger;
+  readonly onAttempt?: (attempted: AttemptReport) => void;
+  /** An authority's limits, where they are others than those published. */
+  readonly limitsOf?: (authority: AuthorityName) => AuthorityLimits;
+  readonly createKeyAndCsr?: AttemptParts['createKeyAndCsr'];
+  readonly now?: () => Date;
+  readonly random?: () => number;
+  readonly setTimer?: SetTimer;
+  readonly pollMs?: number;
+}
+
+/** For counters: one for each attempt that came to something. */
+export interface AttemptReport {
+  readonly certificate: CertificateState;
+  readonly outcome: Outcome;
+}
+
+/** Most of an attempt is waiting for others, and the pace is bounded elsewhere; each holds a key in memory meanwhile. */
+const attemptsAtOnce = 8;
+
+/** `stop` waits this long for what is under way to end by itself. */
+const stopMs = 800;
+
+const minuteMs = 60_000;
+
+export class CertificateManager {
+  readonly #options: CertificateManagerOptions;
+  readonly #parts: AttemptParts;
+  readonly #inventory = new Inventory();
+  readonly #agenda = new Agenda();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #stopping = new AbortController();
+  /** By authority and limit: until when there is no room. Whoever counts towards it need not ask the database. */
+  readonly #full = new Map<string, number>();
+  #wishes: readonly CertificateWish[] | undefined;
+  #told: readonly CertificateWish[] | undefined;
+  #reconciling: Promise<void> = Promise.resolve();
+  #follower: StoreFollower | undefined;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(options: CertificateManagerOptions) {
+    this.#options = options;
+    this.#parts = {
+      ...options,
+      fallback: options.fallback,
+      preflight: options.preflight,
+      createKeyAndCsr: options.createKeyAndCsr ?? createKeyAndCsr,
+      limitsOf: options.limitsOf ?? limitsOf,
+      leftAlone: new Map(),
+      now: options.now ?? (() => new Date()),
+      random: options.random ?? Math.random,
+      setTimer: options.setTimer ?? setNodeTimer,
+    };
+  }
+
+  /** Resolves when the store was read; orders go on from then. @throws what the store throws */
+  async start(): Promise<void> {
+    const { store, setTimer, log } = this.#parts;
+    this.#follower = await StoreFollower.open({
+      store,
+      setTimer,
+      pollMs: this.#options.pollMs ?? defaultPollMs,
+      onRow: (row) => this.#noteRow(row),
+      onGone: (id) => this.#noteGone(id),
+      onFailure: (error) => log.warn({ err: error }, 'certificates could not be read'),
+      onPoll: () => this.#look(),
+    });
+    await this.#reconcile();
+    this.#tick();
+  }
+
+  /** Within a second, also in the middle of an order: the lease is given back, another process or start goes on. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the hub stops'));
+    this.#cancelTimer();
+    await this.#follower?.stop();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, stopMs);
+    await Promise.race([Promise.allSettled(this.#running.values()), late]);
+    clearTimeout(timer);
+  }
+
+  /** All that is wished for from now on; what is not among it any more is released. A store that is away is told later. */
+  async wishFor(wishes: readonly CertificateWish[]): Promise<void> {
+    this.#wishes = wishes;
+    if (this.#follower !== undefined) await this.#reconcile();
+  }
+
+  /** What is held and what is waited for, for commands and metrics. */
+  states(): CertificateState[] {
+    return this.#inventory.all();
+  }
+
+  /** One after the other, each with the latest wishes; `again` also where they were told before. */
+  async #reconcile(how: 'once' | 'again' = 'once'): Promise<void> {
+    if (how === 'again') this.#told = undefined;
+    this.#reconciling = this.#reconciling.then(async () => this.#tellWishes());
+    await this.#reconciling;
+  }
+
+  async #tellWishes(): Promise<void> {
+    const wishes = this.#wishes;
+    if (wishes === undefined || wishes === this.#told) return;
+    try {
+      await this.#parts.store.reconcile(wishes, this.#parts.now());
+      this.#told = wishes;
+    } catch (error) {
+      // The next look sees the difference.
+      this.#parts.log.warn({ err: error }, 'wishes for certificates could not be stored');
+    }
+  }
+
+  /** Now and then: after a clock that jumped, a database that was away, or a process with other settings that has ended. */
+  #look(): void {
+    if (this.#wishes !== undefined) {
+      const wished = new Set(this.#wishes.map(wishKey));
+      const held = new Set<string>();
+      for (const state of this.#inventory.all()) {
+        if (state.releasedAt === undefined) held.add(wishKey(state));
+      }
+      const isSame = wished.size === held.size && [...wished].every((key) => held.has(key));
+      if (!isSame) void this.#reconcile('again');
+    }
+    this.#tick();
+  }
+
+  #noteRow(row: ManagedCertificate): void {
+    const state = this.#inventory.set(row);
+    if (this.#running.has(row.id)) return;
+    this.#schedule(state);
+    this.#tick();
+  }
+
+  #noteGone(id: string): void {
+    this.#inventory.delete(id);
+    this.#agenda.delete(id);
+  }
+
+  #schedule(state: CertificateState, notBefore = 0): void {
+    const now = this.#parts.now();
+    const step = nextStep(state, now);
+    const isKept = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
+    const times = [step.at.getTime(), notBefore];
+    if (isKept) times.push(now.getTime() + minuteMs);
+    this.#agenda.set(state.id, new Date(Math.max(...times)));
+  }
+
+  #tick(): void {
+    this.#cancelTimer();
+    if (this.#stopping.signal.aborted) return;
+    const now = this.#parts.now();
+    while (this.#running.size < attemptsAtOnce) {
+      const id = this.#agenda.takeDue(now);
+      if (id === undefined) break;
+      this.#beginOrPostpone(id, now);
+    }
+    const nextAt = this.#agenda.nextAt();
+    // With all places taken, the attempt that ends first goes on.
+    if (nextAt === undefined || this.#running.size >= attemptsAtOnce) return;
+    const delayMs = Math.max(0, nextAt.getTime() - now.getTime());
+    this.#cancelTimer = this.#parts.setTimer(() => this.#tick(), delayMs);
+  }
+
+  #beginOrPostpone(id: string, now: Date): void {
+    const state = this.#inventory.get(id);
+    if (state === undefined) return;
+    const step = nextStep(state, now);
+    const isKept = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
+    const roomAt = step.kind === 'order' ? this.#roomAt(state, now) : 0;
+    if (isKept || step.at > now || roomAt > now.getTime()) {
+      this.#schedule(state, roomAt);
+      return;
+    }
+    this.#running.set(id, this.#run(state));
+  }
+
+  /** When one of its authorities has room for it, as far as is known here. One that was not told so yet asks, to have it on record. */
+  #roomAt(state: CertificateState, now: Date): number {
+    const { fallback } = this.#parts;
+    const isTold = state.attempts.lastError?.code === 'certificate.limit';
+    const fullUntil = (authority: AuthorityName): number => {
+      const kind = orderKind(state, authority, now);
+      const limits = limitNames({ names: state.names, kind }, this.#parts.limitsOf(authority));
+      const counting = limits.filter((limit) => isTold || limit === 'pace');
+      return Math.max(0, ...counting.map((limit) => this.#full.get(`${authority} ${limit}`) ?? 0));
+    };
+    const own = fullUntil(state.authority);
+    return fallback === undefined ? own : Math.min(own, fullUntil(fallback));
+  }
+
+  async #run(state: CertificateState): Promise<void> {
+    const { id } = state;
+    let notBefore = 0;
+    try {
+      const { outcome, certificate } = await attempt(id, this.#parts, this.#stopping.signal);
+      if (certificate !== undefined) this.#inventory.set(certificate);
+      notBefore = this.#conclude(state, outcome);
+    } catch (error) {
+      this.#parts.log.warn({ err: error, names: state.names }, 'certificate attempt not recorded');
+      notBefore = this.#later(minuteMs);
+    }
+    this.#running.delete(id);
+    const current = this.#inventory.get(id);
+    if (current !== undefined) this.#schedule(current, notBefore);
+    this.#tick();
+  }
+
+  /** Returns the earliest moment of the next look at it, whatever its row says. */
+  #conclude(before: CertificateState, outcome: Outcome): number {
+    const { names, keyKind } = before;
+    const facts = { names, keyKind };
+    const certificate = this.#inventory.get(before.id) ?? before;
+    const { log } = this.#parts;
+    switch (outcome.kind) {
+      case 'busy':
+        return this.#later(leaseMs / 2);
+      case 'ended':
+        return this.#later(leaseMs);
+      case 'idle':
+        return this.#later(quietMs);
+      case 'asked':
+        break;
+      case 'issued':
+        log.info({ ...facts, ...outcome }, 'certificate issued');
+        break;
+      case 'removed':
+        log.info(facts, 'certificate revoked and forgotten');
+        this.#noteGone(before.id);
+        // The name may have been wished for again in between.
+        void this.#reconcile('again');
+        break;
+      case 'waiting':
+        this.#noteFull(outcome.authority, outcome.refusal);
+        return outcome.refusal.notBefore.getTime();
+      case 'failed': {
+        const { failures, nextTryAt } = certificate.attempts;
+        const notAfter = certificate.issued?.notAfter;
+        log.warn(
+          { ...facts, ...outcome.error, failures, nextTryAt, notAfter },
+          'certificate not obtained',
+        );
+        break;
+      }
+      case 'sealed':
+        log.error({ ...facts, ...outcome.error }, 'certificate left alone, its key is sealed');
+        this.#options.onAttempt?.({ certificate, outcome });
+        return this.#later(60 * minuteMs);
+    }
+    this.#options.onAttempt?.({ certificate, outcome });
+    return 0;
+  }
+
+  #noteFull(authority: AuthorityName, { limit, notBefore }: OrderRefusal): void {
+    this.#full.set(`${authority} ${limit}`, notBefore.getTime());
+    const now = this.#parts.now().getTime();
+    for (const [key, until] of this.#full) if (until <= now) this.#full.delete(key);
+  }
+
+  #later(delayMs: number): number {
+    return this.#parts.now().getTime() + delayMs * (1 + this.#parts.random() / 2);
+  }
+}
+
+/** What was found done by another process is told of in a moment; until then the same question would be asked again. */
+const quietMs = 1000;

@@ -1,0 +1,206 @@
+// A certificate to be had arrives, with two authorities that may give it; its chain and sealed key leave, and are stored.
+
+import { X509Certificate } from 'node:crypto';
+
+import type { Authority, AuthorityName } from '../acme/authority.ts';
+import { ariIdOf } from '../acme/chain.ts';
+import { CertificateError } from '../failure.ts';
+import type { AttemptParts } from './attempt.ts';
+import { adviceOf, askedToWait, BothFailed, Refused } from './attempt-failure.ts';
+import { lookBackMs, refusalOf } from './budget.ts';
+import type { IssuedCertificate, Lease, ManagedCertificate, OrderKind } from './certificate.ts';
+import { firstPlan, isEmergency } from './renewal.ts';
+
+export interface Made {
+  readonly issued: IssuedCertificate;
+  /** Its record in the log. */
+  readonly orderId: string;
+}
+
+export class Ordering {
+  readonly #certificate: ManagedCertificate;
+  readonly #parts: AttemptParts;
+
+  constructor(certificate: ManagedCertificate, parts: AttemptParts) {
+    this.#certificate = certificate;
+    this.#parts = parts;
+  }
+
+  /** The wished authority is always tried first, unless it asked to be left alone. @throws CodedError */
+  async place(signal: AbortSignal): Promise<Made> {
+    const { fallback } = this.#parts;
+    try {
+      return await this.#orderFrom(this.#certificate.authority, signal);
+    } catch (error) {
+      const isOther = fallback !== undefined && fallback !== this.#certificate.authority;
+      if (signal.aborted || !isOther || !this.#isTimeForFallback(error)) throw error;
+      return await this.#orderFrom(fallback, signal).catch((another: unknown) => {
+        throw signal.aborted ? another : bothFailed(error, another);
+      });
+    }
+  }
+
+  /** False: the lease was lost, and whoever has it makes one of his own. */
+  async save(lease: Lease, { issued, orderId }: Made): Promise<boolean> {
+    const { store, now, random, log } = this.#parts;
+    const plan = firstPlan(issued, now(), random);
+    const isSaved = await this.#insist(async () => store.saveIssued(lease, issued, plan));
+    await this.#close(orderId, 'issued');
+    const { names } = this.#certificate;
+    if (!isSaved) log.warn({ names }, 'certificate thrown away, its lease was lost');
+    return isSaved;
+  }
+
+  #isTimeForFallback(error: unknown): boolean {
+    if (error instanceof CertificateError && error.code === 'certificate.sealed') return false;
+    const { issued, attempts } = this.#certificate;
+    const now = this.#parts.now();
+    if (attempts.failures >= failuresBeforeFallback || isEmergency(issued, now)) return true;
+    const waitMs =
+      error instanceof Refused
+        ? error.refusal.notBefore.getTime() - now.getTime()
+        : (adviceOf(error).retryAfterMs ?? 0);
+    return waitMs > bearableWaitMs;
+  }
+
+  async #orderFrom(name: AuthorityName, signal: AbortSignal): Promise<Made> {
+    const authority = this.#authority(name);
+    const { createKeyAndCsr, solverFor, leftAlone, now } = this.#parts;
+    const { id, names, keyKind, challenge, profile } = this.#certificate;
+    const kind = orderKind(this.#certificate, name, now());
+    const orderId = await this.#record(name, kind);
+    try {
+      const { key, csr } = await createKeyAndCsr(names, keyKind);
+      const order = {
+        names,
+        csr,
+        // The second authority has other profiles, if any.
+        profile: name === this.#certificate.authority ? profile : undefined,
+        replaces: kind === 'replacement' ? this.#certificate.issued?.ariId : undefined,
+      };
+      const obtaining = authority.obtain(order, solverFor(challenge), signal);
+      const chain = await orAborted(obtaining, signal);
+      return { issued: this.#issued(name, chain, key), orderId };
+    } catch (error) {
+      await this.#close(orderId, 'failed');
+      const { retryAfterMs } = adviceOf(error);
+      if (retryAfterMs !== undefined) {
+        leftAlone.set(`${name} ${id}`, now().getTime() + retryAfterMs);
+      }
+      throw error;
+    }
+  }
+
+  #authority(name: AuthorityName): Authority {
+    const authority = this.#parts.authorities.get(name);
+    if (authority === undefined) {
+      throw new CertificateError(
+        'certificate.authority',
+        `The authority ${name} is not among the settings any more; set HUB_ACME_DIRECTORY or HUB_ACME_FALLBACK_DIRECTORY to it, or give the server another one.`,
+      );
+    }
+    const key = `${name} ${this.#certificate.id}`;
+    const until = this.#parts.leftAlone.get(key) ?? 0;
+    if (until > this.#parts.now().getTime()) {
+      throw new Refused(name, { limit: askedToWait, notBefore: new Date(until) });
+    }
+    this.#parts.leftAlone.delete(key);
+    return authority;
+  }
+
+  async #record(authority: AuthorityName, kind: OrderKind): Promise<string> {
+    const { orders, limitsOf, now } = this.#parts;
+    const { id: certificateId, names } = this.#certificate;
+    const at = now();
+    const planned = { names, kind };
+    const limits = limitsOf(authority);
+    const since = new Date(at.getTime() - lookBackMs(planned));
+    const opened = await orders.open({ certificateId, authority, names, at, kind }, since, (past) =>
+      refusalOf(planned, past, { limits, now: at }),
+    );
+    if (typeof opened !== 'string') throw new Refused(authority, opened);
+    return opened;
+  }
+
+  #issued(authority: AuthorityName, chain: string, key: string): IssuedCertificate {
+    const leaf = new X509Certificate(chain);
+    return {
+      chain,
+      sealedKey: this.#parts.keyRing.seal(key, this.#certificate.id),
+      authority,
+      ariId: ariIdOf(chain),
+      notBefore: leaf.validFromDate,
+      notAfter: leaf.validToDate,
+    };
+  }
+
+  /** A certificate is worth some patience with a database that is just away: the next order would count as well. */
+  async #insist(save: () => Promise<boolean>): Promise<boolean> {
+    for (const pauseMs of savePausesMs) {
+      try {
+        return await save();
+      } catch (error) {
+        this.#parts.log.warn({ err: error, pauseMs }, 'certificate not stored yet');
+        await new Promise<void>((resolve) => {
+          this.#parts.setTimer(resolve, pauseMs);
+        });
+      }
+    }
+    return await save();
+  }
+
+  /** What the log does not hear counts as open: too much rather than too little. */
+  async #close(orderId: string, outcome: 'issued' | 'failed'): Promise<void> {
+    await this.#parts.orders.close(orderId, outcome).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error }, 'order log not written');
+    });
+  }
+}
+
+/** Which limits of the authority an order for this certificate counts towards now. */
+export function orderKind(
+  {
+    issued,
+    renewal,
+    attempts,
+  }: Pick<ManagedCertificate, 'renewal' | 'attempts'> & {
+    readonly issued: { readonly authority: AuthorityName } | undefined;
+  },
+  authority: AuthorityName,
+  now: Date,
+): OrderKind {
+  if (issued?.authority !== authority) return 'new';
+  const { window } = renewal;
+  const isInWindow = window !== undefined && now >= window.start && now < window.end;
+  // An authority may have its own reasons against `replaces`; without it the names are still known to it.
+  return isInWindow && attempts.failures < failuresBeforeFallback ? 'replacement' : 'renewal';
+}
+
+/** Two hours of the retry table: what is over by then needed no second authority. */
+const failuresBeforeFallback = 3;
+
+/** Whoever waits for a first certificate sees nothing but an error until then. */
+const bearableWaitMs = 3_600_000;
+
+/** As long as a database takes to start again. The lease's own signs of life go on. */
+const savePausesMs = [1000, 5000, 15_000, 30_000];
+
+/** Two limits: what has room first is what is waited for. */
+function bothFailed(first: unknown, second: unknown): unknown {
+  if (!(first instanceof Refused)) return new BothFailed([first, second]);
+  if (!(second instanceof Refused)) return new BothFailed([second, first]);
+  return first.refusal.notBefore <= second.refusal.notBefore ? first : second;
+}
+
+/** An authority that does not listen to the signal must not keep the hub from stopping. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
