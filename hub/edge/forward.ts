@@ -10,6 +10,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeListener, OriginRequest } from './exchange.ts';
 import { answerFailure } from './failure.ts';
 import type { EdgeFailureCode } from './failure.ts';
+import { unconditional } from './former-owner.ts';
 import { originFields } from './forwarded.ts';
 import { H2cExchange } from './h2c/exchange.ts';
 import { defaultEdgeLimits } from './limits.ts';
@@ -92,12 +93,13 @@ export class Forwarding implements ExchangeListener {
     };
     this.#response.onAborted = () => this.#abort();
     try {
-      this.#fields = fields;
-      const head = encodeRequestHead(method, target, fields);
+      const isCleared = (this.#request.ownFields?.length ?? 0) > 0;
+      this.#fields = isCleared ? unconditional(fields) : fields;
+      const head = encodeRequestHead(method, target, this.#fields);
       this.#originRequest = {
         method,
         target,
-        fields,
+        fields: this.#fields,
         head,
         body,
         protocol: this.#switch?.protocol,
@@ -159,7 +161,7 @@ export class Forwarding implements ExchangeListener {
       return;
     }
     this.#resume?.begun(head, framing);
-    const fields = this.#curbed(endToEndFields(head.fields));
+    const fields = this.#withOurs(this.#curbed(endToEndFields(head.fields)));
     const isTrailed = framing === 'chunked' && this.#request.httpVersion !== '1.0';
     if (isTrailed && this.#request.httpVersion === '1.1') {
       this.#announced = listedNames(fields, 'trailer');
@@ -270,6 +272,11 @@ export class Forwarding implements ExchangeListener {
   #forget(): void {
     this.#exchange = undefined;
     this.#connection = undefined;
+  }
+
+  #withOurs(fields: FieldLines): FieldLines {
+    const { ownFields = [] } = this.#request;
+    return ownFields.length === 0 ? fields : [...fields, ...ownFields];
   }
 
   #curbed(fields: FieldLines): FieldLines {

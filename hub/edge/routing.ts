@@ -10,13 +10,13 @@ import { clientAddress } from './client-address.ts';
 import type { TlsSwitches, VisitorConnection } from './connection.ts';
 import { denialOf } from './denied/denial.ts';
 import type { EdgeFailureCode, FailureDetail } from './failure.ts';
+import { clearingFields, type NewlyOwned } from './former-owner.ts';
 import type { NormalRequest } from './normalize.ts';
 import { isChallengeTarget } from './proof.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { VisitorRequest } from './visitor.ts';
 
-export interface EdgeTunnel extends Tunnel {
-  readonly serverId: string;
+export interface EdgeTunnel extends Tunnel, NewlyOwned {
   readonly switches: Pick<ServerSwitches, 'product' | 'lifted'> & TlsSwitches;
 }
 
@@ -87,7 +87,9 @@ export class Routing {
 
   /** The request as the rooms behind the front know it. `stream` holds its body. */
   request(normal: NormalRequest, connection: VisitorConnection, stream: Readable): VisitorRequest {
+    const tunnel = this.#options.tunnels.find(normal.hostname);
     return {
+      ownFields: tunnel === undefined ? [] : clearingFields(normal, tunnel, new Date()),
       id: randomUUIDv7(),
       method: normal.method,
       target: normal.target,

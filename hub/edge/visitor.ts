@@ -26,6 +26,8 @@ export interface VisitorRequest {
   readonly body: { readonly stream: Readable; readonly length: number | undefined } | undefined;
   /** True when a browser asks for a page (Accept names text/html): failures are then a page, not problem+json. */
   readonly wantsPage: boolean;
+  /** Lines of the hub's own for the head of whatever answers it. */
+  readonly ownFields?: FieldLines;
 }
 
 /** The visitor's side of an answer. Implemented once for HTTP/1.1 and once for HTTP/2. */

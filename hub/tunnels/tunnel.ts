@@ -50,6 +50,8 @@ export interface TunnelLink extends LiveLink {
 export interface LiveTunnel {
   readonly serverId: string;
   readonly switches: ServerSwitches;
+  /** Server.newOwnerSince, as it was read last. */
+  readonly newOwnerSince: Date | undefined;
   /** Those that take streams. None: the server is offline. */
   readonly links: readonly LiveLink[];
   /** Without a link: how much longer the next one is likely to come. Milliseconds; 0 when nobody expects one. */
@@ -92,6 +94,10 @@ export class Tunnel implements LiveTunnel {
   set server(server: Server) {
     this.#server = server;
     this.#switches = server.switches;
+  }
+
+  get newOwnerSince(): Date | undefined {
+    return this.#server?.newOwnerSince;
   }
 
   get switches(): ServerSwitches {

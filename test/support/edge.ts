@@ -69,6 +69,7 @@ export class TestEdge {
   port = 0;
   /** Of every server. */
   switches: ServerSwitches = defaultSwitches;
+  newOwnerSince: Date | undefined;
 
   static async start(options: EdgeOptions = {}): Promise<TestEdge> {
     const edge = new TestEdge(options, await certificatesOnce());
@@ -96,7 +97,8 @@ export class TestEdge {
       tunnels: {
         find: (hostname) => {
           const tunnel = this.#find(hostname);
-          return tunnel && { ...tunnel, switches: this.switches };
+          const { switches, newOwnerSince } = this;
+          return tunnel && { ...tunnel, switches, newOwnerSince };
         },
       },
       admission: this.admission,
