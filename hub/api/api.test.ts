@@ -65,10 +65,15 @@ class Connection {
     return this.tls.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0));
   }
 
-  async send(method: string, path: string, body?: string, origin?: string): Promise<Answer> {
+  async send(
+    method: string,
+    path: string,
+    body?: string,
+    own: Record<string, string> = {},
+  ): Promise<Answer> {
     const headers = {
       ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(origin !== undefined && { origin }),
+      ...own,
     };
     const asked = request({ method, path, host: hubHost, agent: this.#agent, headers });
     asked.end(body);
@@ -137,7 +142,9 @@ describe('enrolment', () => {
     const connection = await Connection.open();
     const body = proofOf(await hub.token(), await connection.nonce(), connection.exporter);
     for (let page = 0; page < 25; page += 1) {
-      const answer = await connection.send('POST', '/api/v1/enrol', body, 'https://evil.example');
+      const answer = await connection.send('POST', '/api/v1/enrol', body, {
+        origin: 'https://evil.example',
+      });
       expect(answer.json).toMatchObject({ status: 400, code: 'api.malformed' });
     }
     expect((await connection.send('POST', '/api/v1/enrol', body)).status).toBe(201);
@@ -272,6 +279,17 @@ describe('the rest of the hub', () => {
   ])('%s %s is not found', async (method, path) => {
     const answer = await (await Connection.open()).send(method, path);
     expect(answer.json).toMatchObject({ status: 404, code: 'api.not-found' });
+  });
+
+  test('a person who mistyped gets a page, a program that asks the API a problem', async () => {
+    const connection = await Connection.open();
+    const accept = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    const { status, fields, text } = await connection.send('GET', '/nothing', undefined, accept);
+    expect([status, fields['content-type']]).toEqual([404, 'text/html; charset=UTF-8']);
+    expect(text).toContain('There is nothing at this address');
+    expect(fields['content-security-policy']).toContain("default-src 'none'");
+    const asked = await connection.send('GET', '/api/v1/nothing', undefined, accept);
+    expect(asked.json).toMatchObject({ status: 404, code: 'api.not-found' });
   });
 
   test('a failure of the hub shows nothing of itself', async () => {

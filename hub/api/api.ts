@@ -8,7 +8,7 @@ import { Hono } from 'hono';
 
 import type { HubBindings } from './channel.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './enrolment-api.ts';
-import { landingPage, landingPolicy } from './landing-page.ts';
+import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { problem } from './problem.ts';
 
 export type ApiOptions = EnrolmentApiOptions;
@@ -30,9 +30,18 @@ export function createApi(options: ApiOptions): RequestListener {
     return context.html(landingPage(options.hubHost));
   });
   app.route('/api/v1', enrolmentApi(options));
-  app.notFound((context) =>
-    problem(context, 'api.not-found', 'There is nothing at this address: check its spelling.'),
-  );
+  app.notFound((context) => {
+    const { path } = context.req;
+    const isPerson = context.req.header('accept')?.includes('text/html') === true;
+    if (!isPerson || path.startsWith('/api/'))
+      return problem(
+        context,
+        'api.not-found',
+        'There is nothing at this address: check its spelling.',
+      );
+    context.header('content-security-policy', landingPolicy);
+    return context.html(notFoundPage(options.hubHost), 404);
+  });
   app.onError((error, context) => {
     options.log.error({ err: error, path: context.req.routePath }, 'request failed');
     return problem(context, 'api.internal', 'The hub failed; its log says why. Try again later.');

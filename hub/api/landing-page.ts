@@ -1,4 +1,4 @@
-// The hub's name arrives; the page that a curious browser finds there leaves. No script, nothing fetched from elsewhere.
+// The hub's name arrives; the pages that a curious browser finds there leave. No script, nothing fetched from elsewhere.
 
 import { createHash } from 'node:crypto';
 
@@ -22,25 +22,45 @@ export const landingPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export function landingPage(hubHost: string): HtmlEscapedString | Promise<HtmlEscapedString> {
+export function landingPage(hubHost: string): Page {
+  return page(
+    'Phlix Hub',
+    html`<h1>This is a Phlix Hub</h1>
+      <p>
+        It gives media servers at home a public address, without a port opened there. Servers are
+        found under names of their own; this page, at ${hubHost}, is only the door.
+      </p>
+      <p>
+        To connect a server, its owner asks this hub's operator for an enrolment token. The operator
+        makes one with <code>phlix-hub enrol-token create</code>.
+      </p>`,
+  );
+}
+
+export function notFoundPage(hubHost: string): Page {
+  return page(
+    'Nothing here',
+    html`<h1>There is nothing at this address</h1>
+      <p>
+        ${hubHost} is the hub itself. A media server has a name of its own: look again at the
+        address that its owner gave you. <a href="/">What this hub is</a>
+      </p>`,
+  );
+}
+
+type Page = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+function page(title: string, body: Page): Page {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width" />
-        <title>Phlix Hub</title>
+        <title>${title}</title>
         ${styleElement}
       </head>
       <body>
-        <h1>This is a Phlix Hub</h1>
-        <p>
-          It gives media servers at home a public address, without a port opened there. Servers are
-          found under names of their own; this page, at ${hubHost}, is only the door.
-        </p>
-        <p>
-          To connect a server, its owner asks this hub's operator for an enrolment token. The
-          operator makes one with <code>phlix-hub enrol-token create</code>.
-        </p>
+        ${body}
       </body>
     </html>`;
 }
