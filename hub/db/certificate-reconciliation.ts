@@ -5,7 +5,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { CertificateWish } from '../certificates/life/certificate.ts';
 import {
   reconcile,
-  wishKey,
+  wishDigest,
   type HeldCertificate,
   type OwnedWish,
   type Reconciliation,
@@ -131,7 +131,7 @@ async function insertRows(
 ): Promise<string[]> {
   const rows = wishes.map((wish) => ({
     id: randomUUIDv7(),
-    wishKey: wishKey(wish),
+    wishKey: wishDigest(wish),
     names: [...wish.names],
     keyKind: wish.keyKind,
     authority: wish.authority,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 
 import type { CertificateWish } from '../certificates/life/certificate.ts';
+import { wishKey } from '../certificates/life/wishes.ts';
 
 /** A wish with whom its server belongs to; undefined: the hub itself. */
 export interface OwnedWish extends CertificateWish {
@@ -12,7 +13,7 @@ export interface OwnedWish extends CertificateWish {
 /** As much of a managed certificate as the comparison needs. */
 export interface HeldCertificate {
   readonly id: string;
-  /** `wishKey` of its wish. */
+  /** `wishDigest` of its wish. */
   readonly key: string;
   readonly serverId: string | undefined;
   readonly ownerId: string | undefined;
@@ -34,10 +35,9 @@ export interface Reconciliation {
   readonly release: readonly string[];
 }
 
-/** Equal for two wishes that one certificate fulfils. */
-export function wishKey({ names, keyKind, authority }: CertificateWish): string {
-  const words = JSON.stringify([authority, keyKind, ...names]);
-  return createHash('sha256').update(words).digest('hex');
+/** Equal for two wishes that one certificate fulfils, and short enough for an index whatever the number of names. */
+export function wishDigest(wish: CertificateWish): string {
+  return createHash('sha256').update(wishKey(wish)).digest('hex');
 }
 
 /** `held` in the order of their making. */
@@ -49,7 +49,7 @@ export function reconcile(
   const begin: OwnedWish[] = [];
   const keep: { id: string; wish: OwnedWish }[] = [];
   const goesOn = new Set<string>();
-  for (const [key, wish] of new Map(wishes.map((wish) => [wishKey(wish), wish]))) {
+  for (const [key, wish] of new Map(wishes.map((wish) => [wishDigest(wish), wish]))) {
     const found = fulfilling(byKey.get(key) ?? [], wish);
     if (found === undefined) {
       begin.push(wish);

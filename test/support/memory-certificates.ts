@@ -23,7 +23,7 @@ import type {
   OrderRefusal,
   RenewalPlan,
 } from '../../hub/certificates/life/certificate.ts';
-import { reconcile, wishKey, type HeldCertificate } from '../../hub/db/certificate-wishes.ts';
+import { reconcile, wishDigest, type HeldCertificate } from '../../hub/db/certificate-wishes.ts';
 
 export interface MemoryOptions {
   /** The store's clock: leases, challenges and records end by it. */
@@ -325,7 +325,7 @@ function heldOf({ certificate, ownerId, fence, releasedFence }: Row): HeldCertif
   const { id, serverId, challenge, profile } = certificate;
   const isReleased = certificate.releasedAt !== undefined;
   const isUntouched = fence === releasedFence;
-  const key = wishKey(certificate);
+  const key = wishDigest(certificate);
   return { id, key, serverId, ownerId, challenge, profile, isReleased, isUntouched };
 }
 
