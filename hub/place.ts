@@ -7,11 +7,14 @@ import type { Server } from './tunnels/server.ts';
 /** What the hub is called from outside. Ports given as 0 are known once something listens, and nobody asks before. */
 export class Place {
   readonly #config: HubConfig;
+  readonly #domainsOf: (serverId: string) => readonly string[];
   #publicUrl: URL;
   #tunnelPort: number;
 
-  constructor(config: HubConfig) {
+  /** `domainsOf`: the hostnames that a server has proven, beside its label. */
+  constructor(config: HubConfig, domainsOf: (serverId: string) => readonly string[] = () => []) {
     this.#config = config;
+    this.#domainsOf = domainsOf;
     this.#publicUrl = publicUrlOf(config);
     this.#tunnelPort = config.tunnelListen.port;
   }
@@ -42,9 +45,13 @@ export class Place {
     return `https://${hostname}${port === '' ? '' : `:${port}`}`;
   }
 
-  addressesOf({ label }: Server): string[] {
-    return label === undefined
-      ? []
-      : [this.addressOf(hostnameOf(label, this.#config.tenantDomain))];
+  /** The label's first. */
+  addressesOf({ id, label }: Server): string[] {
+    const own = label === undefined ? [] : [hostnameOf(label, this.#config.tenantDomain)];
+    const hostnames = [...own, ...this.#domainsOf(id).slice(0, maxDomains)];
+    return hostnames.map((hostname) => this.addressOf(hostname));
   }
 }
+
+/** The welcome that an agent gets has room for 2,048 characters of addresses (shared/wire/hello.ts). */
+const maxDomains = 4;

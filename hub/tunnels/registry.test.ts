@@ -12,16 +12,19 @@ let tunnels: Tunnels;
 let tellChange: (serverId: string | undefined) => void;
 let failures: unknown[];
 let rivals: unknown[][];
+let domains: Map<string, string>;
 let isStoreDown: boolean;
 
 beforeEach(async () => {
   servers = new Map();
   failures = [];
   rivals = [];
+  domains = new Map();
   isStoreDown = false;
   tunnels = new Tunnels({
     store: memoryStore(),
     tenantDomain: domain,
+    domains: { serverOf: (hostname) => domains.get(hostname) },
     addressesOf: ({ label }) => (label === undefined ? [] : [`https://${label}.${domain}:8443`]),
     onFailure: (error) => failures.push(error),
     onRivals: (serverId, { link, winner }) => rivals.push([serverId, link, winner]),
@@ -91,6 +94,40 @@ test('of two agents with one key the earlier is told about, as often as it comes
     ['1', loser, winner],
     ['1', loser, winner],
   ]);
+});
+
+describe('a domain of an owner', () => {
+  test('has the tunnel of its server, under whatever label, for as long as the server lives', async () => {
+    domains.set('films.example.org', '1');
+    const tunnel = tunnels.find('movies.phlix.media');
+    expect(tunnels.find('films.example.org')).toBe(tunnel);
+    keep(server('1', { label: 'cinema' }));
+    await change('1');
+    expect(tunnels.find('films.example.org')).toBe(tunnel);
+    servers.delete('1');
+    await change('1');
+    expect(tunnels.find('films.example.org')).toBeUndefined();
+  });
+
+  test('of a server that is not there is unknown', () => {
+    domains.set('films.example.org', '99');
+    expect(tunnels.find('films.example.org')).toBeUndefined();
+  });
+
+  test('takes no label’s place, whatever the store says', async () => {
+    keep(server('2', { label: 'music' }));
+    await change('2');
+    domains.set('movies.phlix.media', '2');
+    expect(tunnels.find('movies.phlix.media')).toMatchObject({ serverId: '1' });
+  });
+
+  test('is told to its agent when it comes or goes', () => {
+    const link = new TestLink('agent 1');
+    tunnels.attach('1', link);
+    tunnels.announce('1');
+    tunnels.announce('nobody');
+    expect(link.announced).toEqual([['https://movies.phlix.media:8443']]);
+  });
 });
 
 describe('a change', () => {

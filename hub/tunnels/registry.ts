@@ -10,6 +10,8 @@ const recheckMs = 60_000;
 export interface TunnelsOptions {
   readonly store: ServerStore;
   readonly tenantDomain: string;
+  /** Hostnames outside of it that owners have proven to be theirs. */
+  readonly domains?: { serverOf(hostname: string): string | undefined };
   /** Public URLs of a server, for its agent to print. */
   readonly addressesOf: (server: Server) => readonly string[];
   /** A change could not be read from the store; it is tried again. */
@@ -42,11 +44,15 @@ export class Tunnels {
     this.#isRunning = true;
     this.#stopWatching = await this.#options.store.watch((serverId) => this.#onChange(serverId));
     await this.#loadAll();
-    // Their agents have lost the former hub and are dialling; visitors come back sooner than they.
-    for (const tunnel of this.#tunnels.values()) {
-      if (tunnel.server?.lastSeenAt !== undefined) tunnel.await();
-    }
+    this.expectAgents();
     this.#recheckLater();
+  }
+
+  /** Those that are not here have lost the former hub and are dialling; visitors come back sooner than they. */
+  expectAgents(): void {
+    for (const tunnel of this.#tunnels.values()) {
+      if (tunnel.server?.lastSeenAt !== undefined && tunnel.links.length === 0) tunnel.await();
+    }
   }
 
   async stop(): Promise<void> {
@@ -58,7 +64,13 @@ export class Tunnels {
 
   /** `hostname` in lower case, without port and without the root's dot. undefined: no server has this name. */
   find(hostname: string): LiveTunnel | undefined {
-    return this.#byHostname.get(hostname);
+    return this.#byHostname.get(hostname) ?? this.#findByDomain(hostname);
+  }
+
+  /** Its addresses are others now: its agent prints them. */
+  announce(serverId: string): void {
+    const tunnel = this.#tunnels.get(serverId);
+    if (tunnel?.server !== undefined) tunnel.announce(this.#options.addressesOf(tunnel.server));
   }
 
   /** The gateway brings an authenticated link. */
@@ -73,6 +85,11 @@ export class Tunnels {
   /** A link has ended or drains. One that was turned away or replaced changes nothing. */
   detach(serverId: string, link: TunnelLink): void {
     this.#tunnels.get(serverId)?.detach(link);
+  }
+
+  #findByDomain(hostname: string): Tunnel | undefined {
+    const serverId = this.#options.domains?.serverOf(hostname);
+    return serverId === undefined ? undefined : this.#tunnels.get(serverId);
   }
 
   #onChange(serverId: string | undefined): void {
