@@ -102,12 +102,21 @@ export class LinkKeeper {
   /** Until it takes no more streams and no other has taken its place. */
   async #stay(first: Standing): Promise<AgentFailure> {
     let standing = first;
+    /** Where it moved from: what that hub still has to serve runs over it to the end. */
+    let former: Standing | undefined;
     for (;;) {
       const { retired, moveAsked } = standing.link;
       const failure = await unlessAborted(Promise.race([retired, moveAsked]), this.#signal);
       if (this.#signal.aborted) return stops();
-      if (failure !== undefined) return failure;
-      standing = (await this.#move(standing)) ?? standing;
+      if (failure === undefined) {
+        const next = await this.#move(standing);
+        if (next !== undefined) [former, standing] = [standing, next];
+      } else {
+        if (former === undefined || former.isRetired) return failure;
+        // The hub that it moved to has ended before the one it came from, which may go on, or ask again.
+        this.#log.warn({ err: failure }, 'link down, back to the former one');
+        [former, standing] = [undefined, former];
+      }
     }
   }
 

@@ -60,7 +60,7 @@ export interface Link {
   readonly maxLinks: number;
   /** The hub takes no more streams over it: time to dial again, while running streams go on. */
   readonly retired: Promise<AgentFailure>;
-  /** The hub wishes for another link before this one drains (rule P54). */
+  /** The hub wishes for another link before this one drains (rule P54); since `moved`, that it wishes so again. */
   readonly moveAsked: Promise<void>;
   /** Tells the hub that the other link is there. */
   moved(): void;
@@ -160,7 +160,7 @@ function startSession(
   const place = placeOf(asked);
   const retired = Promise.withResolvers<AgentFailure>();
   const closed = Promise.withResolvers<void>();
-  const moveAsked = Promise.withResolvers<void>();
+  let moveAsked = Promise.withResolvers<void>();
   const { localAddress = '', remoteAddress = '' } = socket;
   const session = new Session(pipe, {
     role: 'dialer',
@@ -191,8 +191,13 @@ function startSession(
     addresses: welcome.addresses,
     maxLinks: welcome.maxLinks,
     retired: retired.promise,
-    moveAsked: moveAsked.promise,
-    moved: () => session.notice(Buffer.from(JSON.stringify({ moved: true }))),
+    get moveAsked() {
+      return moveAsked.promise;
+    },
+    moved() {
+      moveAsked = Promise.withResolvers();
+      session.notice(Buffer.from(JSON.stringify({ moved: true })));
+    },
     closed: closed.promise,
   };
 }

@@ -205,6 +205,27 @@ test('a hub that is about to drain is obeyed: another link first, the streams of
   expect(levels(bench)).toEqual([]);
 });
 
+test('a hub that gives up taking over leaves its links where they were, to be moved again', async () => {
+  const hub = await door();
+  const bench = await start(hub);
+  const before = await linked(bench, [0, 1]);
+  await bothAtHub(hub);
+  hub.gateway.stopListening();
+  const { port, authority, stores } = hub;
+  const successor = await door({ port, authority, stores });
+  expect(await hub.gateway.moveLinks(5000)).toEqual({ links: 2, moved: 2 });
+  await bothAtHub(successor);
+  expect(bench.links.live).toHaveLength(4);
+  successor.gateway.stopListening();
+  for (const link of bench.links.live) if (!before.includes(link)) link.session.destroy();
+  await vi.waitFor(() => expect(bench.links.live).toEqual(before));
+  await hub.gateway.listen(`127.0.0.1:${port}`);
+  // Both are at this hub again, and nothing of the first time counts.
+  expect(await hub.gateway.moveLinks(5000)).toEqual({ links: 2, moved: 2 });
+  expect((await linked(bench, [0, 1])).filter((link) => before.includes(link))).toEqual([]);
+  await bothAtHub(hub);
+});
+
 test('a link over an address that is gone is given up at once, and the others are asked', async () => {
   const hub = await door();
   const bench = await start(hub);

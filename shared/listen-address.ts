@@ -60,10 +60,15 @@ async function tryAlone(place: ListenOptions): Promise<void> {
 
 async function listening(server: Server, options: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
-      server.off('error', reject);
+    // Both go with the first: a server may be asked to listen many times before it can.
+    const onListening = (): void => {
+      server.off('error', onError);
       resolve();
-    });
+    };
+    const onError = (error: Error): void => {
+      server.off('listening', onListening);
+      reject(error);
+    };
+    server.once('error', onError).once('listening', onListening).listen(options);
   });
 }

@@ -13,6 +13,8 @@ export interface AgentLinkOptions {
   readonly agentId: string;
   readonly admission: bigint;
   readonly address: string;
+  /** It came in by the visitors' door. */
+  readonly isGuest: boolean;
   readonly hello: Hello;
   readonly welcome: Welcome;
   readonly maxStreams: number;
@@ -20,7 +22,7 @@ export interface AgentLinkOptions {
   readonly growth: GrowthBudget;
   /** The agent takes no more streams: it should no longer be found. */
   readonly onRetired: () => void;
-  /** The agent says that it has another link by now (rule P54). */
+  /** The agent says that it has another link by now, for the first time since it was asked (rule P54). */
   readonly onMoved: () => void;
   /** Called once. */
   readonly onClosed: (end: SessionEnd) => void;
@@ -32,9 +34,10 @@ export class AgentLink implements TunnelLink {
   readonly epoch: bigint;
   readonly slot: number;
   readonly address: string;
+  readonly isGuest: boolean;
   readonly originProtocol: OriginProtocol;
   readonly wantsClientAddress: boolean;
-  #isMoving = false;
+  #move: 'unasked' | 'asked' | 'done' = 'unasked';
   #isLeaving = false;
   readonly #session: Session;
   readonly #retirement = new AbortController();
@@ -45,6 +48,7 @@ export class AgentLink implements TunnelLink {
     this.agentId = options.agentId;
     this.admission = options.admission;
     this.address = options.address;
+    this.isGuest = options.isGuest;
     this.epoch = hello.epoch;
     this.slot = hello.slot;
     this.originProtocol = hello.originProtocol;
@@ -65,7 +69,10 @@ export class AgentLink implements TunnelLink {
         this.#retirement.abort();
       },
       onNotice: (payload) => {
-        if (isMoved(payload)) onMoved();
+        // Said a thousand times, it would be looked up a thousand times for each link.
+        if (this.#move !== 'asked' || !isMoved(payload)) return;
+        this.#move = 'done';
+        onMoved();
       },
       onClosed: (end) => {
         this.#retirement.abort();
@@ -79,7 +86,11 @@ export class AgentLink implements TunnelLink {
   }
 
   get isMoving(): boolean {
-    return this.#isMoving;
+    return this.#move !== 'unasked';
+  }
+
+  get hasMoved(): boolean {
+    return this.#move === 'done';
   }
 
   get isLeaving(): boolean {
@@ -109,8 +120,13 @@ export class AgentLink implements TunnelLink {
 
   /** Asks the agent to open another link before this one drains. */
   askToMove(): void {
-    this.#isMoving = true;
+    this.#move = 'asked';
     this.#notice({ move: true });
+  }
+
+  /** Nobody wishes any more that the agent moves. One that has not answered yet still dials, and may arrive here. */
+  stay(): void {
+    if (this.#move === 'done') this.#move = 'unasked';
   }
 
   destroy(): void {

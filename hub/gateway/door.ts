@@ -34,6 +34,8 @@ export interface Peer {
   readonly address: string;
   /** The unit in which limits count. */
   readonly bucket: string;
+  /** It came in by the visitors' door, the only one that its network lets it reach. */
+  readonly isGuest: boolean;
   /** Stops the clock under which a stranger's connection is cut. Returns the milliseconds that were left. */
   vouch(): number;
 }
@@ -65,13 +67,12 @@ export class Door {
     this.#tls.on('secureConnection', (socket) => this.#admit(socket));
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#server = createServer((socket) => this.#meet(socket));
+    // Out of file descriptors, most likely: accepting goes on when there are some again.
+    this.#server.on('error', ignore);
   }
 
   async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
-    const bound = await listenOn(this.#server, address, sharing);
-    // Out of file descriptors, most likely: accepting goes on when there are some again.
-    this.#server.on('error', ignore);
-    return bound;
+    return listenOn(this.#server, address, sharing);
   }
 
   /** Connections that are in stay in. */
@@ -134,6 +135,7 @@ export class Door {
     return this.#options.onSecure(socket, {
       address,
       bucket: this.#bucketOf(socket, address),
+      isGuest: false,
       vouch: () => {
         disarm();
         socket.off('close', disarm);

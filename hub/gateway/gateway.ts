@@ -70,7 +70,6 @@ export class Gateway {
   readonly #arrivals: Arrivals;
   readonly #links = new Set<AgentLink>();
   readonly #growth = new GrowthShares();
-  readonly #moved = new WeakSet<AgentLink>();
   #isClosing = false;
   #onMoved: () => void = () => undefined;
   #onEmpty: () => void = () => undefined;
@@ -97,10 +96,14 @@ export class Gateway {
     });
   }
 
-  /** @throws ListenAddressError, or the error of bind */
+  /**
+   * Agents that were asked to move since the last time, and did, may be asked again.
+   * @throws ListenAddressError, or the error of bind
+   */
   async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
     const bound = await this.#door.listen(address, sharing);
     this.#isClosing = false;
+    for (const link of this.#links) link.stay();
     return bound;
   }
 
@@ -110,12 +113,15 @@ export class Gateway {
     this.#door.close();
   }
 
-  /** Asks every agent to open another link before this process drains (rule P54). Resolves when all have, or at the deadline. */
-  async moveLinks(deadlineMs: number): Promise<{ links: number; moved: number }> {
-    const asked = [...this.#links];
+  /** Asks agents to open another link before this process drains (rule P54). Resolves when all have, or at the deadline. */
+  async moveLinks(
+    deadlineMs: number,
+    isAsked: (link: AgentLink) => boolean = () => true,
+  ): Promise<{ links: number; moved: number }> {
+    const asked = [...this.#links].filter(isAsked);
     const settled = Promise.withResolvers<void>();
     const onMoved = (): void => {
-      if (asked.every((link) => this.#moved.has(link) || !this.#links.has(link))) settled.resolve();
+      if (asked.every((link) => link.hasMoved || !this.#links.has(link))) settled.resolve();
     };
     this.#onMoved = onMoved;
     for (const link of asked) link.askToMove();
@@ -124,7 +130,7 @@ export class Gateway {
     await settled.promise;
     if (this.#onMoved === onMoved) this.#onMoved = () => undefined;
     clearTimeout(deadline);
-    return { links: asked.length, moved: asked.filter((link) => this.#moved.has(link)).length };
+    return { links: asked.length, moved: asked.filter((link) => link.hasMoved).length };
   }
 
   /** Ends every link: running streams may finish for `drainMs`, then what is left is cut. */
@@ -152,7 +158,7 @@ export class Gateway {
   ): void => {
     const vouch = (): number => this.#limits.authenticationTimeoutMs;
     this.#door.adopt(socket);
-    this.#peers.set(socket, { address, bucket: addressBucket(address), vouch });
+    this.#peers.set(socket, { address, bucket: addressBucket(address), isGuest: true, vouch });
     this.#upgrade(request, socket, firstBytes);
   };
 
@@ -248,22 +254,18 @@ export class Gateway {
     const { server, agentId, admission } = admitted;
     const { tunnels } = this.#options;
     const log = this.#log.child({ serverId: server.id, link: String(admission) });
-    const { address } = accepted.peer;
+    const { address, isGuest } = accepted.peer;
     const link: AgentLink = new AgentLink(pipe, {
       hello: accepted.hello,
       welcome: accepted.welcome,
       agentId,
       admission,
       address,
+      isGuest,
       maxStreams: this.#limits.streamsPerSession,
       growth: this.#growth.take(server.id),
       onRetired: () => tunnels.detach(server.id, link),
-      onMoved: () => {
-        // Said once, it is known; said a thousand times, it would be looked up a thousand times for each link.
-        if (this.#moved.has(link)) return;
-        this.#moved.add(link);
-        this.#onMoved();
-      },
+      onMoved: () => this.#onMoved(),
       onClosed: (end) => {
         this.#links.delete(link);
         this.#growth.giveBack(server.id);

@@ -74,6 +74,20 @@ describe('a hostname', () => {
     expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBeGreaterThan(0);
   });
 
+  test('is awaited from when its agent can come, unless it is there', async () => {
+    keep(server('1', { label: 'movies', lastSeenAt: new Date() }));
+    await change('1');
+    const link = new TestLink('agent 1');
+    tunnels.attach('1', link);
+    tunnels.expectAgents();
+    expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBe(0);
+    link.isLeaving = true;
+    tunnels.detach('1', link);
+    expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBe(0);
+    tunnels.expectAgents();
+    expect(tunnels.find('movies.phlix.media')?.awaitedMs).toBeGreaterThan(0);
+  });
+
   test('has the switches that its server has now', async () => {
     expect(tunnels.find('movies.phlix.media')?.switches.http2).toBe(true);
     keep(server('1', { label: 'movies', switches: { ...defaultSwitches, http2: false } }));
