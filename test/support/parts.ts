@@ -93,6 +93,11 @@ const parts = {
     binary: 'openssl',
     neededBy: 'certificates and handshakes as OpenSSL sees them',
   },
+  pebble: {
+    debianPackage: 'pebble',
+    binary: 'pebble',
+    neededBy: 'certificates from an ACME authority',
+  },
 } satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
