@@ -1,5 +1,7 @@
 // TXT records arrive; a zone at some provider has them, or has them no more.
 
+import { DnsError } from './failure.ts';
+
 /** One value of a TXT record set; others at the same name are left alone (apex and wildcard share one). */
 export interface TxtRecord {
   /** Fully qualified, lower case, without the root's dot: `_acme-challenge.example.org`. */
@@ -23,4 +25,11 @@ export interface DnsProvider {
   add(record: TxtRecord, signal: AbortSignal): Promise<void>;
   /** Removing what is not there is a success. @throws DnsError */
   remove(record: TxtRecord, signal: AbortSignal): Promise<void>;
+}
+
+/** For those that ask for it. @throws DnsError `dns.misconfigured` for a record that proves nothing */
+export function proofOf({ name, proof }: TxtRecord): RecordProof {
+  if (proof !== undefined) return proof;
+  const message = `a DNS hook in RAW mode is given challenges only, and the record at ${name} is none: take it out of RAW mode`;
+  throw new DnsError('dns.misconfigured', message);
 }
