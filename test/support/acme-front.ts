@@ -32,6 +32,14 @@ export interface Refusal {
   readonly retryAfter?: string;
 }
 
+/** A request on its way to the authority, or the answer on its way back. */
+export interface Passage {
+  readonly path: string;
+  readonly side: 'request' | 'answer';
+  /** The asking process's end of the connection. */
+  readonly port: number;
+}
+
 export interface AcmeFrontOptions {
   /** Directory of the authority behind it. */
   readonly directoryUrl: string;
@@ -52,6 +60,8 @@ export class AcmeFront {
   readonly windows = new Map<string, RenewalWindow>();
   /** Called for each request before it passes. */
   refuse: (path: string) => Refusal | undefined = () => undefined;
+  /** Each waits for it. A request whose sender has gone meanwhile never reaches the authority. */
+  hold: (passage: Passage) => Promise<void> = async () => undefined;
   /** True: connections are accepted and ended without a word. */
   isDown = false;
   readonly #options: AcmeFrontOptions;
@@ -102,6 +112,9 @@ export class AcmeFront {
       this.#tellWindow(path.slice(renewalPath.length), response);
       return;
     }
+    const port = request.socket.remotePort ?? 0;
+    await this.hold({ path, side: 'request', port });
+    if (request.socket.destroyed) return;
     const order = orderIn(body);
     if (order?.replaces !== undefined && this.#replaced.has(order.replaces)) {
       sendRefusal(response, { status: 409, type: 'alreadyReplaced', detail: 'it was replaced' });
@@ -112,6 +125,7 @@ export class AcmeFront {
       this.orders.push(order);
       if (order.replaces !== undefined) this.#replaced.add(order.replaces);
     }
+    await this.hold({ path, side: 'answer', port });
     response.writeHead(answer.status, answer.headers).end(this.#added(path, answer.body));
   }
 
