@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import type { CommandContext } from './command-context.ts';
+import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
@@ -47,6 +48,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
       const { start } = await import('./start.ts');
       finish(await start(context, takeOver));
     });
+  program.addCommand(domainsCommand(context, finish));
   program.addCommand(drainCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
   program.addCommand(addSwitchCommands(serversCommand(context), context));
@@ -62,6 +64,7 @@ Examples:
   phlix-hub
   phlix-hub enrol-token create --label movies
   phlix-hub servers list --json
+  phlix-hub domains add films.example.org movies
   phlix-hub drain
   phlix-hub local-ca trust`;
 
