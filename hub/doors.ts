@@ -7,15 +7,18 @@ import type { Logger } from '../shared/log.ts';
 import { createApi, type RequestListener } from './api/api.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { HubConfig } from './config.ts';
-import type { ControlClient, ControlledHub } from './control.ts';
+import type { ControlClient } from './control-client.ts';
+import type { ControlledHub } from './control.ts';
 import { Admission } from './edge/admission.ts';
 import type { ForwardOptions } from './edge/forward.ts';
 import type { HubPages } from './edge/front-options.ts';
 import { Front } from './edge/front.ts';
 import { EdgeListener } from './edge/listener.ts';
 import type { Peers } from './edge/peers.ts';
+import { noProofs, type EdgeProofs } from './edge/proof.ts';
 import { RedirectListener } from './edge/redirect.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { HandOver } from './hand-over.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
 import type { Overload } from './overload.ts';
 import type { Place } from './place.ts';
@@ -30,6 +33,8 @@ export interface Parts {
   readonly log: Logger;
   readonly stores: Stores;
   readonly certificates: CertificateSource;
+  /** Where the hub proves its names by itself. */
+  readonly proofs: EdgeProofs | undefined;
   readonly place: Place;
   readonly tunnels: Tunnels;
   readonly presence: PresenceReporter;
@@ -47,9 +52,6 @@ export interface HubAddresses {
   readonly http: AddressInfo | undefined;
 }
 
-/** Agents dial within a second; one that cannot reach the other process keeps its link until this one ends. */
-const movePatienceMs = 10_000;
-
 /** The least that is left to agents for their goaway when visitors took all of HUB_DRAIN_TIMEOUT. */
 const farewellMs = 1000;
 
@@ -58,6 +60,8 @@ export class Doors implements ControlledHub {
   readonly #gateway: Gateway;
   readonly #edge: EdgeListener;
   readonly #redirect: RedirectListener;
+  readonly #handOver: HandOver;
+  #tunnelPort: number;
   readonly #draining = new AbortController();
   readonly #stopAsked = Promise.withResolvers<void>();
 
@@ -68,6 +72,13 @@ export class Doors implements ControlledHub {
     const hub = { onRequest: api, onUpgrade: this.#gateway.onUpgrade };
     this.#edge = edgeOf(parts, hub, this.#draining.signal);
     this.#redirect = redirectOf(parts);
+    const { tunnelListen } = parts.config;
+    this.#tunnelPort = tunnelListen.port;
+    this.#handOver = new HandOver({
+      gateway: this.#gateway,
+      address: () => ({ host: tunnelListen.host, port: this.#tunnelPort }),
+      log: parts.log,
+    });
   }
 
   /** When an operator's command, or the process that took over, wants this one to end. */
@@ -86,13 +97,15 @@ export class Doors implements ControlledHub {
   /**
    * Agents first: visitors may only come when there are links to serve them by. `former`: the process whose place this one
    * takes; it gives its doors up one after the other.
-   * @throws ListenError listen.*
+   * @throws ListenError listen.*, ControlError control.silent
    */
-  async listen(former: ControlClient | undefined): Promise<HubAddresses> {
-    const { config, place, log } = this.#parts;
-    const sharing = former === undefined ? sharingOf(config) : 'joining';
+  async listen(former: ControlClient | undefined, sharing: PortSharing): Promise<HubAddresses> {
+    const { config, place, tunnels, log } = this.#parts;
     const tunnel = await listen(this.#gateway, 'HUB_TUNNEL_LISTEN', config.tunnelListen, sharing);
+    this.#tunnelPort = tunnel.port;
     if (former !== undefined) log.info(await former.ask('hand-over'), 'agents moved to this hub');
+    // From now on visitors come, also for those whose agents can come only now, by the same door.
+    tunnels.expectAgents();
     const https = await listen(this.#edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing);
     place.settle({ https: https.port, tunnel: tunnel.port });
     const http =
@@ -102,16 +115,12 @@ export class Doors implements ControlledHub {
     return { publicUrl: place.publicUrl, https, tunnel, http };
   }
 
-  async beginHandOver(): Promise<{ links: number; moved: number }> {
-    this.#gateway.stopListening();
-    const moved = await this.#gateway.moveLinks(movePatienceMs);
-    this.#parts.log.info(moved, 'agents moved to another hub');
-    return moved;
+  beginHandOver(): Promise<{ links: number; moved: number }> {
+    return this.#handOver.begin();
   }
 
-  async cancelHandOver(): Promise<void> {
-    const { config } = this.#parts;
-    await this.#gateway.listen(listenText(config.tunnelListen), sharingOf(config));
+  cancelHandOver(): void {
+    this.#handOver.cancel();
   }
 
   /** Visitors first: what they are still being sent, or ask for on a connection they have, runs through the agents' links. */
@@ -119,6 +128,7 @@ export class Doors implements ControlledHub {
     const { drainTimeoutMs } = this.#parts.config;
     const deadline = performance.now() + drainTimeoutMs;
     this.#draining.abort();
+    this.#handOver.end();
     this.#gateway.stopListening();
     void this.#gateway.moveLinks(drainTimeoutMs);
     await Promise.all([this.#redirect.close(), this.#edge.close(drainTimeoutMs)]);
@@ -139,8 +149,9 @@ function apiOf({ config, log, stores, place, peers }: Parts): RequestListener {
   });
 }
 
-function redirectOf({ config, place, tunnels, peers }: Parts): RedirectListener {
+function redirectOf({ config, place, tunnels, peers, proofs = noProofs }: Parts): RedirectListener {
   return new RedirectListener({
+    proofs,
     isKnown: (hostname) => hostname === config.hubHost || tunnels.find(hostname) !== undefined,
     get httpsPort() {
       return place.httpsPort;
@@ -152,7 +163,7 @@ function redirectOf({ config, place, tunnels, peers }: Parts): RedirectListener 
 }
 
 function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListener {
-  const { config, log, certificates, tunnels, counters, peers } = parts;
+  const { config, log, certificates, tunnels, counters, peers, proofs = noProofs } = parts;
   const { edgeLimits: limits, trustedProxies, resumeTimeoutMs: timeoutMs } = config;
   const admission = new Admission(limits);
   const forwarding: ForwardOptions = {
@@ -189,6 +200,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
   const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
   return new EdgeListener({
     certificates,
+    proofs,
     switchesOf,
     peers,
     front,
@@ -232,7 +244,7 @@ function gatewayOf(
 }
 
 /** A database of its own ends with its hub, so no other process could take over. Only Linux balances between listeners. */
-function sharingOf({ databaseUrl }: HubConfig): PortSharing {
+export function sharingOf({ databaseUrl }: HubConfig): PortSharing {
   return databaseUrl !== undefined && process.platform === 'linux' ? 'sharable' : 'alone';
 }
 

@@ -1,14 +1,16 @@
 // Checked settings arrive; a hub leaves that listens, and that can be stopped. The one place where every room is known: tests start it too.
 
+import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
-import { SettingsError } from '../shared/settings/settings.ts';
+import { AcmeCertificates } from './acme.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
-import { Control, ControlClient } from './control.ts';
+import { ControlClient } from './control-client.ts';
+import { Control } from './control.ts';
 import { openDomainChecks } from './domain-checks.ts';
-import { Doors, type HubAddresses } from './doors.ts';
+import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
 import { Overload } from './overload.ts';
 import { Place } from './place.ts';
@@ -49,12 +51,13 @@ export async function startHub(config: HubConfig, options: HubOptions): Promise<
 
 async function open(config: HubConfig, options: HubOptions, opened: Opened): Promise<Hub> {
   const { log } = options;
-  const former = options.takesOver ? await ControlClient.connect(config.dataDir) : undefined;
+  const former = options.takesOver ? await takeOver(config, log) : undefined;
   opened.add(() => former?.close());
   const stores = await openStores(config, { purpose: 'hub', log });
   opened.add(async () => stores.close());
-  const certificates = await openCertificates(config, log);
-  opened.add(() => certificates.stop());
+  const sharing = former === undefined ? sharingOf(config) : 'joining';
+  const { certificates, acme } = await openCertificates(config, { stores, log, sharing });
+  opened.add(async () => (acme ?? certificates).stop());
 
   const overload = new Overload({
     limitBytes: config.memoryLimitBytes,
@@ -109,6 +112,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     log,
     stores,
     certificates,
+    proofs: acme?.proofs,
     place,
     tunnels,
     presence,
@@ -118,10 +122,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   };
   const doors = new Doors(parts);
   opened.add(async () => doors.close());
-  const addresses = await doors.listen(former);
+  // Before the doors: when this one fails, its agents find their way back to the former.
+  opened.add(() => former?.close());
+  const addresses = await doors.listen(former, sharing);
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   log.info({ ...addresses, database: stores.place }, 'hub ready');
+  await acme?.start();
   return {
     addresses,
     certificates,
@@ -133,20 +140,37 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   };
 }
 
+interface OpenedCertificates {
+  readonly certificates: CertificateSource & { stop(): void | Promise<void> };
+  /** Where the hub gets them by itself. */
+  readonly acme?: AcmeCertificates;
+}
+
+/** @throws ControlError */
+async function takeOver(config: HubConfig, log: Logger): Promise<ControlClient | undefined> {
+  const former = await ControlClient.connect(config.dataDir);
+  if (former === undefined) log.info('no hub runs with this data folder: nothing to take over');
+  await former?.takeOver();
+  return former;
+}
+
 async function openCertificates(
   config: HubConfig,
-  log: Logger,
-): Promise<CertificateSource & { stop(): void }> {
+  parts: { stores: Stores; log: Logger; sharing: PortSharing },
+): Promise<OpenedCertificates> {
   const { hubHost, tenantDomain, tls } = config;
+  const { log } = parts;
   const names = { hubHost, tenantDomain };
   if (tls.kind === 'acme') {
-    const expected = 'acme is read, and not obeyed by this version';
-    const remedy = 'set files, or unset it';
-    throw new SettingsError([{ name: 'HUB_TLS', expected, remedy }]);
+    const acme = await AcmeCertificates.open({ config, tls, ...parts });
+    return { certificates: acme.source, acme };
   }
-  return tls.kind === 'files'
-    ? FileCertificates.open({ ...names, pairs: tls.pairs, log })
-    : LocalCa.open({ ...names, folder: localCaFolder(config), log });
+  return {
+    certificates:
+      tls.kind === 'files'
+        ? await FileCertificates.open({ ...names, pairs: tls.pairs, log })
+        : await LocalCa.open({ ...names, folder: localCaFolder(config), log }),
+  };
 }
 
 type Closer = () => void | Promise<void>;

@@ -7,7 +7,11 @@ export type ListenErrorCode = 'listen.in-use' | 'listen.denied' | 'listen.failed
 
 export class ListenError extends CodedError<ListenErrorCode> {}
 
-export type ListenSetting = 'HUB_HTTPS_LISTEN' | 'HUB_HTTP_LISTEN' | 'HUB_TUNNEL_LISTEN';
+export type ListenSetting =
+  | 'HUB_HTTPS_LISTEN'
+  | 'HUB_HTTP_LISTEN'
+  | 'HUB_TUNNEL_LISTEN'
+  | 'HUB_DNS_RESPONDER_LISTEN';
 
 export function listenFailure(
   error: unknown,

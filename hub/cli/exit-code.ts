@@ -1,7 +1,10 @@
 // A failure arrives; the exit code of sysexits.h leaves, so that service managers and scripts can tell what to do.
 
 import { CodedError } from '../../shared/errors.ts';
+import type { AcmeErrorCode } from '../certificates/acme/problem.ts';
+import type { DnsErrorCode } from '../certificates/dns/failure.ts';
 import type { CertificateErrorCode } from '../certificates/failure.ts';
+import type { ControlErrorCode } from '../control-words.ts';
 import type { DatabaseErrorCode } from '../db/database-error.ts';
 import type { ListenErrorCode } from '../listen-failure.ts';
 import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
@@ -20,8 +23,11 @@ export const exitCode = {
 } as const;
 
 type Code =
+  | AcmeErrorCode
   | CertificateErrorCode
+  | ControlErrorCode
   | DatabaseErrorCode
+  | DnsErrorCode
   | DomainErrorCode
   | ListenErrorCode
   | TunnelErrorCode
@@ -42,6 +48,50 @@ const table: Record<Code, number> = {
   'certificate.expired': exitCode.config,
   'certificate.names': exitCode.config,
   'certificate.exposed': exitCode.noPermission,
+  'certificate.sealed': exitCode.config,
+  'certificate.limit': exitCode.tryLater,
+  'certificate.storage': exitCode.unavailable,
+  'certificate.authority': exitCode.config,
+  'certificate.timeout': exitCode.unavailable,
+  'certificate.unexpected': exitCode.software,
+
+  'acme.unreachable': exitCode.unavailable,
+  'acme.untrusted': exitCode.config,
+  'acme.unavailable': exitCode.tryLater,
+  'acme.rate-limited': exitCode.tryLater,
+  'acme.bad-answer': exitCode.config,
+  'acme.nonce': exitCode.tryLater,
+  'acme.misconfigured': exitCode.config,
+  'acme.terms': exitCode.config,
+  'acme.account-binding': exitCode.config,
+  'acme.contact': exitCode.config,
+  'acme.account': exitCode.noPermission,
+  'acme.clock': exitCode.config,
+  'acme.caa': exitCode.config,
+  'acme.dns': exitCode.config,
+  'acme.not-proved': exitCode.config,
+  'acme.rejected-name': exitCode.badData,
+  'acme.profile': exitCode.config,
+  'acme.challenge': exitCode.config,
+  'acme.refused': exitCode.unavailable,
+  'acme.unfinished': exitCode.tryLater,
+  'acme.wrong-certificate': exitCode.unavailable,
+
+  'dns.unauthorised': exitCode.config,
+  'dns.forbidden': exitCode.noPermission,
+  'dns.clock': exitCode.config,
+  'dns.zone-unknown': exitCode.config,
+  'dns.rate-limited': exitCode.tryLater,
+  'dns.unreachable': exitCode.unavailable,
+  'dns.bad-answer': exitCode.unavailable,
+  'dns.rejected': exitCode.config,
+  'dns.hook-failed': exitCode.unavailable,
+  'dns.misconfigured': exitCode.config,
+  'dns.not-delegated': exitCode.config,
+  'dns.caa': exitCode.config,
+  'dns.alias': exitCode.config,
+  'dns.lagging': exitCode.tryLater,
+  'dns.no-address': exitCode.config,
 
   'database.unreachable': exitCode.unavailable,
   'database.in-use': exitCode.tryLater,
@@ -54,6 +104,11 @@ const table: Record<Code, number> = {
   'database.unsupported-platform': exitCode.config,
   'database.folder': exitCode.cannotCreate,
   'database.failed': exitCode.unavailable,
+
+  'control.silent': exitCode.unavailable,
+  'control.busy': exitCode.tryLater,
+  'control.no-permission': exitCode.noPermission,
+  'control.path-too-long': exitCode.config,
 
   'listen.in-use': exitCode.unavailable,
   'listen.denied': exitCode.noPermission,

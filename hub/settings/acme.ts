@@ -160,7 +160,10 @@ function externalAccount(
 
 /** Whoever set them believes that certificates are taken care of. */
 function idleProblems(settings: AcmeSettings): SettingProblem[] {
-  const idle = Object.keys(settings).filter((name) => /^HUB_(ACME|DNS)_/.test(name));
+  // The resolvers are asked about owners' domains too.
+  const idle = Object.keys(settings).filter(
+    (name) => /^HUB_(ACME|DNS)_/.test(name) && name !== 'HUB_DNS_RESOLVERS',
+  );
   const [first] = idle.filter((name) => settings[name as keyof AcmeSettings] !== undefined);
   if (first === undefined) return [];
   const expected = `${first} is read with HUB_TLS=acme only`;

@@ -1,0 +1,193 @@
+// HUB_TLS=acme and the stores arrive; a source of certificates leaves that gets and keeps them by itself, from authorities that find their proofs at our doors.
+
+import { readFile } from 'node:fs/promises';
+
+import type { PortSharing } from '../shared/listen-address.ts';
+import type { Logger } from '../shared/log.ts';
+import { AcmeAuthority } from './certificates/acme/acme-authority.ts';
+import type { Authority, AuthorityName } from './certificates/acme/authority.ts';
+import { Proofs } from './certificates/challenges/proofs.ts';
+import { createProofCertificate } from './certificates/challenges/tls-alpn-01.ts';
+import type { Responder } from './certificates/dns/responder/responder.ts';
+import { CertificateError } from './certificates/failure.ts';
+import { LiveCertificates } from './certificates/life/live.ts';
+import { CertificateManager, type AttemptReport } from './certificates/life/manager.ts';
+import { KeyRing } from './certificates/life/sealing.ts';
+import type { HubConfig } from './config.ts';
+import { openNameProofs, startResponder } from './name-proofs.ts';
+import type { AcmeTls, AuthoritySettings } from './settings/acme.ts';
+import type { Stores } from './stores.ts';
+import { WishedCertificates } from './wished-certificates.ts';
+
+export interface AcmeOptions {
+  readonly config: HubConfig;
+  readonly tls: AcmeTls;
+  readonly stores: Stores;
+  readonly log: Logger;
+  /** Of the responder's port. */
+  readonly sharing: PortSharing;
+  readonly onAttempt?: (report: AttemptReport) => void;
+}
+
+export class AcmeCertificates {
+  readonly source: LiveCertificates;
+  /** What authorities ask at the doors. */
+  readonly proofs: Proofs;
+  readonly manager: CertificateManager;
+  readonly #options: AcmeOptions;
+  readonly #wished: WishedCertificates;
+  readonly #responder: Responder | undefined;
+
+  /** Serves what the store holds. @throws CertificateError, AcmeError, DnsError, ListenError */
+  static async open(options: AcmeOptions): Promise<AcmeCertificates> {
+    const { config, stores, log } = options;
+    const keyRing = await openKeyRing(config);
+    const responder = await startResponder(options);
+    const closers: (() => Promise<void>)[] = [async () => responder?.stop()];
+    try {
+      const source = await LiveCertificates.open({ store: stores.certificates, keyRing, log });
+      closers.push(async () => source.stop());
+      return new AcmeCertificates(options, {
+        source,
+        responder,
+        keyRing,
+        authorities: await openAuthorities(options, keyRing),
+      });
+    } catch (error) {
+      for (const close of closers) await close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: AcmeOptions,
+    parts: {
+      readonly source: LiveCertificates;
+      readonly responder: Responder | undefined;
+      readonly keyRing: KeyRing;
+      readonly authorities: ReadonlyMap<AuthorityName, Authority>;
+    },
+  ) {
+    const { config, tls, stores, log } = options;
+    const { source, responder, keyRing, authorities } = parts;
+    this.#options = options;
+    this.#responder = responder;
+    this.source = source;
+    this.proofs = new Proofs({ store: stores.challenges, makePair: createProofCertificate });
+    const { solverFor } = openNameProofs({ config, tls, stores, responder });
+    this.manager = new CertificateManager({
+      store: stores.certificates,
+      orders: stores.orders,
+      authorities,
+      fallback: tls.fallback?.directoryUrl,
+      solverFor,
+      keyRing,
+      log,
+      ...(options.onAttempt === undefined ? {} : { onAttempt: options.onAttempt }),
+    });
+    this.#wished = new WishedCertificates({
+      settings: {
+        hubHost: config.hubHost,
+        tenantDomain: config.tenantDomain,
+        authority: tls.authority.directoryUrl,
+        profile: tls.profile,
+        challenge: tls.challenge,
+        domainChallenge: tls.domainChallenge,
+      },
+      stores,
+      onWishes: async (wishes) => this.manager.wishFor(wishes),
+      log,
+    });
+  }
+
+  /** Once the doors are open: authorities come through them. */
+  async start(): Promise<void> {
+    this.#sayWhatIsMissing();
+    await this.#wished.start();
+    await this.manager.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#wished.stop();
+    await this.manager.stop();
+    await this.source.stop();
+    await this.#responder?.stop();
+  }
+
+  /** A first start: nothing is broken, and the operator sees what the hub waits for, and for how long it may. */
+  #sayWhatIsMissing(): void {
+    const { config, tls, log } = this.#options;
+    const { hubHost, tenantDomain } = config;
+    if (this.source.find(hubHost) !== undefined) return;
+    log.warn(
+      { name: hubHost, authority: tls.authority.directoryUrl, challenge: tls.challenge },
+      `no certificate yet: until the first one is there, in a minute if all is well, visitors and agents are turned away; ${needs[tls.challenge](hubHost, tenantDomain)}`,
+    );
+  }
+}
+
+/** What has to be true for the authority to find its proof. */
+const needs = {
+  'http-01': (hubHost: string) => `the authority asks http://${hubHost} on port 80`,
+  'tls-alpn-01': (hubHost: string) => `the authority asks ${hubHost} on port 443`,
+  'dns-01': (hubHost: string, domain: string) =>
+    `the authority asks the DNS for _acme-challenge.${hubHost} and _acme-challenge.${domain}`,
+};
+
+export async function openKeyRing({
+  secretKeys,
+  dataDir,
+}: Pick<HubConfig, 'secretKeys' | 'dataDir'>): Promise<KeyRing> {
+  return KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir });
+}
+
+/** The one for all certificates first, then the one for when it fails. @throws CertificateError, AcmeError */
+export async function openAuthorities(
+  {
+    tls,
+    stores,
+    log,
+  }: Pick<AcmeOptions, 'tls' | 'log'> & { readonly stores: Pick<Stores, 'accounts'> },
+  keyRing: KeyRing,
+): Promise<Map<AuthorityName, AcmeAuthority>> {
+  const authorities = new Map<AuthorityName, AcmeAuthority>();
+  for (const settings of [tls.authority, tls.fallback]) {
+    if (settings === undefined) continue;
+    const authority = new AcmeAuthority({
+      directoryUrl: settings.directoryUrl,
+      accounts: stores.accounts,
+      keyRing,
+      contact: settings.email,
+      // The settings are refused without it.
+      agreesToTerms: true,
+      externalAccount: accountOf(settings),
+      trust: await trustOf(settings),
+      log,
+    });
+    authorities.set(authority.name, authority);
+  }
+  return authorities;
+}
+
+function accountOf({ externalAccount }: AuthoritySettings) {
+  return (
+    externalAccount && {
+      kid: externalAccount.kid,
+      hmacKey: externalAccount.hmacKey.reveal(),
+    }
+  );
+}
+
+async function trustOf({ caFile }: AuthoritySettings): Promise<string | undefined> {
+  if (caFile === undefined) return undefined;
+  try {
+    return await readFile(caFile, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new CertificateError(
+      'certificate.unreadable',
+      `${caFile} cannot be read (${reason}); set HUB_ACME_CA_FILE to the PEM file of the authority's root, readable by the hub's user.`,
+      { cause: error },
+    );
+  }
+}

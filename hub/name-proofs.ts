@@ -1,0 +1,122 @@
+// Settings and stores arrive; the ways leave by which the hub proves a name to an authority: over its own ports, or in the DNS.
+
+import type { PortSharing } from '../shared/listen-address.ts';
+import type { Logger } from '../shared/log.ts';
+import { DnsSolver } from './certificates/challenges/dns-01.ts';
+import { HttpSolver } from './certificates/challenges/http-01.ts';
+import type { ChallengeKind, Solver } from './certificates/challenges/solver.ts';
+import { TlsAlpnSolver } from './certificates/challenges/tls-alpn-01.ts';
+import { Authoritative } from './certificates/dns/authoritative.ts';
+import { Propagation } from './certificates/dns/propagation.ts';
+import type { DnsProvider } from './certificates/dns/provider.ts';
+import { openDnsProvider } from './certificates/dns/providers.ts';
+import { ResponderProvider } from './certificates/dns/responder/responder-provider.ts';
+import { ResponderListenError } from './certificates/dns/responder/responder-thread.ts';
+import { Responder } from './certificates/dns/responder/responder.ts';
+import type { ResponderSettings } from './certificates/dns/responder/settings.ts';
+import { CertificateError } from './certificates/failure.ts';
+import type { HubConfig } from './config.ts';
+import { listenFailure } from './listen-failure.ts';
+import type { AcmeTls } from './settings/acme.ts';
+import type { DnsSettings, ResponderSettings as OperatorsWords } from './settings/dns.ts';
+import type { Stores } from './stores.ts';
+
+export interface NameProofs {
+  readonly solverFor: (kind: ChallengeKind) => Solver;
+  /** The name servers' own words, for checks before an order; undefined where nothing is proved in the DNS. */
+  readonly dns: ProvingDns | undefined;
+}
+
+export interface ProvingDns {
+  readonly authoritative: Authoritative;
+  readonly propagation: Propagation;
+  readonly provider: DnsProvider;
+}
+
+export interface NameProofsOptions {
+  readonly config: Pick<HubConfig, 'hubHost' | 'tenantDomain'>;
+  readonly tls: AcmeTls;
+  readonly stores: Pick<Stores, 'challenges' | 'txtRecords'>;
+  /** This process's own; a command beside the hub has none, and the hub's answers with what it stores. */
+  readonly responder?: Responder | undefined;
+}
+
+/** @throws DnsError dns.misconfigured */
+export function openNameProofs({ config, tls, stores, responder }: NameProofsOptions): NameProofs {
+  const dns = tls.dns && openDns(config, tls.dns, stores, responder);
+  const solvers: Partial<Record<ChallengeKind, Solver>> = {
+    'http-01': new HttpSolver(stores.challenges),
+    'tls-alpn-01': new TlsAlpnSolver({ store: stores.challenges }),
+    ...(dns && {
+      'dns-01': new DnsSolver({
+        provider: dns.provider,
+        aliases: dns.authoritative,
+        visibility: dns.propagation,
+      }),
+    }),
+  };
+  return {
+    dns,
+    solverFor(kind) {
+      const solver = solvers[kind];
+      if (solver !== undefined) return solver;
+      throw new CertificateError(
+        'certificate.unexpected',
+        `Nobody writes the records for ${kind}: set HUB_DNS_PROVIDER again, or choose another HUB_ACME_CHALLENGE.`,
+      );
+    },
+  };
+}
+
+/** Undefined: the zones are somebody else's. @throws ListenError listen.*, or what the store throws */
+export async function startResponder(options: {
+  readonly config: Pick<HubConfig, 'hubHost' | 'tenantDomain'>;
+  readonly tls: AcmeTls;
+  readonly stores: Pick<Stores, 'txtRecords'>;
+  readonly sharing: PortSharing;
+  readonly log: Logger;
+}): Promise<Responder | undefined> {
+  const { config, tls, stores, sharing, log } = options;
+  const words = tls.dns?.provider;
+  if (words?.kind !== 'responder') return undefined;
+  const settings = responderSettings(config, words);
+  try {
+    return await Responder.start({ settings, store: stores.txtRecords, sharing, log });
+  } catch (error) {
+    if (!(error instanceof ResponderListenError)) throw error;
+    const { place } = error.refusal;
+    throw listenFailure(error.refusal, 'HUB_DNS_RESPONDER_LISTEN', place);
+  }
+}
+
+function openDns(
+  config: Pick<HubConfig, 'hubHost' | 'tenantDomain'>,
+  { provider: words, resolvers, asksResolversOnly }: DnsSettings,
+  stores: Pick<Stores, 'txtRecords'>,
+  responder: Responder | undefined,
+): ProvingDns {
+  const authoritative = new Authoritative({ resolvers, asksResolversOnly });
+  const provider =
+    words.kind === 'responder'
+      ? new ResponderProvider({
+          settings: responderSettings(config, words),
+          store: stores.txtRecords,
+          responder,
+        })
+      : openDnsProvider(words);
+  return { authoritative, propagation: new Propagation(authoritative), provider };
+}
+
+/** It answers for the proofs, and where the operator delegated them, for the addresses of the hub and its servers too. */
+function responderSettings(
+  { hubHost, tenantDomain }: Pick<HubConfig, 'hubHost' | 'tenantDomain'>,
+  { listen, zones, serverName, addresses }: OperatorsWords,
+): ResponderSettings {
+  return {
+    listen: [listen],
+    zones,
+    nameServers: [{ name: serverName ?? hubHost, addresses }],
+    caa: [],
+    hosts: { names: [hubHost], domain: tenantDomain, addresses },
+  };
+}
