@@ -74,9 +74,9 @@ function writeHole(path: string): string {
 }
 
 const folders = new Set<string>();
+process.once('exit', removeFolders);
 
 function memoryFolder(): string {
-  if (folders.size === 0) process.once('exit', removeFolders);
   const shared = '/dev/shm';
   const folder = mkdtempSync(join(existsSync(shared) ? shared : tmpdir(), 'phlix-bench-'));
   chmodSync(folder, 0o755);

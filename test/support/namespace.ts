@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { hasParts, partPath } from './parts.ts';
 
 const namespaces = new Set<Namespace>();
+process.once('exit', removeAll);
 /** `phlix` + process id + serial: the kernel takes 15 characters for an interface. */
 const namePattern = /^phx([0-9a-z]+)n\d+$/;
 let serial = 0;
@@ -26,7 +27,6 @@ export class Namespace {
 
   constructor() {
     removeLeftovers();
-    if (namespaces.size === 0) process.once('exit', removeAll);
     serial += 1;
     this.name = `phx${process.pid.toString(36)}n${serial}`;
     [this.hostAddress, this.#address] = randomPair();

@@ -18,6 +18,7 @@ const maxOutputChars = 1024 * 1024;
 const defaultDeadlineMs = 60_000;
 const stopPatienceMs = 10_000;
 const running = new Set<Program>();
+process.once('exit', killAll);
 
 export class Program {
   readonly pid: number;
@@ -32,7 +33,6 @@ export class Program {
   #end: number | NodeJS.Signals | undefined;
 
   constructor({ command: [file, ...args], env, cwd }: ProgramOptions) {
-    if (running.size === 0) process.once('exit', killAll);
     this.#name = [file, ...args].join(' ');
     this.#process = spawn(file, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.#process.pid ?? 0;

@@ -10,12 +10,12 @@ export interface TemporaryFolder {
 }
 
 const folders = new Set<string>();
+process.once('exit', removeAll);
 /** `phlix-<word>-<process id>-<six characters of mkdtemp>`: whose it is can be told when that process is gone. */
 const namePattern = /^phlix-[a-z-]+-(\d+)-\w{6}$/;
 
 /** Passable by others (0755), because a hub that is root runs its database as another user. */
 export function temporaryFolder(word: string): TemporaryFolder {
-  if (folders.size === 0) process.once('exit', removeAll);
   const path = mkdtempSync(join(tmpdir(), `phlix-${word}-${process.pid}-`));
   chmodSync(path, 0o755);
   folders.add(path);
