@@ -1,47 +1,43 @@
-// Words of the operator's commands arrive on a socket in the data folder; the running hub hears them, and says how it goes on.
+// Words of the operator's commands and of a successor arrive on a socket in the data folder; the running hub hears them, and says how it goes on.
 
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-import { z } from 'zod';
-
 import type { Logger } from '../shared/log.ts';
+import {
+  lineOf,
+  parseWord,
+  socketPath,
+  type ControlEvent,
+  type ControlWord,
+} from './control-words.ts';
 
 /** What a hub can be asked. Each line is one JSON object; only who may write into the data folder gets here. */
 export interface ControlledHub {
   /** Stops listening for agents and asks those it has to move. Rejects nothing. */
   beginHandOver(): Promise<{ links: number; moved: number }>;
-  /** The other process gave up: agents are taken again. */
-  cancelHandOver(): Promise<void>;
+  /** The other process gave up: agents are taken again, as soon as can be. */
+  cancelHandOver(): void;
   /** Drains, closes and ends the process. */
   askToStop(): void;
   readonly streamCount: number;
 }
 
-const command = z.object({ command: z.enum(['drain', 'hand-over', 'go']) });
-const event = z.discriminatedUnion('event', [
-  z.object({ event: z.literal('draining'), streams: z.number() }),
-  z.object({ event: z.literal('moved'), links: z.number(), moved: z.number() }),
-]);
-export type ControlEvent = z.infer<typeof event>;
-
 export class Control {
   readonly #server: Server;
   readonly #hub: ControlledHub;
   readonly #log: Logger;
+  /** Who takes over: one at a time, or agents would be sent from one to the other. */
+  #successor: Socket | undefined;
+  #isHandingOver = false;
 
   /** Undefined when the data folder can hold no socket: the hub runs, but cannot be spoken to. */
   static async open(folder: string, hub: ControlledHub, log: Logger): Promise<Control | undefined> {
-    const path = socketPath(folder);
-    if (path === undefined) {
-      log.warn({ folder }, 'no control socket: the path of HUB_DATA_DIR is too long');
-      return undefined;
-    }
     const control = new Control(hub, log);
     try {
+      const path = socketPath(folder);
       // With a database elsewhere and certificates from files nothing else has made the folder.
       await mkdir(folder, { recursive: true, mode: 0o700 });
       // Whoever held it is gone or has handed over: a hub is alone on its ports by now.
@@ -49,7 +45,10 @@ export class Control {
       control.#server.listen(path);
       await once(control.#server, 'listening');
     } catch (error) {
-      log.warn({ folder, err: error }, 'no control socket: HUB_DATA_DIR cannot be used');
+      log.warn(
+        { folder, err: error },
+        'no control socket: drain and start --take-over will not find this hub, SIGTERM will',
+      );
       return undefined;
     }
     control.#server.on('error', () => undefined);
@@ -69,83 +68,51 @@ export class Control {
   }
 
   #converse(socket: Socket): void {
-    const tell = (said: ControlEvent): void => void socket.write(`${JSON.stringify(said)}\n`);
-    let isHandingOver = false;
     socket.on('error', () => undefined);
-    socket.once('close', () => {
-      if (!isHandingOver) return;
-      this.#log.warn('the other hub gave up taking over');
-      void this.#hub.cancelHandOver();
-    });
+    socket.once('close', () => this.#release(socket));
     createInterface(socket).on('line', (line) => {
-      const said = wordOf(line);
-      if (said === 'hand-over') {
-        isHandingOver = true;
-        void this.#hub.beginHandOver().then((moved) => tell({ event: 'moved', ...moved }));
-      } else if (said === 'drain' || (said === 'go' && isHandingOver)) {
-        isHandingOver = false;
-        // The file first: the successor makes its own under the same name.
-        this.close();
-        tell({ event: 'draining', streams: this.#hub.streamCount });
-        this.#hub.askToStop();
-      }
+      const word = parseWord(line);
+      if (word !== undefined) this.#hear(word, socket);
     });
   }
-}
 
-/** The other end of the conversation. */
-export class ControlClient {
-  readonly #socket: Socket;
-  readonly #events: AsyncIterator<string>;
-
-  /** Undefined: no hub runs with this data folder. */
-  static async connect(folder: string): Promise<ControlClient | undefined> {
-    const path = socketPath(folder);
-    if (path === undefined) return undefined;
-    const socket = connect(path);
-    try {
-      await once(socket, 'connect');
-      return new ControlClient(socket);
-    } catch {
-      return undefined;
-    }
+  #hear(word: ControlWord, socket: Socket): void {
+    if (word === 'take-over') return this.#reserve(socket);
+    if (word === 'drain') return this.#stop(socket);
+    // The other two are the successor's.
+    if (socket !== this.#successor) return undefined;
+    if (word === 'hand-over') return this.#handOver(socket);
+    this.#successor = undefined;
+    return this.#stop(socket);
   }
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('error', () => undefined);
-    this.#events = createInterface(socket)[Symbol.asyncIterator]();
+  #reserve(socket: Socket): void {
+    this.#successor ??= socket;
+    tell(socket, { event: this.#successor === socket ? 'reserved' : 'busy' });
   }
 
-  /** Says a word and hears the answer; undefined when the hub ended instead. */
-  async ask(word: 'drain' | 'hand-over' | 'go'): Promise<ControlEvent | undefined> {
-    this.#socket.write(`${JSON.stringify({ command: word })}\n`);
-    const { done, value } = await this.#events.next();
-    return done === true ? undefined : event.parse(JSON.parse(value));
+  #handOver(socket: Socket): void {
+    this.#isHandingOver = true;
+    void this.#hub.beginHandOver().then((moved) => tell(socket, { event: 'moved', ...moved }));
   }
 
-  /** Resolves when the hub's process has ended. */
-  async ended(): Promise<void> {
-    if (!this.#socket.closed) await once(this.#socket, 'close');
+  #stop(socket: Socket): void {
+    // The file first: the successor makes its own under the same name.
+    this.close();
+    tell(socket, { event: 'draining', streams: this.#hub.streamCount });
+    this.#hub.askToStop();
   }
 
-  close(): void {
-    this.#socket.destroy();
+  #release(socket: Socket): void {
+    if (socket !== this.#successor) return;
+    this.#successor = undefined;
+    if (!this.#isHandingOver) return;
+    this.#isHandingOver = false;
+    this.#log.warn('the other hub gave up taking over');
+    this.#hub.cancelHandOver();
   }
 }
 
-function wordOf(line: string): string | undefined {
-  try {
-    return command.parse(JSON.parse(line)).command;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A Unix socket's path has 108 bytes on Linux and 104 on macOS; longer ones are cut off silently. */
-const maxPathBytes = 103;
-
-function socketPath(folder: string): string | undefined {
-  const path = join(folder, 'hub.sock');
-  return Buffer.byteLength(path) <= maxPathBytes ? path : undefined;
+function tell(socket: Socket, said: ControlEvent): void {
+  socket.write(lineOf(said));
 }

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 
-import { ControlClient } from '../control.ts';
+import { ControlClient } from '../control-client.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 
@@ -19,6 +19,7 @@ export function drainCommand(context: CommandContext, finish: (exitCode: number)
     .action(async (options: Options) => finish(await drain(context, options)));
 }
 
+/** @throws ControlError */
 async function drain(context: CommandContext, { json }: Options): Promise<number> {
   const { dataDir } = configOf(context);
   const hub = await ControlClient.connect(dataDir);
