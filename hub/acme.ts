@@ -94,6 +94,7 @@ export class AcmeCertificates {
         challenge: tls.challenge,
         domainChallenge: tls.domainChallenge,
       },
+      second: tls.fallback?.directoryUrl,
       stores,
       onWishes: async (wishes) => this.manager.wishFor(wishes),
       log,

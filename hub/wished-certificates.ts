@@ -1,14 +1,20 @@
 // Servers and domains change; what the hub wishes to hold certificates for leaves, as a whole, soon after each change.
 
 import type { Logger } from '../shared/log.ts';
+import type { AuthorityName } from './certificates/acme/authority.ts';
 import type { CertificateWish } from './certificates/life/certificate.ts';
 import { wishesOf, type NamedServer, type WishSettings } from './certificates/life/wishes.ts';
-import type { Stores } from './stores.ts';
-import type { Server } from './tunnels/server.ts';
+import type { DomainStore } from './tunnels/domains/domain.ts';
+import type { Server, ServerStore } from './tunnels/server.ts';
 
 export interface WishedCertificatesOptions {
   readonly settings: WishSettings;
-  readonly stores: Pick<Stores, 'servers' | 'domains'>;
+  /** For servers whose owner chose it; undefined: there is none any more, and the first one serves them. */
+  readonly second: AuthorityName | undefined;
+  readonly stores: {
+    readonly servers: Pick<ServerStore, 'list' | 'watch'>;
+    readonly domains: Pick<DomainStore, 'listServed' | 'watch'>;
+  };
   readonly onWishes: (wishes: CertificateWish[]) => Promise<void>;
   readonly log: Logger;
   readonly times?: WishTimes;
@@ -81,13 +87,14 @@ export class WishedCertificates {
 
   async #tell(): Promise<void> {
     const { settings, stores, onWishes } = this.#options;
-    const servers = (await stores.servers.list()).flatMap(named);
+    const servers = (await stores.servers.list()).flatMap((server) => this.#named(server));
     await onWishes(wishesOf(settings, servers, await stores.domains.listServed()));
   }
-}
 
-function named({ id, label, switches }: Server): NamedServer[] {
-  if (label === undefined) return [];
-  const { certificateKey } = switches;
-  return [{ id, label, certificateKey, authority: undefined }];
+  #named({ id, label, switches }: Server): NamedServer[] {
+    if (label === undefined) return [];
+    const { certificateKey } = switches;
+    const authority = switches.authority === 'second' ? this.#options.second : undefined;
+    return [{ id, label, certificateKey, authority }];
+  }
 }

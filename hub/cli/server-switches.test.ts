@@ -19,6 +19,7 @@ describe('words for switches', () => {
       http2: 'on',
       'min-tls': '1.2',
       certificate: 'ecdsa',
+      authority: 'first',
       product: 'unknown',
       lifted: 'none',
     };
@@ -56,7 +57,11 @@ describe('a wrong word', () => {
     ['product=kodi', 'product may be jellyfin, emby, plex, phlix, other, unknown.'],
     ['lift=jellyfin.reboot', 'lift may be emby.configuration-pages'],
     ['lift=jellyfin.restart,', 'lift may be'],
-    ['http=off', 'Write <switch>=<value>: http2, min-tls, certificate, product, lift, unlift.'],
+    ['authority=letsencrypt', 'authority may be first, second.'],
+    [
+      'http=off',
+      'Write <switch>=<value>: http2, min-tls, certificate, authority, product, lift, unlift.',
+    ],
     ['http2', 'Write <switch>=<value>:'],
     ['=off', 'Write <switch>=<value>:'],
     ['__proto__=1', 'Write <switch>=<value>:'],

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { SettingsError } from '../../shared/settings/settings.ts';
 import type { HubConfig } from '../config.ts';
 import { entriesOf } from '../edge/denied/entries.ts';
 import type { Server, SwitchChange } from '../tunnels/server.ts';
@@ -45,6 +46,7 @@ export function addSwitchCommands(servers: Command, context: CommandContext): Co
       const config = configOf(context);
       const server = await withStores(context, config, async (stores) => {
         const { id } = await requireServer(stores.servers, config, wanted);
+        if (change.authority === 'second') requireSecond(config);
         return stores.servers.changeSwitches(id, change);
       });
       print(context, config, server, options);
@@ -57,6 +59,7 @@ Switches:
   http2=on|off              offer HTTP/2; some players only work without it
   min-tls=1.2|1.3           the oldest TLS that visitors may speak
   certificate=ecdsa|rsa     rsa for televisions that know no elliptic curves
+  authority=first|second    second for those that do not know the first one's root; with HUB_TLS=acme
   product=jellyfin|emby|plex|phlix|other|unknown
                             whose deny-list holds; unknown: those of all together
   lift=<entry>[,<entry>]    let visitors through to what the entry denies
@@ -66,6 +69,14 @@ Examples:
   phlix-hub servers set movies product=jellyfin
   phlix-hub servers set movies http2=off certificate=rsa
   phlix-hub servers set movies lift=jellyfin.metrics`;
+
+/** A choice that nobody can follow would be believed. @throws SettingsError */
+function requireSecond({ tls }: HubConfig): void {
+  if (tls.kind === 'acme' && tls.fallback !== undefined) return;
+  const expected = 'a second authority, with HUB_TLS=acme, for authority=second';
+  const remedy = 'set it for the hub and for this command';
+  throw new SettingsError([{ name: 'HUB_ACME_FALLBACK_DIRECTORY', expected, remedy }]);
+}
 
 function collect(word: string, former: SwitchChange | undefined): SwitchChange {
   try {

@@ -38,11 +38,12 @@ export function joinChanges(former: SwitchChange, change: SwitchChange): SwitchC
 
 /** By the names that `set` takes. */
 export function switchTexts(switches: ServerSwitches): readonly (readonly [string, string])[] {
-  const { http2, minTls, certificateKey, product, lifted } = switches;
+  const { http2, minTls, certificateKey, authority, product, lifted } = switches;
   return [
     ['http2', http2 ? 'on' : 'off'],
     ['min-tls', minTls],
     ['certificate', certificateKey],
+    ['authority', authority],
     ['product', product ?? 'unknown'],
     ['lifted', lifted.length === 0 ? 'none' : lifted.join(', ')],
   ];
@@ -53,6 +54,7 @@ export function switchesJson(switches: ServerSwitches): object {
     http2: switches.http2,
     min_tls: switches.minTls,
     certificate: switches.certificateKey,
+    authority: switches.authority,
     product: switches.product ?? null,
     lifted: switches.lifted,
   };
@@ -62,6 +64,7 @@ const switchWords: Readonly<Record<string, SwitchWord>> = {
   http2: choice({ on: { http2: true }, off: { http2: false } }),
   'min-tls': choice({ '1.2': { minTls: '1.2' }, '1.3': { minTls: '1.3' } }),
   certificate: choice({ ecdsa: { certificateKey: 'ecdsa' }, rsa: { certificateKey: 'rsa' } }),
+  authority: choice({ first: { authority: 'first' }, second: { authority: 'second' } }),
   product: choice({
     jellyfin: { product: 'jellyfin' },
     emby: { product: 'emby' },

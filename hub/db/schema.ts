@@ -33,6 +33,9 @@ export const servers = pgTable('servers', {
   certificateKey: text('certificate_key', { enum: ['ecdsa', 'rsa'] })
     .notNull()
     .default('ecdsa'),
+  authority: text('authority', { enum: ['first', 'second'] })
+    .notNull()
+    .default('first'),
   product: text('product', { enum: ['jellyfin', 'emby', 'plex', 'phlix', 'other'] }),
   lifted: text('lifted').array().notNull().default([]),
   createdAt: instant('created_at').notNull(),
@@ -105,6 +108,7 @@ export const certificates = pgTable('certificates', {
   ownerId: text('owner_id'),
   createdAt: instant('created_at').notNull(),
   releasedAt: instant('released_at'),
+  isRetiring: boolean('is_retiring').notNull().default(false),
   chain: text('chain'),
   sealedKey: bytea('sealed_key'),
   issuedBy: text('issued_by'),
@@ -122,7 +126,6 @@ export const certificates = pgTable('certificates', {
   errorAt: instant('error_at'),
   fence: bigint('fence', { mode: 'number' }).notNull().default(0),
   leaseUntil: instant('lease_until'),
-  releasedFence: bigint('released_fence', { mode: 'number' }),
 });
 
 export const authorityAccounts = pgTable('authority_accounts', {

@@ -32,6 +32,7 @@ export async function selectServers(
       http2: server.http2,
       minTls: server.minTls,
       certificateKey: server.certificateKey,
+      authority: server.authority,
       product: server.product ?? undefined,
       lifted: server.lifted,
     },

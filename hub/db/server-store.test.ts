@@ -209,6 +209,7 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
         http2: false,
         minTls: '1.3',
         certificateKey: 'rsa',
+        authority: 'second',
         product: 'jellyfin',
       } as const;
       await stores.servers.changeSwitches(server.id, { ...chosen, lift: ['jellyfin.restart'] });

@@ -29,6 +29,8 @@ export interface ServerSwitches {
   readonly minTls: '1.2' | '1.3';
   /** `rsa` for TVs that know no elliptic curves. */
   readonly certificateKey: 'ecdsa' | 'rsa';
+  /** Of the two that the hub may ask. `second` for visitors who do not know the first one's root, such as old TVs. */
+  readonly authority: 'first' | 'second';
   /** Which media server it is. undefined: not known, so the deny-lists of all products hold together (security row B-12). */
   readonly product: Product | undefined;
   /** Names of deny-list entries that the owner lifted, sorted: `jellyfin.restart`. */
@@ -43,6 +45,7 @@ export const defaultSwitches: ServerSwitches = {
   http2: true,
   minTls: '1.2',
   certificateKey: 'ecdsa',
+  authority: 'first',
   product: undefined,
   lifted: [],
 };
