@@ -56,6 +56,8 @@ export interface HubConfig {
   readonly secretKeys: readonly Secret[] | undefined;
   /** Undefined: the machine's own. */
   readonly dnsResolvers: readonly string[] | undefined;
+  /** Zones' own name servers cannot be reached from here. */
+  readonly asksResolversOnly: boolean;
   readonly httpsListen: ListenAddress;
   /** Undefined: nothing listens for plain HTTP. */
   readonly httpListen: ListenAddress | undefined;
@@ -106,6 +108,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     databaseUrl: settings.HUB_DATABASE_URL,
     secretKeys: settings.HUB_SECRET_KEY,
     dnsResolvers: settings.HUB_DNS_RESOLVERS,
+    asksResolversOnly: settings.HUB_DNS_RESOLVERS_ONLY ?? false,
     httpsListen: settings.HUB_HTTPS_LISTEN ?? anyAddress(machine.bindsLowPorts ? 443 : 8443),
     httpListen: httpListen === 'off' ? undefined : httpListen,
     tunnelListen: settings.HUB_TUNNEL_LISTEN,

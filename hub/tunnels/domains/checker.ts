@@ -19,10 +19,10 @@ export interface DomainCheckerOptions {
 
 /** One indexed question to the database, by each process. A claim that a command adds is looked at within this time. */
 const tickMs = 5000;
-/** Looks at once: four questions each, which any resolver takes; a silent name server holds one of them for 8 s. */
+/** Looks at once: four questions each, which any resolver takes; a silent name server holds one of them for 16 s. */
 const looksAtOnce = 16;
 const batchSize = 64;
-/** A batch of nothing but silent ones takes 4 x 8 s. */
+/** A batch of nothing but silent ones takes 4 x 16 s. */
 const leaseMs = 120_000;
 const forgetEveryMs = 3_600_000;
 /** Two owners hand a domain over; however many more claim it cost no questions. */
@@ -64,7 +64,8 @@ export class DomainChecker {
     const living = before.filter(({ state }) => state !== 'dropped');
     if (living.length === 0) return before;
     const targets = await Promise.all(living.slice(0, maxTargets).map((c) => targetOf(c.serverId)));
-    const seen = await lookout.look(hostname, targets, signal);
+    const tokens = living.map(({ token }) => token);
+    const seen = await lookout.look(hostname, { targets, tokens }, signal);
     // What was not heard because the hub stops is no silence of theirs.
     if (signal.aborted) return before;
     let former = new Map<string, DomainState>();

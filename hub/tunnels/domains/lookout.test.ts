@@ -29,7 +29,11 @@ beforeEach(async () => {
 
 afterEach(() => dns.stop());
 
-const look = async () => lookout.look(films, ['movies.phlix.media'], never);
+const expected = {
+  targets: ['movies.phlix.media'],
+  tokens: [proof.replace('phlix-verify=', '')],
+};
+const look = async () => lookout.look(films, expected, never);
 
 /** In place of the alias that is there at first. */
 function lead(...addresses: readonly string[]): void {
@@ -116,6 +120,49 @@ describe('a look', () => {
   });
 });
 
+describe('a proof that the resolver does not know of', () => {
+  let fresh: string[];
+  let source: string[] | undefined;
+
+  beforeEach(() => {
+    fresh = [];
+    source = [proof];
+    const questions = new ResolverQuestions([dns.server]);
+    lookout = new Lookout({
+      own: { hubHost: 'hub.example.net', tenantDomain: 'phlix.media' },
+      questions: {
+        texts: async (...asked) => questions.texts(...asked),
+        aliases: async (...asked) => questions.aliases(...asked),
+        addresses: async (...asked) => questions.addresses(...asked),
+        freshTexts: async (name) => {
+          fresh.push(name);
+          return source;
+        },
+      },
+    });
+  });
+
+  test('is asked for at its source, and only then', async () => {
+    await look();
+    expect(fresh).toEqual([]);
+    dns.set(`_phlix.${films}`, 'TXT');
+    expect((await look()).proofs).toEqual([proof]);
+    expect(fresh).toEqual([`_phlix.${films}`]);
+  });
+
+  test('is what the resolver says when its source is silent', async () => {
+    dns.set(`_phlix.${films}`, 'TXT', 'phlix-verify=another');
+    source = undefined;
+    expect((await look()).proofs).toEqual(['phlix-verify=another']);
+  });
+
+  test('is gone when its source says so', async () => {
+    dns.set(`_phlix.${films}`, 'TXT', 'phlix-verify=another');
+    source = [];
+    expect((await look()).proofs).toEqual([]);
+  });
+});
+
 describe('a name server that is', () => {
   test.each<Misbehaviour>(['silent', 'garbage', 'servfail', 'refused', 'foreign'])(
     '%s says nothing about a domain, within seconds',
@@ -137,7 +184,7 @@ describe('a name server that is', () => {
   test('silent costs no time once nobody waits any more', async () => {
     dns.misbehave('', 'silent');
     const leaving = new AbortController();
-    const looking = lookout.look(films, [], leaving.signal);
+    const looking = lookout.look(films, expected, leaving.signal);
     leaving.abort();
     expect(await looking).toMatchObject({ way: 'unanswered' });
   });
@@ -154,6 +201,6 @@ describe('a name server that is', () => {
           name === films ? undefined : questions.addresses(name, signal),
       },
     });
-    expect(await halfDeaf.look(films, [], never)).toMatchObject({ way: 'unanswered' });
+    expect(await halfDeaf.look(films, expected, never)).toMatchObject({ way: 'unanswered' });
   });
 });

@@ -1,7 +1,7 @@
 // A hostname arrives; what the DNS says about it leaves: whether its proofs are there, and whether visitors are led to this hub.
 
 import { parseAddress } from '../../../shared/net-address.ts';
-import { proofNameOf, proofPrefix } from './domain.ts';
+import { proofNameOf, proofPrefix, proofValueOf } from './domain.ts';
 import type { OwnNames } from './domain-name.ts';
 import type { Observation } from './judgement.ts';
 
@@ -12,8 +12,16 @@ import type { Observation } from './judgement.ts';
 export interface DnsQuestions {
   texts(name: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   aliases(name: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
+  /** Past every cache, from the zone's own name servers. Not there: nobody can ask them. */
+  freshTexts?(name: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /** IPv4 and IPv6, through aliases. `undefined` also when one of the two was not answered. */
   addresses(name: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
+}
+
+export interface Expectation {
+  /** Where this hub told people to point the hostname; names of ours. */
+  readonly targets: readonly string[];
+  readonly tokens: readonly string[];
 }
 
 export interface LookoutOptions {
@@ -45,15 +53,14 @@ export class Lookout {
     this.#now = options.now ?? (() => new Date());
   }
 
-  /** `targets`: where this hub told people to point the hostname; names of ours. */
   async look(
     hostname: string,
-    targets: readonly string[],
+    { targets, tokens }: Expectation,
     signal: AbortSignal,
   ): Promise<Observation> {
     const at = this.#now();
-    const [texts, aliases, addresses, hubAddresses] = await Promise.all([
-      this.#questions.texts(proofNameOf(hostname), signal),
+    const [proofs, aliases, addresses, hubAddresses] = await Promise.all([
+      this.#proofs(proofNameOf(hostname), tokens, signal),
       this.#questions.aliases(hostname, signal),
       this.#questions.addresses(hostname, signal),
       this.ownAddresses(this.#own.hubHost, signal),
@@ -61,7 +68,22 @@ export class Lookout {
     const way = aliases?.some((alias) => this.#isOwn(alias))
       ? wayByAlias(addresses)
       : await this.#wayByAddress(addresses, [this.#own.hubHost, ...targets], signal);
-    return { at, proofs: proofsIn(texts), ...way, isSound: hubAddresses !== undefined };
+    return { at, proofs, ...way, isSound: hubAddresses !== undefined };
+  }
+
+  /**
+   * Resolvers are asked first: they check signatures (RFC 4035). But they remember for an hour that a record was not there,
+   * and people look at the hub, not at their resolver, after they have set it: what is missed is asked for at its source.
+   */
+  async #proofs(
+    name: string,
+    tokens: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined> {
+    const proofs = proofsIn(await this.#questions.texts(name, signal));
+    const isAsExpected = tokens.every((token) => proofs?.includes(proofValueOf(token)));
+    if (isAsExpected || this.#questions.freshTexts === undefined) return proofs;
+    return proofsIn(await this.#questions.freshTexts(name, signal)) ?? proofs;
   }
 
   /** What a name of ours resolves to, asked for once a minute. */
