@@ -125,7 +125,7 @@ export class ScriptedAuthority {
         return { body: this.directory() };
       case 'account':
         return {
-          status: 201,
+          status: index === undefined ? 201 : 200,
           headers: { location: `${this.url}/account/1` },
           body: { status: 'valid' },
         };

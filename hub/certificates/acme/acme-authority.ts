@@ -76,8 +76,11 @@ export class AcmeAuthority implements Authority {
           conversation,
           solver,
           patience,
-          onLeftover: ({ kind, name }, err) =>
-            this.#options.log?.warn({ kind, name, err }, 'proof could not be taken away again'),
+          onLeftover: ({ kind, name: challenge }, err) =>
+            this.#options.log?.warn(
+              { kind, challenge, err },
+              'proof could not be taken away again',
+            ),
         },
         order,
       ),

@@ -50,8 +50,8 @@ export function inWords(ms: number): string {
         : ms >= 2 * minuteMs
           ? (['minutes', minuteMs] as const)
           : (['seconds', 1000] as const);
-  const count = Math.ceil(ms / unitMs);
-  return count === 1 ? 'a second' : `${count} ${unit}`;
+  const count = Math.round(ms / unitMs);
+  return count <= 1 ? 'a second' : `${count} ${unit}`;
 }
 
 interface Meaning {

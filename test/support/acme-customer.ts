@@ -1,0 +1,56 @@
+// The address of an ACME authority arrives; what a hub needs to order there leaves, with stores in memory.
+
+import { Buffer } from 'node:buffer';
+
+import {
+  AcmeAuthority,
+  type AcmeAuthorityOptions,
+} from '../../hub/certificates/acme/acme-authority.ts';
+import type { AuthorityOrder } from '../../hub/certificates/acme/authority.ts';
+import { createKeyAndCsr } from '../../hub/certificates/acme/csr.ts';
+import { HttpSolver } from '../../hub/certificates/challenges/http-01.ts';
+import type { Solver } from '../../hub/certificates/challenges/solver.ts';
+import { MemoryAccountStore, MemoryChallengeStore } from './memory-certificates.ts';
+
+export interface Ordering extends Partial<Omit<AuthorityOrder, 'csr'>> {
+  readonly solver?: Solver;
+  readonly signal?: AbortSignal;
+}
+
+export class AcmeCustomer {
+  readonly accounts = new MemoryAccountStore();
+  readonly challenges = new MemoryChallengeStore();
+  readonly #at: { readonly directoryUrl: string; readonly trust: string };
+
+  constructor(at: { readonly directoryUrl: string; readonly trust: string }) {
+    this.#at = at;
+  }
+
+  /** Another process of the same hub: it shares the stores. */
+  authority(options: Partial<AcmeAuthorityOptions> = {}): AcmeAuthority {
+    return new AcmeAuthority({
+      directoryUrl: this.#at.directoryUrl,
+      trust: this.#at.trust,
+      accounts: this.accounts,
+      keyRing: noSeal,
+      contact: 'operator@films.example',
+      agreesToTerms: true,
+      ...options,
+    });
+  }
+
+  /** `films.example` by http-01, unless said otherwise. */
+  async obtain(authority: AcmeAuthority, ordering: Ordering = {}): Promise<string> {
+    const { names = ['films.example'], profile, replaces } = ordering;
+    const { csr } = await createKeyAndCsr(names, 'ecdsa');
+    const solver = ordering.solver ?? new HttpSolver(this.challenges);
+    return authority.obtain({ names, csr, profile, replaces }, solver, ordering.signal ?? never);
+  }
+}
+
+export const never = new AbortController().signal;
+
+const noSeal = {
+  seal: (text: string): Buffer => Buffer.from(text),
+  open: (sealed: Buffer): string => sealed.toString(),
+};
