@@ -11,7 +11,7 @@ import {
   type Reconciliation,
 } from './certificate-wishes.ts';
 import type { Queries } from './connect.ts';
-import { and, eq, isNull, or, sql } from './drizzle.ts';
+import { and, eq, sql } from './drizzle.ts';
 import { certificates, servers } from './schema.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 
@@ -64,7 +64,7 @@ async function selectHeld(queries: Queries | Transaction): Promise<HeldCertifica
       challenge: certificates.challenge,
       profile: certificates.profile,
       isReleased: sql<boolean>`${certificates.releasedAt} IS NOT NULL`,
-      isUntouched: sql<boolean>`coalesce(${isUntouched}, false)`,
+      isRetiring: certificates.isRetiring,
     })
     .from(certificates)
     .orderBy(certificates.createdAt, certificates.id);
@@ -90,17 +90,11 @@ async function withOwners(
   return wishes.map((wish) => ({ ...wish, ownerId: owners.get(wish.serverId ?? '') }));
 }
 
-/** Holds while no lease was taken since the release. */
-const isUntouched = sql`${certificates.fence} = ${certificates.releasedFence}`;
-
 async function releaseRows(tx: Transaction, ids: readonly string[], at: Date): Promise<void> {
   if (ids.length === 0) return;
   await tx
     .update(certificates)
-    .set({
-      releasedAt: at,
-      releasedFence: sql`CASE WHEN ${certificates.leaseUntil} IS NULL THEN ${certificates.fence} END`,
-    })
+    .set({ releasedAt: at })
     .where(sql`${certificates.id} = ANY(${sql.param(ids)}::uuid[])`);
 }
 
@@ -116,9 +110,8 @@ async function keepRows(tx: Transaction, keep: Reconciliation['keep']): Promise<
         serverId: wish.serverId ?? null,
         ownerId: wish.ownerId ?? null,
         releasedAt: null,
-        releasedFence: null,
       })
-      .where(and(eq(certificates.id, id), or(isNull(certificates.releasedAt), isUntouched)));
+      .where(and(eq(certificates.id, id), eq(certificates.isRetiring, false)));
     if (kept.rowCount !== 1) lost.push(wish);
   }
   return lost;

@@ -160,7 +160,7 @@ describe.each(Object.entries(databaseKinds))('certificates on %s', (_kind, openT
   });
 
   describe('that nobody wishes for any more', () => {
-    test('are released, and go on if they are wished for before anybody touched them', async () => {
+    test('are released, and go on if they are wished for again', async () => {
       const id = await begun();
       const lease = await leased(id);
       await store.saveIssued(lease, issuedNow(), drawn);
@@ -173,40 +173,48 @@ describe.each(Object.entries(databaseKinds))('certificates on %s', (_kind, openT
       expect(await only()).toMatchObject({ id, releasedAt: undefined, renewal: drawn });
     });
 
-    test('do not come back once somebody has begun to revoke them', async () => {
+    test('do not come back once somebody has begun to retire them, also if he died then', async () => {
       const id = await begun();
       await store.reconcile([], start);
-      await store.dropLease(await leased(id));
+      const lease = await leased(id);
+      expect(await store.beginRetiring(lease)).toBe(true);
       await store.reconcile([wishFor('hub.test')], later);
       const [former, next] = await store.list();
       expect(former).toMatchObject({ id, releasedAt: start });
       expect(next).toMatchObject({ issued: undefined, releasedAt: undefined });
     });
 
-    test('do not come back if somebody was at work on them when they were released', async () => {
+    test('go on under the hands of whoever was at work on them', async () => {
       const id = await begun();
       const lease = await leased(id);
       await store.reconcile([], start);
       await store.reconcile([wishFor('hub.test')], later);
       expect(await store.saveIssued(lease, issuedNow(), drawn)).toBe(true);
-      const [former, next] = await store.list();
-      expect(former).toMatchObject({ id, releasedAt: start, issued: { authority } });
-      expect(next).toMatchObject({ issued: undefined, releasedAt: undefined });
+      expect(await only()).toMatchObject({ id, releasedAt: undefined, issued: { authority } });
     });
 
-    test('do not come back to whoever wishes for them in the moment that they are taken', async () => {
+    test('are retired by the lease’s holder alone, and not once they are wished for again', async () => {
+      const id = await begun();
+      const lease = await leased(id);
+      expect(await store.beginRetiring(lease)).toBe(false);
+      await store.reconcile([], start);
+      expect(await store.beginRetiring({ ...lease, fence: lease.fence - 1 })).toBe(false);
+      await store.reconcile([wishFor('hub.test')], start);
+      expect(await store.beginRetiring(lease)).toBe(false);
+    });
+
+    test('are either retired or wished for again, never both, when it happens at once', async () => {
       for (let round = 0; round < 10; round++) {
         await opened.database.queries.delete(certificates);
         const id = await begun();
         await store.reconcile([], start);
-        const [lease] = await Promise.all([
-          anotherStore.takeLease(id, longMs),
-          store.reconcile([wishFor('hub.test')], start),
+        const lease = await leased(id);
+        const [isRetiring] = await Promise.all([
+          anotherStore.beginRetiring(lease),
+          store.reconcile([wishFor('hub.test')], later),
         ]);
         const living = (await store.list()).filter(({ releasedAt }) => releasedAt === undefined);
-        expect(living).toHaveLength(1);
-        // Taken first: another one was begun. Taken last: its holder, who looks again, finds that it is wished for.
-        expect(lease).toBeDefined();
+        expect(living.map((certificate) => certificate.id === id)).toEqual([!isRetiring]);
       }
     });
 

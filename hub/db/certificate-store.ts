@@ -108,6 +108,14 @@ export class PostgresCertificateStore implements CertificateStore {
     });
   }
 
+  async beginRetiring(lease: Lease): Promise<boolean> {
+    const begun = await this.#queries
+      .update(certificates)
+      .set({ isRetiring: true })
+      .where(and(isHeld(lease), isNotNull(certificates.releasedAt)));
+    return begun.rowCount === 1;
+  }
+
   async remove(lease: Lease): Promise<boolean> {
     return inTransaction(this.#queries, async (tx) => {
       const removed = await tx.delete(certificates).where(isHeld(lease));

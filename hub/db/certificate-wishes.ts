@@ -21,11 +21,8 @@ export interface HeldCertificate {
   readonly profile: string | undefined;
   /** Nobody wished for it when we looked last. */
   readonly isReleased: boolean;
-  /**
-   * Nobody worked on it when it was released, and nobody has since. Otherwise it may be revoked already, and whoever revoked
-   * it may have died before saying so.
-   */
-  readonly isUntouched: boolean;
+  /** It may be revoked already, and whoever revoked it may have died before saying so. */
+  readonly isRetiring: boolean;
 }
 
 export interface Reconciliation {
@@ -70,9 +67,7 @@ function fulfilling(
   wish: OwnedWish,
 ): HeldCertificate | undefined {
   const own = held.filter(({ ownerId }) => ownerId === wish.ownerId);
-  return (
-    own.find(({ isReleased }) => !isReleased) ?? own.findLast(({ isUntouched }) => isUntouched)
-  );
+  return own.find(({ isReleased }) => !isReleased) ?? own.findLast(({ isRetiring }) => !isRetiring);
 }
 
 function isAsWished(held: HeldCertificate, wish: OwnedWish): boolean {

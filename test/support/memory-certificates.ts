@@ -60,8 +60,6 @@ export class MemoryCertificateStore implements CertificateStore {
     const owned = wishes.map((wish) => ({ ...wish, ownerId: this.#ownerOfWish(wish) }));
     const { begin, keep, release } = reconcile([...this.#rows.values()].map(heldOf), owned);
     for (const id of release) {
-      const row = this.#rows.get(id);
-      if (row !== undefined) row.releasedFence = row.leaseUntil === undefined ? row.fence : -1;
       this.#change(id, { releasedAt: at });
     }
     for (const { id, wish } of keep) {
@@ -74,7 +72,7 @@ export class MemoryCertificateStore implements CertificateStore {
         certificate,
         ownerId,
         fence: 0,
-        releasedFence: 0,
+        isRetiring: false,
         version: 0,
       });
       this.#change(certificate.id, {});
@@ -118,6 +116,13 @@ export class MemoryCertificateStore implements CertificateStore {
 
   async saveRenewal(lease: Lease, renewal: RenewalPlan): Promise<boolean> {
     return this.#save(lease, { renewal });
+  }
+
+  async beginRetiring(lease: Lease): Promise<boolean> {
+    const row = this.#held(lease);
+    if (row?.certificate.releasedAt === undefined) return false;
+    row.isRetiring = true;
+    return true;
   }
 
   async remove(lease: Lease): Promise<boolean> {
@@ -202,37 +207,52 @@ export class MemoryAccountStore implements AccountStore {
 export class MemoryOrderLog implements OrderLog {
   /** By id, oldest first. */
   readonly records = new Map<string, OrderRecord>();
+  readonly #ids: string[] = [];
+  readonly #open = new Set<string>();
 
   async open(
     record: Omit<OrderRecord, 'outcome'>,
     since: Date,
     admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
   ): Promise<string | OrderRefusal> {
-    for (const [id, left] of this.records) {
-      const isOurs = left.certificateId === record.certificateId;
-      if (!isOurs || left.authority !== record.authority || left.outcome !== 'open') continue;
-      this.records.set(id, { ...left, outcome: 'failed' });
+    for (const id of this.#open) {
+      const left = this.records.get(id);
+      const isOurs = left?.certificateId === record.certificateId;
+      if (isOurs && left.authority === record.authority) this.#close(id, 'failed');
     }
     // Without a pause between the question and the record: one process at a time.
     const refusal = admit(this.#since(record.authority, since));
     if (refusal !== undefined) return refusal;
     const id = randomUUIDv7();
     this.records.set(id, { ...record, outcome: 'open' });
+    this.#open.add(id);
+    this.#ids.push(id);
     return id;
   }
 
   async close(id: string, outcome: 'issued' | 'failed'): Promise<void> {
+    this.#close(id, outcome);
+  }
+
+  #close(id: string, outcome: 'issued' | 'failed'): void {
     const record = this.records.get(id);
     if (record !== undefined) this.records.set(id, { ...record, outcome });
+    this.#open.delete(id);
   }
 
   async since(authority: string, at: Date): Promise<OrderRecord[]> {
     return this.#since(authority, at);
   }
 
+  /** From the youngest back: of a year's orders a week is asked for. */
   #since(authority: string, at: Date): OrderRecord[] {
-    const records = [...this.records.values()];
-    return records.filter((record) => record.authority === authority && record.at >= at);
+    const found: OrderRecord[] = [];
+    for (let index = this.#ids.length - 1; index >= 0; index -= 1) {
+      const record = this.records.get(this.#ids[index] ?? '');
+      if (record === undefined || record.at < at) break;
+      if (record.authority === authority) found.push(record);
+    }
+    return found.toReversed();
   }
 }
 
@@ -310,8 +330,7 @@ interface Row {
   version: number;
   fence: number;
   leaseUntil?: number | undefined;
-  /** The fence at its release, if nobody held it then. */
-  releasedFence: number;
+  isRetiring: boolean;
 }
 
 const unissued = {
@@ -321,12 +340,11 @@ const unissued = {
   releasedAt: undefined,
 };
 
-function heldOf({ certificate, ownerId, fence, releasedFence }: Row): HeldCertificate {
+function heldOf({ certificate, ownerId, isRetiring }: Row): HeldCertificate {
   const { id, serverId, challenge, profile } = certificate;
   const isReleased = certificate.releasedAt !== undefined;
-  const isUntouched = fence === releasedFence;
   const key = wishDigest(certificate);
-  return { id, key, serverId, ownerId, challenge, profile, isReleased, isUntouched };
+  return { id, key, serverId, ownerId, challenge, profile, isReleased, isRetiring };
 }
 
 function keyOf({ kind, name, token }: Challenge): string {

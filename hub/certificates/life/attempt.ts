@@ -173,6 +173,7 @@ class Attempt {
   async #retire(signal: AbortSignal): Promise<Outcome> {
     const { issued, names } = this.#certificate;
     const { authorities, store, now, log } = this.#parts;
+    if (!(await store.beginRetiring(this.#lease))) return { kind: 'idle' };
     if (issued !== undefined && issued.notAfter > now()) {
       const authority = authorities.get(issued.authority);
       if (authority === undefined) {

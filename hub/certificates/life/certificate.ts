@@ -83,7 +83,7 @@ export interface CertificateStore {
    */
   versions(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Inserts what is wished for and not there, revives what was released and not touched since, releases what nobody wishes
+   * Inserts what is wished for and not there, revives what was released and is not being retired, releases what nobody wishes
    * for. A name that went to another server of its owner keeps its certificate; one that went to another owner begins with a
    * certificate and a key of its own, and the former is released (security row D-07).
    */
@@ -95,12 +95,14 @@ export interface CertificateStore {
   extendLease(lease: Lease, leaseMs: number): Promise<boolean>;
   dropLease(lease: Lease): Promise<void>;
 
-  // Each of the next four is false, and changes nothing, once another holds the lease. All processes hear of a success.
+  // Each of the next five is false, and changes nothing, once another holds the lease. All processes hear of a success.
 
   /** Failed attempts are forgotten with it. */
   saveIssued(lease: Lease, issued: IssuedCertificate, renewal: RenewalPlan): Promise<boolean>;
   saveAttempts(lease: Lease, attempts: Attempts): Promise<boolean>;
   saveRenewal(lease: Lease, renewal: RenewalPlan): Promise<boolean>;
+  /** Before it is revoked: from here on it does not come back, whoever wishes for it. False also if it is wished for again. */
+  beginRetiring(lease: Lease): Promise<boolean>;
   /** The row and its key are gone. */
   remove(lease: Lease): Promise<boolean>;
   /** Makes it due now, for the command `certificates renew`: `selectedAt` is this moment, and no `nextTryAt` holds it up. */

@@ -13,6 +13,8 @@ CREATE TABLE certificates (
   owner_id text REFERENCES owners (id),
   created_at timestamptz NOT NULL,
   released_at timestamptz,
+  -- It may be revoked by now, also if whoever began it died: it does not come back.
+  is_retiring boolean NOT NULL DEFAULT false,
   chain text,
   sealed_key bytea,
   issued_by text,
@@ -30,10 +32,9 @@ CREATE TABLE certificates (
   error_at timestamptz,
   -- Grows with each taking of the lease: what a former holder writes is refused by it.
   fence bigint NOT NULL DEFAULT 0,
-  -- NULL once it was given back, and not merely over: a holder that is only slow still counts.
+  -- NULL once it was given back.
   lease_until timestamptz,
-  -- The fence at the release, if nobody held the lease then. While it is still the fence, nobody can have revoked it.
-  released_fence bigint,
+  CHECK (released_at IS NOT NULL OR NOT is_retiring),
   CHECK ((server_id IS NULL) = (owner_id IS NULL)),
   CHECK (num_nonnulls(chain, sealed_key, issued_by, ari_id, not_before, not_after) IN (0, 6)),
   CHECK (num_nonnulls(window_start, window_end) IN (0, 2)),
