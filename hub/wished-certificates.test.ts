@@ -34,12 +34,14 @@ class Stores {
   domains: { hostname: string; serverId: string }[] = [];
   isAway = false;
   failures = 0;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<(id: undefined) => void>();
 
   get ports() {
-    const watch = async (onChange: () => void) => {
+    const watch = async (onChange: (id: undefined) => void) => {
       this.#watchers.add(onChange);
-      return async () => void this.#watchers.delete(onChange);
+      return async () => {
+        this.#watchers.delete(onChange);
+      };
     };
     return {
       servers: { watch, list: async () => this.#read(this.servers) },
@@ -48,7 +50,7 @@ class Stores {
   }
 
   tell(): void {
-    for (const onChange of this.#watchers) onChange();
+    for (const onChange of this.#watchers) onChange(undefined);
   }
 
   #read<Row>(rows: Row[]): Row[] {
