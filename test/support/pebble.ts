@@ -19,13 +19,13 @@ export interface PebbleOptions {
   readonly httpPort: number;
   readonly tlsPort: number;
   /** Key ids and their HMAC keys, base64url; with any of them nobody is served without. */
-  readonly externalAccounts?: Readonly<Record<string, string>>;
-  readonly rejectedNoncesPercent?: number;
+  readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
+  readonly rejectedNoncesPercent?: number | undefined;
   /** How often a name that was proved before is believed without another proof: 0 unless said. */
-  readonly reusedProofsPercent?: number;
-  readonly certificateLifeSeconds?: number;
+  readonly reusedProofsPercent?: number | undefined;
+  readonly certificateLifeSeconds?: number | undefined;
   /** Of an earlier one: the address that accounts and certificates are kept by is then the same. */
-  readonly port?: number;
+  readonly port?: number | undefined;
 }
 
 export class Pebble {

@@ -80,7 +80,7 @@ export class Exchange {
    * the hub send requests into its own network.
    */
   #refuseElsewhere(url: string): void {
-    const target = URL.canParse(url, this.#origin.href) ? new URL(url) : undefined;
+    const target = URL.canParse(url) ? new URL(url) : undefined;
     if (target?.protocol === 'https:' && target.hostname === this.#origin.hostname) return;
     throw new AcmeError(
       'acme.bad-answer',

@@ -23,6 +23,8 @@ export const usualPatience: Patience = { proofMs: 120_000, finishMs: 180_000 };
 const firstPauseMs = 250;
 const longestPauseMs = 10_000;
 
+const momentaryCodes = new Set<string>(['acme.unreachable', 'acme.unavailable', 'acme.nonce']);
+
 export interface Question {
   readonly conversation: Conversation;
   readonly signal: AbortSignal;
@@ -57,7 +59,7 @@ export async function patiently<Found>(
 }
 
 function momentary(error: unknown): AcmeError {
-  if (error instanceof AcmeError && error.kind === 'transient') return error;
+  if (error instanceof AcmeError && momentaryCodes.has(error.code)) return error;
   throw error;
 }
 
