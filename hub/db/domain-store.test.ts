@@ -162,6 +162,21 @@ describe.each(Object.entries(databaseKinds))('domains on %s', (_kind, openTestDa
     await another.close();
   });
 
+  test('come last in turn when their name servers said nothing the last time', async () => {
+    const silent = { proof: 'unanswered', way: 'here', strangers: [] } as const;
+    for (const hostname of ['silent.example.org', 'films.example.org', 'new.example.org']) {
+      now = after(now.getTime() - start.getTime() + 1);
+      await store.claim(hostname, movies);
+    }
+    await store.revise('silent.example.org', (all) =>
+      all.map((claim) => ({ ...claim, finding: silent })),
+    );
+    expect(await store.takeDue(after(minuteMs), 2, minuteMs)).toEqual(
+      expect.not.arrayContaining(['silent.example.org']),
+    );
+    expect(await store.takeDue(after(minuteMs), 2, minuteMs)).toEqual(['silent.example.org']);
+  });
+
   test('are looked at soon when their holder is removed, and not at all once dropped', async () => {
     const claims = [
       await store.claim('films.example.org', movies),

@@ -104,7 +104,8 @@ export class PostgresDomainStore implements DomainStore {
       UPDATE ${domains} SET next_check_at = ${new Date(at.getTime() + leaseMs).toISOString()}
       WHERE id IN (
         SELECT id FROM ${domains} WHERE state <> 'dropped' AND next_check_at <= ${at.toISOString()}
-        ORDER BY next_check_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        ORDER BY (proof = 'unanswered' OR way = 'unanswered') IS TRUE, next_check_at
+        LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ) RETURNING hostname`);
     return [...new Set(rows.map(({ hostname }) => hostname))];
   }

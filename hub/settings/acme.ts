@@ -162,7 +162,7 @@ function externalAccount(
 function idleProblems(settings: AcmeSettings): SettingProblem[] {
   // The resolvers are asked about owners' domains too.
   const idle = Object.keys(settings).filter(
-    (name) => /^HUB_(ACME|DNS)_/.test(name) && name !== 'HUB_DNS_RESOLVERS',
+    (name) => /^HUB_(ACME|DNS)_/.test(name) && !name.startsWith('HUB_DNS_RESOLVERS'),
   );
   const [first] = idle.filter((name) => settings[name as keyof AcmeSettings] !== undefined);
   if (first === undefined) return [];

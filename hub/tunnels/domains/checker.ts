@@ -19,11 +19,12 @@ export interface DomainCheckerOptions {
 
 /** One indexed question to the database, by each process. A claim that a command adds is looked at within this time. */
 const tickMs = 5000;
-/** Looks at once: four questions each, which any resolver takes; a silent name server holds one of them for 16 s. */
+/**
+ * Looks at once: four questions each, which any resolver takes. A batch of them is over when the slowest is, 16 s later if
+ * its name servers say nothing: so long do others wait at most, as the store gives the silent ones out last.
+ */
 const looksAtOnce = 16;
-const batchSize = 64;
-/** A batch of nothing but silent ones takes 4 x 16 s. */
-const leaseMs = 120_000;
+const leaseMs = 60_000;
 const forgetEveryMs = 3_600_000;
 /** Two owners hand a domain over; however many more claim it cost no questions. */
 const maxTargets = 4;
@@ -83,7 +84,7 @@ export class DomainChecker {
   async #run(): Promise<void> {
     let looked = 0;
     while (!this.#stopping.signal.aborted) {
-      if (looked < batchSize) await this.#pause();
+      if (looked < looksAtOnce) await this.#pause();
       looked = await this.#round();
     }
   }
@@ -97,22 +98,15 @@ export class DomainChecker {
         await store.forgetDropped(new Date(now.getTime() - keptAfterDropMs));
         this.#forgottenAtMs = now.getTime();
       }
-      const due = await store.takeDue(now, batchSize, leaseMs);
-      const rest = due.values();
-      await Promise.all(Array.from({ length: looksAtOnce }, async () => this.#lookAtAll(rest)));
+      const due = await store.takeDue(now, looksAtOnce, leaseMs);
+      const looks = await Promise.allSettled(due.map((hostname) => this.check(hostname)));
+      // One of them says enough: it is the database that fails, for all of them.
+      const failure = looks.find((look) => look.status === 'rejected');
+      if (failure !== undefined) onFailure(failure.reason);
       return due.length;
     } catch (error) {
       onFailure(error);
       return 0;
-    }
-  }
-
-  /** Several of these share one iterator: each takes the next when it is done with the one before. */
-  async #lookAtAll(hostnames: Iterator<string>): Promise<void> {
-    for (;;) {
-      const { value, done } = hostnames.next();
-      if (done === true || this.#stopping.signal.aborted) return;
-      await this.check(value);
     }
   }
 

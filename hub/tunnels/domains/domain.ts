@@ -86,7 +86,10 @@ export interface DomainStore {
   /** What every proven claim serves. */
   listServed(): Promise<ServedDomain[]>;
   findServed(hostname: string): Promise<ServedDomain | undefined>;
-  /** Hostnames whose look is due, each given to one process only; one that is not revised within `leaseMs` is due again. */
+  /**
+   * Hostnames whose look is due, those that said nothing the last time at the end. Each is given to one process only; one
+   * that is not revised within `leaseMs` is due again.
+   */
   takeDue(at: Date, limit: number, leaseMs: number): Promise<string[]>;
   /** Changes the claims of one hostname together; nobody else changes them meanwhile. Returns all of them as they are then. */
   revise(hostname: string, revision: Revision): Promise<DomainClaim[]>;

@@ -208,6 +208,12 @@ describe('the next look', () => {
     expect(nextAfter({ state: 'active' }, bare)).toBe(minute);
   });
 
+  test('comes hourly at those who say nothing', () => {
+    expect(nextAfter({}, nothing)).toBe(hour);
+    expect(nextAfter({ state: 'active' }, nothing)).toBe(hour);
+    expect(nextAfter({}, { ...nothing, isSound: false })).toBe(minute);
+  });
+
   test('is spread by a tenth to both sides, so that a thousand domains do not come together', () => {
     expect(spread(0)).toEqual(after(minute + 0.9 * hour));
     expect(spread(1)).toEqual(after(minute + 1.1 * hour));

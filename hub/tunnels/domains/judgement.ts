@@ -61,7 +61,11 @@ export function judge(
     const looked = { ...claim, finding, checkedAt: seen.at };
     if (heir !== undefined && claim === holder) return dropped(looked, 'moved', seen.at);
     const judged = judgeOne(looked, verdictOf(finding), seen, limits);
-    return { ...judged, nextCheckAt: nextCheckOf(judged, seen.at, limits, random) };
+    // Name servers that say nothing cost the most, and nobody waits for them.
+    const isMute = verdictOf(finding) === 'silent' && seen.isSound;
+    const everyMs = isMute ? limits.checkIntervalMs : pauseAfter(judged, seen.at, limits);
+    // A tenth to either side: what began together does not stay together.
+    return { ...judged, nextCheckAt: later(seen.at, everyMs * (0.9 + 0.2 * random())) };
   });
 }
 
@@ -142,16 +146,15 @@ function dropped(claim: DomainClaim, dropReason: DropReason, at: Date): DomainCl
   return { ...claim, state: 'dropped', stateSince: at, dropReason };
 }
 
-/** Often while somebody waits for it, then as often as for everybody; never all at once. */
-function nextCheckOf(
-  claim: DomainClaim,
-  at: Date,
-  { checkIntervalMs }: DomainLimits,
-  random: () => number,
-): Date {
+/** Often while somebody waits for it, then as often as for everybody. */
+function pauseAfter(claim: DomainClaim, at: Date, { checkIntervalMs }: DomainLimits): number {
   const since = claim.state === 'waiting' ? claim.createdAt : claim.troubledSince;
-  const ageMs = since === undefined ? Infinity : at.getTime() - since.getTime();
+  if (since === undefined) return checkIntervalMs;
+  const ageMs = at.getTime() - since.getTime();
   const eager = eagerness.find(({ untilMs }) => ageMs < untilMs)?.everyMs ?? checkIntervalMs;
-  const everyMs = Math.min(eager, checkIntervalMs);
-  return new Date(at.getTime() + everyMs * (0.9 + 0.2 * random()));
+  return Math.min(eager, checkIntervalMs);
+}
+
+function later(at: Date, ms: number): Date {
+  return new Date(at.getTime() + ms);
 }
