@@ -9,16 +9,15 @@ import type { CertificateSource } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
-import { openDomainChecks } from './domain-checks.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
+import { openNames } from './names.ts';
+import { Opened } from './opened.ts';
 import { Overload } from './overload.ts';
-import { Place } from './place.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Counters } from './telemetry/counters.ts';
-import { LiveDomains } from './tunnels/domains/live.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
-import { Tunnels } from './tunnels/registry.ts';
+import type { Tunnels } from './tunnels/registry.ts';
 
 export interface Hub {
   readonly addresses: HubAddresses;
@@ -59,55 +58,15 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const { certificates, acme } = await openCertificates(config, { stores, log, sharing });
   opened.add(async () => (acme ?? certificates).stop());
 
-  const overload = new Overload({
-    limitBytes: config.memoryLimitBytes,
-    onChange: ({ sheds, residentBytes }) =>
-      log.warn({ residentBytes, limitBytes: config.memoryLimitBytes, sheds }, 'memory'),
-  });
+  const overload = watchMemory(config, log);
   opened.add(() => overload.stop());
-
-  const domains = new LiveDomains({
-    store: stores.domains,
-    onChange: (serverId) => tunnels.announce(serverId),
-    onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
-  });
-  const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
-  const tunnels = new Tunnels({
-    store: stores.servers,
-    tenantDomain: config.tenantDomain,
-    domains,
-    addressesOf: (server) => place.addressesOf(server),
-    onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
-    graceMs: config.reconnectGraceMs,
-    onRivals: (serverId, { link, winner }) =>
-      log.warn(
-        { serverId, agentId: link.agentId, kept: winner.address, refused: link.address },
-        'two agents use one key',
-      ),
-  });
-  opened.add(async () => domains.stop());
-  await domains.start();
-  opened.add(async () => tunnels.stop());
-  await tunnels.start();
-  const { checker } = openDomainChecks(config, stores, log);
-  opened.add(async () => checker.stop());
-  await checker.start();
-
-  const presence = new PresenceReporter({
-    store: stores.presence,
-    onFailure: (error) => log.warn({ err: error }, 'who is connected could not be stored'),
-  });
+  const { place, tunnels } = await openNames(config, { stores, log, opened });
+  const presence = reportPresence(stores, log);
   opened.add(async () => presence.stop());
   await presence.start();
 
   const counters = new Counters();
-  const peers = new Peers({
-    trustedProxies: config.trustedProxies,
-    isProxied: config.isProxied,
-    timeoutMs: config.edgeLimits.helloTimeoutMs,
-    log,
-  });
-  const parts = {
+  const doors = new Doors({
     config,
     log,
     stores,
@@ -117,10 +76,9 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     tunnels,
     presence,
     counters,
-    peers,
+    peers: peersOf(config, log),
     overload,
-  };
-  const doors = new Doors(parts);
+  });
   opened.add(async () => doors.close());
   // Before the doors: when this one fails, its agents find their way back to the former.
   opened.add(() => former?.close());
@@ -140,18 +98,18 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   };
 }
 
-interface OpenedCertificates {
-  readonly certificates: CertificateSource & { stop(): void | Promise<void> };
-  /** Where the hub gets them by itself. */
-  readonly acme?: AcmeCertificates;
-}
-
 /** @throws ControlError */
 async function takeOver(config: HubConfig, log: Logger): Promise<ControlClient | undefined> {
   const former = await ControlClient.connect(config.dataDir);
   if (former === undefined) log.info('no hub runs with this data folder: nothing to take over');
   await former?.takeOver();
   return former;
+}
+
+interface OpenedCertificates {
+  readonly certificates: CertificateSource & { stop(): void | Promise<void> };
+  /** Where the hub gets them by itself. */
+  readonly acme?: AcmeCertificates;
 }
 
 async function openCertificates(
@@ -173,35 +131,25 @@ async function openCertificates(
   };
 }
 
-type Closer = () => void | Promise<void>;
+function watchMemory({ memoryLimitBytes: limitBytes }: HubConfig, log: Logger): Overload {
+  return new Overload({
+    limitBytes,
+    onChange: ({ sheds, residentBytes }) => {
+      const facts = { residentBytes, limitBytes };
+      const remedy = 'raise HUB_LIMIT_MEMORY if the machine has more to give';
+      if (sheds) log.warn({ ...facts, remedy }, 'short of memory: new requests are refused');
+      else log.warn(facts, 'enough memory again: new requests are accepted');
+    },
+  });
+}
 
-/** What is open, in order. Closed from the youngest to the oldest; a failure keeps nothing else open. */
-class Opened {
-  readonly #closers: Closer[] = [];
-  readonly #log: Logger;
-  #closing: Promise<void> | undefined;
+function reportPresence(stores: Stores, log: Logger): PresenceReporter {
+  return new PresenceReporter({
+    store: stores.presence,
+    onFailure: (error) => log.warn({ err: error }, 'who is connected could not be stored'),
+  });
+}
 
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  add(close: Closer): void {
-    this.#closers.push(close);
-  }
-
-  /** Stopping twice is stopping once. */
-  async close(): Promise<void> {
-    this.#closing ??= this.#closeAll();
-    return this.#closing;
-  }
-
-  async #closeAll(): Promise<void> {
-    for (const close of this.#closers.toReversed()) {
-      try {
-        await close();
-      } catch (error) {
-        this.#log.error({ err: error }, 'a part of the hub did not close');
-      }
-    }
-  }
+function peersOf({ trustedProxies, isProxied, edgeLimits }: HubConfig, log: Logger): Peers {
+  return new Peers({ trustedProxies, isProxied, timeoutMs: edgeLimits.helloTimeoutMs, log });
 }

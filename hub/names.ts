@@ -1,0 +1,48 @@
+// The stores arrive; who is reached by which name leaves: servers by label and by domain of their own, and the hub itself.
+
+import type { Logger } from '../shared/log.ts';
+import type { HubConfig } from './config.ts';
+import { openDomainChecks } from './domain-checks.ts';
+import type { Opened } from './opened.ts';
+import { Place } from './place.ts';
+import type { Stores } from './stores.ts';
+import { LiveDomains } from './tunnels/domains/live.ts';
+import { Tunnels } from './tunnels/registry.ts';
+
+export interface Names {
+  readonly place: Place;
+  readonly tunnels: Tunnels;
+}
+
+export async function openNames(
+  config: HubConfig,
+  { stores, log, opened }: { stores: Stores; log: Logger; opened: Opened },
+): Promise<Names> {
+  const domains = new LiveDomains({
+    store: stores.domains,
+    onChange: (serverId) => tunnels.announce(serverId),
+    onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
+  });
+  const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
+  const tunnels = new Tunnels({
+    store: stores.servers,
+    tenantDomain: config.tenantDomain,
+    domains,
+    addressesOf: (server) => place.addressesOf(server),
+    onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
+    graceMs: config.reconnectGraceMs,
+    onRivals: (serverId, { link, winner }) =>
+      log.warn(
+        { serverId, agentId: link.agentId, kept: winner.address, refused: link.address },
+        'two agents use one key',
+      ),
+  });
+  opened.add(async () => domains.stop());
+  await domains.start();
+  opened.add(async () => tunnels.stop());
+  await tunnels.start();
+  const { checker } = openDomainChecks(config, stores, log);
+  opened.add(async () => checker.stop());
+  await checker.start();
+  return { place, tunnels };
+}
