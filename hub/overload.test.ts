@@ -1,25 +1,38 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Overload } from './overload.ts';
 
 let overload: Overload | undefined;
+let memory: { residentBytes: number; heldBytes: number };
+let nowMs: number;
+let collections: number;
+let changes: boolean[];
 
+beforeEach(() => {
+  [memory, nowMs, collections, changes] = [{ residentBytes: 0, heldBytes: 0 }, 0, 0, []];
+});
 afterEach(() => overload?.stop());
 
-test('exchanges are shed from 70 % on, agents from 85 %, until 65 % are left behind', () => {
-  let residentBytes = 0;
-  const changes: boolean[] = [];
-  const watched = new Overload({
+function watched(): Overload {
+  overload = new Overload({
     limitBytes: 1000,
-    measure: () => residentBytes,
+    measure: () => memory,
+    collect: () => (collections += 1),
+    nowMs: () => nowMs,
     onChange: ({ sheds }) => changes.push(sheds),
   });
-  overload = watched;
-  const at = (bytes: number): [boolean, boolean] => {
-    residentBytes = bytes;
-    watched.look();
-    return [watched.sheds, watched.refusesAgents];
-  };
+  return overload;
+}
+
+/** What is refused when so much is resident, and so much of it in use: new exchanges, new agents. */
+function at(residentBytes: number, heldBytes = residentBytes): [boolean, boolean] {
+  memory = { residentBytes, heldBytes };
+  overload?.look();
+  return [overload?.sheds === true, overload?.refusesAgents === true];
+}
+
+test('exchanges are shed from 70 % on, agents from 85 %, until 65 % are left behind', () => {
+  watched();
   expect(at(699)).toEqual([false, false]);
   expect(at(700)).toEqual([true, false]);
   expect(at(850)).toEqual([true, true]);
@@ -30,7 +43,54 @@ test('exchanges are shed from 70 % on, agents from 85 %, until 65 % are left beh
   expect(changes).toEqual([true, false]);
 });
 
-test('looks by itself', async () => {
+test('garbage is collected when it begins, and now and then until it is over', () => {
+  watched();
+  at(690);
+  expect(collections).toBe(0);
+  for (nowMs = 0; nowMs <= 10_000; nowMs += 500) at(700);
+  expect(collections).toBe(3);
+  at(600);
+  nowMs += 60_000;
+  at(690);
+  expect(collections).toBe(3);
+});
+
+describe('pages that are retained though nobody uses them', () => {
+  test('end it, and the marks lie above them from then on', () => {
+    watched();
+    expect(at(900)).toEqual([true, true]);
+    expect(at(880, 650)).toEqual([true, true]);
+    expect(at(880, 649)).toEqual([false, false]);
+    expect(at(929, 929)).toEqual([false, false]);
+    expect(at(930, 930)).toEqual([true, false]);
+    expect(at(941, 941)).toEqual([true, true]);
+    expect(changes).toEqual([true, false, true]);
+  });
+
+  test('are no excuse where the limit is near', () => {
+    watched();
+    at(980);
+    expect(at(970, 100)).toEqual([true, true]);
+    expect(at(969, 100)).toEqual([false, false]);
+    expect(at(970, 970)).toEqual([true, true]);
+  });
+
+  test('are forgotten once they are given back', () => {
+    watched();
+    at(880);
+    at(880, 100);
+    at(649);
+    expect(at(700)).toEqual([true, false]);
+  });
+
+  test('matter only where exchanges are shed already', () => {
+    watched();
+    expect(at(700, 100)).toEqual([true, false]);
+    expect(at(700, 100)).toEqual([false, false]);
+  });
+});
+
+test('looks by itself, at the memory of this process', async () => {
   const changed = new Promise<number>((resolve) => {
     overload = new Overload({
       limitBytes: 1,
