@@ -146,6 +146,21 @@ export class Authoritative {
     return (await this.find(name, 'TXT', signal)).name;
   }
 
+  /** The servers that the zone above names for a zone. Undefined: it does not say (it holds both, or cannot be asked). @throws DnsError */
+  async delegationOf(apex: string, signal: AbortSignal): Promise<string[] | undefined> {
+    const parent = apex.split('.').slice(1).join('.');
+    if (parent === '' || this.#asksResolversOnly) return undefined;
+    try {
+      const reply = await this.#askAny(await this.zoneOf(parent, signal), apex, 'NS', signal, true);
+      const names = reply.isAuthoritative ? [] : textsOf(reply.authorities, 'NS', apex);
+      return names.length === 0 ? undefined : names.map(plainName).toSorted();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof DnsError) return undefined;
+      throw error;
+    }
+  }
+
   async #apexOf(name: string, signal: AbortSignal): Promise<string> {
     let isMissing = false;
     const labels = name.split('.');
@@ -184,12 +199,20 @@ export class Authoritative {
       .map((host) => ({ host, port }));
   }
 
-  async #askAny(zone: Zone, name: string, type: QuestionType, signal: AbortSignal): Promise<Reply> {
+  async #askAny(
+    zone: Zone,
+    name: string,
+    type: QuestionType,
+    signal: AbortSignal,
+    takesReferral = false,
+  ): Promise<Reply> {
     let failure: unknown;
     for (const address of zone.servers.flatMap((server) => server.addresses)) {
       try {
-        const reply = await this.askServer(address, name, type, signal);
-        if (reply !== undefined) return reply;
+        const isRecursive = this.#asksResolversOnly;
+        const reply = await ask(address, { name, type, isRecursive }, signal, this.#limits);
+        const isWanted = isRecursive || takesReferral || reply.isAuthoritative;
+        if (isAnswer(reply) && isWanted) return reply;
       } catch (error) {
         signal.throwIfAborted();
         failure ??= error;

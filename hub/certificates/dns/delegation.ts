@@ -1,0 +1,66 @@
+// A zone arrives; what is wrong with the way from its parent to its name servers leaves, in words for a registrar's form.
+
+import type { Authoritative, NameServer, Zone } from './authoritative.ts';
+import { DnsError } from './failure.ts';
+import type { Finding } from './finding.ts';
+import { plainName } from './query.ts';
+
+/** Every server has to answer for the zone, and the parent has to name the same ones. @throws DnsError */
+export async function checkDelegation(
+  dns: Authoritative,
+  zone: Zone,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const states = await Promise.all(
+    zone.servers.map(async (server) => ({
+      server,
+      trouble: await troubleOf(dns, server, zone, signal),
+    })),
+  );
+  const broken = states.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble]));
+  if (broken.length === zone.servers.length) {
+    const message = `no name server of ${zone.apex} answers for it: ${broken.join('; ')}. At your registrar, enter the name servers that your DNS provider shows for the zone`;
+    return [{ severity: 'blocks', error: new DnsError('dns.not-delegated', message) }];
+  }
+  const findings = broken.map((trouble): Finding => {
+    const message = `${trouble}. Others answer for ${zone.apex}, so proofs may still succeed; mend it, or take it out of the NS records`;
+    return { severity: 'warns', error: new DnsError('dns.not-delegated', message) };
+  });
+  const difference = await differenceAbove(dns, zone, signal);
+  return difference === undefined ? findings : [...findings, difference];
+}
+
+async function troubleOf(
+  dns: Authoritative,
+  { name, addresses }: NameServer,
+  { apex }: Zone,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (addresses.length === 0) return `the name server ${name} has no address`;
+  let trouble = '';
+  for (const address of addresses) {
+    try {
+      const reply = await dns.askServer(address, apex, 'SOA', signal);
+      if (reply !== undefined) return undefined;
+      trouble = `the name server ${name} (${address.host}) does not hold ${apex}`;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof DnsError)) throw error;
+      trouble ||= `the name server ${name} (${address.host}) does not answer`;
+    }
+  }
+  return trouble;
+}
+
+async function differenceAbove(
+  dns: Authoritative,
+  zone: Zone,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  const above = await dns.delegationOf(zone.apex, signal);
+  if (above === undefined) return undefined;
+  const own = zone.servers.map(({ name }) => plainName(name)).toSorted();
+  if (above.join() === own.join()) return undefined;
+  const message = `the zone above names other servers for ${zone.apex} (${above.join(', ')}) than the zone itself (${own.join(', ')}): make the two lists alike, at the registrar and in the NS records`;
+  return { severity: 'warns', error: new DnsError('dns.not-delegated', message) };
+}
