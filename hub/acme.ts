@@ -121,7 +121,7 @@ export class AcmeCertificates {
     const { hubHost, tenantDomain } = config;
     if (this.source.find(hubHost) !== undefined) return;
     log.warn(
-      { name: hubHost, authority: tls.authority.directoryUrl, challenge: tls.challenge },
+      { hubHost, authority: tls.authority.directoryUrl, challenge: tls.challenge },
       `no certificate yet: until the first one is there, in a minute if all is well, visitors and agents are turned away; ${needs[tls.challenge](hubHost, tenantDomain)}`,
     );
   }

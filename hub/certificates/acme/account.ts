@@ -3,6 +3,8 @@
 import type { Buffer } from 'node:buffer';
 import { generateKeyPairSync } from 'node:crypto';
 
+import type { Client } from 'acme-client';
+
 import type { AccountStore, AuthorityAccount } from '../life/certificate.ts';
 import type { AuthorityName } from './authority.ts';
 import { Conversation, type ExternalAccount } from './conversation.ts';
@@ -89,9 +91,14 @@ export class Accounts {
     const conversation = this.#converse(directory, key, undefined, signal);
     try {
       return await conversation.ask(async (client) => {
-        await client.createAccount({
+        const wish = {
           ...(agreesToTerms ? { termsOfServiceAgreed: true } : {}),
           ...(contact === undefined ? {} : { contact: [`mailto:${contact}`] }),
+        };
+        // Two orders at once register one key twice. Told that the account exists, the library goes on to change it to the same
+        // wish, and authorities may refuse that: the account is there all the same.
+        await client.createAccount(wish).catch((error: unknown) => {
+          if (!isRegistered(client)) throw error;
         });
         return client.getAccountUrl();
       });
@@ -155,5 +162,13 @@ export class Accounts {
     const { exchange, externalAccount, now } = this.#options;
     const account = { accountKey, accountUrl, externalAccount };
     return new Conversation({ exchange, directory, ...account, signal, now });
+  }
+}
+
+function isRegistered(client: Client): boolean {
+  try {
+    return client.getAccountUrl() !== '';
+  } catch {
+    return false;
   }
 }

@@ -214,6 +214,16 @@ describe('an account', () => {
     expect(new Set(keys).size).toBe(1);
   });
 
+  test('that is there already, as when two first orders meet, is used whatever is said to a change of it', async () => {
+    server.script = ({ path }) => {
+      if (path === '/account/1') return refusal(400, 'malformed');
+      const headers = { location: `${server.url}/account/1` };
+      return path === '/account' ? { headers, body: { status: 'valid' } } : undefined;
+    };
+    await expect(customer.obtain(customer.authority())).resolves.toContain('BEGIN CERTIFICATE');
+    expect((await customer.accounts.find(server.directoryUrl))?.url).toMatch(/account\/1$/);
+  });
+
   test('that is unauthorised for one order only stays', async () => {
     server.script = ({ path }) => (path === '/order' ? refusal(403, 'unauthorized') : undefined);
     await expect(customer.obtain(customer.authority())).rejects.toMatchObject({
