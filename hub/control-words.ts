@@ -1,5 +1,6 @@
 // What a hub and its commands say to each other on the control socket: the words of both sides, the socket's path, and what can be wrong.
 
+import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 
 import { z } from 'zod';

@@ -1,7 +1,6 @@
 // An agent's token, key and proof arrive over its own TLS connection; who it is now leaves, or the reason why not (security rows D-01, D-02).
 
 import { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 
 import { Hono, type Context } from 'hono';
@@ -9,13 +8,13 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 
 import type { Logger } from '../../shared/log.ts';
-import { nonceBytes } from '../../shared/wire/proof.ts';
 import type { Enrolled, Redemption } from '../tunnels/enrolment.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { Server } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
 import { channelOf, type Channel, type HubBindings, type PeerOf } from './channel.ts';
 import { defaultApiLimits, type ApiLimits } from './limits.ts';
+import { Nonces } from './nonces.ts';
 import { problem } from './problem.ts';
 
 export interface EnrolmentApiOptions {
@@ -46,75 +45,94 @@ const redemption = z.object({
   software: z.string().regex(/^[\x20-\x7e]{1,64}$/),
 });
 
+type Asked = z.output<typeof redemption>;
+
 export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
-  const nowMs = options.nowMs ?? (() => performance.now());
-  const limits = options.limits ?? defaultApiLimits;
-  const failures = new FailureBudget({ limit: options.failuresPerMinute, windowMs: 60_000, nowMs });
-  /** One per connection, spent by the first attempt to use it: a proof cannot be replayed, here or elsewhere. */
-  const nonces = new WeakMap<Channel['socket'], { nonce: Buffer; untilMs: number }>();
-
-  const api = new Hono<HubBindings>();
-
-  api.get('/tunnel', (context) => context.json({ tunnel_urls: options.tunnelUrls() }));
-
-  api.get('/enrol', (context) => {
-    const channel = channelOf(context.env.incoming, options.peerOf);
-    if (channel === undefined) return unbound(context);
-    const nonce = randomBytes(nonceBytes);
-    nonces.set(channel.socket, { nonce, untilMs: nowMs() + limits.enrolNonceMs });
-    context.header('cache-control', 'no-store');
-    return context.json({ nonce: nonce.toString('base64url') });
-  });
-
+  const { enrolBytes } = options.limits ?? defaultApiLimits;
+  const desk = new EnrolmentDesk(options);
   const limited = bodyLimit({
-    maxSize: limits.enrolBytes,
+    maxSize: enrolBytes,
     onError: (context) =>
-      problem(context, 'api.too-large', `Send at most ${limits.enrolBytes} bytes to enrol.`),
+      problem(context, 'api.too-large', `Send at most ${enrolBytes} bytes to enrol.`),
   });
+  const api = new Hono<HubBindings>();
+  api.get('/tunnel', (context) => context.json({ tunnel_urls: options.tunnelUrls() }));
+  api.get('/enrol', (context) => desk.issueNonce(context));
+  api.post('/enrol', limited, async (context) => desk.enrol(context));
+  return api;
+}
 
-  api.post('/enrol', limited, async (context) => {
+class EnrolmentDesk {
+  readonly #options: EnrolmentApiOptions;
+  readonly #limits: ApiLimits;
+  readonly #failures: FailureBudget;
+  readonly #nonces: Nonces;
+
+  constructor(options: EnrolmentApiOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultApiLimits;
+    const nowMs = options.nowMs ?? (() => performance.now());
+    const limit = options.failuresPerMinute;
+    this.#failures = new FailureBudget({ limit, windowMs: 60_000, nowMs });
+    this.#nonces = new Nonces(this.#limits.enrolNonceMs, nowMs);
+  }
+
+  issueNonce(context: Context<HubBindings>): Response {
+    const channel = channelOf(context.env.incoming, this.#options.peerOf);
+    if (channel === undefined) return unbound(context);
+    context.header('cache-control', 'no-store');
+    return context.json({ nonce: this.#nonces.issue(channel.socket).toString('base64url') });
+  }
+
+  async enrol(context: Context<HubBindings>): Promise<Response> {
     // What a page makes a browser send would be counted against the house in which it is read. Agents have no Origin.
     if (context.req.header('origin') !== undefined) {
       return problem(context, 'api.malformed', 'A page in a browser cannot enrol: use the agent.');
     }
-    const channel = channelOf(context.env.incoming, options.peerOf);
+    const channel = channelOf(context.env.incoming, this.#options.peerOf);
     if (channel === undefined) return unbound(context);
-    const waitMs = failures.waitMs(channel.bucket);
+    const waitMs = this.#failures.waitMs(channel.bucket);
     if (waitMs > 0) return rateLimited(context, waitMs);
-    const body = await bodyOf(context, limits.enrolTimeoutMs);
+    const asked = await this.#read(context);
+    if (asked instanceof Response) return asked;
+    const nonce = this.#nonces.spend(channel.socket);
+    if (nonce !== undefined) return this.#redeem(context, { asked, channel, nonce });
+    this.#failures.note(channel.bucket);
+    return problem(
+      context,
+      'enrol.proof',
+      'Ask for a nonce with GET first, over this same connection: each is good for one attempt.',
+    );
+  }
+
+  async #read(context: Context<HubBindings>): Promise<Asked | Response> {
+    const body = await bodyOf(context, this.#limits.enrolTimeoutMs);
     if (body === tooSlow) {
       context.header('connection', 'close');
       return problem(context, 'api.timeout', 'The enrolment did not arrive in time: try again.');
     }
     const asked = redemption.safeParse(body);
-    if (!asked.success) {
-      return problem(context, 'api.malformed', 'The enrolment is malformed: update the agent.');
-    }
-    const issued = nonces.get(channel.socket);
-    nonces.delete(channel.socket);
-    if (issued === undefined || issued.untilMs < nowMs()) {
-      failures.note(channel.bucket);
-      return problem(
-        context,
-        'enrol.proof',
-        'Ask for a nonce with GET first, over this same connection: each is good for one attempt.',
-      );
-    }
+    return asked.success
+      ? asked.data
+      : problem(context, 'api.malformed', 'The enrolment is malformed: update the agent.');
+  }
+
+  async #redeem(
+    context: Context<HubBindings>,
+    { asked, channel, nonce }: { asked: Asked; channel: Channel; nonce: Buffer },
+  ): Promise<Response> {
+    const { enrolment, log } = this.#options;
     try {
-      const enrolled = await options.enrolment.redeem(
-        redemptionOf(asked.data, channel, issued.nonce),
-      );
-      options.log.info(enrolmentFacts(enrolled, channel, asked.data.software), 'server enrolled');
-      return context.json(replyOf(options, enrolled), 201);
+      const enrolled = await enrolment.redeem(redemptionOf(asked, channel, nonce));
+      log.info(enrolmentFacts(enrolled, channel, asked.software), 'server enrolled');
+      return context.json(replyOf(this.#options, enrolled), 201);
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error;
-      if (error.code.startsWith('enrol.')) failures.note(channel.bucket);
-      options.log.info({ err: error, address: channel.peerAddress }, 'enrolment refused');
+      if (error.code.startsWith('enrol.')) this.#failures.note(channel.bucket);
+      log.info({ err: error, address: channel.peerAddress }, 'enrolment refused');
       return problem(context, error.code, error.message);
     }
-  });
-
-  return api;
+  }
 }
 
 const tooSlow = Symbol('too slow');
@@ -133,11 +151,7 @@ async function bodyOf(context: Context, timeoutMs: number): Promise<unknown> {
   }
 }
 
-function redemptionOf(
-  asked: z.output<typeof redemption>,
-  channel: Channel,
-  nonce: Buffer,
-): Redemption {
+function redemptionOf(asked: Asked, channel: Channel, nonce: Buffer): Redemption {
   return {
     tokenId: asked.token_id,
     secret: asked.secret,
