@@ -134,7 +134,8 @@ export class Zone {
   }
 
   #addName(name: string): void {
-    for (let rest = name; isWithin(rest, this.name); rest = parentOf(rest)) this.#names.add(rest);
+    if (!this.has(name)) return;
+    for (let rest = name; rest !== this.name; rest = parentOf(rest)) this.#names.add(rest);
   }
 
   #isHost(name: string): boolean {
