@@ -17,6 +17,8 @@ function orderAt(at: Date, change: Partial<OrderRecord> = {}): Omit<OrderRecord,
   return { certificateId: randomUUIDv7(), authority, names, at, kind: 'new', ...change };
 }
 
+const look = { allSince: start, certificatesSince: start };
+
 describe.each(Object.entries(databaseKinds))('orders on %s', (_kind, openTestDatabase) => {
   let opened: TestDatabase;
   let log: PostgresOrderLog;
@@ -31,7 +33,7 @@ describe.each(Object.entries(databaseKinds))('orders on %s', (_kind, openTestDat
   });
 
   async function opens(record: Omit<OrderRecord, 'outcome'>): Promise<string> {
-    const id = await log.open(record, start, everybody);
+    const id = await log.open(record, look, everybody);
     if (typeof id !== 'string') throw new Error(`refused by ${id.limit}`);
     return id;
   }
@@ -56,7 +58,7 @@ describe.each(Object.entries(databaseKinds))('orders on %s', (_kind, openTestDat
     const logs = [log, new PostgresOrderLog(another)];
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, number) =>
-        (logs[number % 2] ?? log).open(orderAt(start), start, admit),
+        (logs[number % 2] ?? log).open(orderAt(start), look, admit),
       ),
     );
     expect(outcomes.filter((outcome) => typeof outcome === 'string')).toHaveLength(3);
@@ -69,7 +71,7 @@ describe.each(Object.entries(databaseKinds))('orders on %s', (_kind, openTestDat
     const left = orderAt(start);
     await opens(left);
     const seen: OrderRecord[] = [];
-    await log.open(left, start, (past) => {
+    await log.open(left, look, (past) => {
       seen.push(...past);
       return undefined;
     });
@@ -81,8 +83,27 @@ describe.each(Object.entries(databaseKinds))('orders on %s', (_kind, openTestDat
   test('of a holder that died are closed also if the next one is refused', async () => {
     const left = orderAt(start);
     await opens(left);
-    expect(await log.open(left, start, () => refusal)).toEqual(refusal);
+    expect(await log.open(left, look, () => refusal)).toEqual(refusal);
     expect(await log.since(authority, start)).toEqual([{ ...left, outcome: 'failed' }]);
+  });
+
+  test('of long ago are asked for as far as they stand for certificates', async () => {
+    const [issued, failed] = [await opens(orderAt(start)), await opens(orderAt(start))];
+    const exempt = await opens(orderAt(start, { kind: 'replacement' }));
+    await log.close(issued, 'issued');
+    await log.close(failed, 'failed');
+    await log.close(exempt, 'issued');
+    const now = new Date(start.getTime() + dayMs);
+    await log.close(await opens(orderAt(now)), 'failed');
+    const seen: OrderRecord[] = [];
+    await log.open(orderAt(now), { allSince: now, certificatesSince: start }, (past) => {
+      seen.push(...past);
+      return refusal;
+    });
+    expect(seen).toMatchObject([
+      { at: start, outcome: 'issued', kind: 'new' },
+      { at: now, outcome: 'failed' },
+    ]);
   });
 
   test('are forgotten when no limit can count them any more', async () => {

@@ -2,9 +2,14 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 
-import type { OrderLog, OrderRecord, OrderRefusal } from '../certificates/life/certificate.ts';
+import type {
+  OrderLog,
+  OrderLook,
+  OrderRecord,
+  OrderRefusal,
+} from '../certificates/life/certificate.ts';
 import type { Database, Queries } from './connect.ts';
-import { and, eq, gte, lt, sql } from './drizzle.ts';
+import { and, eq, gte, lt, ne, or, sql } from './drizzle.ts';
 import { authorityOrders } from './schema.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 
@@ -17,7 +22,7 @@ export class PostgresOrderLog implements OrderLog {
 
   open(
     record: Omit<OrderRecord, 'outcome'>,
-    since: Date,
+    look: OrderLook,
     admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
   ): Promise<string | OrderRefusal> {
     return inTransaction(this.#queries, async (tx) => {
@@ -25,7 +30,7 @@ export class PostgresOrderLog implements OrderLog {
         sql`SELECT pg_advisory_xact_lock(${lockSpace}, hashtext(${record.authority}))`,
       );
       await closeLeft(tx, record.certificateId);
-      const refusal = admit(await selectSince(tx, record.authority, since));
+      const refusal = admit(await select(tx, record.authority, look));
       if (refusal !== undefined) return refusal;
       const id = randomUUIDv7();
       const names = [...record.names];
@@ -40,7 +45,7 @@ export class PostgresOrderLog implements OrderLog {
   }
 
   since(authority: string, at: Date): Promise<OrderRecord[]> {
-    return selectSince(this.#queries, authority, at);
+    return select(this.#queries, authority, { allSince: at, certificatesSince: at });
   }
 }
 
@@ -50,15 +55,21 @@ const lockSpace = 67_337;
 /** No published limit looks back further than a week; a month also answers an operator's question. */
 const keptMs = 30 * 24 * 60 * 60 * 1000;
 
-async function selectSince(
+async function select(
   queries: Queries | Transaction,
   authority: string,
-  since: Date,
+  { allSince, certificatesSince }: OrderLook,
 ): Promise<OrderRecord[]> {
+  const isCertificate = and(
+    gte(authorityOrders.at, certificatesSince),
+    ne(authorityOrders.outcome, 'failed'),
+    ne(authorityOrders.kind, 'replacement'),
+  );
+  const isAsked = or(gte(authorityOrders.at, allSince), isCertificate);
   const rows = await queries
     .select()
     .from(authorityOrders)
-    .where(and(eq(authorityOrders.authority, authority), gte(authorityOrders.at, since)))
+    .where(and(eq(authorityOrders.authority, authority), isAsked))
     .orderBy(authorityOrders.at, authorityOrders.id);
   return rows.map(({ certificateId, names, at, kind, outcome }) => ({
     certificateId,

@@ -19,6 +19,7 @@ import type {
   Lease,
   ManagedCertificate,
   OrderLog,
+  OrderLook,
   OrderRecord,
   OrderRefusal,
   RenewalPlan,
@@ -107,6 +108,8 @@ export class MemoryCertificateStore implements CertificateStore {
     issued: IssuedCertificate,
     renewal: RenewalPlan,
   ): Promise<boolean> {
+    const row = this.#held(lease);
+    if (row !== undefined) row.hastenedAt = undefined;
     return this.#save(lease, { issued, renewal, attempts: unissued.attempts });
   }
 
@@ -115,7 +118,9 @@ export class MemoryCertificateStore implements CertificateStore {
   }
 
   async saveRenewal(lease: Lease, renewal: RenewalPlan): Promise<boolean> {
-    return this.#save(lease, { renewal });
+    const hastenedAt = this.#held(lease)?.hastenedAt;
+    const selectedAt = hastenedAt ?? renewal.selectedAt;
+    return this.#save(lease, { renewal: { ...renewal, selectedAt } });
   }
 
   async beginRetiring(lease: Lease): Promise<boolean> {
@@ -133,11 +138,12 @@ export class MemoryCertificateStore implements CertificateStore {
   }
 
   async hasten(certificateId: string): Promise<void> {
-    const certificate = await this.find(certificateId);
-    if (certificate === undefined) return;
-    const { renewal, attempts } = certificate;
+    const row = this.#rows.get(certificateId);
+    if (row === undefined) return;
+    const { renewal, attempts } = row.certificate;
+    row.hastenedAt = this.#now();
     this.#change(certificateId, {
-      renewal: { ...renewal, selectedAt: this.#now() },
+      renewal: { ...renewal, selectedAt: row.hastenedAt },
       attempts: { ...attempts, nextTryAt: undefined },
     });
   }
@@ -208,11 +214,12 @@ export class MemoryOrderLog implements OrderLog {
   /** By id, oldest first. */
   readonly records = new Map<string, OrderRecord>();
   readonly #ids: string[] = [];
+  readonly #certificates = new Map<string, OrderRecord>();
   readonly #open = new Set<string>();
 
   async open(
     record: Omit<OrderRecord, 'outcome'>,
-    since: Date,
+    look: OrderLook,
     admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
   ): Promise<string | OrderRefusal> {
     for (const id of this.#open) {
@@ -221,10 +228,10 @@ export class MemoryOrderLog implements OrderLog {
       if (isOurs && left.authority === record.authority) this.#close(id, 'failed');
     }
     // Without a pause between the question and the record: one process at a time.
-    const refusal = admit(this.#since(record.authority, since));
+    const refusal = admit(this.#look(record.authority, look));
     if (refusal !== undefined) return refusal;
     const id = randomUUIDv7();
-    this.records.set(id, { ...record, outcome: 'open' });
+    this.#set(id, { ...record, outcome: 'open' });
     this.#open.add(id);
     this.#ids.push(id);
     return id;
@@ -236,23 +243,35 @@ export class MemoryOrderLog implements OrderLog {
 
   #close(id: string, outcome: 'issued' | 'failed'): void {
     const record = this.records.get(id);
-    if (record !== undefined) this.records.set(id, { ...record, outcome });
+    if (record !== undefined) this.#set(id, { ...record, outcome });
     this.#open.delete(id);
   }
 
   async since(authority: string, at: Date): Promise<OrderRecord[]> {
-    return this.#since(authority, at);
+    return this.#look(authority, { allSince: at, certificatesSince: at });
   }
 
-  /** From the youngest back: of a year's orders a week is asked for. */
-  #since(authority: string, at: Date): OrderRecord[] {
-    const found: OrderRecord[] = [];
-    for (let index = this.#ids.length - 1; index >= 0; index -= 1) {
-      const record = this.records.get(this.#ids[index] ?? '');
-      if (record === undefined || record.at < at) break;
-      if (record.authority === authority) found.push(record);
+  /** A year's failures are not walked through for each order. */
+  #look(authority: string, { allSince, certificatesSince }: OrderLook): OrderRecord[] {
+    const found = new Map<string, OrderRecord>();
+    for (const [id, record] of this.#certificates) {
+      if (record.at >= certificatesSince) found.set(id, record);
     }
-    return found.toReversed();
+    for (let index = this.#ids.length - 1; index >= 0; index -= 1) {
+      const id = this.#ids[index] ?? '';
+      const record = this.records.get(id);
+      if (record === undefined || record.at < allSince) break;
+      found.set(id, record);
+    }
+    const records = [...found.values()].filter((record) => record.authority === authority);
+    return records.toSorted((a, b) => a.at.getTime() - b.at.getTime());
+  }
+
+  #set(id: string, record: OrderRecord): void {
+    this.records.set(id, record);
+    const isCertificate = record.outcome !== 'failed' && record.kind !== 'replacement';
+    if (isCertificate) this.#certificates.set(id, record);
+    else this.#certificates.delete(id);
   }
 }
 
@@ -330,6 +349,7 @@ interface Row {
   version: number;
   fence: number;
   leaseUntil?: number | undefined;
+  hastenedAt?: Date | undefined;
   isRetiring: boolean;
 }
 

@@ -1,7 +1,7 @@
 // An order and what was ordered before arrive; whether it may be made now leaves, or when. Pure: an authority's limits are never found out by reaching them.
 
 import type { AuthorityName } from '../acme/authority.ts';
-import type { OrderKind, OrderRecord, OrderRefusal } from './certificate.ts';
+import type { OrderKind, OrderLook, OrderRecord, OrderRefusal } from './certificate.ts';
 
 /** How many within which time. Undefined: the authority has no such limit, or nobody knows it. */
 export interface AuthorityLimits {
@@ -68,9 +68,14 @@ export interface PlannedOrder {
   readonly kind: OrderKind;
 }
 
-/** How far back the log has to be read: for what no limit counts, only to the orders that may still be under way. */
-export function lookBackMs({ kind }: PlannedOrder): number {
-  return kind === 'replacement' ? longestOrderMs : weekMs;
+/** What of the log has to be read: days of failures, as while an authority is down, need not be. */
+export function lookFor({ kind }: PlannedOrder, now: Date): OrderLook {
+  const before = (ms: number): Date => new Date(now.getTime() - ms);
+  const isFree = kind === 'replacement';
+  return {
+    allSince: before(isFree ? longestOrderMs : 3 * hourMs),
+    certificatesSince: before(isFree ? longestOrderMs : weekMs),
+  };
 }
 
 /** No order is under way longer than this: its attempt is ended before. */

@@ -105,7 +105,10 @@ export interface CertificateStore {
   beginRetiring(lease: Lease): Promise<boolean>;
   /** The row and its key are gone. */
   remove(lease: Lease): Promise<boolean>;
-  /** Makes it due now, for the command `certificates renew`: `selectedAt` is this moment, and no `nextTryAt` holds it up. */
+  /**
+   * Makes it due now, for the command `certificates renew`: `selectedAt` is this moment until the next one is issued, whatever
+   * `saveRenewal` says, and no `nextTryAt` holds it up.
+   */
   hasten(certificateId: string): Promise<void>;
 
   /** Calls back with an id whenever any process changed it; undefined: anything may have changed. Returns the stop function. */
@@ -156,16 +159,23 @@ export interface OrderRefusal {
   readonly limit: string;
 }
 
+/** Which records are asked for: all that are young, and of the older ones those that stand for a certificate and count. */
+export interface OrderLook {
+  readonly allSince: Date;
+  /** Neither failed nor a replacement. */
+  readonly certificatesSince: Date;
+}
+
 export interface OrderLog {
   /**
-   * Opens the record unless `admit` refuses, which it asks about what is on record at the authority since `since`, oldest
+   * Opens the record unless `admit` refuses, which it asks about what is on record at the authority within `look`, oldest
    * first. Of all processes one at a time, for each authority: two cannot take the last place, nor open an order for the same
    * names. What the same certificate left open is closed as failed before: its holder died, only one has the lease.
    * Returns the record's id, for `close`.
    */
   open(
     record: Omit<OrderRecord, 'outcome'>,
-    since: Date,
+    look: OrderLook,
     admit: (past: readonly OrderRecord[]) => OrderRefusal | undefined,
   ): Promise<string | OrderRefusal>;
   close(id: string, outcome: 'issued' | 'failed'): Promise<void>;

@@ -2,6 +2,7 @@
 
 import type { AuthorityName } from '../acme/authority.ts';
 import type { ManagedCertificate } from './certificate.ts';
+import { wishKey } from './wishes.ts';
 
 /** A managed certificate without what weighs: chain and key stay in the store. */
 export interface CertificateState extends Omit<ManagedCertificate, 'issued'> {
@@ -15,9 +16,11 @@ export class Inventory {
   readonly #byName = new Map<string, Set<string>>();
 
   set(certificate: ManagedCertificate): CertificateState {
-    this.delete(certificate.id);
     const state = stateOf(certificate);
+    const isKnown = this.#byId.has(state.id);
     this.#byId.set(state.id, state);
+    // A row's names never change: other names are another wish, and another row.
+    if (isKnown) return state;
     for (const name of state.names) {
       const ids = this.#byName.get(name) ?? new Set();
       this.#byName.set(name, ids.add(state.id));
@@ -40,6 +43,13 @@ export class Inventory {
 
   all(): CertificateState[] {
     return [...this.#byId.values()];
+  }
+
+  /** Whether what is held, and not released, are these wishes and no others. */
+  isSameAs(wished: ReadonlySet<string>): boolean {
+    const live = this.all().filter(({ releasedAt }) => releasedAt === undefined);
+    const held = new Set(live.map(wishKey));
+    return held.size === wished.size && [...wished].every((key) => held.has(key));
   }
 
   /**

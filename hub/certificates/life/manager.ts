@@ -149,11 +149,7 @@ export class CertificateManager {
   #look(): void {
     if (this.#wishes !== undefined) {
       const wished = new Set(this.#wishes.map(wishKey));
-      const held = new Set<string>();
-      for (const state of this.#inventory.all()) {
-        if (state.releasedAt === undefined) held.add(wishKey(state));
-      }
-      const isSame = wished.size === held.size && [...wished].every((key) => held.has(key));
+      const isSame = this.#inventory.isSameAs(wished);
       if (!isSame) void this.#reconcile('again');
     }
     this.#tick();

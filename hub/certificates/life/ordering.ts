@@ -7,7 +7,7 @@ import { ariIdOf } from '../acme/chain.ts';
 import { CertificateError } from '../failure.ts';
 import type { AttemptParts } from './attempt.ts';
 import { adviceOf, askedToWait, BothFailed, Refused } from './attempt-failure.ts';
-import { lookBackMs, refusalOf } from './budget.ts';
+import { lookFor, refusalOf } from './budget.ts';
 import type { IssuedCertificate, Lease, ManagedCertificate, OrderKind } from './certificate.ts';
 import { firstPlan, isEmergency } from './renewal.ts';
 
@@ -114,8 +114,8 @@ export class Ordering {
     const at = now();
     const planned = { names, kind };
     const limits = limitsOf(authority);
-    const since = new Date(at.getTime() - lookBackMs(planned));
-    const opened = await orders.open({ certificateId, authority, names, at, kind }, since, (past) =>
+    const record = { certificateId, authority, names, at, kind };
+    const opened = await orders.open(record, lookFor(planned, at), (past) =>
       refusalOf(planned, past, { limits, now: at }),
     );
     if (typeof opened !== 'string') throw new Refused(authority, opened);

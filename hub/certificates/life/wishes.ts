@@ -57,7 +57,7 @@ export function wishKey({
   keyKind,
   authority,
 }: Pick<CertificateWish, 'names' | 'keyKind' | 'authority'>): string {
-  return JSON.stringify([authority, keyKind, ...names]);
+  return `${authority} ${keyKind} ${names.join(' ')}`;
 }
 
 /**
