@@ -10,20 +10,26 @@ import type { AuthorityOrder } from '../../hub/certificates/acme/authority.ts';
 import { createKeyAndCsr } from '../../hub/certificates/acme/csr.ts';
 import { HttpSolver } from '../../hub/certificates/challenges/http-01.ts';
 import type { Solver } from '../../hub/certificates/challenges/solver.ts';
+import type { KeyKind } from '../../hub/certificates/store.ts';
 import { MemoryAccountStore, MemoryChallengeStore } from './memory-certificates.ts';
 
 export interface Ordering extends Partial<Omit<AuthorityOrder, 'csr'>> {
   readonly solver?: Solver;
   readonly signal?: AbortSignal;
+  readonly keyKind?: KeyKind;
 }
 
 export class AcmeCustomer {
   readonly accounts = new MemoryAccountStore();
-  readonly challenges = new MemoryChallengeStore();
+  readonly challenges: MemoryChallengeStore;
   readonly #at: { readonly directoryUrl: string; readonly trust: string };
 
-  constructor(at: { readonly directoryUrl: string; readonly trust: string }) {
+  constructor(
+    at: { readonly directoryUrl: string; readonly trust: string },
+    challenges = new MemoryChallengeStore(),
+  ) {
     this.#at = at;
+    this.challenges = challenges;
   }
 
   /** Another process of the same hub: it shares the stores. */
@@ -42,7 +48,7 @@ export class AcmeCustomer {
   /** `films.example` by http-01, unless said otherwise. */
   async obtain(authority: AcmeAuthority, ordering: Ordering = {}): Promise<string> {
     const { names = ['films.example'], profile, replaces } = ordering;
-    const { csr } = await createKeyAndCsr(names, 'ecdsa');
+    const { csr } = await createKeyAndCsr(names, ordering.keyKind ?? 'ecdsa');
     const solver = ordering.solver ?? new HttpSolver(this.challenges);
     return authority.obtain({ names, csr, profile, replaces }, solver, ordering.signal ?? never);
   }

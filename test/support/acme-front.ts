@@ -7,6 +7,8 @@ import { createServer, request as httpsRequest, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
+// @peculiar/x509 expects its importer to bring the polyfill.
+import 'reflect-metadata';
 import { X509Certificate } from '@peculiar/x509';
 
 import { ariIdOf } from '../../hub/certificates/acme/chain.ts';

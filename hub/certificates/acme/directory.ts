@@ -1,9 +1,8 @@
 // The address of an authority arrives; what it offers leaves (RFC 8555 §7.1.1), read again once an hour.
 
-import { AcmeError, isRecord, webAddress } from './problem.ts';
 import type { Exchange } from './exchange.ts';
+import { AcmeError, isRecord, parseProblem, printable } from './problem.ts';
 import { requestRefused, type Refuser } from './refusal.ts';
-import { parseProblem } from './problem.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface Directory extends Refuser {
@@ -11,6 +10,7 @@ export interface Directory extends Refuser {
   readonly newNonce: string;
   /** RFC 9773; undefined: it says nothing about the time of renewal. */
   readonly renewalInfo: string | undefined;
+  /** Where to read them; undefined: it has none. */
   readonly termsOfService: string | undefined;
   readonly requiresExternalAccount: boolean;
   /** Undefined: it knows no profiles at all. */
@@ -71,7 +71,8 @@ function parseDirectory({ directoryUrl, host }: Exchange, document: unknown): Di
     host,
     newNonce: String(document['newNonce']),
     renewalInfo: typeof renewalInfo === 'string' ? renewalInfo : undefined,
-    termsOfService: webAddress(meta['termsOfService']),
+    termsOfService:
+      typeof meta['termsOfService'] === 'string' ? printable(meta['termsOfService']) : undefined,
     requiresExternalAccount: meta['externalAccountRequired'] === true,
     caaIdentities: Array.isArray(meta['caaIdentities'])
       ? meta['caaIdentities'].filter(isDomain)
