@@ -77,7 +77,10 @@ function issuedOf(row: CertificateRow): IssuedCertificate | undefined {
   return { chain, sealedKey, authority: issuedBy, ariId, notBefore, notAfter };
 }
 
-function renewalOf({ windowStart, windowEnd, selectedAt, askAgainAt }: CertificateRow) {
+function renewalOf(row: CertificateRow): RenewalPlan {
+  const { windowStart, windowEnd, askAgainAt } = row;
+  // Until the next certificate: a renewal window that is asked for meanwhile draws another moment.
+  const selectedAt = row.hastenedAt ?? row.selectedAt;
   return {
     window:
       windowStart === null || windowEnd === null

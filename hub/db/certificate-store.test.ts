@@ -355,6 +355,19 @@ describe.each(Object.entries(databaseKinds))('certificates on %s', (_kind, openT
       expect(attempts.lastError?.message.length).toBeLessThan(5000);
     });
 
+    test('that was hastened stays due, whatever window is told meanwhile, until the next one', async () => {
+      const id = await begun();
+      const lease = await leased(id);
+      await store.saveIssued(lease, issuedNow(), drawn);
+      await anotherStore.hasten(id);
+      const { renewal } = await only();
+      expect(renewal.selectedAt).not.toEqual(drawn.selectedAt);
+      await store.saveRenewal(lease, drawn);
+      expect((await only()).renewal).toEqual({ ...drawn, selectedAt: renewal.selectedAt });
+      await store.saveIssued(lease, issuedNow(), drawn);
+      expect((await only()).renewal).toEqual(drawn);
+    });
+
     test('is due at once when it is hastened', async () => {
       const id = await begun();
       await store.saveAttempts(await leased(id), failed);

@@ -87,8 +87,8 @@ export class PostgresCertificateStore implements CertificateStore {
   }
 
   saveIssued(lease: Lease, issued: IssuedCertificate, renewal: RenewalPlan): Promise<boolean> {
-    const columns = { ...issuedColumns(issued), ...renewalColumns(renewal), ...noAttempts };
-    return this.#save(lease, columns);
+    const plan = { ...renewalColumns(renewal), hastenedAt: null };
+    return this.#save(lease, { ...issuedColumns(issued), ...plan, ...noAttempts });
   }
 
   saveAttempts(lease: Lease, attempts: Attempts): Promise<boolean> {
@@ -130,7 +130,7 @@ export class PostgresCertificateStore implements CertificateStore {
     await inTransaction(this.#queries, async (tx) => {
       await tx
         .update(certificates)
-        .set({ selectedAt: this.#now(), nextTryAt: null })
+        .set({ hastenedAt: this.#now(), nextTryAt: null })
         .where(eq(certificates.id, certificateId));
       await announce(tx, certificateId);
     });

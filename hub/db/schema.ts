@@ -119,6 +119,7 @@ export const certificates = pgTable('certificates', {
   windowEnd: instant('window_end'),
   selectedAt: instant('selected_at'),
   askAgainAt: instant('ask_again_at'),
+  hastenedAt: instant('hastened_at'),
   failures: integer('failures').notNull().default(0),
   nextTryAt: instant('next_try_at'),
   errorCode: text('error_code'),

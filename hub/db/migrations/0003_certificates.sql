@@ -25,6 +25,8 @@ CREATE TABLE certificates (
   window_end timestamptz,
   selected_at timestamptz,
   ask_again_at timestamptz,
+  -- Somebody wants it renewed now, whatever is drawn meanwhile.
+  hastened_at timestamptz,
   failures integer NOT NULL DEFAULT 0,
   next_try_at timestamptz,
   error_code text,
