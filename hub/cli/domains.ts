@@ -101,8 +101,8 @@ async function add(
   wanted: string,
   options: Options,
 ): Promise<void> {
+  const hostname = domainName(domain, configOf(context), systemSuffixes());
   await withDomains(context, options, async ({ config, stores, checks }) => {
-    const hostname = domainName(domain, config, systemSuffixes());
     const server = await requireServer(stores.servers, config, wanted);
     const claim = await stores.domains.claim(hostname, server.id);
     const destination = await checks.destinationOf(server.id);
@@ -161,8 +161,8 @@ async function list(context: CommandContext, options: Options): Promise<void> {
 
 /** 0 when the domain is served and in order. */
 async function check(context: CommandContext, domain: string, options: Options): Promise<number> {
+  const hostname = domainName(domain, configOf(context));
   return withDomains(context, options, async ({ config, stores, checks }) => {
-    const hostname = domainName(domain, config);
     const looked = await checks.checker.check(hostname);
     const living = looked.filter(({ state }) => state !== 'dropped');
     const claims = living.length > 0 ? living : looked.slice(-1);
@@ -192,8 +192,8 @@ async function check(context: CommandContext, domain: string, options: Options):
 }
 
 async function remove(context: CommandContext, domain: string, options: Options): Promise<void> {
+  const hostname = domainName(domain, configOf(context));
   await withDomains(context, options, async ({ config, stores }) => {
-    const hostname = domainName(domain, config);
     const serverId =
       options.server === undefined
         ? undefined

@@ -20,8 +20,8 @@ export interface DomainCheckerOptions {
 /** One indexed question to the database, by each process. A claim that a command adds is looked at within this time. */
 const tickMs = 5000;
 /**
- * Looks at once: four questions each, which any resolver takes. A batch of them is over when the slowest is, 16 s later if
- * its name servers say nothing: so long do others wait at most, as the store gives the silent ones out last.
+ * Looks at once: four questions each, which any resolver takes. One at silent name servers holds its place for 16 s; the
+ * store gives those out last, so that each place that gets free goes to others first.
  */
 const looksAtOnce = 16;
 const leaseMs = 60_000;
@@ -38,6 +38,10 @@ export class DomainChecker {
   #stopWatching: (() => Promise<void>) | undefined;
   #wake: () => void = () => undefined;
   #forgottenAtMs = 0;
+  readonly #looks = new Set<Promise<void>>();
+  /** More were due than there were places. */
+  #hasMore = false;
+  #isFailing = false;
 
   constructor(options: DomainCheckerOptions) {
     this.#options = options;
@@ -82,32 +86,48 @@ export class DomainChecker {
   }
 
   async #run(): Promise<void> {
-    let looked = 0;
     while (!this.#stopping.signal.aborted) {
-      if (looked < looksAtOnce) await this.#pause();
-      looked = await this.#round();
+      const places = looksAtOnce - this.#looks.size;
+      const due = await this.#takeDue(places);
+      for (const hostname of due) this.#begin(hostname);
+      this.#hasMore = due.length === places;
+      await this.#pause();
     }
+    await Promise.all(this.#looks);
   }
 
-  async #round(): Promise<number> {
-    const { store, onFailure } = this.#options;
-    if (this.#stopping.signal.aborted) return 0;
+  async #takeDue(limit: number): Promise<string[]> {
+    const { store } = this.#options;
     try {
       const now = this.#now();
       if (now.getTime() - this.#forgottenAtMs >= forgetEveryMs) {
         await store.forgetDropped(new Date(now.getTime() - keptAfterDropMs));
         this.#forgottenAtMs = now.getTime();
       }
-      const due = await store.takeDue(now, looksAtOnce, leaseMs);
-      const looks = await Promise.allSettled(due.map((hostname) => this.check(hostname)));
-      // One of them says enough: it is the database that fails, for all of them.
-      const failure = looks.find((look) => look.status === 'rejected');
-      if (failure !== undefined) onFailure(failure.reason);
-      return due.length;
+      return await store.takeDue(now, limit, leaseMs);
     } catch (error) {
-      onFailure(error);
-      return 0;
+      this.#tellFailure(error);
+      return [];
     }
+  }
+
+  #begin(hostname: string): void {
+    const look = this.check(hostname)
+      .then(() => {
+        this.#isFailing = false;
+      })
+      .catch((error: unknown) => this.#tellFailure(error))
+      .finally(() => {
+        this.#looks.delete(look);
+        if (this.#hasMore) this.#wake();
+      });
+    this.#looks.add(look);
+  }
+
+  /** Once, and not for each of thousands: it is the database that fails. */
+  #tellFailure(error: unknown): void {
+    if (!this.#isFailing) this.#options.onFailure(error);
+    this.#isFailing = true;
   }
 
   async #pause(): Promise<void> {
@@ -117,7 +137,8 @@ export class DomainChecker {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#stopping.signal.aborted) this.#wake();
+      const hasPlace = this.#hasMore && this.#looks.size < looksAtOnce;
+      if (hasPlace || this.#stopping.signal.aborted) this.#wake();
     });
   }
 }
