@@ -108,9 +108,14 @@ export class AcmeCertificates {
     await this.manager.start();
   }
 
-  async stop(): Promise<void> {
+  /** Before the hub drains: another process may have begun with other settings, and two that wish differently undo each other's work. */
+  async stopOrdering(): Promise<void> {
     await this.#wished.stop();
     await this.manager.stop();
+  }
+
+  /** When nobody comes any more. */
+  async stop(): Promise<void> {
     await this.source.stop();
     await this.#responder?.stop();
   }

@@ -86,6 +86,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   log.info({ ...addresses, database: stores.place }, 'hub ready');
+  opened.add(async () => acme?.stopOrdering());
   await acme?.start();
   return {
     addresses,

@@ -39,7 +39,7 @@ const untrusted: Explanation = {
 const unknownName: Explanation = {
   code: 'hub.certificate',
   text: (hub) =>
-    `the hub at ${hub.url} does not go by the name ${hub.hostname}: write PHLIX_HUB_URL as the hub's HUB_PUBLIC_URL`,
+    `the hub at ${hub.url} has no certificate for ${hub.hostname}: one that has just been set up gets its first within minutes, and this agent goes on trying; otherwise write PHLIX_HUB_URL as the hub's HUB_PUBLIC_URL`,
 };
 
 const notTls: Explanation = {

@@ -93,10 +93,37 @@ const parts = {
     binary: 'openssl',
     neededBy: 'certificates and handshakes as OpenSSL sees them',
   },
+  testssl: {
+    debianPackage: 'testssl.sh',
+    binary: 'testssl',
+    neededBy: 'what a scanner finds at the door: versions, suites, names',
+  },
+  sslscan: {
+    debianPackage: 'sslscan',
+    binary: 'sslscan',
+    neededBy: 'the same as another scanner sees it',
+  },
   pebble: {
     debianPackage: 'pebble',
     binary: 'pebble',
     neededBy: 'certificates from an ACME authority',
+  },
+  bind: {
+    debianPackage: 'bind9',
+    binary: 'named',
+    folders: administration,
+    neededBy: 'proofs by dynamic update (RFC 2136) of a name server that people run',
+  },
+  dig: {
+    debianPackage: 'bind9-dnsutils',
+    binary: 'dig',
+    neededBy: "the built-in responder's answers as people look at them",
+  },
+  unbound: {
+    debianPackage: 'unbound',
+    binary: 'unbound',
+    folders: administration,
+    neededBy: "the built-in responder's zone as a resolver sees it",
   },
 } satisfies Record<string, Part>;
 

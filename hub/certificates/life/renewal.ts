@@ -119,8 +119,11 @@ const spreadOfRetry = 0.2;
 /** The longest window of a published limit, and a day: what asks for more is a mistake, or hostile. */
 const longestRetryAfterMs = 8 * dayMs;
 
-/** A wish that comes back, as while processes with former settings give way to new ones, finds its certificate untouched. */
-export const releaseGraceMs = 10 * minuteMs;
+/**
+ * A wish that comes back, as while a process with former settings gives way to one with new ones, finds its certificate
+ * untouched. Both wish for the few seconds of a take-over only: the former stops before it drains.
+ */
+const releaseGraceMs = 30_000;
 
 /** A thirtieth of life: three days of ninety, over which those spread that were issued in one hour. */
 const spreadOfLife = 1 / 30;

@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import type { PeerCertificate } from 'node:tls';
+import { afterEach, describe, expect, test } from 'vitest';
+
+import { AcmeHub } from '../support/acme-hub.ts';
+import { Curl } from '../support/curl.ts';
+import { AgentProcess } from '../support/deployment.ts';
+import { hasParts } from '../support/parts.ts';
+
+const movies = 'movies.phlix.localhost';
+/** An order takes Pebble and us two seconds alone. */
+const soon = { timeout: 45_000, interval: 250 };
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+async function start(options: Parameters<typeof AcmeHub.start>[0]): Promise<AcmeHub> {
+  const acme = await AcmeHub.start(options);
+  stops.push(async () => acme.stop());
+  return acme;
+}
+
+/** With the label `movies`; trusts nobody but Pebble. */
+async function enrol({ hub, rootFile }: AcmeHub, originPort: number): Promise<AgentProcess> {
+  const token = await hub.createToken('--label', 'movies');
+  const settings = { PHLIX_HUB_CA_FILE: rootFile };
+  const agent = new AgentProcess({ hub, originPort, token, settings });
+  stops.push(async () => agent.stop());
+  return agent;
+}
+
+async function startOrigin(): Promise<{ port: number; asked: string[] }> {
+  const asked: string[] = [];
+  const server: Server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end('at home');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stops.push(async () => {
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+  });
+  return { port: (server.address() as AddressInfo).port, asked };
+}
+
+function kindOf(certificate: PeerCertificate | undefined): 'ecdsa' | 'rsa' | undefined {
+  if (certificate === undefined) return undefined;
+  return certificate.asn1Curve === undefined ? 'rsa' : 'ecdsa';
+}
+
+const oldTelevision = {
+  maxVersion: 'TLSv1.2',
+  ciphers: 'ECDHE-RSA-AES128-GCM-SHA256',
+  sigalgs: 'RSA+SHA256',
+} as const;
+
+describe.skipIf(!hasParts('pebble', 'curl'))('a hub that gets its certificates by itself', () => {
+  test(
+    'waits patiently for the first one, and so does the agent',
+    { timeout: 120_000 },
+    async () => {
+      const origin = await startOrigin();
+      const acme = await start({ challenge: 'http-01', isPebbleAsleep: true });
+      await acme.hub.program.waitForLine(/"hubHost":"hub.localhost".*no certificate yet/);
+      expect(await acme.shown('hub.localhost')).toBeUndefined();
+      const agent = await enrol(acme, origin.port);
+      await agent.program.waitForLine(/"hub.certificate".*has no certificate for/);
+      acme.wakePebble();
+      expect(await agent.reachable()).toEqual([acme.hub.addressOf('movies')]);
+      await expect
+        .poll(async () => (await acme.shown(movies))?.subjectaltname, soon)
+        .toBe(`DNS:${movies}`);
+      expect((await acme.shown('hub.localhost'))?.subjectaltname).toBe('DNS:hub.localhost');
+      expect(await acme.shown('music.phlix.localhost')).toBeUndefined();
+      const { status, body } = await new Curl(acme.rootFile).get(
+        `${acme.hub.addressOf('movies')}/`,
+      );
+      expect([status, body.toString()]).toEqual([200, 'at home']);
+    },
+  );
+
+  test.each(['http-01', 'tls-alpn-01'] as const)(
+    'proves each name by %s, tells no tenant, and gives it up with its server',
+    { timeout: 180_000 },
+    async (challenge) => {
+      const origin = await startOrigin();
+      const acme = await start({ challenge, pebble: { rejectedNoncesPercent: 20 } });
+      const agent = await enrol(acme, origin.port);
+      await agent.reachable();
+      await expect.poll(() => acme.shown(movies), soon).toBeDefined();
+      const { serialNumber = '' } = (await acme.shown(movies)) ?? {};
+      const curl = new Curl(acme.rootFile);
+      const path = '/.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA';
+      const secure = await curl.get(`${acme.hub.addressOf('movies')}${path}`);
+      const plain = await curl.get(`http://${movies}:${acme.hub.ports.http}${path}`);
+      expect([secure.status, plain.status]).toEqual([404, 404]);
+      expect(secure.body.toString()).toContain('edge.challenge');
+      expect(await acme.shown(movies, { ALPNProtocols: ['acme-tls/1'] })).toBeUndefined();
+      expect(origin.asked).toEqual([]);
+      expect((await acme.hub.run('servers', 'revoke', 'movies')).exitCode).toBe(0);
+      // It is left alone for half a minute, in case somebody still wishes for it.
+      await expect
+        .poll(() => acme.pebble.statusOf(serialNumber), { ...soon, timeout: 90_000 })
+        .toBe('Revoked');
+      await expect.poll(() => acme.shown(movies), soon).toBeUndefined();
+    },
+  );
+
+  test(
+    'holds one wildcard of either kind of key, proved by the DNS that it answers itself',
+    { timeout: 120_000 },
+    async () => {
+      const acme = await start({ challenge: 'dns-01' });
+      await expect
+        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
+        .toBeDefined();
+      await expect
+        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost', oldTelevision)), soon)
+        .toBe('rsa');
+      await expect
+        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
+        .toBe('ecdsa');
+      expect((await acme.shown('Anything.PHLIX.localhost'))?.subjectaltname).toMatch(
+        /DNS:\*\.phlix\.localhost/,
+      );
+      await expect
+        .poll(async () => (await acme.shown('hub.localhost'))?.subjectaltname, soon)
+        .toBe('DNS:hub.localhost');
+    },
+  );
+});
