@@ -61,10 +61,11 @@ export class ScriptedAuthority {
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
-  static async start(): Promise<ScriptedAuthority> {
+  /** `tlsSince`: when its own TLS certificate, of 90 days, was made. */
+  static async start(tlsSince = new Date()): Promise<ScriptedAuthority> {
     const now = new Date();
     const root = await issueAuthority(['localhost'], now);
-    const { certificate, key } = await issueLeaf(root, ['localhost'], now);
+    const { certificate, key } = await issueLeaf(root, ['localhost'], tlsSince);
     const server = createServer({ cert: certificate, key });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return new ScriptedAuthority(server, root.certificate, await issueAuthority(['example'], now));

@@ -87,7 +87,7 @@ export class Accounts {
 
   async #register(directory: Directory, key: string, signal: AbortSignal): Promise<string> {
     this.#refuseUnprepared(directory);
-    const { contact, agreesToTerms } = this.#options;
+    const { contact, agreesToTerms, exchange } = this.#options;
     const conversation = this.#converse(directory, key, undefined, signal);
     try {
       return await conversation.ask(async (client) => {
@@ -100,7 +100,9 @@ export class Accounts {
         await client.createAccount(wish).catch((error: unknown) => {
           if (!isRegistered(client)) throw error;
         });
-        return client.getAccountUrl();
+        const url = client.getAccountUrl();
+        if (exchange.isOfAuthority(url)) return url;
+        throw conversation.badAnswer('an account on another host');
       });
     } catch (error) {
       throw this.#registrationFailure(directory, error);
@@ -145,11 +147,10 @@ export class Accounts {
       const { status } = await conversation.ask((client) => client.updateAccount({}));
       return status === 'valid';
     } catch (error) {
-      const isRefused =
-        error instanceof AcmeError &&
-        ['accountDoesNotExist', 'unauthorized'].includes(error.problem?.type ?? '');
-      if (isRefused) return false;
-      throw error;
+      signal.throwIfAborted();
+      const type = error instanceof AcmeError ? error.problem?.type : undefined;
+      // An authority that does not answer now has not refused it; what it said first is what counts.
+      return type !== 'accountDoesNotExist' && type !== 'unauthorized';
     }
   }
 

@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 
 import type { Logger } from '../../../shared/log.ts';
 import type { Solver } from '../challenges/solver.ts';
+import type { AuthorityStanding } from '../dns/preflight.ts';
 import type { AccountStore } from '../life/certificate.ts';
 import { type Account, Accounts, type AccountSeal } from './account.ts';
 import type {
@@ -85,6 +86,13 @@ export class AcmeAuthority implements Authority {
         order,
       ),
     );
+  }
+
+  /** What CAA records know this authority, and the hub's account there, by. @throws AcmeError */
+  async standing(signal: AbortSignal): Promise<AuthorityStanding> {
+    const { caaIdentities } = await this.#directories.read(signal);
+    const account = await this.#options.accounts.find(this.name);
+    return { identities: caaIdentities, accountUrl: account?.url };
   }
 
   async renewalInfo(ariId: string, signal: AbortSignal): Promise<RenewalInfo | undefined> {

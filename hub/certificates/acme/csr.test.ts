@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 
+import forge from 'node-forge';
 import { describe, expect, test } from 'vitest';
 
 import { hasParts, partPath } from '../../../test/support/parts.ts';
@@ -35,6 +36,17 @@ describe.skipIf(!hasParts('openssl')).each(kinds)(
     });
   },
 );
+
+test('an RSA request says the same to a second parser', async () => {
+  const { csr } = await createKeyAndCsr(names, 'rsa');
+  const der = forge.util.createBuffer(Buffer.from(csr).toString('binary'));
+  const request = forge.pki.certificationRequestFromAsn1(forge.asn1.fromDer(der));
+  expect(request.verify()).toBe(true);
+  expect(request.subject.attributes).toEqual([]);
+  const [extensions] = request.getAttribute({ name: 'extensionRequest' })?.extensions ?? [];
+  const altNames = (extensions as { altNames?: { value: string }[] } | undefined)?.altNames;
+  expect(altNames?.map(({ value }) => value)).toEqual(names);
+});
 
 function openssl(csr: Uint8Array, ...args: string[]): string {
   const command = ['req', '-inform', 'DER', '-noout', ...args];

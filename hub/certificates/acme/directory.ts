@@ -78,13 +78,18 @@ function parseDirectory({ directoryUrl, host }: Exchange, document: unknown): Di
       ? meta['caaIdentities'].filter(isDomain)
       : [],
     profiles: isRecord(meta['profiles'])
-      ? Object.keys(meta['profiles']).slice(0, maxProfiles)
+      ? Object.keys(meta['profiles']).filter(isProfile).slice(0, maxProfiles)
       : undefined,
     document,
   };
 }
 
 const resources = ['newNonce', 'newAccount', 'newOrder', 'revokeCert'];
+
+/** They are shown to a person, who sets one of them. */
+function isProfile(name: string): boolean {
+  return /^[\w.-]{1,64}$/.test(name);
+}
 
 function isDomain(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z0-9.-]{1,253}$/i.test(value);

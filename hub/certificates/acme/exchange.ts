@@ -1,5 +1,6 @@
 // One request to an authority arrives; its answer leaves, bounded in time and size, from the host that was asked and from no other.
 
+import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { isIP } from 'node:net';
@@ -75,13 +76,17 @@ export class Exchange {
     return { ...answer, data: dataOf(response.data, answer.headers['content-type']) };
   }
 
+  isOfAuthority(url: string): boolean {
+    const target = URL.canParse(url) ? new URL(url) : undefined;
+    return target?.protocol === 'https:' && target.hostname === this.#origin.hostname;
+  }
+
   /**
    * An authority keeps its resources on the host of its directory; one that names another has been taken over, or makes
    * the hub send requests into its own network.
    */
   #refuseElsewhere(url: string): void {
-    const target = URL.canParse(url) ? new URL(url) : undefined;
-    if (target?.protocol === 'https:' && target.hostname === this.#origin.hostname) return;
+    if (this.isOfAuthority(url)) return;
     throw new AcmeError(
       'acme.bad-answer',
       `${this.host} names an address on another host for a resource of its own; the hub does not follow. Check HUB_ACME_DIRECTORY.`,
@@ -149,7 +154,7 @@ class DirectAgent {
   readonly #secureContext: SecureContext;
 
   constructor(trust: string | undefined) {
-    this.options = trust === undefined ? {} : { ca: [...getCACertificates(), trust] };
+    this.options = trust === undefined ? {} : { ca: [...getCACertificates(), ...rootsIn(trust)] };
     this.#secureContext = createSecureContext(this.options);
   }
 
@@ -162,6 +167,19 @@ class DirectAgent {
     const ALPNProtocols = ['http/1.1'];
     request.onSocket(connect({ host, port, servername, secureContext, ALPNProtocols }));
   }
+}
+
+/** OpenSSL passes over what it cannot read, and the operator would look for the mistake elsewhere. */
+function rootsIn(pem: string): string[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    const roots = blocks.map((block) => new X509Certificate(block).toString());
+    if (roots.length > 0) return roots;
+  } catch {}
+  throw new AcmeError(
+    'acme.misconfigured',
+    'The file in HUB_ACME_CA_FILE holds no certificate that can be read; it has to be the PEM of the root that signed the certificate of the ACME server.',
+  );
 }
 
 /** Whoever has said nothing for so long has forgotten the request; finalizing takes the slowest authorities some seconds. */

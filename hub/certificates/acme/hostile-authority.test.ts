@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
 import 'reflect-metadata';
@@ -6,6 +8,7 @@ import { PublicKey } from '@peculiar/x509';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { AcmeCustomer, type Ordering } from '../../../test/support/acme-customer.ts';
+import { within } from '../../../test/support/deadline.ts';
 import { ScriptedAuthority } from '../../../test/support/scripted-authority.ts';
 import { HttpSolver } from '../challenges/http-01.ts';
 import type { AcmeAuthorityOptions } from './acme-authority.ts';
@@ -172,6 +175,52 @@ test('an authority whose own certificate is not trusted hears nothing', async ()
   expect(server.asked).toEqual([]);
 });
 
+test.each([
+  ['has ended', -91 * 24, 'acme.untrusted', "check this machine's clock"],
+  ['begins tomorrow', 25, 'acme.clock', 'the clock of this machine is behind'],
+])('an authority whose own certificate %s is told so', async (_what, sinceHours, code, words) => {
+  await server.stop();
+  server = await ScriptedAuthority.start(new Date(Date.now() + sinceHours * hourMs));
+  const { error } = await failureOf({ directoryUrl: server.directoryUrl, trust: server.trust });
+  expect(error).toMatchObject({ code, kind: 'fix' });
+  expect(error.message).toContain(words);
+});
+
+test('an authority that accepts connections and never speaks TLS is given up, and the socket closed', async () => {
+  const closed = Promise.withResolvers<void>();
+  const mute = createServer((socket) => {
+    socket.on('error', () => undefined).on('close', () => closed.resolve());
+    socket.resume();
+  });
+  await once(mute.listen(0, '127.0.0.1'), 'listening');
+  const { port } = mute.address() as AddressInfo;
+  const directoryUrl = `https://localhost:${port}/dir`;
+  expect((await failureOf({ directoryUrl, requestMs: 200 })).error.code).toBe('acme.unreachable');
+  await within(closed.promise, 5000, () => 'the end of the connection');
+  mute.close();
+});
+
+describe('an account', () => {
+  test.each([
+    ['on another host', { location: 'https://169.254.169.254/account' }],
+    ['without an address', {}],
+  ])('%s is not taken', async (_what, headers: Record<string, string>) => {
+    server.script = ({ path }) =>
+      path === '/account' ? { status: 201, headers, body: { status: 'valid' } } : undefined;
+    expect((await failureOf()).error.code).toBe('acme.bad-answer');
+    expect((await customer.accounts.find(server.directoryUrl))?.url).toBeUndefined();
+  });
+
+  test('is kept when nobody answers the question whether it is still one', async () => {
+    server.script = ({ path }) => {
+      if (path === '/order') return refusal(403, 'unauthorized');
+      return path === '/account/1' ? refusal(500, 'serverInternal') : undefined;
+    };
+    expect((await failureOf()).error.code).toBe('acme.refused');
+    expect(await customer.accounts.find(server.directoryUrl)).toBeDefined();
+  });
+});
+
 describe('nonces', () => {
   test('that are all refused end after a bounded number of questions', async () => {
     server.script = ({ method }) => (method === 'POST' ? refusal(400, 'badNonce') : undefined);
@@ -298,6 +347,12 @@ describe('a proof', () => {
     const { error } = await failureOf({}, { names: ['*.films.example'] });
     expect(error.code).toBe('acme.challenge');
     expect(error.message).toContain('a wildcard is proved by dns-01 only: set HUB_DNS_PROVIDER');
+  });
+
+  test('whose challenge lies on another host is taken away again', async () => {
+    const [offer] = server.authorization(0)['challenges'] as object[];
+    offering({ challenges: [{ ...offer, url: 'https://169.254.169.254/latest' }] });
+    expect((await failureOf()).error.code).toBe('acme.bad-answer');
   });
 
   test.each(['deactivated', 'expired', 'revoked', 'invalid', 'dreaming'])(
