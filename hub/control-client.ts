@@ -104,7 +104,9 @@ export class ControlClient {
     // Aborted, it is nobody's failure.
     silence.catch(() => undefined);
     try {
-      return await Promise.race([this.#events.next(), silence]);
+      // The hub is gone, with a word of ours on the way: an end like any other.
+      const next = this.#events.next().catch(() => ({ done: true, value: undefined }) as const);
+      return await Promise.race([next, silence]);
     } finally {
       answered.abort();
     }

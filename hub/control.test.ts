@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect as connectSocket, createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -159,6 +159,28 @@ describe('a successor', () => {
     await expect(stranger.ask('go')).rejects.toMatchObject({ code: 'control.silent' });
     expect(hub.heard).toEqual([]);
   });
+});
+
+test('a command that is gone before its answer does the hub no harm', async () => {
+  const hub = await open();
+  for (const word of ['take-over', 'drain']) {
+    const socket = connectSocket(join(folder.path, 'hub.sock'));
+    await once(socket, 'connect');
+    // Read first, it is answered to somebody who has gone.
+    socket.write(`{"command":"${word}"}\n`, () => socket.destroy());
+    await once(socket, 'close');
+  }
+  expect(await hub.hears(1)).toEqual(['stop']);
+});
+
+test('a hub that ends in place of an answer is not one that failed', async () => {
+  const ending = createServer((socket) => socket.destroy()).listen(join(folder.path, 'hub.sock'));
+  onTestFinished(() => void ending.close());
+  await once(ending, 'listening');
+  const client = await connect();
+  expect(await client.ask('hand-over')).toBeUndefined();
+  await client.ended();
+  expect(await client.ask('go')).toBeUndefined();
 });
 
 test('a hub that says nothing is not waited for without end', async () => {

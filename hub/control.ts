@@ -70,7 +70,10 @@ export class Control {
   #converse(socket: Socket): void {
     socket.on('error', () => undefined);
     socket.once('close', () => this.#release(socket));
-    createInterface(socket).on('line', (line) => {
+    const lines = createInterface(socket);
+    // It repeats the socket's errors: without somebody who hears them, a command that leaves early would end the hub.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       const word = parseWord(line);
       if (word !== undefined) this.#hear(word, socket);
     });

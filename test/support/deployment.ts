@@ -103,8 +103,18 @@ export class HubProcess {
    * HUB_DATABASE_URL. Resolves with the former when the new one serves.
    */
   async takeOver(): Promise<Program> {
+    return this.changeTo(this.launchSuccessor());
+  }
+
+  /** A successor that may still fail: nothing is waited for, and the running one stays this hub's. */
+  launchSuccessor(): Program {
+    return this.#launch('start', '--take-over');
+  }
+
+  /** Resolves with the former program when the successor serves. */
+  async changeTo(successor: Program): Promise<Program> {
     const former = this.#program;
-    this.#program = this.#launch('start', '--take-over');
+    this.#program = successor;
     await this.#becomeReady();
     return former;
   }
