@@ -99,6 +99,14 @@ describe('what is wished for', () => {
     await expect.poll(() => told.at(-1)).toEqual([`hub.example ${one}`]);
   });
 
+  test('is a domain of a server that has no label, too', async () => {
+    const stores = new Stores();
+    stores.servers = [serverOf(undefined)];
+    stores.domains = [{ hostname: 'films.alice.example', serverId: 'id of nobody' }];
+    const told = await follow(stores);
+    expect(told).toEqual([[`hub.example ${one}`, `films.alice.example ${one}`]]);
+  });
+
   test('is of the second authority for whoever chose it, while there is one', async () => {
     const stores = new Stores();
     stores.servers = [serverOf('movies', { authority: 'second' })];

@@ -87,14 +87,13 @@ export class WishedCertificates {
 
   async #tell(): Promise<void> {
     const { settings, stores, onWishes } = this.#options;
-    const servers = (await stores.servers.list()).flatMap((server) => this.#named(server));
+    const servers = (await stores.servers.list()).map((server) => this.#named(server));
     await onWishes(wishesOf(settings, servers, await stores.domains.listServed()));
   }
 
-  #named({ id, label, switches }: Server): NamedServer[] {
-    if (label === undefined) return [];
+  #named({ id, label, switches }: Server): NamedServer {
     const { certificateKey } = switches;
     const authority = switches.authority === 'second' ? this.#options.second : undefined;
-    return [{ id, label, certificateKey, authority }];
+    return { id, label, certificateKey, authority };
   }
 }

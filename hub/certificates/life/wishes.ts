@@ -16,10 +16,11 @@ export interface WishSettings {
   readonly domainChallenge: Exclude<ChallengeKind, 'dns-01'>;
 }
 
-/** A server with a name, as far as its certificate goes. */
+/** A server, as far as its certificates go. */
 export interface NamedServer {
   readonly id: string;
-  readonly label: string;
+  /** Undefined: it has domains of its own at most. */
+  readonly label: string | undefined;
   readonly certificateKey: KeyKind;
   /** Its owner's choice; undefined: the hub's. */
   readonly authority: AuthorityName | undefined;
@@ -74,6 +75,7 @@ function hubWishes(settings: WishSettings): CertificateWish[] {
 }
 
 function serverWishes(settings: WishSettings, server: NamedServer): CertificateWish[] {
+  if (server.label === undefined) return [];
   // The wildcard serves it, unless its owner wants another authority's name on it.
   const isOwn = server.authority !== undefined && server.authority !== settings.authority;
   if (settings.challenge === 'dns-01' && !isOwn) return [];
