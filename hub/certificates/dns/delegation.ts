@@ -3,6 +3,7 @@
 import type { Authoritative, NameServer, Zone } from './authoritative.ts';
 import { DnsError } from './failure.ts';
 import type { Finding } from './finding.ts';
+import type { Delegation } from './provider.ts';
 import { plainName } from './query.ts';
 
 /** Every server has to answer for the zone, and the parent has to name the same ones. @throws DnsError */
@@ -28,6 +29,37 @@ export async function checkDelegation(
   });
   const difference = await differenceAbove(dns, zone, signal);
   return difference === undefined ? findings : [...findings, difference];
+}
+
+/** What is missing before the public DNS asks this hub for a name in a zone of its own; undefined for other names. */
+export function missingDelegation(
+  delegations: readonly Delegation[],
+  name: string,
+  found: Zone | undefined,
+): DnsError | undefined {
+  const wanted = delegations.find(({ zone }) => name === zone || name.endsWith(`.${zone}`));
+  if (wanted === undefined) return undefined;
+  const named = new Set(found?.servers.map((server) => server.name));
+  const isNamed = wanted.nameServers.some((server) => named.has(plainName(server.name)));
+  if (found?.apex === wanted.zone && isNamed) return undefined;
+  return new DnsError('dns.not-delegated', delegationAdvice([wanted]));
+}
+
+/** What to add above each zone, to be pasted. */
+export function delegationAdvice(delegations: readonly Delegation[]): string {
+  const zones = delegations.map(({ zone, nameServers }) => {
+    const glue = nameServers
+      .filter(({ name }) => name.endsWith(`.${zone}`))
+      .flatMap(({ name, addresses }) => addresses.map((address) => addressRecord(name, address)));
+    const records = [...nameServers.map(({ name }) => `${zone}. NS ${name}.`), ...glue];
+    const parent = zone.split('.').slice(1).join('.');
+    return `the public DNS does not lead to this hub for ${zone}: add to the zone ${parent}: ${records.join(', ')}; and let UDP and TCP port 53 through to the hub`;
+  });
+  return zones.join('. ');
+}
+
+function addressRecord(name: string, address: string): string {
+  return `${name}. ${address.includes(':') ? 'AAAA' : 'A'} ${address}`;
 }
 
 async function troubleOf(

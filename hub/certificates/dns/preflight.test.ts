@@ -11,7 +11,7 @@ import { Authoritative } from './authoritative.ts';
 import { DnsError } from './failure.ts';
 import { Preflight, type PreflightWish } from './preflight.ts';
 import { Propagation } from './propagation.ts';
-import type { DnsProvider, TxtRecord } from './provider.ts';
+import type { Delegation, DnsProvider, TxtRecord } from './provider.ts';
 
 const soa = (name: string): Answer => ({
   name,
@@ -50,6 +50,7 @@ class ZoneEditor implements DnsProvider {
   readonly name = 'editor';
   readonly added: TxtRecord[] = [];
   failure: DnsError | undefined;
+  delegations: readonly Delegation[] | undefined;
   removal: DnsError | undefined;
   isPublishing = true;
 
@@ -229,6 +230,49 @@ describe('a proof in the DNS', () => {
     await expect.poll(() => running[2]?.asked.length).toBeGreaterThan(0);
     stop.abort(new Error('the hub stops'));
     await expect(check).rejects.toThrow(/the hub stops|aborted/);
+  });
+});
+
+describe("a zone of the hub's own", () => {
+  const place = 'phlix-example-org.acme.example.org';
+  beforeEach(() => {
+    const nameServers = [{ name: 'ns.acme.example.org', addresses: ['127.0.0.2', '2001:db8::2'] }];
+    provider.delegations = [{ zone: 'acme.example.org', nameServers }];
+    records.push(cname('_acme-challenge.phlix.example.org', place));
+  });
+
+  test('is ready once it is delegated', async () => {
+    records.push(
+      soa('acme.example.org'),
+      ns('acme.example.org', 'ns.acme.example.org'),
+      a('ns.acme.example.org', '127.0.0.2'),
+    );
+    expect(await found(await play())).toEqual([]);
+    expect(provider.added[0]?.name).toBe(place);
+  });
+
+  test('is told what to add above it, to be pasted', async () => {
+    const said = await found(await play());
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/^blocks dns\.not-delegated .* add to the zone example\.org: /);
+    expect(said[0]).toContain('acme.example.org. NS ns.acme.example.org.');
+    expect(said[0]).toContain('ns.acme.example.org. A 127.0.0.2');
+    expect(said[0]).toContain('ns.acme.example.org. AAAA 2001:db8::2');
+    expect(provider.added).toEqual([]);
+  });
+
+  test('that is delegated to others is told the same', async () => {
+    records.push(soa('acme.example.org'), ns('acme.example.org', 'ns1.example.org'));
+    expect((await found(await play()))[0]).toContain('acme.example.org. NS ns.acme.example.org.');
+  });
+
+  test('whose port nobody reaches is told the same', async () => {
+    records.push(
+      soa('acme.example.org'),
+      ns('acme.example.org', 'ns.acme.example.org'),
+      a('ns.acme.example.org', '127.0.0.9'),
+    );
+    expect((await found(await play()))[0]).toContain('let UDP and TCP port 53 through');
   });
 });
 

@@ -7,7 +7,7 @@ import type { CertificateWish } from '../life/certificate.ts';
 import type { Authoritative } from './authoritative.ts';
 import { caaObstacle, type CaaRecord } from './caa.ts';
 import { challengeName, challengeRecord, withoutWildcard } from './challenge-record.ts';
-import { checkDelegation } from './delegation.ts';
+import { checkDelegation, delegationAdvice, missingDelegation } from './delegation.ts';
 import { DnsError } from './failure.ts';
 import type { Finding } from './finding.ts';
 import type { Propagation } from './propagation.ts';
@@ -64,7 +64,9 @@ export class Preflight {
         wish.challenge === 'dns-01'
           ? this.#checkChallengeName(domain, places, signal)
           : this.#checkAddress(domain, signal);
-      findings.push(...(await caught(work, 'blocks', signal)));
+      // An authority asks servers of its own: that ours say nothing keeps it from no address.
+      const severity = wish.challenge === 'dns-01' ? 'blocks' : 'warns';
+      findings.push(...(await caught(work, severity, signal)));
     }
     const standing = await this.#options.standingOf(wish.authority, signal);
     for (const name of wish.names) {
@@ -87,11 +89,29 @@ export class Preflight {
     places: Set<string>,
     signal: AbortSignal,
   ): Promise<Finding[]> {
-    const { authoritative } = this.#options;
-    const place = await authoritative.followAlias(challengeName(domain), signal);
+    const { authoritative, provider } = this.#options;
+    const place = await this.#placeOf(domain, signal);
     if (places.has(place)) return [];
+    const zone = await authoritative.zoneOf(place, signal);
+    const missing = missingDelegation(provider?.delegations ?? [], place, zone);
+    if (missing !== undefined) throw missing;
     places.add(place);
-    return checkDelegation(authoritative, await authoritative.zoneOf(place, signal), signal);
+    return checkDelegation(authoritative, zone, signal);
+  }
+
+  async #placeOf(domain: string, signal: AbortSignal): Promise<string> {
+    const { authoritative, provider } = this.#options;
+    const delegations = provider?.delegations ?? [];
+    try {
+      return await authoritative.followAlias(challengeName(domain), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const isOurs = delegations.length > 0 && error instanceof DnsError;
+      if (!isOurs || error.code !== 'dns.not-delegated') throw error;
+      // Most likely it is the hub's own zone that nobody reaches yet.
+      const message = `${error.message}. For zones of this hub: ${delegationAdvice(delegations)}`;
+      throw new DnsError('dns.not-delegated', message, { cause: error });
+    }
   }
 
   async #checkAddress(domain: string, signal: AbortSignal): Promise<Finding[]> {

@@ -18,9 +18,20 @@ export interface RecordProof {
   readonly keyAuthorization: string;
 }
 
+/** A zone that the hub answers for itself: the zone above has to name its servers. */
+export interface Delegation {
+  readonly zone: string;
+  readonly nameServers: readonly {
+    readonly name: string;
+    readonly addresses: readonly string[];
+  }[];
+}
+
 export interface DnsProvider {
   /** `rfc2136`, `cloudflare`, ...: for messages. */
   readonly name: string;
+  /** Unset: its zones are served by somebody who is known to the public DNS already. */
+  readonly delegations?: readonly Delegation[] | undefined;
   /** Resolves once the provider has accepted it. Adding what is there is a success. @throws DnsError */
   add(record: TxtRecord, signal: AbortSignal): Promise<void>;
   /** Removing what is not there is a success. @throws DnsError */

@@ -217,6 +217,25 @@ describe('a server', () => {
     expect(error.code).toBe('dns.bad-answer');
   });
 
+  test('that cuts its answer short over TCP too is no name server', async () => {
+    const server = await serve(() => ({ isTruncated: true }));
+    const error = await failureOf(ask(server, question, calm(), quick));
+    expect(error.code).toBe('dns.bad-answer');
+  });
+
+  test('that trickles its answer is not waited for byte by byte', async () => {
+    const trickle = createServer((socket) => {
+      socket.on('error', () => undefined);
+      const timer = setInterval(() => socket.write(Buffer.of(0x40)), 50);
+      socket.once('close', () => clearInterval(timer));
+    }).listen(0, '127.0.0.1');
+    await once(trickle, 'listening');
+    const { port } = trickle.address() as AddressInfo;
+    const error = await failureOf(ask({ host: '127.0.0.1', port }, question, calm(), quick));
+    expect(error.code).toBe('dns.unreachable');
+    trickle.close();
+  });
+
   test('whose name leads nowhere is named', async () => {
     const error = await failureOf(ask({ host: 'nowhere.invalid', port: 53 }, question, calm()));
     expect(error.code).toBe('dns.unreachable');

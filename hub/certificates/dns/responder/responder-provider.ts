@@ -1,7 +1,7 @@
 // TXT records of proofs arrive; every process's responder answers with them, or no longer does.
 
 import { DnsError } from '../failure.ts';
-import type { DnsProvider, TxtRecord } from '../provider.ts';
+import type { Delegation, DnsProvider, TxtRecord } from '../provider.ts';
 import type { TxtRecordStore } from '../txt-records.ts';
 import type { Responder } from './responder.ts';
 import { isAnswered, type ResponderSettings } from './settings.ts';
@@ -11,6 +11,7 @@ const recordLifeMs = 6 * 60 * 60 * 1000;
 
 export class ResponderProvider implements DnsProvider {
   readonly name = 'responder';
+  readonly delegations: readonly Delegation[];
   readonly #settings: ResponderSettings;
   readonly #store: TxtRecordStore;
   readonly #responder: Pick<Responder, 'refresh'> | undefined;
@@ -22,6 +23,8 @@ export class ResponderProvider implements DnsProvider {
     readonly responder?: Pick<Responder, 'refresh'> | undefined;
   }) {
     this.#settings = options.settings;
+    const { zones, nameServers } = options.settings;
+    this.delegations = zones.map((zone) => ({ zone, nameServers }));
     this.#store = options.store;
     this.#responder = options.responder;
   }
