@@ -59,22 +59,23 @@ const maxServers = 13;
 const maxAddressesPerServer = 4;
 
 export class Authoritative {
+  /** True: which servers hold a zone is not looked at. */
+  readonly asksResolversOnly: boolean;
   readonly #resolvers: readonly ServerAddress[];
-  readonly #asksResolversOnly: boolean;
   readonly #serverPort: number;
   readonly #limits: QueryLimits | undefined;
 
   /** @throws DnsError `dns.misconfigured` */
   constructor(options: AuthoritativeOptions = {}) {
     this.#resolvers = (options.resolvers ?? getServers()).map((text) => parseServer(text));
-    this.#asksResolversOnly = options.asksResolversOnly ?? false;
+    this.asksResolversOnly = options.asksResolversOnly ?? false;
     this.#serverPort = options.serverPort ?? 53;
     this.#limits = options.limits;
   }
 
   /** @throws DnsError `dns.not-delegated`, `dns.unreachable` */
   async zoneOf(name: string, signal: AbortSignal): Promise<Zone> {
-    if (this.#asksResolversOnly) {
+    if (this.asksResolversOnly) {
       return { apex: plainName(name), servers: this.#resolvers.map(asNameServer) };
     }
     const apex = await this.#apexOf(plainName(name), signal);
@@ -118,7 +119,7 @@ export class Authoritative {
     type: QuestionType,
     signal: AbortSignal,
   ): Promise<Reply | undefined> {
-    const isRecursive = this.#asksResolversOnly;
+    const isRecursive = this.asksResolversOnly;
     const reply = await ask(address, { name, type, isRecursive }, signal, this.#limits);
     return isAnswer(reply) && (isRecursive || reply.isAuthoritative) ? reply : undefined;
   }
@@ -149,7 +150,7 @@ export class Authoritative {
   /** The servers that the zone above names for a zone. Undefined: it does not say (it holds both, or cannot be asked). @throws DnsError */
   async delegationOf(apex: string, signal: AbortSignal): Promise<string[] | undefined> {
     const parent = apex.split('.').slice(1).join('.');
-    if (parent === '' || this.#asksResolversOnly) return undefined;
+    if (parent === '' || this.asksResolversOnly) return undefined;
     try {
       const reply = await this.#askAny(await this.zoneOf(parent, signal), apex, 'NS', signal, true);
       const names = reply.isAuthoritative ? [] : textsOf(reply.authorities, 'NS', apex);
@@ -209,7 +210,7 @@ export class Authoritative {
     let failure: unknown;
     for (const address of zone.servers.flatMap((server) => server.addresses)) {
       try {
-        const isRecursive = this.#asksResolversOnly;
+        const isRecursive = this.asksResolversOnly;
         const reply = await ask(address, { name, type, isRecursive }, signal, this.#limits);
         const isWanted = isRecursive || takesReferral || reply.isAuthoritative;
         if (isAnswer(reply) && isWanted) return reply;

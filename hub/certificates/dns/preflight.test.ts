@@ -251,6 +251,17 @@ describe("a zone of the hub's own", () => {
     expect(provider.added[0]?.name).toBe(place);
   });
 
+  test('is not asked for its delegation where resolvers are all that may be asked', async () => {
+    await play();
+    const resolvers = [`127.0.0.1:${running[0]?.port ?? 0}`];
+    const authoritative = new Authoritative({ resolvers, asksResolversOnly: true, limits: quick });
+    const propagation = new Propagation(authoritative, { timeoutMs: 400, firstPauseMs: 20 });
+    const standingOf = async () => ({ identities: [], accountUrl: undefined });
+    const preflight = new Preflight({ authoritative, propagation, provider, standingOf });
+    expect(await found(preflight)).toEqual([]);
+    expect(provider.added).toHaveLength(1);
+  });
+
   test('is told what to add above it, to be pasted', async () => {
     const said = await found(await play());
     expect(said).toHaveLength(1);

@@ -92,10 +92,11 @@ export class Preflight {
     const { authoritative, provider } = this.#options;
     const place = await this.#placeOf(domain, signal);
     if (places.has(place)) return [];
+    places.add(place);
+    if (authoritative.asksResolversOnly) return [];
     const zone = await authoritative.zoneOf(place, signal);
     const missing = missingDelegation(provider?.delegations ?? [], place, zone);
     if (missing !== undefined) throw missing;
-    places.add(place);
     return checkDelegation(authoritative, zone, signal);
   }
 
