@@ -43,6 +43,7 @@ export const limitSettings = {
   HUB_LIMIT_H2_PING: duration(second, hour).optional(),
   HUB_LIMIT_H2_IDLE: duration(second, 24 * hour).optional(),
   HUB_LIMIT_AGENT_HANDSHAKE_TIMEOUT: duration(100, 5 * minute).optional(),
+  HUB_LIMIT_AGENT_HANDSHAKES: integer(1, 100_000).optional(),
   HUB_LIMIT_AGENT_TIMEOUT: duration(100, 5 * minute).optional(),
   HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_AGENT_FAILURES: integer(1, 1_000_000).optional(),
@@ -146,6 +147,7 @@ export function gatewayLimits(settings: LimitSettings): GatewayLimits {
   const usual = defaultGatewayLimits;
   return {
     handshakeTimeoutMs: settings.HUB_LIMIT_AGENT_HANDSHAKE_TIMEOUT ?? usual.handshakeTimeoutMs,
+    handshakesWhenLate: settings.HUB_LIMIT_AGENT_HANDSHAKES ?? usual.handshakesWhenLate,
     authenticationTimeoutMs: settings.HUB_LIMIT_AGENT_TIMEOUT ?? usual.authenticationTimeoutMs,
     connectionsPerAddress:
       settings.HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS ?? usual.connectionsPerAddress,

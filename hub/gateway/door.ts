@@ -10,6 +10,7 @@ import {
 import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
 import { addressBucket } from '../../shared/net-address.ts';
 import type { CertificateSource } from '../certificates/store.ts';
+import { Crush } from './crush.ts';
 import type { GatewayLimits } from './limits.ts';
 
 /** Says who is at the other end of a connection, though a proxy may stand between. */
@@ -47,10 +48,12 @@ export class Door {
   readonly #tls: TlsServer;
   readonly #sockets = new Set<Socket>();
   readonly #countByBucket = new Map<string, number>();
+  readonly #crush: Crush;
 
   constructor(options: DoorOptions) {
     this.#options = options;
     const { certificates, hubHost, limits } = options;
+    this.#crush = new Crush({ mostWhenLate: limits.handshakesWhenLate });
     this.#tls = createTlsServer({
       minVersion: 'TLSv1.3',
       handshakeTimeout: limits.handshakeTimeoutMs,
@@ -64,8 +67,15 @@ export class Door {
         answer(null, isHub ? certificates.find(hubHost)?.context : undefined);
       },
     });
-    this.#tls.on('secureConnection', (socket) => this.#admit(socket));
-    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
+    // Every handshake ends in one of the two, also when the connection breaks.
+    this.#tls.on('secureConnection', (socket) => {
+      this.#crush.leave();
+      this.#admit(socket);
+    });
+    this.#tls.on('tlsClientError', (_error, socket) => {
+      this.#crush.leave();
+      socket.destroy();
+    });
     this.#server = createServer((socket) => this.#meet(socket));
     // Out of file descriptors, most likely: accepting goes on when there are some again.
     this.#server.on('error', ignore);
@@ -87,6 +97,7 @@ export class Door {
   }
 
   destroyAll(): void {
+    this.#crush.stop();
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -96,8 +107,8 @@ export class Door {
     // `on`, here and below: of `once` every link would keep a wrapper of 200 bytes for a close that comes once anyway.
     socket.on('close', () => this.#sockets.delete(socket));
     this.#options.peers.meet(socket, ({ address }) => {
-      if (this.#count(socket, this.#bucketOf(socket, address)))
-        this.#tls.emit('connection', socket);
+      const isWelcome = this.#count(socket, this.#bucketOf(socket, address)) && this.#crush.enter();
+      if (isWelcome) this.#tls.emit('connection', socket);
       else socket.destroy();
     });
   }

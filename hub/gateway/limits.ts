@@ -3,6 +3,8 @@
 export interface GatewayLimits {
   /** From the accepted connection to the end of the TLS handshake. An agent on a slow NAS needs two seconds. */
   readonly handshakeTimeoutMs: number;
+  /** At once, while the process is behind its time: at 2 ms each an eighth of a second of work, and nobody waits for more. */
+  readonly handshakesWhenLate: number;
   /** From there to a proved identity, or to the end of an enrolment: whoever has no business here is gone by then. */
   readonly authenticationTimeoutMs: number;
   /** Per IPv4 address or IPv6 /64: each agent has one, two while it changes over, and many homes may share an address. */
@@ -19,6 +21,7 @@ export interface GatewayLimits {
 
 export const defaultGatewayLimits: GatewayLimits = {
   handshakeTimeoutMs: 5_000,
+  handshakesWhenLate: 64,
   authenticationTimeoutMs: 10_000,
   connectionsPerAddress: 256,
   failuresPerMinute: 20,
