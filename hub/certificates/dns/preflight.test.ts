@@ -85,6 +85,8 @@ afterEach(async () => {
 
 const above: Answer[] = [soa('org'), ns('org', 'ns.org'), a('ns.org', '127.0.0.4')];
 
+const standingOf = async () => ({ identities: ['ca.example'], accountUrl: account });
+
 const refer: Answering = () => ({
   isAuthoritative: false,
   authorities: referral.map((name) => ns('example.org', name)),
@@ -112,7 +114,7 @@ async function play(second?: Answering): Promise<Preflight> {
       silenceMs: 100,
     }),
     provider,
-    standingOf: async () => ({ identities: ['ca.example'], accountUrl: account }),
+    standingOf,
   });
 }
 
@@ -256,7 +258,6 @@ describe("a zone of the hub's own", () => {
     const resolvers = [`127.0.0.1:${running[0]?.port ?? 0}`];
     const authoritative = new Authoritative({ resolvers, asksResolversOnly: true, limits: quick });
     const propagation = new Propagation(authoritative, { timeoutMs: 400, firstPauseMs: 20 });
-    const standingOf = async () => ({ identities: [], accountUrl: undefined });
     const preflight = new Preflight({ authoritative, propagation, provider, standingOf });
     expect(await found(preflight)).toEqual([]);
     expect(provider.added).toHaveLength(1);
