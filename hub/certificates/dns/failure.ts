@@ -11,7 +11,7 @@ export type DnsErrorCode =
   | 'dns.clock'
   /** No zone of this account, or of this server, holds the name. */
   | 'dns.zone-unknown'
-  /** The provider wants fewer requests; `retryAfterMs` says when. */
+  /** The provider wants fewer requests: `retryAfterMs` says when. */
   | 'dns.rate-limited'
   /** Nobody answers, or not in time. */
   | 'dns.unreachable'
