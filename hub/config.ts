@@ -62,6 +62,8 @@ export interface HubConfig {
   /** Undefined: nothing listens for plain HTTP. */
   readonly httpListen: ListenAddress | undefined;
   readonly tunnelListen: ListenAddress;
+  /** Undefined: nobody is told what is measured. */
+  readonly metricsListen: ListenAddress | undefined;
   readonly tls: HubTls;
   readonly trustedProxies: CidrSet;
   /** Trusted proxies begin each connection with a PROXY header. */
@@ -112,6 +114,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     httpsListen: settings.HUB_HTTPS_LISTEN ?? anyAddress(machine.bindsLowPorts ? 443 : 8443),
     httpListen: httpListen === 'off' ? undefined : httpListen,
     tunnelListen: settings.HUB_TUNNEL_LISTEN,
+    metricsListen: settings.HUB_METRICS_LISTEN === 'off' ? undefined : settings.HUB_METRICS_LISTEN,
     tls: tlsOf(settings, environment),
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
     isProxied: settings.HUB_PROXY_PROTOCOL,
@@ -165,9 +168,12 @@ const secretKeys = list(
   (item) => (item.length < 32 || isPlaceholder(item) ? undefined : new Secret(item)),
 );
 
-const httpListen = z.union([choice(['off']), listenAddress()], {
-  error: 'expected an address to listen on such as :80, or off',
-});
+/** A door that a hub can do without. */
+function listenOrOff(example: string): z.ZodType<ListenAddress | 'off', string> {
+  return z.union([choice(['off']), listenAddress()], {
+    error: `expected an address to listen on such as ${example}, or off`,
+  });
+}
 
 const second = 1000;
 
@@ -178,8 +184,9 @@ const schema = z.object({
   HUB_DATABASE_URL: databaseUrl.optional(),
   HUB_SECRET_KEY: secretKeys.optional(),
   HUB_HTTPS_LISTEN: listenAddress().optional(),
-  HUB_HTTP_LISTEN: httpListen.optional(),
+  HUB_HTTP_LISTEN: listenOrOff(':80').optional(),
   HUB_TUNNEL_LISTEN: listenAddress().default({ host: undefined, port: 8802 }),
+  HUB_METRICS_LISTEN: listenOrOff('127.0.0.1:9464').default({ host: '127.0.0.1', port: 9464 }),
   ...tlsSettings,
   ...acmeSettings,
   ...dnsSettings,
@@ -201,7 +208,6 @@ type Settings = z.output<typeof schema>;
 
 const settingsOfLaterVersions = [
   'HUB_USER',
-  'HUB_METRICS_LISTEN',
   'HUB_TRUSTED_NETWORKS',
   'HUB_ADMIN_ALLOW_CIDRS',
   'HUB_ADMIN_LISTEN',

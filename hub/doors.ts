@@ -94,6 +94,10 @@ export class Doors implements ControlledHub {
     return this.#gateway.streamCount;
   }
 
+  get linkCount(): number {
+    return this.#gateway.linkCount;
+  }
+
   /**
    * Agents first: visitors may only come when there are links to serve them by. `former`: the process whose place this one
    * takes; it gives its doors up one after the other.

@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import { WebSocket } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import { freePort } from '../infra/quickstart/ports.ts';
 import { createLogger } from '../shared/log.ts';
 import { temporaryFolder, type TemporaryFolder } from '../test/support/temporary-folder.ts';
 import { readConfig } from './config.ts';
@@ -37,6 +38,7 @@ async function start(environment: Record<string, string> = {}): Promise<Hub> {
       HUB_HTTPS_LISTEN: '127.0.0.1:0',
       HUB_HTTP_LISTEN: '127.0.0.1:0',
       HUB_TUNNEL_LISTEN: '127.0.0.1:0',
+      HUB_METRICS_LISTEN: 'off',
       ...environment,
     },
     machine,
@@ -130,7 +132,30 @@ describe('a hub', () => {
     await once(websocket, 'open');
     const closed = once(websocket, 'close', { signal: AbortSignal.timeout(5000) });
     await hub.stop();
-    await closed;
+    await expect(closed).resolves.toBeDefined();
+  });
+
+  test('tells monitoring what it counts and measures, as long as it runs', async () => {
+    const port = await freePort();
+    const hub = await start({ HUB_METRICS_LISTEN: `127.0.0.1:${port}` });
+    hub.counters.resumesStarted.increment();
+    hub.counters.resumesFailed.timeout.increment();
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+    const text = await answer.text();
+    expect(text.split('\n')).toEqual(
+      expect.arrayContaining([
+        'phlix_hub_resumes_started_total 1',
+        'phlix_hub_resumes_failed_total{reason="timeout"} 1',
+        'phlix_hub_resumes_failed_total{reason="range"} 0',
+        'phlix_hub_links 0',
+        'phlix_hub_streams 0',
+        'phlix_hub_shedding 0',
+        expect.stringMatching(/^phlix_hub_resident_memory_bytes \d{8,}$/),
+        expect.stringMatching(/^phlix_hub_event_loop_delay_seconds\{quantile="0.99"\} [\d.]+$/),
+      ]),
+    );
+    await hub.stop();
+    await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow('fetch failed');
   });
 
   test('leaves plain HTTP alone when it is off', async () => {

@@ -11,6 +11,7 @@ import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
+import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
 import { Opened } from './opened.ts';
 import { Overload } from './overload.ts';
@@ -85,6 +86,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const addresses = await doors.listen(former, sharing);
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
+  await openMetrics(config, { counters, overload, doors }, { log, opened });
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   opened.add(async () => acme?.stopOrdering());
   await acme?.start();

@@ -11,6 +11,7 @@ export type ListenSetting =
   | 'HUB_HTTPS_LISTEN'
   | 'HUB_HTTP_LISTEN'
   | 'HUB_TUNNEL_LISTEN'
+  | 'HUB_METRICS_LISTEN'
   | 'HUB_DNS_RESPONDER_LISTEN';
 
 export function listenFailure(

@@ -41,6 +41,7 @@ function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     HUB_HTTPS_LISTEN: '127.0.0.1:0',
     HUB_HTTP_LISTEN: 'off',
     HUB_TUNNEL_LISTEN: '127.0.0.1:0',
+    HUB_METRICS_LISTEN: 'off',
     ...more,
   };
 }

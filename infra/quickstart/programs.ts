@@ -109,6 +109,7 @@ function hubEnvironment(place: Place, ports: Ports): NodeJS.ProcessEnv {
     HUB_HTTPS_LISTEN: `127.0.0.1:${ports.https}`,
     HUB_HTTP_LISTEN: `127.0.0.1:${ports.http}`,
     HUB_TUNNEL_LISTEN: `127.0.0.1:${ports.tunnel}`,
+    HUB_METRICS_LISTEN: 'off',
     // The film may be playing when Ctrl-C is pressed; nobody waits for its end.
     HUB_DRAIN_TIMEOUT: '1s',
   };

@@ -93,6 +93,7 @@ export async function startHub(folder: string, options: HubOptions): Promise<Ben
     HUB_HTTPS_LISTEN: `${loopback}:${port}`,
     HUB_HTTP_LISTEN: 'off',
     HUB_TUNNEL_LISTEN: `${tunnelHost}:${tunnelPort}`,
+    HUB_METRICS_LISTEN: 'off',
     HUB_TLS: 'files',
     HUB_TLS_CERT_FILE: certificate.chainFile,
     HUB_TLS_KEY_FILE: certificate.keyFile,

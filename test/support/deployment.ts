@@ -152,6 +152,7 @@ export class HubProcess {
       HUB_HTTPS_LISTEN: `127.0.0.1:${https}`,
       HUB_HTTP_LISTEN: `127.0.0.1:${http}`,
       HUB_TUNNEL_LISTEN: `127.0.0.1:${tunnel}`,
+      HUB_METRICS_LISTEN: '127.0.0.1:0',
       HUB_DRAIN_TIMEOUT: '1s',
       HUB_LOG_LEVEL: 'debug',
       ...this.#settings,
