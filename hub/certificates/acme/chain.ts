@@ -60,7 +60,7 @@ export function ariIdOf(chain: string): string {
   const leaf = new ParsedCertificate(chain);
   const issuerKey = leaf.getExtension(AuthorityKeyIdentifierExtension)?.keyId;
   if (issuerKey === undefined) return '';
-  return `${base64url(issuerKey)}.${base64url(leaf.serialNumber)}`;
+  return `${base64url(issuerKey)}.${base64url(integerOf(leaf.serialNumber))}`;
 }
 
 /** As far as the clocks may differ (authority.ts): what begins now by the authority's clock is not refused for ours. */
@@ -95,6 +95,12 @@ function requestedKey(csr: Uint8Array): Buffer {
 function namesOf(leaf: X509Certificate): Set<string> {
   const names = leaf.subjectAltName?.split(', ') ?? [];
   return new Set(names.map((name) => name.replace(/^DNS:/, '').toLowerCase()));
+}
+
+/** Hexadecimal digits as DER has them: a positive number that begins with a high bit has a zero byte before it. */
+function integerOf(digits: string): string {
+  const shortest = digits.replace(/^(?:00)+(?=..)/, '');
+  return /^[89a-f]/i.test(shortest) ? `00${shortest}` : shortest;
 }
 
 function base64url(hex: string): string {

@@ -229,6 +229,16 @@ describe('nonces', () => {
     expect(server.asked.length).toBeLessThan(30);
   });
 
+  test('that are refused ten times in a row are borne', async () => {
+    let refused = 0;
+    server.script = ({ path }) => {
+      if (path !== '/order' || refused === 10) return undefined;
+      refused += 1;
+      return refusal(400, 'badNonce');
+    };
+    expect(await customer.obtain(customer.authority())).toContain('BEGIN CERTIFICATE');
+  });
+
   test('are never sent twice', async () => {
     let count = 0;
     server.script = ({ method }) => {
@@ -297,16 +307,18 @@ describe('what no ACME server answers', () => {
   });
 
   test.each([
-    ['larger than any', 'x'.repeat(300 * 1024), {}],
-    ['small but packed', gzipSync('x'.repeat(1e7)), { 'content-encoding': 'gzip' }],
-    ['no JSON at all', '{"newNonce":', {}],
-  ])('because it is %s is no directory', async (_what, bytes, headers) => {
+    ['larger than any', 'x'.repeat(300 * 1024), {}, 'more than 256 KiB'],
+    ['packed', gzipSync('x'.repeat(1e7)), { 'content-encoding': 'gzip' }, 'no ACME directory'],
+    ['no JSON at all', '{"newNonce":', {}, 'no ACME directory'],
+  ])('because it is %s is no directory', async (_what, bytes, headers, words) => {
     server.script = ({ path }, response: ServerResponse) => {
       if (path !== '/dir') return undefined;
       response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(bytes);
       return 'silence';
     };
-    expect((await failureOf()).error.code).toBe('acme.bad-answer');
+    const { error } = await failureOf();
+    expect(error.code).toBe('acme.bad-answer');
+    expect(error.message).toContain(words);
   });
 });
 
