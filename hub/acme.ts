@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises';
 import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { AcmeAuthority } from './certificates/acme/acme-authority.ts';
-import type { Authority, AuthorityName } from './certificates/acme/authority.ts';
+import type { AuthorityName } from './certificates/acme/authority.ts';
 import { Proofs } from './certificates/challenges/proofs.ts';
 import { createProofCertificate } from './certificates/challenges/tls-alpn-01.ts';
+import type { PreflightOptions } from './certificates/dns/preflight.ts';
 import type { Responder } from './certificates/dns/responder/responder.ts';
 import { CertificateError } from './certificates/failure.ts';
 import { LiveCertificates } from './certificates/life/live.ts';
@@ -65,7 +66,7 @@ export class AcmeCertificates {
       readonly source: LiveCertificates;
       readonly responder: Responder | undefined;
       readonly keyRing: KeyRing;
-      readonly authorities: ReadonlyMap<AuthorityName, Authority>;
+      readonly authorities: ReadonlyMap<AuthorityName, AcmeAuthority>;
     },
   ) {
     const { config, tls, stores, log } = options;
@@ -74,7 +75,13 @@ export class AcmeCertificates {
     this.#responder = responder;
     this.source = source;
     this.proofs = new Proofs({ store: stores.challenges, makePair: createProofCertificate });
-    const { solverFor } = openNameProofs({ config, tls, stores, responder });
+    const { solverFor, preflight } = openNameProofs({
+      config,
+      tls,
+      stores,
+      responder,
+      standingOf: standingAt(authorities),
+    });
     this.manager = new CertificateManager({
       store: stores.certificates,
       orders: stores.orders,
@@ -82,6 +89,7 @@ export class AcmeCertificates {
       fallback: tls.fallback?.directoryUrl,
       solverFor,
       keyRing,
+      preflight: async (wish, signal) => preflight.assertReady(wish, signal),
       log,
       ...(options.onAttempt === undefined ? {} : { onAttempt: options.onAttempt }),
     });
@@ -173,6 +181,14 @@ export async function openAuthorities(
     authorities.set(authority.name, authority);
   }
   return authorities;
+}
+
+/** What is known of an authority that is not set any more is nothing. */
+export function standingAt(
+  authorities: ReadonlyMap<AuthorityName, AcmeAuthority>,
+): PreflightOptions['standingOf'] {
+  const unknown = { identities: [], accountUrl: undefined };
+  return async (name, signal) => authorities.get(name)?.standing(signal) ?? unknown;
 }
 
 function accountOf({ externalAccount }: AuthoritySettings) {

@@ -7,6 +7,7 @@ import { HttpSolver } from './certificates/challenges/http-01.ts';
 import type { ChallengeKind, Solver } from './certificates/challenges/solver.ts';
 import { TlsAlpnSolver } from './certificates/challenges/tls-alpn-01.ts';
 import { Authoritative } from './certificates/dns/authoritative.ts';
+import { Preflight, type PreflightOptions } from './certificates/dns/preflight.ts';
 import { Propagation } from './certificates/dns/propagation.ts';
 import type { DnsProvider } from './certificates/dns/provider.ts';
 import { openDnsProvider } from './certificates/dns/providers.ts';
@@ -23,40 +24,40 @@ import type { Stores } from './stores.ts';
 
 export interface NameProofs {
   readonly solverFor: (kind: ChallengeKind) => Solver;
-  /** The name servers' own words, for checks before an order; undefined where nothing is proved in the DNS. */
-  readonly dns: ProvingDns | undefined;
-}
-
-export interface ProvingDns {
-  readonly authoritative: Authoritative;
-  readonly propagation: Propagation;
-  readonly provider: DnsProvider;
+  /** What an order would stumble over in the DNS. */
+  readonly preflight: Preflight;
 }
 
 export interface NameProofsOptions {
-  readonly config: Pick<HubConfig, 'hubHost' | 'tenantDomain'>;
+  readonly config: ProvingConfig;
   readonly tls: AcmeTls;
   readonly stores: Pick<Stores, 'challenges' | 'txtRecords'>;
+  readonly standingOf: PreflightOptions['standingOf'];
   /** This process's own; a command beside the hub has none, and the hub's answers with what it stores. */
   readonly responder?: Responder | undefined;
 }
 
+type ProvingConfig = Pick<
+  HubConfig,
+  'hubHost' | 'tenantDomain' | 'dnsResolvers' | 'asksResolversOnly'
+>;
+
 /** @throws DnsError dns.misconfigured */
-export function openNameProofs({ config, tls, stores, responder }: NameProofsOptions): NameProofs {
-  const dns = tls.dns && openDns(config, tls.dns, stores, responder);
+export function openNameProofs(options: NameProofsOptions): NameProofs {
+  const { config, tls, stores, responder, standingOf } = options;
+  const { dnsResolvers: resolvers, asksResolversOnly } = config;
+  const authoritative = new Authoritative({ resolvers, asksResolversOnly });
+  const propagation = new Propagation(authoritative);
+  const provider = tls.dns && openProvider(config, tls.dns.provider, stores, responder);
   const solvers: Partial<Record<ChallengeKind, Solver>> = {
     'http-01': new HttpSolver(stores.challenges),
     'tls-alpn-01': new TlsAlpnSolver({ store: stores.challenges }),
-    ...(dns && {
-      'dns-01': new DnsSolver({
-        provider: dns.provider,
-        aliases: dns.authoritative,
-        visibility: dns.propagation,
-      }),
+    ...(provider && {
+      'dns-01': new DnsSolver({ provider, aliases: authoritative, visibility: propagation }),
     }),
   };
   return {
-    dns,
+    preflight: new Preflight({ authoritative, propagation, provider, standingOf }),
     solverFor(kind) {
       const solver = solvers[kind];
       if (solver !== undefined) return solver;
@@ -89,22 +90,15 @@ export async function startResponder(options: {
   }
 }
 
-function openDns(
+function openProvider(
   config: Pick<HubConfig, 'hubHost' | 'tenantDomain'>,
-  { provider: words, resolvers, asksResolversOnly }: DnsSettings,
+  words: DnsSettings['provider'],
   stores: Pick<Stores, 'txtRecords'>,
   responder: Responder | undefined,
-): ProvingDns {
-  const authoritative = new Authoritative({ resolvers, asksResolversOnly });
-  const provider =
-    words.kind === 'responder'
-      ? new ResponderProvider({
-          settings: responderSettings(config, words),
-          store: stores.txtRecords,
-          responder,
-        })
-      : openDnsProvider(words);
-  return { authoritative, propagation: new Propagation(authoritative), provider };
+): DnsProvider {
+  if (words.kind !== 'responder') return openDnsProvider(words);
+  const settings = responderSettings(config, words);
+  return new ResponderProvider({ settings, store: stores.txtRecords, responder });
 }
 
 /** It answers for the proofs, and where the operator delegated them, for the addresses of the hub and its servers too. */

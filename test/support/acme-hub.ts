@@ -62,7 +62,11 @@ export class AcmeHub {
         HUB_ACME_AGREE_TERMS: '1',
         ...(options.challenge === 'dns-01'
           ? responderSettings(ownDns)
-          : { HUB_ACME_CHALLENGE: options.challenge }),
+          : {
+              HUB_ACME_CHALLENGE: options.challenge,
+              HUB_DNS_RESOLVERS: dns.server,
+              HUB_DNS_RESOLVERS_ONLY: '1',
+            }),
         ...options.hub?.settings,
       },
     });
