@@ -159,7 +159,9 @@ function isCertificate({ outcome }: OrderRecord): boolean {
 /** The moment at which one more fits into the sliding window; undefined: now. */
 function notBeforeOf(limit: Limit, counted: readonly OrderRecord[], now: Date): Date | undefined {
   const since = now.getTime() - limit.periodMs;
-  const within = counted.filter(({ at }) => at.getTime() > since);
+  const until = now.getTime() + hourMs;
+  // What a clock wrote that ran ahead would keep the window full until then.
+  const within = counted.filter(({ at }) => at.getTime() > since && at.getTime() < until);
   const leaving = within[within.length - limit.count];
   return leaving === undefined ? undefined : new Date(leaving.at.getTime() + limit.periodMs);
 }

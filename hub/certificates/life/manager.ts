@@ -69,6 +69,7 @@ export class CertificateManager {
   readonly #full = new Map<string, number>();
   #wishes: readonly CertificateWish[] | undefined;
   #told: readonly CertificateWish[] | undefined;
+  #lookedAt = new Date(0);
   #reconciling: Promise<void> = Promise.resolve();
   #follower: StoreFollower | undefined;
   #cancelTimer: () => void = () => undefined;
@@ -147,17 +148,21 @@ export class CertificateManager {
 
   /** Now and then: after a clock that jumped, a database that was away, or a process with other settings that has ended. */
   #look(): void {
+    const now = this.#parts.now();
+    // What was planned by a clock that ran ahead is planned again; one that was set forward needs no more than the tick.
+    if (now < this.#lookedAt) {
+      for (const state of this.#inventory.all()) this.#schedule(state);
+    }
+    this.#lookedAt = now;
     if (this.#wishes !== undefined) {
       const wished = new Set(this.#wishes.map(wishKey));
-      const isSame = this.#inventory.isSameAs(wished);
-      if (!isSame) void this.#reconcile('again');
+      if (!this.#inventory.isSameAs(wished)) void this.#reconcile('again');
     }
     this.#tick();
   }
 
   #noteRow(row: ManagedCertificate): void {
     const state = this.#inventory.set(row);
-    if (this.#running.has(row.id)) return;
     this.#schedule(state);
     this.#tick();
   }
@@ -168,6 +173,8 @@ export class CertificateManager {
   }
 
   #schedule(state: CertificateState, notBefore = 0): void {
+    // The end of what is under way plans anew.
+    if (this.#running.has(state.id)) return;
     const now = this.#parts.now();
     const step = nextStep(state, now);
     const isKept = step.kind === 'retire' && this.#inventory.isStandIn(state, now);

@@ -48,7 +48,8 @@ describe('the next step', () => {
   });
 
   test('is an order with a twentieth of life left, whatever the authority said', () => {
-    const renewal = { window: undefined, selectedAt: after(200 * dayMs), askAgainAt: undefined };
+    const window = { start: after(199 * dayMs), end: after(201 * dayMs) };
+    const renewal = { window, selectedAt: after(200 * dayMs), askAgainAt: undefined };
     const { at } = nextStep(dated({ renewal }), after(86 * dayMs));
     expect(at).toEqual(after(85.5 * dayMs));
     expect(isEmergency(ninety, after(85.5 * dayMs))).toBe(true);
@@ -86,6 +87,17 @@ describe('without a word of the authority, a certificate is renewed', () => {
     expect(plan.selectedAt).toEqual(after(dueDay * dayMs));
   });
 
+  test('not at once again where a clock that is ahead sees the end near on the first day', () => {
+    const ahead = after(88 * dayMs);
+    const renewal = firstPlan(ninety, ahead, never);
+    expect(
+      nextStep(dated({ renewal: { ...renewal, askAgainAt: after(91 * dayMs) } }), ahead),
+    ).toEqual({
+      kind: 'order',
+      at: new Date(ahead.getTime() + (2 / 3) * dayMs),
+    });
+  });
+
   test('spread over a thirtieth of life before that, so that a crowd does not come back as one', () => {
     const plan = firstPlan(ninety, start, always);
     const earlierMs = 60 * dayMs - ((plan.selectedAt?.getTime() ?? 0) - start.getTime());
@@ -118,9 +130,10 @@ describe('an answer of the authority', () => {
     const plan = answeredPlan(known, info, { now: start, random: never });
     const moved = { ...info, start: after(-2 * dayMs), end: after(-dayMs) };
     const renewal = answeredPlan({ life: ninety, plan }, moved, { now: start, random: always });
-    const step = nextStep(dated({ renewal }), start);
+    const step = nextStep(dated({ renewal }), after(dayMs));
     expect(step.kind).toBe('order');
-    expect(step.at.getTime()).toBeLessThan(start.getTime());
+    // Not at once for one that is hours old: what an authority says of each new one must not make orders without end.
+    expect(step.at).toEqual(after(6 * hourMs));
   });
 
   test.each([

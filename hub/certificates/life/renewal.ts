@@ -36,10 +36,14 @@ export function nextStep(certificate: Dated, now: Date): Step {
     return { kind: 'retire', at: notBeforeHold(releasedAt.getTime() + releaseGraceMs) };
   }
   if (issued === undefined) {
-    return { kind: 'order', at: notBeforeHold(certificate.createdAt.getTime()) };
+    // A wish of a clock that was ahead is due now as well.
+    const wishedAt = Math.min(certificate.createdAt.getTime(), now.getTime());
+    return { kind: 'order', at: notBeforeHold(wishedAt) };
   }
-  const selectedAt = renewal.selectedAt ?? latestRegular(issued);
-  const orderAt = notBeforeHold(Math.min(selectedAt.getTime(), emergencyAt(issued).getTime()));
+  const selectedAt = (renewal.selectedAt ?? latestRegular(issued)).getTime();
+  // Only a window of the authority can be too late.
+  const latestAt = renewal.window === undefined ? Infinity : emergencyAt(issued).getTime();
+  const orderAt = notBeforeHold(Math.min(selectedAt, latestAt));
   const askAt = renewal.askAgainAt ?? issued.notBefore;
   const isAskedFirst = askAt < orderAt && orderAt > now;
   return isAskedFirst ? { kind: 'ask', at: askAt } : { kind: 'order', at: orderAt };
@@ -53,11 +57,17 @@ export function isEmergency(life: Life | undefined, now: Date): boolean {
 /** Drawn for a certificate that was just issued: good until the authority has been asked, and where it has nothing to say. */
 export function firstPlan(life: Life, now: Date, random: () => number): RenewalPlan {
   const latest = latestRegular(life).getTime();
-  const selectedAt = new Date(latest - random() * spreadOfLife * lengthOf(life));
+  const drawn = latest - random() * spreadOfLife * lengthOf(life);
+  // By a clock that is ahead it may look old on its first day: the next one would, too, and must not follow at once.
+  const leftMs = life.notAfter.getTime() - now.getTime();
+  const selectedAt = new Date(Math.max(drawn, now.getTime() + leftMs / 3));
   return { window: undefined, selectedAt, askAgainAt: now };
 }
 
-/** RFC 9773 §4.2: a moment of the window, drawn once and kept as long as the window stands. */
+/**
+ * RFC 9773 §4.2: a moment of the window, drawn once and kept as long as the window stands. A window in the past means now, but
+ * an authority that says so of each new certificate as well must not be ordered from without end.
+ */
 export function answeredPlan(
   { life, plan }: { life: Life; plan: RenewalPlan },
   info: RenewalInfo,
@@ -66,7 +76,7 @@ export function answeredPlan(
   const { start, end } = info;
   const [from, to] = [start.getTime(), Math.max(start.getTime(), end.getTime())];
   const isSame = plan.window?.start.getTime() === from && plan.window.end.getTime() === to;
-  const drawn = new Date(from + random() * (to - from));
+  const drawn = new Date(Math.max(from + random() * (to - from), soonest(life)));
   return {
     window: { start, end: new Date(to) },
     selectedAt: isSame ? (plan.selectedAt ?? drawn) : drawn,
@@ -127,6 +137,10 @@ const releaseGraceMs = 30_000;
 
 /** A thirtieth of life: three days of ninety, over which those spread that were issued in one hour. */
 const spreadOfLife = 1 / 30;
+
+function soonest(life: Life): number {
+  return life.notBefore.getTime() + Math.min(6 * hourMs, lengthOf(life) / 10);
+}
 
 function lengthOf({ notBefore, notAfter }: Life): number {
   return notAfter.getTime() - notBefore.getTime();
