@@ -10,6 +10,7 @@ import 'reflect-metadata';
 import { axios } from 'acme-client';
 
 import { AcmeError } from './problem.ts';
+import { inWords } from './refusal.ts';
 
 export interface ExchangeOptions {
   readonly directoryUrl: string;
@@ -103,10 +104,9 @@ export class Exchange {
   }
 
   #tooSlow(cause: unknown): AcmeError {
-    const seconds = this.#requestMs / 1000;
     return new AcmeError(
       'acme.unreachable',
-      `${this.host} does not answer within ${seconds} seconds; the hub tries again by itself.`,
+      `${this.host} does not answer within ${inWords(this.#requestMs)}; the hub tries again by itself.`,
       { cause },
     );
   }

@@ -90,7 +90,7 @@ describe('an authority that never comes to an end', () => {
     server.script = ({ path }) => (path === '/order' ? 'silence' : undefined);
     const { error } = await failureOf({ requestMs: 1000 });
     expect(error).toMatchObject({ code: 'acme.unreachable', kind: 'transient' });
-    expect(error.message).toContain('does not answer within 1 seconds');
+    expect(error.message).toContain('does not answer within a second');
   });
 
   test('with the body of one answer is not waited for', async () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import type { ChallengeKind } from '../challenges/solver.ts';
@@ -123,6 +124,20 @@ describe("an authority's words", () => {
     (instance) => {
       expect(parseProblem({ detail: '', instance })?.instance).toBeUndefined();
     },
+  );
+});
+
+test('whatever is sent as a problem, a sentence of bounded length comes of it', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.string(), fc.integer(), (body, type, status) => {
+      const sent = { type: `urn:ietf:params:acme:error:${type}`, detail: body, subproblems: body };
+      for (const said of [body, sent, { detail: type, subproblems: [sent, body] }]) {
+        const refused = { status, problem: parseProblem(said), retryAfterMs: undefined };
+        const { message } = requestRefused(refuser, refused);
+        expect(message).not.toMatch(/\p{C}/u);
+        expect(message.length).toBeLessThan(5000);
+      }
+    }),
   );
 });
 
