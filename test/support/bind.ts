@@ -18,7 +18,7 @@ export interface BindKey {
   readonly secret: string;
 }
 
-export interface BindZone {
+interface BindZone {
   readonly name: string;
   /** What stands in the zone's clause: `update-policy { ... };`, `allow-update { ... };`. */
   readonly rights: string;
