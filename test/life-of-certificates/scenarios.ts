@@ -1,4 +1,4 @@
-// The years that a hub is led through: in the suite with fewer names where the year itself is not what is looked at.
+// The years that a hub is led through. In the suite a part of a year, and fewer names, where an outage is what is looked at.
 
 import type { Scenario } from './year.ts';
 
@@ -20,8 +20,8 @@ export const scenarios = {
   'down-3-days': {
     ...year,
     title: 'The authority is down for 3 days; two hubs on one database',
-    names: 300,
-    days: 100,
+    names: 200,
+    days: 90,
     hubs: 2,
     outage: { fromDay: 60, days: 3 },
     seed: 2,
@@ -29,8 +29,8 @@ export const scenarios = {
   'down-20-days': {
     ...year,
     title: 'The authority is down for 20 days; a second one is set',
-    names: 300,
-    days: 130,
+    names: 200,
+    days: 110,
     hasFallback: true,
     outage: { fromDay: 60, days: 20 },
     seed: 3,
@@ -38,8 +38,8 @@ export const scenarios = {
   'down-20-days-alone': {
     ...year,
     title: 'The authority is down for 20 days, and there is no second one',
-    names: 300,
-    days: 100,
+    names: 200,
+    days: 90,
     outage: { fromDay: 60, days: 20 },
     hasLapses: false,
     seed: 4,

@@ -254,8 +254,10 @@ export class MemoryOrderLog implements OrderLog {
   /** A year's failures are not walked through for each order. */
   #look(authority: string, { allSince, certificatesSince }: OrderLook): OrderRecord[] {
     const found = new Map<string, OrderRecord>();
-    for (const [id, record] of this.#certificates) {
-      if (record.at >= certificatesSince) found.set(id, record);
+    if (certificatesSince < allSince) {
+      for (const [id, record] of this.#certificates) {
+        if (record.at >= certificatesSince) found.set(id, record);
+      }
     }
     for (let index = this.#ids.length - 1; index >= 0; index -= 1) {
       const id = this.#ids[index] ?? '';
