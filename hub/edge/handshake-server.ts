@@ -24,6 +24,7 @@ export function createHandshakeServer(options: HandshakeServerOptions, kind: Key
     // A higher floor is the listener's to hold: it has read the versions of the hello.
     minVersion: 'TLSv1.2',
     ciphers,
+    ecdhCurve: groups,
     honorCipherOrder: true,
     // The visitor's chip decides between AES and ChaCha20: phones without AES instructions put ChaCha20 first.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
@@ -44,6 +45,12 @@ export function createHandshakeServer(options: HandshakeServerOptions, kind: Key
 export function hostnameOf(serverName: string | false | undefined): string {
   return (typeof serverName === 'string' ? parseHostname(serverName) : undefined) ?? '';
 }
+
+/**
+ * Elliptic curves, the first of them with a lattice beside it against later quantum computers. OpenSSL's own list also has
+ * finite fields, whose exponentiation costs us many times what it costs whoever asks for it (the D(HE)at attack).
+ */
+const groups = 'X25519MLKEM768:X25519:P-256:P-384:P-521';
 
 /**
  * Forward secret and authenticated only. AES-128 first: as safe in practice, and the fastest where AES is in hardware. The
