@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, integer, jsonValue, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import type { ChallengeKind } from '../challenges/solver.ts';
@@ -128,8 +128,8 @@ describe("an authority's words", () => {
 });
 
 test('whatever is sent as a problem, a sentence of bounded length comes of it', () => {
-  fc.assert(
-    fc.property(fc.jsonValue(), fc.string(), fc.integer(), (body, type, status) => {
+  assert(
+    property(jsonValue(), string(), integer(), (body, type, status) => {
       const sent = { type: `urn:ietf:params:acme:error:${type}`, detail: body, subproblems: body };
       for (const said of [body, sent, { detail: type, subproblems: [sent, body] }]) {
         const refused = { status, problem: parseProblem(said), retryAfterMs: undefined };
