@@ -33,7 +33,8 @@ export const limitSettings = {
   HUB_LIMIT_REDIRECT_CONNECTIONS: integer(1, 1_000_000).optional(),
   HUB_LIMIT_STREAMS_PER_TUNNEL: integer(1, maxStreamsPerSession * maxLinksPerAgent).optional(),
   HUB_LIMIT_STREAMS_PER_VISITOR: integer(1, 65_535).optional(),
-  HUB_LIMIT_MEMORY: size(128 * mebibyte, 1024 * 1024 * mebibyte).optional(),
+  /** 180 MiB are resident before anybody comes. */
+  HUB_LIMIT_MEMORY: size(256 * mebibyte, 1024 * 1024 * mebibyte).optional(),
   HUB_LIMIT_H2_STREAMS: integer(1, 1000).optional(),
   HUB_LIMIT_H2_RESET_BURST: integer(10, 1_000_000).optional(),
   HUB_LIMIT_H2_RESETS_PER_SECOND: integer(1, 1_000_000).optional(),

@@ -58,21 +58,31 @@ test('garbage is collected when it begins, and now and then until it is over', (
 describe('pages that are retained though nobody uses them', () => {
   test('end it, and the marks lie above them from then on', () => {
     watched();
-    expect(at(900)).toEqual([true, true]);
-    expect(at(880, 650)).toEqual([true, true]);
-    expect(at(880, 649)).toEqual([false, false]);
-    expect(at(929, 929)).toEqual([false, false]);
-    expect(at(930, 930)).toEqual([true, false]);
-    expect(at(941, 941)).toEqual([true, true]);
+    expect(at(880)).toEqual([true, true]);
+    expect(at(880, 420)).toEqual([true, true]);
+    expect(at(880, 419)).toEqual([false, false]);
+    expect(at(929)).toEqual([false, false]);
+    expect(at(930)).toEqual([true, true]);
     expect(changes).toEqual([true, false, true]);
   });
 
-  test('are no excuse where the limit is near', () => {
+  test('have to be the more, the nearer the limit is', () => {
     watched();
-    at(980);
+    at(750);
+    expect(at(750, 550)).toEqual([true, false]);
+    expect(at(750, 549)).toEqual([false, false]);
     expect(at(970, 100)).toEqual([true, true]);
-    expect(at(969, 100)).toEqual([false, false]);
-    expect(at(970, 970)).toEqual([true, true]);
+    expect(at(960, 340)).toEqual([true, true]);
+    expect(at(960, 339)).toEqual([false, false]);
+    expect(at(970, 100)).toEqual([true, true]);
+  });
+
+  test('move the mark for agents where they reach it', () => {
+    watched();
+    at(800);
+    expect(at(800, 100)).toEqual([false, false]);
+    expect(at(849)).toEqual([false, false]);
+    expect(at(860)).toEqual([true, true]);
   });
 
   test('are forgotten once they are given back', () => {

@@ -27,11 +27,14 @@ const lookEveryMs = 500;
 const shedAt = 0.7;
 /** Agents are told to come back later only here: without its agent a server is gone for everybody. */
 const refuseAt = 0.85;
-/** Memory falls slowly behind a collection; below this it is over. */
+/**
+ * Memory falls slowly behind a collection; below this it is over. Or where the mean of what is resident and what is in use
+ * lies below it: the nearer the limit, the more of it has to be nobody's.
+ */
 const calmAt = 0.65;
-/** Where pages are retained that nobody uses, a mark lies this far above them: 200 MB of 4 GiB, three looks at 1 Gbit/s. */
+/** Where pages are retained that nobody uses, the marks lie this far above them: 200 MB of 4 GiB, three looks at 1 Gbit/s. */
 const roomAboveRetained = 0.05;
-/** Whatever is retained: from here on the kernel is too near. */
+/** Whatever is retained: from here on the kernel is too near to let anything begin. */
 const shedAtLast = 0.97;
 /** With no new exchange nothing is allocated, and V8 collects nothing by itself; a heap of 1 GB takes it half a second. */
 const collectEveryMs = 5000;
@@ -47,7 +50,7 @@ export class Overload {
   readonly #nowMs: () => number;
   readonly #timer: NodeJS.Timeout;
   #share = 0;
-  /** How much of the limit was resident when a calm hub's share of it was in use. */
+  /** How much of the limit was resident when it was over last, if it was more than in a calm hub. */
   #retainedShare = 0;
   #collectedAtMs = -Infinity;
   #sheds = false;
@@ -74,11 +77,11 @@ export class Overload {
     const { limitBytes, onChange } = this.#options;
     const { residentBytes, heldBytes } = this.#measure();
     this.#share = residentBytes / limitBytes;
-    const isLow = this.#share < calmAt;
-    const isIdle = this.#sheds && heldBytes / limitBytes < calmAt && this.#share < shedAtLast;
-    if (isLow) this.#retainedShare = 0;
-    else if (isIdle) this.#retainedShare = this.#share;
-    const sheds = this.#sheds ? !isLow && !isIdle : this.#share >= this.#mark(shedAt);
+    const meanShare = (this.#share + heldBytes / limitBytes) / 2;
+    const isCalm = this.#share < calmAt || (meanShare < calmAt && this.#share < shedAtLast);
+    if (this.#share < calmAt) this.#retainedShare = 0;
+    else if (this.#sheds && isCalm) this.#retainedShare = this.#share;
+    const sheds = this.#sheds ? !isCalm : this.#share >= this.#mark(shedAt);
     if (sheds) this.#collectNowAndThen();
     if (sheds === this.#sheds) return;
     this.#sheds = sheds;
@@ -91,8 +94,7 @@ export class Overload {
 
   /** The allocator gives few pages back once small things lie between them: without this a peak would be an overload for ever. */
   #mark(usual: number): number {
-    const above = this.#retainedShare + roomAboveRetained * (usual / shedAt);
-    return Math.max(usual, Math.min(shedAtLast, above));
+    return Math.max(usual, Math.min(shedAtLast, this.#retainedShare + roomAboveRetained));
   }
 
   #collectNowAndThen(): void {
