@@ -2,11 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { PortSharing } from '../shared/listen-address.ts';
+import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { AcmeAuthority } from './certificates/acme/acme-authority.ts';
 import type { AuthorityName } from './certificates/acme/authority.ts';
 import { Proofs } from './certificates/challenges/proofs.ts';
+import type { ChallengeKind } from './certificates/challenges/solver.ts';
 import { createProofCertificate } from './certificates/challenges/tls-alpn-01.ts';
 import type { PreflightOptions } from './certificates/dns/preflight.ts';
 import type { Responder } from './certificates/dns/responder/responder.ts';
@@ -14,6 +15,7 @@ import { CertificateError } from './certificates/failure.ts';
 import { LiveCertificates } from './certificates/life/live.ts';
 import { CertificateManager, type AttemptReport } from './certificates/life/manager.ts';
 import { KeyRing } from './certificates/life/sealing.ts';
+import type { WishSettings } from './certificates/life/wishes.ts';
 import type { HubConfig } from './config.ts';
 import { openNameProofs, startResponder } from './name-proofs.ts';
 import type { AcmeTls, AuthoritySettings } from './settings/acme.ts';
@@ -94,14 +96,7 @@ export class AcmeCertificates {
       ...(options.onAttempt === undefined ? {} : { onAttempt: options.onAttempt }),
     });
     this.#wished = new WishedCertificates({
-      settings: {
-        hubHost: config.hubHost,
-        tenantDomain: config.tenantDomain,
-        authority: tls.authority.directoryUrl,
-        profile: tls.profile,
-        challenge: tls.challenge,
-        domainChallenge: tls.domainChallenge,
-      },
+      settings: wishSettings(config, tls),
       second: tls.fallback?.directoryUrl,
       stores,
       onWishes: async (wishes) => this.manager.wishFor(wishes),
@@ -128,25 +123,46 @@ export class AcmeCertificates {
     await this.#responder?.stop();
   }
 
-  /** A first start: nothing is broken, and the operator sees what the hub waits for, and for how long it may. */
+  /** A first start: nothing is broken, and the operator sees what the hub waits for. */
   #sayWhatIsMissing(): void {
     const { config, tls, log } = this.#options;
-    const { hubHost, tenantDomain } = config;
+    const { hubHost } = config;
     if (this.source.find(hubHost) !== undefined) return;
     log.warn(
-      { hubHost, authority: tls.authority.directoryUrl, challenge: tls.challenge },
-      `no certificate yet: until the first one is there, in a minute if all is well, visitors and agents are turned away; ${needs[tls.challenge](hubHost, tenantDomain)}`,
+      {
+        hubHost,
+        authority: tls.authority.directoryUrl,
+        challenge: tls.challenge,
+        needs: needs[tls.challenge](config),
+      },
+      'no certificate yet, visitors and agents are turned away until the first one is there',
     );
   }
 }
 
 /** What has to be true for the authority to find its proof. */
-const needs = {
-  'http-01': (hubHost: string) => `the authority asks http://${hubHost} on port 80`,
-  'tls-alpn-01': (hubHost: string) => `the authority asks ${hubHost} on port 443`,
-  'dns-01': (hubHost: string, domain: string) =>
-    `the authority asks the DNS for _acme-challenge.${hubHost} and _acme-challenge.${domain}`,
+const needs: Record<ChallengeKind, (config: HubConfig) => string> = {
+  'http-01': ({ hubHost, httpListen }) =>
+    `the authority asks http://${hubHost} on port 80${ledTo(80, httpListen)}`,
+  'tls-alpn-01': ({ hubHost, httpsListen }) =>
+    `the authority asks ${hubHost} on port 443${ledTo(443, httpsListen)}`,
+  'dns-01': ({ hubHost, tenantDomain }) =>
+    `the authority asks the DNS for TXT of _acme-challenge.${hubHost} and _acme-challenge.${tenantDomain}`,
 };
+
+function ledTo(asked: number, listened: ListenAddress | undefined): string {
+  return listened === undefined || listened.port === asked
+    ? ''
+    : `, which has to be led to port ${listened.port} of this machine`;
+}
+
+export function wishSettings(
+  { hubHost, tenantDomain }: Pick<HubConfig, 'hubHost' | 'tenantDomain'>,
+  { authority, profile, challenge, domainChallenge }: AcmeTls,
+): WishSettings {
+  const { directoryUrl } = authority;
+  return { hubHost, tenantDomain, authority: directoryUrl, profile, challenge, domainChallenge };
+}
 
 export async function openKeyRing({
   secretKeys,

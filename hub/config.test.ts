@@ -257,5 +257,7 @@ describe('what cannot work is refused', () => {
     expect(read({ HUB_NATS_URL: 'nats://x', HUB_USER: '' }).unusedSettings).toEqual([
       'HUB_NATS_URL',
     ]);
+    const secret = { HUB_SECRET_KEY: 'k0v5yT8mWqZr3nXs7bLd2fGh6jPc9aEu' };
+    expect(read(secret).unusedSettings).toEqual(['HUB_SECRET_KEY']);
   });
 });

@@ -131,7 +131,12 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     apiLimits: apiLimits(settings),
     nameLimits: nameLimits(settings),
     domainLimits: domainLimits(settings),
-    unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
+    unusedSettings: [
+      ...settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
+      ...(settings.HUB_TLS === 'acme' || settings.HUB_SECRET_KEY === undefined
+        ? []
+        : ['HUB_SECRET_KEY']),
+    ],
   };
 }
 

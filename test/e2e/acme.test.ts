@@ -66,7 +66,9 @@ describe.skipIf(!hasParts('pebble', 'curl'))('a hub that gets its certificates b
     async () => {
       const origin = await startOrigin();
       const acme = await start({ challenge: 'http-01', isPebbleAsleep: true });
-      await acme.hub.program.waitForLine(/"hubHost":"hub.localhost".*no certificate yet/);
+      await acme.hub.program.waitForLine(
+        /"needs":"the authority asks http:\/\/hub.localhost on port 80.*no certificate yet/,
+      );
       expect(await acme.shown('hub.localhost')).toBeUndefined();
       const agent = await enrol(acme, origin.port);
       await agent.program.waitForLine(/"hub.certificate".*has no certificate for/);
