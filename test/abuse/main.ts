@@ -8,6 +8,8 @@ import { missingParts } from '../support/parts.ts';
 import { Program } from '../support/program.ts';
 import type { Ends } from './attacks/attack.ts';
 import { attacks } from './attacks/attacks.ts';
+import { dnsAttacks } from './attacks/dns.ts';
+import { runDnsOrdeals } from './dns/ordeal.ts';
 import { complaintsOf, tableOf, type Ordeal } from './report.ts';
 import { runSlowHttpTest, slowModes } from './slowhttptest.ts';
 import { WatchedHub } from './watched-hub.ts';
@@ -67,15 +69,25 @@ const films = await hub.credits();
 const isAlive = hub.deployment.hub.program.memory().bytes > 0;
 await hub.stop();
 
+const complaints = complaintsOf(ordeals, films, { quietDescriptors, endDescriptors });
+const hasPebble =
+  installMissingParts(missingParts().filter((name) => name === 'pebble')).length === 0;
+if (hasPebble && [...dnsAttacks.keys()].some(isWanted)) {
+  const responder = await runDnsOrdeals({ seconds, isWanted, say });
+  ordeals.push(...responder.ordeals);
+  films.push(...responder.films);
+  complaints.push(...responder.complaints);
+}
+
 process.stdout.write(`\n${tableOf(ordeals)}\n`);
 for (const { name, isExact, isCut } of films)
   say(
     `film over ${name}: ${isExact ? 'every byte right' : 'WRONG BYTES'}, ${isCut ? 'CUT' : 'never cut'}`,
   );
 say(`descriptors of the hub: ${quietDescriptors} before, ${endDescriptors} afterwards`);
-const complaints = complaintsOf(ordeals, films, { quietDescriptors, endDescriptors });
 if (!isAlive) complaints.push('the hub has ended');
 if (!hasSlowHttpTest) complaints.push('slowhttptest is missing');
+if (!hasPebble) complaints.push('pebble is missing');
 for (const complaint of complaints) say(`FAILED: ${complaint}`);
 if (values.json) say(JSON.stringify({ quick: values.quick, settings, films, complaints, ordeals }));
 process.exit(complaints.length === 0 ? 0 : 1);

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { deploy, type Deployment } from '../support/deployment.ts';
+import { deploy, type Deployment, type DeploymentOptions } from '../support/deployment.ts';
 import { Program } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { startFilmOrigin, type FilmOrigin } from './film.ts';
@@ -38,6 +38,11 @@ export interface ViewerFigures {
   readonly newcomerWorstMs: number;
 }
 
+export interface WatchedDeployment extends Deployment {
+  /** Whom viewers trust. */
+  readonly caFile: string;
+}
+
 export class WatchedHub {
   readonly deployment: Deployment;
   readonly #origin: FilmOrigin;
@@ -46,10 +51,13 @@ export class WatchedHub {
   #linesTold = 0;
   #beforeMb = 0;
 
-  static async start(settings: Readonly<Record<string, string>>): Promise<WatchedHub> {
+  static async start(
+    settings: Readonly<Record<string, string>>,
+    deployAs: (options: DeploymentOptions) => Promise<WatchedDeployment> = deployForTrial,
+  ): Promise<WatchedHub> {
     const origin = await startFilmOrigin();
     const meterPath = join(temporaryFolder('meter').path, 'socket');
-    const deployment = await deploy({
+    const deployment = await deployAs({
       originPort: origin.port,
       hub: {
         settings: {
@@ -60,8 +68,8 @@ export class WatchedHub {
         },
       },
     });
-    const { hub, address } = deployment;
-    const command = [process.execPath, viewerScript, address, hub.caFile, '/film'] as const;
+    const { caFile, address } = deployment;
+    const command = [process.execPath, viewerScript, address, caFile, '/film'] as const;
     const viewer = new Program({ command: [...command] });
     await viewer.waitForLine(/^watching$/);
     return new WatchedHub(deployment, origin, viewer, meterPath);
@@ -147,6 +155,11 @@ export class WatchedHub {
     for await (const piece of socket) text += String(piece);
     return JSON.parse(text) as MeterReading;
   }
+}
+
+async function deployForTrial(options: DeploymentOptions): Promise<WatchedDeployment> {
+  const deployment = await deploy(options);
+  return { ...deployment, caFile: deployment.hub.caFile };
 }
 
 /** What meter/main.ts says. */

@@ -25,6 +25,12 @@ export interface ResponderLimits {
   readonly connectionsPerBlock: number;
   /** From the connection, or its last whole question, to the next one: "on the order of seconds" (RFC 7766 §6.2.3). */
   readonly idleMs: number;
+  /**
+   * Questions of one connection that are answered before others have their turn, and the time until its next one: 400 a second.
+   * All connections together keep a processor half busy, whatever they pour.
+   */
+  readonly questionsOfTurn: number;
+  readonly turnMs: number;
   /** Answers that a connection's owner does not read; beyond, no more questions are taken from it. */
   readonly unreadBytes: number;
 }
@@ -39,6 +45,8 @@ export const defaultResponderLimits: ResponderLimits = {
   connections: 256,
   connectionsPerBlock: 16,
   idleMs: 5000,
+  questionsOfTurn: 20,
+  turnMs: 50,
   unreadBytes: 65_536,
 };
 

@@ -232,8 +232,9 @@ describe('over TCP', () => {
   it('answers one who has nothing more to say', async () => {
     const { port } = await start();
     const socket = await dial(port);
-    socket.end(streamEncode(question()));
-    expect(await answersFrom(socket, 1)).toHaveLength(1);
+    socket.end(Buffer.concat(Array.from({ length: 50 }, () => streamEncode(question()))));
+    expect(await answersFrom(socket, 50)).toHaveLength(50);
+    await within(closed(socket.resume()), 10_000, () => 'the end of the connection');
   });
 
   it.each([
@@ -253,7 +254,7 @@ describe('over TCP', () => {
   });
 
   it('closes on whoever asks and does not read', async () => {
-    const { port } = await start({ limits: limits({ idleMs: 300 }) });
+    const { port } = await start({ limits: limits({ idleMs: 300, questionsOfTurn: 100_000 }) });
     const socket = await dial(port);
     const many = Buffer.concat(Array.from({ length: 2000 }, () => streamEncode(question())));
     const pump = (): void => {
@@ -263,6 +264,15 @@ describe('over TCP', () => {
     pump();
     await within(closed(socket), 15_000, () => 'the end of the connection');
     expect((await asked(port, 'acme.hub.test', 'SOA')).answers).toHaveLength(1);
+  });
+
+  it('answers one connection no faster than its turns', async () => {
+    const { port } = await start({ limits: limits({ questionsOfTurn: 2, turnMs: 60 }) });
+    const socket = await dial(port);
+    const startedAt = performance.now();
+    socket.write(Buffer.concat(Array.from({ length: 10 }, () => streamEncode(question()))));
+    await answersFrom(socket, 10);
+    expect(performance.now() - startedAt).toBeGreaterThan(4 * 60 - 20);
   });
 
   it('gives the place of whoever waits longest to a newcomer', async () => {

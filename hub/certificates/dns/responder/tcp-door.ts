@@ -41,7 +41,9 @@ export class TcpDoor {
 
   private constructor(options: TcpDoorOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#meet(socket));
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.#meet(socket),
+    );
   }
 
   get address(): AddressInfo {
@@ -83,7 +85,8 @@ class Connection {
   readonly #options: TcpDoorOptions;
   readonly #onAnswered: () => void;
   readonly #deadline: NodeJS.Timeout;
-  /** Not yet a whole message, or more than its sender reads answers to: one read of the socket and one message at most. */
+  #rest: NodeJS.Timeout | undefined;
+  /** Not yet a whole message, or more than its turn allows: one read of the socket and one message at most. */
   #held: Buffer = Buffer.alloc(0);
 
   constructor(socket: Socket, block: string, options: TcpDoorOptions, onAnswered: () => void) {
@@ -92,35 +95,49 @@ class Connection {
     this.#options = options;
     this.#onAnswered = onAnswered;
     this.#deadline = setTimeout(() => socket.destroy(), options.limits.idleMs);
-    socket.once('close', () => clearTimeout(this.#deadline));
+    socket.once('close', () => {
+      clearTimeout(this.#deadline);
+      clearTimeout(this.#rest);
+    });
     socket.on('data', (piece: Buffer) => {
       this.#held = Buffer.concat([this.#held, piece]);
-      this.#answerHeld();
+      this.#takeTurn();
     });
-    socket.on('drain', () => {
-      socket.resume();
-      this.#answerHeld();
-    });
+    socket.on('drain', () => this.#takeTurn());
+    // Whoever has said all is told the rest; then there is nothing more to say on either side.
+    socket.on('end', () => this.#takeTurn());
   }
 
-  #answerHeld(): void {
+  /** Answers a few, and takes no more until the next turn or until its answers are read: TCP tells the asker to wait. */
+  #takeTurn(): void {
     const { limits } = this.#options;
-    while (this.#held.length >= prefixBytes && !this.socket.destroyed) {
-      if (this.socket.writableLength > limits.unreadBytes) {
-        this.socket.pause();
-        return;
-      }
-      const length = this.#held.readUInt16BE(0);
-      // Nothing that we would answer is as long: it is not waited for.
-      if (length > limits.requestBytes) {
-        this.socket.destroy();
-        return;
-      }
-      if (this.#held.length < prefixBytes + length) return;
-      const message = this.#held.subarray(prefixBytes, prefixBytes + length);
-      this.#held = this.#held.subarray(prefixBytes + length);
+    if (this.#rest !== undefined || this.socket.destroyed) return;
+    for (let answered = 0; answered < limits.questionsOfTurn; answered += 1) {
+      const isUnread = this.socket.writableLength > limits.unreadBytes;
+      const message = isUnread ? undefined : this.#nextMessage();
+      if (isUnread) this.socket.pause();
+      else if (message === undefined && this.socket.readableEnded) this.socket.end();
+      else this.socket.resume();
+      if (message === undefined) return;
       this.#answer(message);
     }
+    this.socket.pause();
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#takeTurn();
+    }, limits.turnMs);
+  }
+
+  /** Undefined: not whole yet, or so long that it is not waited for. */
+  #nextMessage(): Buffer | undefined {
+    if (this.#held.length < prefixBytes) return undefined;
+    const length = this.#held.readUInt16BE(0);
+    if (length > this.#options.limits.requestBytes) this.socket.destroy();
+    const end = prefixBytes + length;
+    if (this.#held.length < end || this.socket.destroyed) return undefined;
+    const message = this.#held.subarray(prefixBytes, end);
+    this.#held = this.#held.subarray(end);
+    return message;
   }
 
   #answer(message: Buffer): void {
