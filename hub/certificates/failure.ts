@@ -18,6 +18,8 @@ export type CertificateErrorCode =
   | 'certificate.limit'
   /** The database did not take or give back what was written, so nothing was ordered. */
   | 'certificate.storage'
+  /** There is none of this name. */
+  | 'certificate.unknown'
   /** Its authority is not among the settings any more. */
   | 'certificate.authority'
   /** An attempt did not end in time. */

@@ -130,7 +130,7 @@ const retryMs = 60_000;
 const renewalCheckMs = 3_600_000;
 
 /** Key and chain share one file, so that a crash cannot leave the key of one beside the chain of another. */
-const leafFiles: Record<KeyKind, string> = { ecdsa: 'server.pem', rsa: 'server-rsa.pem' };
+export const leafFiles: Readonly<Record<KeyKind, string>> = { ecdsa: 'server.pem', rsa: 'server-rsa.pem' };
 
 interface LeafWish {
   readonly kind: KeyKind;

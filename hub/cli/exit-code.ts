@@ -48,6 +48,7 @@ const table: Record<Code, number> = {
   'certificate.expired': exitCode.config,
   'certificate.names': exitCode.config,
   'certificate.exposed': exitCode.noPermission,
+  'certificate.unknown': exitCode.badData,
   'certificate.sealed': exitCode.config,
   'certificate.limit': exitCode.tryLater,
   'certificate.storage': exitCode.unavailable,

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
+import { certificatesCommand } from './certificates.ts';
 import type { CommandContext } from './command-context.ts';
 import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
@@ -52,6 +53,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(drainCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
   program.addCommand(addSwitchCommands(serversCommand(context), context));
+  program.addCommand(certificatesCommand(context, finish));
   program.addCommand(localCaCommand(context, finish));
   return adopt(program, context);
 }
@@ -65,6 +67,7 @@ Examples:
   phlix-hub enrol-token create --label movies
   phlix-hub servers list --json
   phlix-hub domains add films.example.org movies
+  phlix-hub certificates list
   phlix-hub drain
   phlix-hub local-ca trust`;
 

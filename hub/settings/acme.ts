@@ -45,6 +45,19 @@ const directories: Readonly<Record<string, string>> = {
   google: 'https://dv.acme-v02.api.pki.goog/directory',
 };
 
+/** Where orders of those are rehearsed: their certificates are trusted by nobody, and count towards no limit. */
+const stagings: Readonly<Record<string, string | undefined>> = {
+  letsencrypt: directories['letsencrypt-staging'],
+  google: 'https://dv.acme-v02.test-api.pki.goog/directory',
+  zerossl: undefined,
+};
+
+/** Undefined: it has none. An authority of the operator's own is its own: nobody counts its orders. */
+export function stagingOf(directoryUrl: string): string | undefined {
+  const known = Object.keys(stagings).find((name) => directories[name] === directoryUrl);
+  return known === undefined ? directoryUrl : stagings[known];
+}
+
 /** Those that take no account without one at their shop. */
 const boundDirectories = ['zerossl', 'google'].map((name) => directories[name]);
 

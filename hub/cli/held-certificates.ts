@@ -1,0 +1,49 @@
+// The settings of a hub that orders nothing itself arrive; the certificates that it serves, and their files, leave.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { CertificateError } from '../certificates/failure.ts';
+import { leafFiles } from '../certificates/local-ca.ts';
+import { loadCertificate } from '../certificates/served.ts';
+import { localCaFolder, type HubConfig } from '../config.ts';
+import type { HeldCertificate } from './certificate-words.ts';
+
+/** @throws CertificateError */
+export async function heldCertificates(config: HubConfig, now: Date): Promise<HeldCertificate[]> {
+  const { tls } = config;
+  if (tls.kind === 'files') {
+    return Promise.all(tls.pairs.map(async (pair) => held(pair.chainPath, pair.keyPath, now)));
+  }
+  const folder = localCaFolder(config);
+  const found: HeldCertificate[] = [];
+  for (const name of Object.values(leafFiles)) {
+    const path = join(folder, name);
+    const isThere = await readFile(path).then(
+      () => true,
+      () => false,
+    );
+    // The RSA one is made when a server first wants it; before the hub's first start there is none at all.
+    if (isThere) found.push(await held(path, path, now));
+  }
+  return found;
+}
+
+async function held(chainPath: string, keyPath: string, now: Date): Promise<HeldCertificate> {
+  const [chain, key] = await Promise.all([read(chainPath), read(keyPath)]);
+  const { names, kind, notAfter } = loadCertificate({ chain, key, chainPath, keyPath }, now);
+  return { path: chainPath, names, kind, notAfter };
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new CertificateError(
+      'certificate.unreadable',
+      `${path} cannot be read (${reason}); run this as the hub's user, or with sudo.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { AcmeHub } from '../support/acme-hub.ts';
+import { hasParts } from '../support/parts.ts';
+
+interface Told {
+  readonly names: string[];
+  readonly not_after: string | null;
+  readonly next: string;
+  readonly last_error: { readonly code: string; readonly message: string } | null;
+}
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+let acme: AcmeHub;
+
+async function told(...words: string[]): Promise<Told[]> {
+  const { stdout } = await acme.hub.run('certificates', ...words, '--json');
+  return (JSON.parse(stdout) as { certificates: Told[] }).certificates;
+}
+
+const serialOf = async (): Promise<string | undefined> =>
+  (await acme.shown('hub.localhost'))?.serialNumber;
+
+describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
+  beforeAll(async () => {
+    acme = await AcmeHub.start({ challenge: 'http-01' });
+    await vi.waitUntil(serialOf, { timeout: 60_000, interval: 250 });
+  });
+  afterAll(() => acme.stop());
+
+  test('lists what is held, and what comes next', async () => {
+    const [own] = await told('list');
+    expect(own?.names).toEqual(['hub.localhost']);
+    expect(Date.parse(own?.not_after ?? '')).toBeGreaterThan(Date.now());
+    const { stdout } = await acme.hub.run('certificates', 'list');
+    expect(stdout).toMatch(
+      /^NAMES +KEY +AUTHORITY +ENDS +NEXT\nhub\.localhost +ecdsa +localhost:\d+ +in \d+ d +renewed in \d+ d\n$/,
+    );
+    const { stdout: shown } = await acme.hub.run('certificates', 'show', 'hub.localhost');
+    expect(shown).toMatch(/^proved by +http-01$/m);
+  });
+
+  test('rehearses an order, and keeps nothing of it', async () => {
+    const before = await serialOf();
+    const { exitCode: code, stdout } = await acme.hub.run('certificates', 'test');
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^hub\.localhost, by http-01:\n {2}ok: /),
+    ]);
+    expect([await serialOf(), (await told('list')).length]).toEqual([before, 1]);
+  });
+
+  test('renews, and waits until the new one is served', async () => {
+    const before = await serialOf();
+    const { exitCode: code, stdout } = await acme.hub.run('certificates', 'renew', 'hub.localhost');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('a new certificate is served')]);
+    await expect.poll(serialOf, { timeout: 10_000 }).not.toBe(before);
+  });
+
+  test('revokes one whose key is known to others, and has another in its place', async () => {
+    const before = await serialOf();
+    const words = ['revoke', 'hub.localhost', '--reason', 'key-compromise'];
+    const { exitCode: code, stdout } = await acme.hub.run('certificates', ...words);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/is revoked\.\n.*is served/)]);
+    await expect.poll(serialOf, { timeout: 10_000 }).not.toBe(before);
+    expect(await acme.pebble.statusOf(before ?? '')).toBe('Revoked');
+  });
+
+  test('says what it does not know', async () => {
+    const { exitCode: code, stderr } = await acme.hub.run('certificates', 'show', 'nobody');
+    expect([code, stderr]).toEqual([65, expect.stringContaining('There is no certificate for')]);
+  });
+});
