@@ -41,7 +41,7 @@ const then =
 const steps: Record<string, Step> = {
   'has the lease and tries the store': writes('probes'),
   'writes down that it orders': writes('authority_orders'),
-  'asks for the directory': asks(/^\/dir/),
+  'asks for a nonce': asks(/^\/nonce-plz/),
   'asks for an order': asks(/^\/order-plz/),
   'has an order, and does not know it': isAnswered(/^\/order-plz/),
   'asks what to prove': asks(/^\/authZ/),
@@ -60,6 +60,7 @@ const steps: Record<string, Step> = {
 };
 
 const firstSteps: Record<string, Step> = {
+  'asks for the directory': asks(/^\/dir/),
   'stores the key of its account': writes('authority_accounts'),
   'asks for an account': asks(/^\/sign-me-up/),
   'has an account, and does not know it': isAnswered(/^\/sign-me-up/),

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream';
 export class Balancer {
   readonly #server: Server;
   #ports: () => readonly number[] = () => [];
+  readonly #sockets = new Set<Socket>();
   #turn = 0;
 
   static async start(): Promise<Balancer> {
@@ -19,6 +20,8 @@ export class Balancer {
     this.#server = server;
     server.on('connection', (socket) => {
       socket.on('error', () => socket.destroy());
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
       this.#pass(socket, this.#nextPorts());
     });
   }
@@ -37,6 +40,7 @@ export class Balancer {
 
   async stop(): Promise<void> {
     this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
     await once(this.#server, 'close');
   }
 

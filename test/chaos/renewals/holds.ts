@@ -6,8 +6,12 @@ import { vi } from 'vitest';
 
 import { sql } from '../../../hub/db/drizzle.ts';
 import type { AcmeFront, Passage } from '../../support/acme-front.ts';
+import { within } from '../../support/deadline.ts';
 import type { HubProcess } from '../../support/deployment.ts';
 import type { Crowd } from './crowd.ts';
+
+/** Until a step is reached by hubs that are as slow as the machine. */
+const deadlineMs = 60_000;
 
 /** Something that a hub waits for until it is let go. */
 export interface Held {
@@ -32,7 +36,7 @@ export async function holdPassage(
     await gone.promise;
   };
   return async () => {
-    const { port } = await arrived.promise;
+    const { port } = await within(arrived.promise, deadlineMs, () => `${side} of ${path}`);
     const holder = crowd.hubs.find(({ program }) => isEndOf(program.pid, port, portOf(front)));
     if (holder === undefined) throw new Error(`no hub has the port ${port}`);
     return { holder, letGo: async () => gone.resolve() };
@@ -56,7 +60,7 @@ export async function lockTable(crowd: Crowd, table: string): Promise<() => Prom
   };
   return async () => {
     const look = async (): Promise<string | undefined> => blockedOn(crowd, table);
-    const name = await vi.waitUntil(look, { interval: 20, timeout: 20_000 });
+    const name = await vi.waitUntil(look, { interval: 20, timeout: deadlineMs });
     const holder = crowd.hubNamed(name);
     if (holder === undefined) throw new Error(`${name} is no hub`);
     return { holder, letGo };
