@@ -1,11 +1,13 @@
 // A zone and its keys arrive; two BIND 9 servers hold it, the first takes updates, the second follows by zone transfer.
 
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
+import { listenOnBoth } from './dns-port.ts';
 import { startDnsRelay } from './dns-relay.ts';
 import { partPath } from './parts.ts';
 import { Program } from './program.ts';
@@ -137,11 +139,17 @@ function writeZone(
   return file;
 }
 
-/** Two different ones: named shares a port with another named in silence. */
+/** Two different ones, each free for UDP too: named shares a port with another named in silence, and goes on without UDP. */
 async function freePorts(): Promise<[number, number]> {
-  const holders = [createServer(), createServer()];
-  for (const holder of holders) await once(holder.listen(0, '127.0.0.1'), 'listening');
-  const [one = 0, two = 0] = holders.map((holder) => (holder.address() as AddressInfo).port);
-  for (const holder of holders) await once(holder.close(), 'close');
+  const holders = [1, 2].map(() => ({ tcp: createServer(), udp: createSocket('udp4') }));
+  const ports: number[] = [];
+  for (const { tcp, udp } of holders) {
+    ports.push(await listenOnBoth(tcp, udp, { host: '127.0.0.1', port: 0 }));
+  }
+  for (const { tcp, udp } of holders) {
+    udp.close();
+    await once(tcp.close(), 'close');
+  }
+  const [one = 0, two = 0] = ports;
   return [one, two];
 }

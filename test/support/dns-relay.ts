@@ -2,7 +2,9 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+
+import { listenOnBoth } from './dns-port.ts';
 
 export interface DnsRelay {
   readonly host: string;
@@ -30,9 +32,6 @@ export async function startDnsRelay(
     }
     client.pipe(server).pipe(client);
   });
-  tcp.listen(port, host);
-  await once(tcp, 'listening');
-  const place = { host, port: (tcp.address() as AddressInfo).port };
   const udp = createSocket('udp4');
   udp.on('message', (question, from) => {
     const upward = createSocket('udp4');
@@ -45,8 +44,7 @@ export async function startDnsRelay(
     });
     upward.send(question, serverPort, '127.0.0.1');
   });
-  udp.bind(place.port, host);
-  await once(udp, 'listening');
+  const place = { host, port: await listenOnBoth(tcp, udp, { host, port }) };
   return {
     ...place,
     stop: async () => {

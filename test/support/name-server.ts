@@ -2,9 +2,11 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 
 import { AUTHORITATIVE_ANSWER, decode, encode, TRUNCATED_RESPONSE, type Answer } from 'dns-packet';
+
+import { listenOnBoth } from './dns-port.ts';
 
 export interface AskedQuestion {
   readonly name: string;
@@ -56,15 +58,11 @@ export async function startNameServer(
       for (const bytes of answer(chunk.subarray(2), true)) socket.write(bytes);
     });
   });
-  tcp.listen(port, host);
-  await once(tcp, 'listening');
-  const place = { host, port: (tcp.address() as AddressInfo).port };
   const udp = createSocket('udp4');
   udp.on('message', (bytes, from) => {
     for (const each of answer(bytes, false)) udp.send(each, from.port, from.address);
   });
-  udp.bind(place.port, host);
-  await once(udp, 'listening');
+  const place = { host, port: await listenOnBoth(tcp, udp, { host, port }) };
   return {
     ...place,
     asked,
