@@ -82,7 +82,7 @@ export class Authoritative {
     const reply = await this.resolve(apex, 'NS', signal);
     const names = textsOf(reply.answers, 'NS', apex).map(plainName).toSorted().slice(0, maxServers);
     if (names.length === 0) {
-      const message = `the zone ${apex} has no NS records: at your registrar, enter the name servers of your DNS provider`;
+      const message = `The zone ${apex} has no NS records: at your registrar, enter the name servers of your DNS provider.`;
       throw new DnsError('dns.not-delegated', message);
     }
     const servers = names.map(async (server) => ({
@@ -108,7 +108,7 @@ export class Authoritative {
     }
     if (refusal !== undefined) return refusal;
     const asked = this.#resolvers.map(describeServer).join(', ') || 'none is set';
-    const message = `no resolver answers (${asked}): check the machine's /etc/resolv.conf and that its firewall lets DNS out`;
+    const message = `No resolver answers (${asked}): check the machine's /etc/resolv.conf and that its firewall lets DNS out.`;
     throw new DnsError('dns.unreachable', message, { cause: failure });
   }
 
@@ -174,7 +174,7 @@ export class Authoritative {
       if (hasSoa(reply, suffix) && !isRegistry) return suffix;
       isMissing = reply.rcode === 'NXDOMAIN';
     }
-    const message = `the public DNS knows no zone for ${name}: register the domain, or enter its name servers at your registrar`;
+    const message = `The public DNS knows no zone for ${name}: register the domain, or enter its name servers at your registrar.`;
     throw new DnsError('dns.not-delegated', message);
   }
 
@@ -220,7 +220,7 @@ export class Authoritative {
       }
     }
     const names = zone.servers.map((server) => server.name).join(', ');
-    const message = `none of the name servers of ${zone.apex} (${names}) answers for it: check at your registrar that the domain leads to the provider that holds the zone, and that the hub's firewall lets DNS out`;
+    const message = `None of the name servers of ${zone.apex} (${names}) answers for it: check at your registrar that the domain leads to the provider that holds the zone, and that the hub's firewall lets DNS out.`;
     throw new DnsError('dns.not-delegated', message, { cause: failure });
   }
 }
@@ -251,11 +251,11 @@ function asNameServer(address: ServerAddress): NameServer {
 }
 
 function brokenZone(name: string, rcode: string): DnsError {
-  const message = `resolvers answer ${rcode} for ${name}: its name servers do not answer for it, or its DNSSEC signatures are broken; check the zone at its DNS provider and the delegation at the registrar`;
+  const message = `Resolvers answer ${rcode} for ${name}: its name servers do not answer for it, or its DNSSEC signatures are broken; check the zone at its DNS provider and the delegation at the registrar.`;
   return new DnsError('dns.not-delegated', message);
 }
 
 function aliasError(way: readonly string[]): DnsError {
-  const message = `CNAME records lead in a circle, through too many names or to no host name: ${way.map((name) => JSON.stringify(name)).join(' -> ')}; make the first lead straight to the name that holds the record`;
+  const message = `CNAME records lead in a circle, through too many names or to no host name: ${way.map((name) => JSON.stringify(name)).join(' -> ')}; make the first lead straight to the name that holds the record.`;
   return new DnsError('dns.alias', message);
 }

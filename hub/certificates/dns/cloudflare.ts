@@ -13,6 +13,7 @@ export function openCloudflare(settings: CloudflareSettings): DnsProvider {
   return new ListedRecords(new CloudflareRecords(settings));
 }
 
+const label = 'Cloudflare';
 const failures = z.array(z.object({ code: z.number(), message: z.string() }));
 const envelope = z.object({ success: z.boolean(), errors: failures.nullish() });
 const zoneList = z.object({
@@ -41,7 +42,7 @@ class CloudflareRecords implements RecordList<string> {
   constructor({ token, baseUrl = 'https://api.cloudflare.com/client/v4' }: CloudflareSettings) {
     const text = fieldText(token, 'the Cloudflare API token');
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: () => ({ authorization: `Bearer ${text}`, 'content-type': 'application/json' }),
       reasonIn: (body) =>
@@ -55,7 +56,7 @@ class CloudflareRecords implements RecordList<string> {
   }
 
   async zoneOf(name: string, signal: AbortSignal): Promise<string> {
-    return findZone(this.name, name, async (candidate) => {
+    return findZone(label, name, async (candidate) => {
       const query = { name: candidate, per_page: '50' };
       const { result } = await this.#call(
         { method: 'GET', path: '/zones', query },
@@ -113,7 +114,7 @@ class CloudflareRecords implements RecordList<string> {
       const said = (errors ?? []).map(({ message }) => message).join(', ');
       throw new DnsError(
         'dns.rejected',
-        `cloudflare refused ${request.method} ${request.path} (${said})`,
+        `Cloudflare refused ${request.method} ${request.path} (${said}).`,
       );
     }
     return this.#api.read(answer, schema);

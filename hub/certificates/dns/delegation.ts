@@ -20,11 +20,11 @@ export async function checkDelegation(
   );
   const broken = states.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble]));
   if (broken.length === zone.servers.length) {
-    const message = `no name server of ${zone.apex} answers for it: ${broken.join('; ')}. At your registrar, enter the name servers that your DNS provider shows for the zone`;
+    const message = `No name server of ${zone.apex} answers for it: ${broken.join('; ')}. At your registrar, enter the name servers that your DNS provider shows for the zone.`;
     return [{ severity: 'blocks', error: new DnsError('dns.not-delegated', message) }];
   }
   const findings = broken.map((trouble): Finding => {
-    const message = `${trouble}. Others answer for ${zone.apex}, so proofs may still succeed; mend it, or take it out of the NS records`;
+    const message = `${trouble}. Others answer for ${zone.apex}, so proofs may still succeed; mend it, or take it out of the NS records.`;
     return { severity: 'warns', error: new DnsError('dns.not-delegated', message) };
   });
   const difference = await differenceAbove(dns, zone, signal);
@@ -53,9 +53,9 @@ export function delegationAdvice(delegations: readonly Delegation[]): string {
       .flatMap(({ name, addresses }) => addresses.map((address) => addressRecord(name, address)));
     const records = [...nameServers.map(({ name }) => `${zone}. NS ${name}.`), ...glue];
     const parent = zone.split('.').slice(1).join('.');
-    return `the public DNS does not lead to this hub for ${zone}: add to the zone ${parent}: ${records.join(', ')}; and let UDP and TCP port 53 through to the hub`;
+    return `The public DNS does not lead to this hub for ${zone}: add to the zone ${parent} the records ${records.join(' and ')} and let UDP and TCP port 53 through to the hub.`;
   });
-  return zones.join('. ');
+  return zones.join(' ');
 }
 
 function addressRecord(name: string, address: string): string {
@@ -68,17 +68,17 @@ async function troubleOf(
   { apex }: Zone,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (addresses.length === 0) return `the name server ${name} has no address`;
+  if (addresses.length === 0) return `The name server ${name} has no address`;
   let trouble = '';
   for (const address of addresses) {
     try {
       const reply = await dns.askServer(address, apex, 'SOA', signal);
       if (reply !== undefined) return undefined;
-      trouble = `the name server ${name} (${address.host}) does not hold ${apex}`;
+      trouble = `The name server ${name} (${address.host}) does not hold ${apex}`;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof DnsError)) throw error;
-      trouble ||= `the name server ${name} (${address.host}) does not answer`;
+      trouble ||= `The name server ${name} (${address.host}) does not answer`;
     }
   }
   return trouble;
@@ -93,6 +93,6 @@ async function differenceAbove(
   if (above === undefined) return undefined;
   const own = zone.servers.map(({ name }) => plainName(name)).toSorted();
   if (above.join() === own.join()) return undefined;
-  const message = `the zone above names other servers for ${zone.apex} (${above.join(', ')}) than the zone itself (${own.join(', ')}): make the two lists alike, at the registrar and in the NS records`;
+  const message = `The zone above names other servers for ${zone.apex} (${above.join(', ')}) than the zone itself (${own.join(', ')}): make the two lists alike, at the registrar and in the NS records.`;
   return { severity: 'warns', error: new DnsError('dns.not-delegated', message) };
 }

@@ -8,6 +8,7 @@ import type { DnsProvider, TxtRecord } from './provider.ts';
 import type { DesecSettings } from './provider-settings.ts';
 import { holdsTxt, isPlainName, nameInZone, quoteTxt, zoneUnknown } from './zone-name.ts';
 
+const label = 'deSEC';
 const domainList = z.array(z.object({ name: z.string(), minimum_ttl: z.number().optional() }));
 const recordSet = z.object({ ttl: z.number(), records: z.array(z.string()) });
 const refusalBody = z.object({ detail: z.string() });
@@ -34,7 +35,7 @@ export class Desec implements DnsProvider {
   constructor({ token, baseUrl = 'https://desec.io/api/v1' }: DesecSettings) {
     const text = fieldText(token, 'the deSEC token');
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: () => ({ authorization: `Token ${text}`, 'content-type': 'application/json' }),
       reasonIn,
@@ -65,15 +66,15 @@ export class Desec implements DnsProvider {
       const next = isWanted ? [...others, quoteTxt(record.value)] : others;
       await this.#write(place, next, ttl, signal);
     }
-    const message = `desec: something else keeps overwriting the TXT records of ${record.name}; end the other program, or give it another name by CNAME`;
+    const message = `Something else keeps overwriting the TXT records of ${record.name} at deSEC; end the other program, or give it another name by CNAME.`;
     throw new DnsError('dns.rejected', message);
   }
 
   async #placeOf(name: string, signal: AbortSignal): Promise<SetPlace> {
-    if (!isPlainName(name)) throw zoneUnknown(this.name, name);
+    if (!isPlainName(name)) throw zoneUnknown(label, name);
     const request: ApiRequest = { method: 'GET', path: '/domains/', query: { owns_qname: name } };
     const [domain] = await this.#api.json(request, domainList, signal);
-    if (domain === undefined) throw zoneUnknown(this.name, name);
+    if (domain === undefined) throw zoneUnknown(label, name);
     const minimumTtl = domain.minimum_ttl ?? usualMinimumTtl;
     return { domain: domain.name, subname: nameInZone(name, domain.name), minimumTtl };
   }

@@ -12,6 +12,7 @@ export function openDigitalOcean(settings: DigitalOceanSettings): DnsProvider {
   return new ListedRecords(new DigitalOceanRecords(settings));
 }
 
+const label = 'DigitalOcean';
 const refusalBody = z.object({ id: z.string(), message: z.string() });
 const domainBody = z.object({ domain: z.object({ name: z.string() }) });
 const recordList = z.object({
@@ -34,7 +35,7 @@ class DigitalOceanRecords implements RecordList<string> {
   constructor({ token, baseUrl = 'https://api.digitalocean.com/v2' }: DigitalOceanSettings) {
     const text = fieldText(token, 'the DigitalOcean token');
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: () => ({ authorization: `Bearer ${text}`, 'content-type': 'application/json' }),
       reasonIn: (body) => refusalBody.safeParse(parseJson(body)).data?.message,
@@ -43,7 +44,7 @@ class DigitalOceanRecords implements RecordList<string> {
   }
 
   async zoneOf(name: string, signal: AbortSignal): Promise<string> {
-    return findZone(this.name, name, async (candidate) => {
+    return findZone(label, name, async (candidate) => {
       const request: ApiRequest = { method: 'GET', path: `/domains/${candidate}` };
       const answer = await this.#api.send(request, signal);
       if (answer.status === 404 && refusalBody.safeParse(parseJson(answer.text)).success)

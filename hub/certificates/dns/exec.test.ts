@@ -97,7 +97,7 @@ test('a hook that fails is quoted', async () => {
   const error = await failureOf(new Exec({ kind: 'exec', path }).add(record, calm()));
   expect(error.code).toBe('dns.hook-failed');
   expect(error.message).toBe(
-    `the DNS hook ${path} present ended with exit code 3; it said: no such zone`,
+    `The DNS hook ${path} present ended with exit code 3; it said: no such zone.`,
   );
 });
 

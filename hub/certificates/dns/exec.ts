@@ -60,7 +60,7 @@ export class Exec implements DnsProvider {
     signal.throwIfAborted();
     if (failure === undefined) return;
     const said = output.replaceAll(/\s+/g, ' ').trim().slice(-maxQuotedChars);
-    const message = `the DNS hook ${path} ${action} ${failure}${said === '' ? '' : `; it said: ${said}`}`;
+    const message = `The DNS hook ${path} ${action} ${failure}${said === '' ? '' : `; it said: ${said}`}.`;
     throw new DnsError('dns.hook-failed', message);
   }
 

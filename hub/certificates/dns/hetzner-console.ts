@@ -19,6 +19,7 @@ interface ConsoleZone {
   readonly name: string;
 }
 
+const label = 'Hetzner DNS console';
 const refusalBody = z.union([
   z.object({ message: z.string() }),
   z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error),
@@ -43,7 +44,7 @@ class ConsoleRecords implements RecordList<ConsoleZone> {
   constructor({ token, baseUrl = 'https://dns.hetzner.com/api/v1' }: ConsoleSettings) {
     const text = fieldText(token, 'the Hetzner DNS token');
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: () => ({ 'auth-api-token': text, 'content-type': 'application/json' }),
       reasonIn: (body) => refusalBody.safeParse(parseJson(body)).data?.message,
@@ -53,7 +54,7 @@ class ConsoleRecords implements RecordList<ConsoleZone> {
   }
 
   async zoneOf(name: string, signal: AbortSignal): Promise<ConsoleZone> {
-    return findZone(this.name, name, async (candidate) => {
+    return findZone(label, name, async (candidate) => {
       const request: ApiRequest = { method: 'GET', path: '/zones', query: { name: candidate } };
       const answer = await this.#api.send(request, signal);
       // An empty list is a 404 here.

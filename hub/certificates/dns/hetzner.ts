@@ -17,6 +17,7 @@ export function openHetzner(settings: HetznerSettings, pauseMs = actionPauseMs):
   return isOld ? openHetznerConsole(settings) : new HetznerCloud(settings, pauseMs);
 }
 
+const label = 'Hetzner';
 const refusalBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 const zoneList = z.object({
   zones: z.array(z.object({ id: z.number(), name: z.string(), mode: z.string().optional() })),
@@ -51,7 +52,7 @@ class HetznerCloud implements DnsProvider {
     this.#pauseMs = pauseMs;
     const text = fieldText(token, 'the Hetzner token');
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: () => ({ authorization: `Bearer ${text}`, 'content-type': 'application/json' }),
       reasonIn: (body) => refusalIn(body)?.message,
@@ -78,13 +79,13 @@ class HetznerCloud implements DnsProvider {
   }
 
   async #pathOf(name: string, signal: AbortSignal): Promise<string> {
-    const zone = await findZone(this.name, name, async (candidate) => {
+    const zone = await findZone(label, name, async (candidate) => {
       const request: ApiRequest = { method: 'GET', path: '/zones', query: { name: candidate } };
       const { zones } = await this.#api.json(request, zoneList, signal);
       return zones.find((found) => found.name === candidate);
     });
     if (zone.mode === 'secondary') {
-      const message = `hetzner holds ${zone.name} as a secondary zone only: choose the provider of its primary, or make the zone primary at Hetzner`;
+      const message = `Hetzner holds ${zone.name} as a secondary zone only: choose the provider of its primary, or make the zone primary at Hetzner.`;
       throw new DnsError('dns.rejected', message);
     }
     return `/zones/${zone.id}/rrsets/${nameInZone(name, zone.name)}/TXT`;
@@ -125,7 +126,7 @@ class HetznerCloud implements DnsProvider {
     const why =
       action.error?.message ??
       `it is still running after ${(maxActionLooks * this.#pauseMs) / 1000} s`;
-    throw new DnsError('dns.rejected', `hetzner did not change the records: ${why}`);
+    throw new DnsError('dns.rejected', `Hetzner did not change the records: ${why}.`);
   }
 }
 

@@ -29,7 +29,7 @@ export interface OutgoingRequest {
 }
 
 export interface HttpApiOptions {
-  /** `cloudflare`, ...: for messages. */
+  /** As people write it: `Cloudflare`. */
   readonly provider: string;
   readonly baseUrl: string;
   /** Asked anew for each attempt. */
@@ -60,7 +60,7 @@ export class HttpApi {
   constructor(options: HttpApiOptions) {
     const base = URL.parse(options.baseUrl);
     if (base === null || !/^https?:$/.test(base.protocol)) {
-      const message = `the address of the ${options.provider} API is no http or https URL: ${options.baseUrl}`;
+      const message = `The address of the ${options.provider} API is no http or https URL: ${options.baseUrl}.`;
       throw new DnsError('dns.misconfigured', message);
     }
     this.#options = options;
@@ -102,11 +102,11 @@ export class HttpApi {
     const { provider, credential } = this.#options;
     const said = this.#said(answer);
     if (answer.status === 401 || this.#options.isUnknownCredential?.(answer.text) === true) {
-      const message = `${provider} does not accept the credentials (${said}): check ${credential}`;
+      const message = `${provider} does not accept the credentials (${said}): check ${credential}.`;
       return new DnsError('dns.unauthorised', message);
     }
     if (answer.status === 403) {
-      const message = `${provider} does not allow ${request.method} ${request.path} (${said}): give ${credential} the right to edit this zone's records`;
+      const message = `${provider} does not allow ${request.method} ${request.path} (${said}): give ${credential} the right to edit this zone's records.`;
       return new DnsError('dns.forbidden', message);
     }
     if (
@@ -114,7 +114,7 @@ export class HttpApi {
       answer.status < 500 &&
       this.#options.reasonIn(answer.text) !== undefined
     ) {
-      const message = `${provider} refused ${request.method} ${request.path} (${said})`;
+      const message = `${provider} refused ${request.method} ${request.path} (${said}).`;
       return new DnsError('dns.rejected', message);
     }
     return this.#badAnswer(answer);
@@ -133,13 +133,13 @@ export class HttpApi {
     } catch (cause) {
       signal.throwIfAborted();
       if (cause instanceof DnsError) throw cause;
-      const message = `the ${provider} API at ${this.#base.host} cannot be reached (${reasonOf(cause)}): check the hub's way out to it`;
+      const message = `The ${provider} API at ${this.#base.host} cannot be reached (${reasonOf(cause)}): check the hub's way out to it.`;
       return { failure: new DnsError('dns.unreachable', message, { cause }) };
     }
     const answer = { status: response.status, text };
     if (response.status === 429) return { failure: this.#limited(response, answer) };
     if (response.status >= 500) {
-      const message = `the ${provider} API fails (${this.#said(answer)}); it is tried again, see the provider's status page if it lasts`;
+      const message = `The ${provider} API fails (${this.#said(answer)}); it is tried again, see the provider's status page if it lasts.`;
       const retryAfterMs = retryAfter(response);
       return { failure: new DnsError('dns.unreachable', message, { retryAfterMs }) };
     }
@@ -164,13 +164,13 @@ export class HttpApi {
   #limited(response: Response, answer: ApiAnswer): DnsError {
     const retryAfterMs = retryAfter(response);
     const when = retryAfterMs === undefined ? '' : ` for ${Math.ceil(retryAfterMs / 1000)} s`;
-    const message = `${this.#options.provider} wants no more requests${when} (${this.#said(answer)}); it is tried again then`;
+    const message = `${this.#options.provider} wants no more requests${when} (${this.#said(answer)}); it is tried again then.`;
     return new DnsError('dns.rate-limited', message, { retryAfterMs });
   }
 
   #badAnswer(answer: ApiAnswer): DnsError {
     const { provider } = this.#options;
-    const message = `what answers at ${this.#base.host} is not the ${provider} API (${this.#said(answer)}): check its address, and proxies on the way`;
+    const message = `What answers at ${this.#base.host} is not the ${provider} API (${this.#said(answer)}): check its address, and proxies on the way.`;
     return new DnsError('dns.bad-answer', message);
   }
 
@@ -190,7 +190,7 @@ export function fieldText(secret: Secret, what: string): string {
   if (/^[\x21-\x7E]+$/.test(text)) return text;
   throw new DnsError(
     'dns.misconfigured',
-    `${what} is empty or has blanks in it: copy it again, whole`,
+    `${what} is empty or has blanks in it: copy it again, whole.`,
   );
 }
 
@@ -218,7 +218,7 @@ async function boundedText(response: Response): Promise<string> {
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
     if (bytes > maxAnswerBytes) {
-      const message = `${new URL(response.url).host} answers with more than ${maxAnswerBytes} bytes, which no API of this kind does`;
+      const message = `${new URL(response.url).host} answers with more than ${maxAnswerBytes} bytes, which no API of this kind does.`;
       throw new DnsError('dns.bad-answer', message);
     }
     chunks.push(chunk);

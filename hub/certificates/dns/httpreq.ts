@@ -16,7 +16,7 @@ export class Httpreq implements DnsProvider {
     const authorization = basicAuthorization(user, password?.reveal());
     this.#isRaw = isRaw;
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: 'DNS hook',
       baseUrl: url.href,
       headers: () => ({ ...authorization, 'content-type': 'application/json' }),
       // Whatever the endpoint says is its own words.
@@ -39,7 +39,7 @@ export class Httpreq implements DnsProvider {
     if (status >= 200 && status < 300) return;
     if (status === 401 || status === 403) throw this.#api.refusal(request, { status, text });
     const said = text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);
-    const message = `the DNS hook answers ${path} with HTTP ${status}${said === '' ? '' : `: ${said}`}; see its log`;
+    const message = `The DNS hook answers ${path} with HTTP ${status}${said === '' ? '' : `: ${said}`}; see its log.`;
     throw new DnsError('dns.hook-failed', message);
   }
 

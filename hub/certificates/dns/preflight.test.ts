@@ -176,7 +176,7 @@ describe('a proof in the DNS', () => {
     const said = await found(await play(() => ({ rcode: 5 })));
     expect(said).toEqual([
       expect.stringMatching(
-        /^warns dns\.not-delegated the name server ns2\.example\.org \(127\.0\.0\.3\) does not hold example\.org/,
+        /^warns dns\.not-delegated The name server ns2\.example\.org \(127\.0\.0\.3\) does not hold example\.org/,
       ),
     ]);
   });
@@ -266,7 +266,7 @@ describe("a zone of the hub's own", () => {
   test('is told what to add above it, to be pasted', async () => {
     const said = await found(await play());
     expect(said).toHaveLength(1);
-    expect(said[0]).toMatch(/^blocks dns\.not-delegated .* add to the zone example\.org: /);
+    expect(said[0]).toMatch(/^blocks dns\.not-delegated .* add to the zone example\.org the records /);
     expect(said[0]).toContain('acme.example.org. NS ns.acme.example.org.');
     expect(said[0]).toContain('ns.acme.example.org. A 127.0.0.2');
     expect(said[0]).toContain('ns.acme.example.org. AAAA 2001:db8::2');
@@ -294,9 +294,9 @@ describe('CAA records', () => {
     const said = await found(await play());
     expect(said).toHaveLength(2);
     expect(said[0]).toMatch(
-      /^blocks dns\.caa the CAA records at example\.org do not let ca\.example certify \*\.phlix/,
+      /^blocks dns\.caa The CAA records at example\.org do not let ca\.example certify \*\.phlix/,
     );
-    expect(said[0]).toContain('add this to the zone: example.org. CAA 0 issue "ca.example"');
+    expect(said[0]).toContain('add the record example.org. CAA 0 issue "ca.example" to the zone.');
     expect(provider.added).toEqual([]);
   });
 
@@ -339,7 +339,7 @@ describe('a proof over a port', () => {
   test('is not ready where it has none', async () => {
     const said = await found(await play(), { ...overPort, names: ['films.example.org'] });
     expect(said).toEqual([
-      expect.stringMatching(/^blocks dns\.no-address .*: films\.example\.org\. A /),
+      expect.stringMatching(/^blocks dns\.no-address .*add the record films\.example\.org\. A /),
     ]);
   });
 

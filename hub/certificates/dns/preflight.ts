@@ -110,7 +110,7 @@ export class Preflight {
       const isOurs = delegations.length > 0 && error instanceof DnsError;
       if (!isOurs || error.code !== 'dns.not-delegated') throw error;
       // Most likely it is the hub's own zone that nobody reaches yet.
-      const message = `${error.message}. For zones of this hub: ${delegationAdvice(delegations)}`;
+      const message = `${error.message} If it is about a zone of this hub: ${delegationAdvice(delegations)}`;
       throw new DnsError('dns.not-delegated', message, { cause: error });
     }
   }
@@ -125,7 +125,7 @@ export class Preflight {
     for (const type of ['A', 'AAAA'] as const) {
       if ((await authoritative.find(domain, type, signal)).records.length > 0) return [];
     }
-    const message = `${domain} leads to no address, so no authority can look at this hub under it: add this to its zone, or AAAA for IPv6: ${domain}. A <the hub's public address>`;
+    const message = `${domain} leads to no address, so no authority can look at this hub under it: add the record ${domain}. A <the hub's public address> (AAAA for IPv6) to its zone.`;
     return [{ severity: 'blocks', error: new DnsError('dns.no-address', message) }];
   }
 
@@ -143,8 +143,8 @@ export class Preflight {
     const remedy =
       obstacle.record === undefined
         ? 'remove it'
-        : `add this to the zone: ${relevant.place}. ${obstacle.record}`;
-    const message = `the CAA records at ${relevant.place} do not let ${standing.identities[0] ?? 'the authority'} certify ${name}: ${obstacle.reason}; ${remedy}`;
+        : `add the record ${relevant.place}. ${obstacle.record} to the zone`;
+    const message = `The CAA records at ${relevant.place} do not let ${standing.identities[0] ?? 'the authority'} certify ${name}: ${obstacle.reason}; ${remedy}.`;
     return [{ severity: 'blocks', error: new DnsError('dns.caa', message) }];
   }
 

@@ -119,7 +119,7 @@ export class Propagation {
       newest === undefined
         ? 'check that the provider in the settings is the one whose name servers the domain leads to'
         : 'check how the zone gets to that server (NOTIFY and zone transfer), or take it out of the NS records';
-    const message = `the TXT record ${record.name} was accepted, but after ${Math.round(elapsedMs / 1000)} s ${said.join(', ')}; ${others}: ${remedy}`;
+    const message = `The TXT record ${record.name} was accepted, but after ${Math.round(elapsedMs / 1000)} s ${said.join(', ')}; ${others}: ${remedy}.`;
     return new DnsError('dns.lagging', message);
   }
 

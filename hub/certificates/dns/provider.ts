@@ -41,6 +41,6 @@ export interface DnsProvider {
 /** For those that ask for it. @throws DnsError `dns.misconfigured` for a record that proves nothing */
 export function proofOf({ name, proof }: TxtRecord): RecordProof {
   if (proof !== undefined) return proof;
-  const message = `a DNS hook in RAW mode is given challenges only, and the record at ${name} is none: take it out of RAW mode`;
+  const message = `A DNS hook in RAW mode is given challenges only, and the record at ${name} is none: take it out of RAW mode.`;
   throw new DnsError('dns.misconfigured', message);
 }

@@ -88,7 +88,10 @@ export function parseServer(text: string, defaultPort = 53): ServerAddress {
   const port = Number(match?.[3] ?? defaultPort);
   const isBracketGood = match?.[1] === undefined || isIPv6(match[1]);
   if (host === undefined || !isBracketGood || port < 1 || port > 65_535) {
-    throw new DnsError('dns.misconfigured', `"${text}" is no name server: write host or host:port`);
+    throw new DnsError(
+      'dns.misconfigured',
+      `"${text}" is no name server: write host or host:port.`,
+    );
   }
   return { host, port };
 }
@@ -98,7 +101,7 @@ async function addressOf(server: ServerAddress): Promise<string> {
   try {
     return (await lookup(server.host)).address;
   } catch (cause) {
-    const message = `the name server ${server.host} has no address: check its name in the settings`;
+    const message = `The name server ${server.host} has no address: check its name in the settings.`;
     throw new DnsError('dns.unreachable', message, { cause });
   }
 }
@@ -149,7 +152,7 @@ async function overTcp(
   const bytes = await exchangeOverTcp(server, encodeQuestion(id, question), timeoutMs, signal);
   const reply = readReply(bytes, id, question);
   if (reply === undefined || reply === 'truncated') {
-    const message = `what answers at ${describeServer(server)} is not a name server: it sent ${bytes.length} bytes that are no answer to the question`;
+    const message = `What answers at ${describeServer(server)} is not a name server: it sent ${bytes.length} bytes that are no answer to the question.`;
     throw new DnsError('dns.bad-answer', message);
   }
   return reply;
@@ -164,7 +167,7 @@ export async function exchangeOverTcp(
 ): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const fail = (why: string, cause?: unknown): void => {
-    const text = `the name server ${describeServer(server)} ${why}`;
+    const text = `The name server ${describeServer(server)} ${why}.`;
     reject(new DnsError('dns.unreachable', text, { cause }));
   };
   const socket = connect({ host: server.host, port: server.port });

@@ -64,7 +64,7 @@ export class Rfc2136 implements DnsProvider {
     const place = describeServer(server);
     if (zone !== undefined) {
       if (name === plainName(zone) || name.endsWith(`.${plainName(zone)}`)) return zone;
-      const message = `${name} is not in ${zone}, the zone of the settings: set the right zone, or none, or point the name into it by CNAME`;
+      const message = `${name} is not in ${zone}, the zone of the settings: set the right zone, or none, or point the name into it by CNAME.`;
       throw new DnsError('dns.zone-unknown', message);
     }
     for (const candidate of [...candidateZones(name), name.split('.').at(-1) ?? '']) {
@@ -73,7 +73,7 @@ export class Rfc2136 implements DnsProvider {
       const soa = answers.find((answer) => answer.type === 'SOA');
       if (isAuthoritative && soa !== undefined) return plainName(soa.name);
     }
-    const message = `the name server ${place} holds no zone for ${name}: check the server's address, or set the zone if it hides it from questions without a key`;
+    const message = `The name server ${place} holds no zone for ${name}: check the server's address, or set the zone if it hides it from questions without a key.`;
     throw new DnsError('dns.zone-unknown', message);
   }
 
@@ -108,19 +108,19 @@ export class Rfc2136 implements DnsProvider {
     switch (error) {
       case tsigErrors.badTime: {
         const theirs = serverTime?.toISOString() ?? 'another time';
-        const message = `the clocks of the hub (${this.#now().toISOString()}) and of the name server ${place} (${theirs}) differ by more than five minutes: set both by NTP`;
+        const message = `The clocks of the hub (${this.#now().toISOString()}) and of the name server ${place} (${theirs}) differ by more than five minutes: set both by NTP.`;
         return new DnsError('dns.clock', message);
       }
       case tsigErrors.badKey: {
-        const message = `the name server ${place} has no key "${name}" with ${algorithm}: check the key's name and algorithm against its "key" clause`;
+        const message = `The name server ${place} has no key "${name}" with ${algorithm}: check the key's name and algorithm against its "key" clause.`;
         return new DnsError('dns.unauthorised', message);
       }
       case tsigErrors.badSignature: {
-        const message = `the name server ${place} has another secret for the key "${name}": copy it again from its "key" clause`;
+        const message = `The name server ${place} has another secret for the key "${name}": copy it again from its "key" clause.`;
         return new DnsError('dns.unauthorised', message);
       }
       default: {
-        const message = `the name server ${place} does not take the signature (TSIG error ${error})`;
+        const message = `The name server ${place} does not take the signature (TSIG error ${error}).`;
         return new DnsError('dns.unauthorised', message);
       }
     }
@@ -136,24 +136,24 @@ export class Rfc2136 implements DnsProvider {
           key === undefined
             ? `give the hub a TSIG key, or the server "allow-update { <the hub's address>; };" for ${zone}`
             : `add "grant ${key} name ${record.name}. TXT;" to the update-policy of ${zone}`;
-        const message = `the name server ${place} does not let ${whom} change TXT records at ${record.name} (REFUSED): ${remedy}`;
+        const message = `The name server ${place} does not let ${whom} change TXT records at ${record.name} (REFUSED): ${remedy}.`;
         return new DnsError('dns.forbidden', message);
       }
       case 9:
       case 10: {
-        const message = `the name server ${place} is not the primary of ${zone} (${rcode === 9 ? 'NOTAUTH' : 'NOTZONE'}): set the server where the zone is edited, and the zone's exact name`;
+        const message = `The name server ${place} is not the primary of ${zone} (${rcode === 9 ? 'NOTAUTH' : 'NOTZONE'}): set the server where the zone is edited, and the zone's exact name.`;
         return new DnsError('dns.zone-unknown', message);
       }
       case 2: {
-        const message = `the name server ${place} failed at the update of ${zone} (SERVFAIL): its log says why; often it may not write its journal beside the zone file`;
+        const message = `The name server ${place} failed at the update of ${zone} (SERVFAIL): its log says why; often it may not write its journal beside the zone file.`;
         return new DnsError('dns.rejected', message);
       }
       case 4: {
-        const message = `the name server ${place} knows no dynamic updates (NOTIMP): choose another way to write its records`;
+        const message = `The name server ${place} knows no dynamic updates (NOTIMP): choose another way to write its records.`;
         return new DnsError('dns.rejected', message);
       }
       default: {
-        const message = `the name server ${place} refused the update of ${zone} (RCODE ${rcode}): its log says why`;
+        const message = `The name server ${place} refused the update of ${zone} (RCODE ${rcode}): its log says why.`;
         return new DnsError('dns.rejected', message);
       }
     }
@@ -161,7 +161,7 @@ export class Rfc2136 implements DnsProvider {
 
   #badAnswer(what: string, options?: ErrorOptions): DnsError {
     const place = describeServer(this.#settings.server);
-    const message = `the name server ${place} ${what}: check the server's address and what stands between`;
+    const message = `The name server ${place} ${what}: check the server's address and what stands between.`;
     return new DnsError('dns.bad-answer', message, options);
   }
 }

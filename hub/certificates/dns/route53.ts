@@ -22,6 +22,7 @@ interface RecordSet {
   readonly values: readonly string[];
 }
 
+const label = 'Route 53';
 /** Route 53 is global; its endpoint and its signatures are in this region. */
 const scope = { region: 'us-east-1', service: 'route53' };
 const version = '/2013-04-01';
@@ -49,7 +50,7 @@ export class Route53 implements DnsProvider {
     this.#hostedZoneId = settings.hostedZoneId;
     this.#changePauseMs = pauseMs;
     this.#api = new HttpApi({
-      provider: this.name,
+      provider: label,
       baseUrl,
       headers: (request) => ({
         ...signAws(request, key, scope, now()),
@@ -89,7 +90,7 @@ export class Route53 implements DnsProvider {
 
   async #zoneOf(name: string, signal: AbortSignal): Promise<string> {
     if (this.#hostedZoneId !== undefined) return this.#hostedZoneId;
-    return findZone(this.name, name, async (candidate) => {
+    return findZone(label, name, async (candidate) => {
       const path = `${version}/hostedzonesbyname`;
       const query = { dnsname: candidate, maxitems: '100' };
       const text = await this.#get(
@@ -135,7 +136,7 @@ export class Route53 implements DnsProvider {
       const request: ApiRequest = { method: 'GET', path: `${version}/change/${id}` };
       text = await this.#get(request, 'GetChangeResponse', signal);
     }
-    const message = `route53 has not published the change ${id} within ${(maxChangeLooks * this.#changePauseMs) / 1000} s; see the AWS status page`;
+    const message = `Route 53 has not published the change ${id} within ${(maxChangeLooks * this.#changePauseMs) / 1000} s; see the AWS status page.`;
     throw new DnsError('dns.lagging', message);
   }
 
@@ -153,17 +154,17 @@ export class Route53 implements DnsProvider {
     const code = codeIn(answer.text);
     const reason = reasonIn(answer.text) ?? '';
     if (code === 'RequestExpired' || /signature expired|not yet current/i.test(reason)) {
-      const message = `route53: the hub's clock differs from Amazon's by more than 5 minutes (${reason}): set it, best by NTP`;
+      const message = `The hub's clock differs from Amazon's by more than 5 minutes (${reason}): set it, best by NTP.`;
       return new DnsError('dns.clock', message);
     }
     if (code === 'Throttling' || code === 'PriorRequestNotComplete') {
       return new DnsError(
         'dns.rate-limited',
-        `route53 wants fewer requests (${reason}); it is tried again later`,
+        `Route 53 wants fewer requests (${reason}); it is tried again later.`,
       );
     }
     if (code === 'NoSuchHostedZone') {
-      const message = `route53 has no hosted zone ${this.#hostedZoneId ?? ''} in this account: check its id in the settings`;
+      const message = `Route 53 has no hosted zone ${this.#hostedZoneId ?? ''} in this account: check its id in the settings.`;
       return new DnsError('dns.zone-unknown', message);
     }
     return this.#api.refusal(request, answer);

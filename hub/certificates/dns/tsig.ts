@@ -42,7 +42,7 @@ export function secretBytes({ name, secret }: TsigKey): Buffer {
   const text = secret.reveal().trim();
   const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(text) && text.length % 4 === 0;
   if (isBase64) return Buffer.from(text, 'base64');
-  const message = `the secret of the TSIG key ${name} is not base64: copy what stands between the quotes after "secret" in the key file`;
+  const message = `The secret of the TSIG key ${name} is not base64: copy what stands between the quotes after "secret" in the key file.`;
   throw new DnsError('dns.misconfigured', message);
 }
 

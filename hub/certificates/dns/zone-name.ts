@@ -28,7 +28,7 @@ export async function findZone<Zone>(
 }
 
 export function zoneUnknown(provider: string, name: string): DnsError {
-  const message = `no zone of this ${provider} account holds ${name}: add the domain there, let the token see its zone, or point ${name} by CNAME into a zone that it has`;
+  const message = `No zone of this ${provider} account holds ${name}: add the domain there, let the token see its zone, or point ${name} by CNAME into a zone that it has.`;
   return new DnsError('dns.zone-unknown', message);
 }
 
