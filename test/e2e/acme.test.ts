@@ -9,6 +9,7 @@ import { AcmeHub } from '../support/acme-hub.ts';
 import { Curl } from '../support/curl.ts';
 import { AgentProcess } from '../support/deployment.ts';
 import { hasParts } from '../support/parts.ts';
+import { startPostgres } from '../support/postgres.ts';
 
 const movies = 'movies.phlix.localhost';
 /** An order takes Pebble and us two seconds alone. */
@@ -59,80 +60,146 @@ const oldTelevision = {
   sigalgs: 'RSA+SHA256',
 } as const;
 
-describe.skipIf(!hasParts('pebble', 'curl'))('a hub that gets its certificates by itself', () => {
-  test(
-    'waits patiently for the first one, and so does the agent',
-    { timeout: 120_000 },
-    async () => {
-      const origin = await startOrigin();
-      const acme = await start({ challenge: 'http-01', isPebbleAsleep: true });
-      await acme.hub.program.waitForLine(
-        /"needs":"the authority asks http:\/\/hub.localhost on port 80.*no certificate yet/,
-      );
-      expect(await acme.shown('hub.localhost')).toBeUndefined();
-      const agent = await enrol(acme, origin.port);
-      await agent.program.waitForLine(/"hub.certificate".*has no certificate for/);
-      acme.wakePebble();
-      expect(await agent.reachable()).toEqual([acme.hub.addressOf('movies')]);
-      await expect
-        .poll(async () => (await acme.shown(movies))?.subjectaltname, soon)
-        .toBe(`DNS:${movies}`);
-      expect((await acme.shown('hub.localhost'))?.subjectaltname).toBe('DNS:hub.localhost');
-      expect(await acme.shown('music.phlix.localhost')).toBeUndefined();
-      const { status, body } = await new Curl(acme.rootFile).get(
-        `${acme.hub.addressOf('movies')}/`,
-      );
-      expect([status, body.toString()]).toEqual([200, 'at home']);
-    },
-  );
+describe.skipIf(!hasParts('pebble', 'curl', 'postgresql'))(
+  'a hub that gets its certificates by itself',
+  () => {
+    test(
+      'waits patiently for the first one, and so does the agent',
+      { timeout: 120_000 },
+      async () => {
+        const origin = await startOrigin();
+        const acme = await start({ challenge: 'http-01', isPebbleAsleep: true });
+        await acme.hub.program.waitForLine(
+          /"needs":"the authority asks http:\/\/hub.localhost on port 80.*no certificate yet/,
+        );
+        expect(await acme.shown('hub.localhost')).toBeUndefined();
+        const agent = await enrol(acme, origin.port);
+        await agent.program.waitForLine(/"hub.certificate".*has no certificate for/);
+        acme.wakePebble();
+        expect(await agent.reachable()).toEqual([acme.hub.addressOf('movies')]);
+        await expect
+          .poll(async () => (await acme.shown(movies))?.subjectaltname, soon)
+          .toBe(`DNS:${movies}`);
+        expect((await acme.shown('hub.localhost'))?.subjectaltname).toBe('DNS:hub.localhost');
+        expect(await acme.shown('music.phlix.localhost')).toBeUndefined();
+        const { status, body } = await new Curl(acme.rootFile).get(
+          `${acme.hub.addressOf('movies')}/`,
+        );
+        expect([status, body.toString()]).toEqual([200, 'at home']);
+      },
+    );
 
-  test.each(['http-01', 'tls-alpn-01'] as const)(
-    'proves each name by %s, tells no tenant, and gives it up with its server',
-    { timeout: 180_000 },
-    async (challenge) => {
-      const origin = await startOrigin();
-      const acme = await start({ challenge, pebble: { rejectedNoncesPercent: 20 } });
-      const agent = await enrol(acme, origin.port);
-      await agent.reachable();
-      await expect.poll(() => acme.shown(movies), soon).toBeDefined();
-      const { serialNumber = '' } = (await acme.shown(movies)) ?? {};
-      const curl = new Curl(acme.rootFile);
-      const path = '/.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA';
-      const secure = await curl.get(`${acme.hub.addressOf('movies')}${path}`);
-      const plain = await curl.get(`http://${movies}:${acme.hub.ports.http}${path}`);
-      expect([secure.status, plain.status]).toEqual([404, 404]);
-      expect(secure.body.toString()).toContain('edge.challenge');
-      expect(await acme.shown(movies, { ALPNProtocols: ['acme-tls/1'] })).toBeUndefined();
-      expect(origin.asked).toEqual([]);
-      expect((await acme.hub.run('servers', 'revoke', 'movies')).exitCode).toBe(0);
-      // It is left alone for half a minute, in case somebody still wishes for it.
-      await expect
-        .poll(() => acme.pebble.statusOf(serialNumber), { ...soon, timeout: 90_000 })
-        .toBe('Revoked');
-      await expect.poll(() => acme.shown(movies), soon).toBeUndefined();
-    },
-  );
+    test.each(['http-01', 'tls-alpn-01'] as const)(
+      'proves each name by %s, tells no tenant, and gives it up with its server',
+      { timeout: 180_000 },
+      async (challenge) => {
+        const origin = await startOrigin();
+        const acme = await start({ challenge, pebble: { rejectedNoncesPercent: 20 } });
+        const agent = await enrol(acme, origin.port);
+        await agent.reachable();
+        await expect.poll(() => acme.shown(movies), soon).toBeDefined();
+        const { serialNumber = '' } = (await acme.shown(movies)) ?? {};
+        const curl = new Curl(acme.rootFile);
+        const path = '/.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA';
+        const secure = await curl.get(`${acme.hub.addressOf('movies')}${path}`);
+        const plain = await curl.get(`http://${movies}:${acme.hub.ports.http}${path}`);
+        expect([secure.status, plain.status]).toEqual([404, 404]);
+        expect(secure.body.toString()).toContain('edge.challenge');
+        expect(await acme.shown(movies, { ALPNProtocols: ['acme-tls/1'] })).toBeUndefined();
+        expect(origin.asked).toEqual([]);
+        expect((await acme.hub.run('servers', 'revoke', 'movies')).exitCode).toBe(0);
+        // It is left alone for half a minute, in case somebody still wishes for it.
+        await expect
+          .poll(() => acme.pebble.statusOf(serialNumber), { ...soon, timeout: 90_000 })
+          .toBe('Revoked');
+        await expect.poll(() => acme.shown(movies), soon).toBeUndefined();
+      },
+    );
 
-  test(
-    'holds one wildcard of either kind of key, proved by the DNS that it answers itself',
-    { timeout: 120_000 },
-    async () => {
-      const acme = await start({ challenge: 'dns-01' });
-      await expect
-        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
-        .toBeDefined();
-      await expect
-        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost', oldTelevision)), soon)
-        .toBe('rsa');
-      await expect
-        .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
-        .toBe('ecdsa');
-      expect((await acme.shown('Anything.PHLIX.localhost'))?.subjectaltname).toMatch(
-        /DNS:\*\.phlix\.localhost/,
-      );
-      await expect
-        .poll(async () => (await acme.shown('hub.localhost'))?.subjectaltname, soon)
-        .toBe('DNS:hub.localhost');
-    },
-  );
-});
+    test(
+      'has the second authority sign for a server whose owner wants it, beside the wildcard of the first',
+      { timeout: 180_000 },
+      async () => {
+        const origin = await startOrigin();
+        const acme = await start({ challenge: 'dns-01', hasSecond: true });
+        const agent = await enrol(acme, origin.port);
+        await agent.reachable();
+        await expect
+          .poll(async () => (await acme.shown(movies))?.subjectaltname, soon)
+          .toMatch(/\*/);
+        const first = await acme.shown(movies);
+        const words = ['servers', 'set', 'movies', 'authority=second', '--json'];
+        expect(JSON.parse((await acme.hub.run(...words)).stdout)).toMatchObject({
+          switches: { authority: 'second' },
+        });
+        await expect
+          .poll(async () => (await acme.shown(movies))?.subjectaltname, soon)
+          .toBe(`DNS:${movies}`);
+        const second = await acme.shown(movies);
+        expect(second?.issuer.CN).not.toBe(first?.issuer.CN);
+        expect((await acme.shown('music.phlix.localhost'))?.serialNumber).toBe(first?.serialNumber);
+        const { status } = await new Curl(acme.rootFile).get(`${acme.hub.addressOf('movies')}/`);
+        expect(status).toBe(200);
+      },
+    );
+
+    test(
+      'shows what one process obtained at every other one, seconds later',
+      { timeout: 180_000 },
+      async () => {
+        const postgres = await startPostgres();
+        stops.push(async () => postgres.stop());
+        const shared = {
+          HUB_DATABASE_URL: await postgres.createDatabase(),
+          HUB_SECRET_KEY: 'k0v5yT8mWqZr3nXs7bLd2fGh6jPc9aEu',
+        };
+        const acme = await start({ challenge: 'http-01', hub: { settings: shared } });
+        const other = await acme.another();
+        stops.push(async () => other.stop());
+        for (const { ports } of [acme.hub, other])
+          await expect
+            .poll(() => acme.shown('hub.localhost', { port: ports.https }), soon)
+            .toBeDefined();
+        const agent = await enrol(acme, (await startOrigin()).port);
+        await agent.reachable();
+        // Whichever of the two orders: the authority looks at the first, and both show what came of it.
+        for (const { ports } of [acme.hub, other])
+          await expect.poll(() => acme.shown(movies, { port: ports.https }), soon).toBeDefined();
+        const [one, two] = await Promise.all(
+          [acme.hub, other].map(({ ports }) => acme.shown(movies, { port: ports.https })),
+        );
+        expect(one?.serialNumber).toBe(two?.serialNumber);
+        const issued = [acme.hub, other].map(
+          ({ program }) => program.output.match(/"movies[^\n]*"certificate issued"/g)?.length ?? 0,
+        );
+        expect(issued.toSorted()).toEqual([0, 1]);
+      },
+    );
+
+    test(
+      'holds one wildcard of either kind of key, proved by the DNS that it answers itself',
+      { timeout: 120_000 },
+      async () => {
+        const acme = await start({ challenge: 'dns-01' });
+        await expect
+          .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
+          .toBeDefined();
+        await expect
+          .poll(
+            async () => kindOf(await acme.shown('anything.phlix.localhost', oldTelevision)),
+            soon,
+          )
+          .toBe('rsa');
+        await expect
+          .poll(async () => kindOf(await acme.shown('anything.phlix.localhost')), soon)
+          .toBe('ecdsa');
+        expect((await acme.shown('Anything.PHLIX.localhost'))?.subjectaltname).toMatch(
+          /DNS:\*\.phlix\.localhost/,
+        );
+        await expect
+          .poll(async () => (await acme.shown('hub.localhost'))?.subjectaltname, soon)
+          .toBe('DNS:hub.localhost');
+      },
+    );
+  },
+);

@@ -16,22 +16,28 @@ export interface AcmeHubOptions {
   readonly challenge: 'http-01' | 'tls-alpn-01' | 'dns-01';
   readonly pebble?: Pick<PebbleOptions, 'certificateLifeSeconds' | 'rejectedNoncesPercent'>;
   readonly hub?: HubProcessOptions;
+  /** Another Pebble as HUB_ACME_FALLBACK_DIRECTORY. */
+  readonly hasSecond?: boolean;
   /** Its authority is there, and does not answer until `wakePebble`. */
   readonly isPebbleAsleep?: boolean;
 }
 
 interface Parts {
   readonly pebble: Pebble;
+  readonly second: Pebble | undefined;
   readonly hub: HubProcess;
+  readonly hubOptions: HubProcessOptions;
   readonly dns: TestDns;
   readonly rootFile: string;
 }
 
 export class AcmeHub {
   readonly pebble: Pebble;
+  readonly second: Pebble | undefined;
   readonly hub: HubProcess;
   /** PEM of the root that Pebble signs with, for visitors and agents. */
   readonly rootFile: string;
+  readonly #hubOptions: HubProcessOptions;
   readonly #dns: TestDns;
 
   static async start(options: AcmeHubOptions): Promise<AcmeHub> {
@@ -40,17 +46,19 @@ export class AcmeHub {
     const dns = await TestDns.start();
     for (const name of ['hub.localhost', '*.phlix.localhost']) dns.set(name, 'A', '127.0.0.1');
     const ownDns = `127.0.0.1:${responder}`;
-    const pebble = await Pebble.start({
+    const looksAt = {
       ...options.pebble,
       dnsServer: options.challenge === 'dns-01' ? ownDns : dns.server,
       httpPort: http,
       tlsPort: https,
-    });
+    };
+    const pebble = await Pebble.start(looksAt);
+    const second = options.hasSecond === true ? await Pebble.start(looksAt) : undefined;
     const [trustFile, rootFile] = [join(folder, 'trust.pem'), join(folder, 'root.pem')];
-    writeFileSync(trustFile, pebble.trust);
-    writeFileSync(rootFile, await pebble.root());
+    writeFileSync(trustFile, `${pebble.trust}${second?.trust ?? ''}`);
+    writeFileSync(rootFile, `${await pebble.root()}${(await second?.root()) ?? ''}`);
     if (options.isPebbleAsleep === true) process.kill(pebble.program.pid, 'SIGSTOP');
-    const hub = await HubProcess.start({
+    const hubOptions: HubProcessOptions = {
       ...options.hub,
       settings: {
         HUB_PUBLIC_URL: `https://hub.localhost:${https}`,
@@ -59,6 +67,7 @@ export class AcmeHub {
         HUB_TLS: 'acme',
         HUB_ACME_DIRECTORY: pebble.directoryUrl,
         HUB_ACME_CA_FILE: trustFile,
+        HUB_ACME_FALLBACK_DIRECTORY: second?.directoryUrl,
         HUB_ACME_AGREE_TERMS: '1',
         ...(options.challenge === 'dns-01'
           ? responderSettings(ownDns)
@@ -69,15 +78,24 @@ export class AcmeHub {
             }),
         ...options.hub?.settings,
       },
-    });
-    return new AcmeHub({ pebble, hub, dns, rootFile });
+    };
+    const hub = await HubProcess.start(hubOptions);
+    return new AcmeHub({ pebble, second, hub, hubOptions, dns, rootFile });
   }
 
-  private constructor({ pebble, hub, dns, rootFile }: Parts) {
+  private constructor({ pebble, second, hub, hubOptions, dns, rootFile }: Parts) {
+    this.#hubOptions = hubOptions;
     this.pebble = pebble;
+    this.second = second;
     this.hub = hub;
     this.rootFile = rootFile;
     this.#dns = dns;
+  }
+
+  /** A second process on the same database, at ports of its own where no authority looks. */
+  async another(): Promise<HubProcess> {
+    const ports = { HUB_HTTPS_LISTEN: '127.0.0.1:0', HUB_HTTP_LISTEN: '127.0.0.1:0' };
+    return HubProcess.start({ settings: { ...this.#hubOptions.settings, ...ports } });
   }
 
   wakePebble(): void {
@@ -106,6 +124,7 @@ export class AcmeHub {
   async stop(): Promise<void> {
     await this.hub.stop();
     await this.pebble.stop();
+    await this.second?.stop();
     await this.#dns.stop();
   }
 }
