@@ -37,6 +37,8 @@ export interface AttemptParts {
   readonly limitsOf: (authority: AuthorityName) => AuthorityLimits;
   /** By authority and id of the certificate: until when the authority asked to hear nothing of it. */
   readonly leftAlone: Map<string, number>;
+  /** Orders that have not ended, among them those that were given up and still take their proofs away. */
+  readonly unended: Set<Promise<unknown>>;
   readonly log: Logger;
   readonly now: () => Date;
   readonly random: () => number;

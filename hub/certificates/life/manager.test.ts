@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import {
@@ -166,6 +168,24 @@ describe('a manager', () => {
     life.first.onOrder = async () => {};
     await life.clock.run(2 * minuteMs);
     expect((await life.only()).issued).toBeDefined();
+  });
+
+  test('stops when the order that it gives up has taken its proofs away', async () => {
+    const manager = await life.manage();
+    let isCleared = false;
+    life.first.onOrder = async (_order, signal) => {
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+      // A row of the database: the reason is known before it is gone.
+      await setImmediate();
+      isCleared = true;
+      signal.throwIfAborted();
+    };
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(1000);
+    await manager.stop();
+    expect(isCleared).toBe(true);
   });
 
   test('stops within a second in the middle of an order, and leaves it to the next process', async () => {

@@ -83,6 +83,7 @@ export class CertificateManager {
       createKeyAndCsr: options.createKeyAndCsr ?? createKeyAndCsr,
       limitsOf: options.limitsOf ?? limitsOf,
       leftAlone: new Map(),
+      unended: new Set(),
       now: options.now ?? (() => new Date()),
       random: options.random ?? Math.random,
       setTimer: options.setTimer ?? setNodeTimer,
@@ -112,8 +113,14 @@ export class CertificateManager {
     await this.#follower?.stop();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, stopMs);
-    await Promise.race([Promise.allSettled(this.#running.values()), late]);
+    await Promise.race([this.#ended(), late]);
     clearTimeout(timer);
+  }
+
+  /** An order that was given up has proofs to take away, for which it needs the store that is closed next. */
+  async #ended(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+    await Promise.allSettled(this.#parts.unended);
   }
 
   /** All that is wished for from now on; what is not among it any more is released. A store that is away is told later. */

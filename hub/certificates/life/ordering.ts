@@ -79,6 +79,7 @@ export class Ordering {
         replaces: kind === 'replacement' ? this.#certificate.issued?.ariId : undefined,
       };
       const obtaining = authority.obtain(order, solverFor(challenge), signal);
+      this.#trackUntilItEnds(obtaining);
       const chain = await orAborted(obtaining, signal);
       return { issued: this.#issued(name, chain, key), orderId };
     } catch (error) {
@@ -89,6 +90,13 @@ export class Ordering {
       }
       throw error;
     }
+  }
+
+  #trackUntilItEnds(obtaining: Promise<string>): void {
+    const { unended } = this.#parts;
+    unended.add(obtaining);
+    const forget = (): void => void unended.delete(obtaining);
+    obtaining.then(forget, forget);
   }
 
   #authority(name: AuthorityName): Authority {
