@@ -89,14 +89,13 @@ export class PostgresDomainStore implements DomainStore {
     return rows.map(claimOf);
   }
 
-  async listServed(): Promise<ServedDomain[]> {
-    return this.#queries.select(served).from(domains).where(holds);
-  }
-
-  async findServed(hostname: string): Promise<ServedDomain | undefined> {
-    const isNamed = eq(domains.hostname, hostname);
-    const [found] = await this.#queries.select(served).from(domains).where(and(isNamed, holds));
-    return found;
+  async listServed(hostnames?: readonly string[]): Promise<ServedDomain[]> {
+    const isAsked =
+      hostnames && sql`${domains.hostname} = ANY(${sql.param([...hostnames])}::text[])`;
+    return this.#queries
+      .select({ hostname: domains.hostname, serverId: domains.serverId })
+      .from(domains)
+      .where(and(isAsked, holds));
   }
 
   async takeDue(at: Date, limit: number, leaseMs: number): Promise<string[]> {
@@ -162,8 +161,6 @@ export class PostgresDomainStore implements DomainStore {
     return async () => stop();
   }
 }
-
-const served = { hostname: domains.hostname, serverId: domains.serverId };
 
 /** As `isHolder` says, and as the index that allows one of them for a hostname. */
 const holds = or(

@@ -45,15 +45,13 @@ export class MemoryDomains implements DomainStore {
     return [...this.claims.values()].filter((claim) => claim.hostname === hostname);
   }
 
-  async listServed(): Promise<{ hostname: string; serverId: string }[]> {
+  async listServed(
+    hostnames?: readonly string[],
+  ): Promise<{ hostname: string; serverId: string }[]> {
     if (this.failure !== undefined) throw this.failure;
     return [...this.claims.values()]
-      .filter(isHolder)
+      .filter((claim) => isHolder(claim) && hostnames?.includes(claim.hostname) !== false)
       .map(({ hostname, serverId }) => ({ hostname, serverId }));
-  }
-
-  async findServed(hostname: string): Promise<{ hostname: string; serverId: string } | undefined> {
-    return (await this.listServed()).find((served) => served.hostname === hostname);
   }
 
   async takeDue(at: Date, limit: number, leaseMs: number): Promise<string[]> {

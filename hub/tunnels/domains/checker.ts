@@ -20,10 +20,16 @@ export interface DomainCheckerOptions {
 /** One indexed question to the database, by each process. A claim that a command adds is looked at within this time. */
 const tickMs = 5000;
 /**
- * Looks at once: four questions each, which any resolver takes. One at silent name servers holds its place for 16 s; the
+ * Looks at once: four questions each, which any resolver takes. One at silent name servers holds its place for seconds; the
  * store gives those out last, so that each place that gets free goes to others first.
  */
-const looksAtOnce = 16;
+const looksAtOnce = 64;
+const patienceMs = 20_000;
+/**
+ * For names that never said anything, or nothing the last time: whoever adds a thousand of them, his owner's share, keeps
+ * others waiting for 80 s.
+ */
+const silentPatienceMs = 5000;
 const leaseMs = 60_000;
 const forgetEveryMs = 3_600_000;
 /** Two owners hand a domain over; however many more claim it cost no questions. */
@@ -64,15 +70,16 @@ export class DomainChecker {
   /** One look now, whether it is due or not. All claims to the hostname as they stand afterwards. */
   async check(hostname: string): Promise<DomainClaim[]> {
     const { store, lookout, limits, targetOf, onChange, random } = this.#options;
-    const { signal } = this.#stopping;
     const before = await store.listByHostname(hostname);
     const living = before.filter(({ state }) => state !== 'dropped');
     if (living.length === 0) return before;
     const targets = await Promise.all(living.slice(0, maxTargets).map((c) => targetOf(c.serverId)));
     const tokens = living.map(({ token }) => token);
+    const patience = AbortSignal.timeout(living.some(hasAnswered) ? patienceMs : silentPatienceMs);
+    const signal = AbortSignal.any([this.#stopping.signal, patience]);
     const seen = await lookout.look(hostname, { targets, tokens }, signal);
     // What was not heard because the hub stops is no silence of theirs.
-    if (signal.aborted) return before;
+    if (this.#stopping.signal.aborted) return before;
     let former = new Map<string, DomainState>();
     const after = await store.revise(hostname, (claims) => {
       former = new Map(claims.map(({ id, state }) => [id, state]));
@@ -141,4 +148,8 @@ export class DomainChecker {
       if (hasPlace || this.#stopping.signal.aborted) this.#wake();
     });
   }
+}
+
+function hasAnswered({ finding }: DomainClaim): boolean {
+  return finding !== undefined && finding.proof !== 'unanswered' && finding.way !== 'unanswered';
 }

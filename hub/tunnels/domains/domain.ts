@@ -83,9 +83,8 @@ export interface DomainStore {
   list(): Promise<DomainClaim[]>;
   /** All claims to one hostname, the oldest first. */
   listByHostname(hostname: string): Promise<DomainClaim[]>;
-  /** What every proven claim serves. */
-  listServed(): Promise<ServedDomain[]>;
-  findServed(hostname: string): Promise<ServedDomain | undefined>;
+  /** What proven claims serve: all of it, or of these hostnames. */
+  listServed(hostnames?: readonly string[]): Promise<ServedDomain[]>;
   /**
    * Hostnames whose look is due, those that said nothing the last time at the end. Each is given to one process only; one
    * that is not revised within `leaseMs` is due again.

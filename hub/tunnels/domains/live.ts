@@ -5,10 +5,10 @@ import type { DomainStore } from './domain.ts';
 /** Notifications come at once; this is the net under one that was lost without its connection breaking. */
 const recheckMs = 60_000;
 /** From here on reading all of them is the shorter way. */
-const manyChanges = 200;
+const manyChanges = 1000;
 
 export interface LiveDomainsOptions {
-  readonly store: Pick<DomainStore, 'listServed' | 'findServed' | 'watch'>;
+  readonly store: Pick<DomainStore, 'listServed' | 'watch'>;
   /** A server has won or lost a hostname. */
   readonly onChange: (serverId: string) => void;
   /** A change could not be read from the store; it is tried again. */
@@ -82,7 +82,7 @@ export class LiveDomains {
         const changed = this.#changed;
         this.#changed = new Set();
         if (changed === undefined) await this.#readAll();
-        else for (const hostname of changed) await this.#readOne(hostname);
+        else await this.#readSome(changed);
       }
     } catch (error) {
       this.#options.onFailure(error);
@@ -95,8 +95,10 @@ export class LiveDomains {
     if (this.#isRunning) this.#timer = setTimeout(() => this.#note(undefined), delayMs);
   }
 
-  async #readOne(hostname: string): Promise<void> {
-    this.#learn(hostname, (await this.#options.store.findServed(hostname))?.serverId);
+  async #readSome(hostnames: ReadonlySet<string>): Promise<void> {
+    const served = await this.#options.store.listServed([...hostnames]);
+    const serverIds = new Map(served.map(({ hostname, serverId }) => [hostname, serverId]));
+    for (const hostname of hostnames) this.#learn(hostname, serverIds.get(hostname));
   }
 
   async #readAll(): Promise<void> {
