@@ -23,7 +23,7 @@ export function listenFailure(
   const place = listenText(address);
   const options = { cause: error };
   if (code === 'EADDRINUSE') {
-    const sentence = `Port ${address.port} is in use by another program; stop that program, or set ${setting} to another port.`;
+    const sentence = `Port ${address.port} is in use by another program; stop that program, or set ${setting} to ${wayOut(setting)}.`;
     return new ListenError('listen.in-use', sentence, options);
   }
   if (code === 'EACCES') {
@@ -32,6 +32,13 @@ export function listenFailure(
   }
   const sentence = `The hub cannot listen on ${place} (${code ?? message}); set ${setting} to an address of this machine.`;
   return new ListenError('listen.failed', sentence, options);
+}
+
+/** Resolvers ask at port 53 and nowhere else; who holds it already, holds one address of it as a rule. */
+function wayOut(setting: ListenSetting): string {
+  return setting === 'HUB_DNS_RESPONDER_LISTEN'
+    ? "this machine's public address, such as 192.0.2.7:53 (systemd-resolved has 127.0.0.53 alone)"
+    : 'another port';
 }
 
 /** As it is written in settings: `:443`, `127.0.0.1:443`, `[::1]:443`. */

@@ -104,13 +104,14 @@ function openProvider(
 /** It answers for the proofs, and where the operator delegated them, for the addresses of the hub and its servers too. */
 function responderSettings(
   { hubHost, tenantDomain }: Pick<HubConfig, 'hubHost' | 'tenantDomain'>,
-  { listen, zones, serverName, addresses }: OperatorsWords,
+  { listen, zones, serverName, addresses, caa, texts }: OperatorsWords,
 ): ResponderSettings {
   return {
-    listen: [listen],
+    listen,
     zones,
     nameServers: [{ name: serverName ?? hubHost, addresses }],
-    caa: [],
+    caa,
+    texts,
     hosts: { names: [hubHost], domain: tenantDomain, addresses },
   };
 }

@@ -167,10 +167,33 @@ describe('HUB_DNS_PROVIDER', () => {
       'responder',
       { HUB_DNS_RESPONDER_ZONES: 'acme.example.org', HUB_DNS_RESPONDER_ADDRESSES: '192.0.2.7' },
       {
-        listen: { host: undefined, port: 53 },
+        listen: [{ host: undefined, port: 53 }],
         zones: ['acme.example.org'],
         addresses: ['192.0.2.7'],
         serverName: undefined,
+        caa: [],
+        texts: [],
+      },
+    ],
+    [
+      'responder',
+      {
+        HUB_DNS_RESPONDER_ZONES: 'films.example.org',
+        HUB_DNS_RESPONDER_ADDRESSES: '192.0.2.7',
+        HUB_DNS_RESPONDER_LISTEN: '192.0.2.7:53, [2001:db8::7]:53',
+        HUB_DNS_RESPONDER_CAA: 'issue ca.test; validationmethods=dns-01, 128 IssueWild ";"',
+        HUB_DNS_RESPONDER_TXT: '_PSL.films.example.org=https://example.org/?pull=1',
+      },
+      {
+        listen: [
+          { host: '192.0.2.7', port: 53 },
+          { host: '2001:db8::7', port: 53 },
+        ],
+        caa: [
+          { flags: 0, tag: 'issue', value: 'ca.test; validationmethods=dns-01' },
+          { flags: 128, tag: 'issuewild', value: ';' },
+        ],
+        texts: [{ name: '_psl.films.example.org', value: 'https://example.org/?pull=1' }],
       },
     ],
   ];
@@ -206,6 +229,11 @@ describe('HUB_DNS_PROVIDER', () => {
     ['HUB_DNS_RFC2136_SERVER', 'ns1.example.org:66000'],
     ['HUB_DNS_RESOLVERS', 'dns.example.org'],
     ['HUB_DNS_RESPONDER_ADDRESSES', '192.0.2.7, here'],
+    ['HUB_DNS_RESPONDER_LISTEN', '53'],
+    ['HUB_DNS_RESPONDER_CAA', 'letsencrypt.org'],
+    ['HUB_DNS_RESPONDER_CAA', '256 issue letsencrypt.org'],
+    ['HUB_DNS_RESPONDER_TXT', '_psl.films.example.org'],
+    ['HUB_DNS_RESPONDER_TXT', '=value'],
     ['HUB_DNS_HTTPREQ_URL', 'https://me:pw@dns.example/hook'],
     ['HUB_DNS_PROVIDER', 'godaddy'],
   ])('%s is not %s', (name, value) => {

@@ -3,18 +3,11 @@
 import type { z } from 'zod';
 
 import { parseAddress } from '../../shared/net-address.ts';
-import type { ListenAddress } from '../../shared/listen-address.ts';
-import {
-  choice,
-  flag,
-  list,
-  listenAddress,
-  path,
-  secret,
-  setting,
-  text,
-} from '../../shared/settings/kinds.ts';
+import { parseListenAddress, type ListenAddress } from '../../shared/listen-address.ts';
+import { choice, flag, list, path, secret, setting, text } from '../../shared/settings/kinds.ts';
 import type { Environment, SettingProblem } from '../../shared/settings/settings.ts';
+import type { CaaRecord } from '../certificates/dns/caa.ts';
+import type { TxtRecord } from '../certificates/dns/provider.ts';
 import { tsigAlgorithms, type DnsProviderSettings } from '../certificates/dns/provider-settings.ts';
 import { domainNameOf } from './names.ts';
 
@@ -28,12 +21,16 @@ export interface DnsSettings {
 /** The hub itself answers for zones that were delegated to it. */
 export interface ResponderSettings {
   readonly kind: 'responder';
-  readonly listen: ListenAddress;
+  readonly listen: readonly ListenAddress[];
   readonly zones: readonly string[];
   /** What the zones' NS records name; undefined: the hub's own name. */
   readonly serverName: string | undefined;
   /** Of this hub, from outside. */
   readonly addresses: readonly string[];
+  /** Who may sign for the zones' names. */
+  readonly caa: readonly CaaRecord[];
+  /** Of the operator's own, beside the proofs. */
+  readonly texts: readonly TxtRecord[];
 }
 
 const providers = [
@@ -62,6 +59,30 @@ const zones = list(
 const addresses = list(
   { expected: 'IP addresses, separated by commas', remedy: 'write 192.0.2.7,2001:db8::7' },
   parseAddress,
+);
+
+const listens = list(
+  {
+    expected: 'addresses to listen on, separated by commas',
+    remedy: 'write :53 for every interface, or 192.0.2.7:53,[2001:db8::7]:53',
+  },
+  parseListenAddress,
+);
+
+const caaRecords = list(
+  {
+    expected: 'CAA records, separated by commas',
+    remedy: 'write issue letsencrypt.org; validationmethods=dns-01',
+  },
+  caaRecordOf,
+);
+
+const textRecords = list(
+  {
+    expected: 'TXT records, separated by commas',
+    remedy: 'write _psl.films.example.org=https://example.org/request',
+  },
+  textRecordOf,
 );
 
 const server = setting(
@@ -114,9 +135,11 @@ export const dnsSettings = {
   HUB_DNS_HTTPREQ_PASSWORD: secret().optional(),
   HUB_DNS_HTTPREQ_RAW: flag().optional(),
   HUB_DNS_RESPONDER_ZONES: zones.optional(),
-  HUB_DNS_RESPONDER_LISTEN: listenAddress().optional(),
+  HUB_DNS_RESPONDER_LISTEN: listens.optional(),
   HUB_DNS_RESPONDER_NAME: domainName.optional(),
   HUB_DNS_RESPONDER_ADDRESSES: addresses.optional(),
+  HUB_DNS_RESPONDER_CAA: caaRecords.optional(),
+  HUB_DNS_RESPONDER_TXT: textRecords.optional(),
 } as const;
 
 type Settings = z.output<z.ZodObject<typeof dnsSettings>>;
@@ -222,10 +245,12 @@ const readers: Record<Provider, Read> = {
     if (names === undefined || own === undefined) return undefined;
     return {
       kind: 'responder',
-      listen: settings.HUB_DNS_RESPONDER_LISTEN ?? { host: undefined, port: 53 },
+      listen: settings.HUB_DNS_RESPONDER_LISTEN ?? [{ host: undefined, port: 53 }],
       zones: names,
       serverName: settings.HUB_DNS_RESPONDER_NAME,
       addresses: own,
+      caa: settings.HUB_DNS_RESPONDER_CAA ?? [],
+      texts: settings.HUB_DNS_RESPONDER_TXT ?? [],
     };
   },
 };
@@ -234,6 +259,23 @@ function tsigKeyOf(settings: Settings) {
   const { HUB_DNS_RFC2136_KEY_NAME: name, HUB_DNS_RFC2136_KEY: key } = settings;
   const algorithm = settings.HUB_DNS_RFC2136_ALGORITHM ?? 'hmac-sha256';
   return name === undefined || key === undefined ? undefined : { name, secret: key, algorithm };
+}
+
+/** RFC 8659 §4.1.1, as zone files write it or without flags and quotes: `issue letsencrypt.org; validationmethods=dns-01`. */
+function caaRecordOf(text: string): CaaRecord | undefined {
+  const match = /^(?:(\d{1,3}) +)?(issue|issuewild|iodef) +(?:"([^"]*)"|([^"]+))$/i.exec(text);
+  const flags = Number(match?.[1] ?? 0);
+  const value = match?.[3] ?? match?.[4];
+  if (match?.[2] === undefined || value === undefined || flags > 255) return undefined;
+  return { flags, tag: match[2].toLowerCase(), value };
+}
+
+/** The name before the first `=`; what stands behind it may have more of them. */
+function textRecordOf(text: string): TxtRecord | undefined {
+  const match = /^((?:_[a-z0-9-]+\.)*)([^=\s]+)=(.+)$/i.exec(text);
+  const domain = match?.[2] === undefined ? undefined : domainNameOf(match[2]);
+  if (match?.[3] === undefined || domain === undefined) return undefined;
+  return { name: `${match[1]?.toLowerCase() ?? ''}${domain}`, value: match[3] };
 }
 
 /** `ns1.example.org`, `192.0.2.53`, `ns1.example.org:5353`, `[2001:db8::53]:53`. */

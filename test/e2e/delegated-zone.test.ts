@@ -49,6 +49,7 @@ describe.skipIf(!hasParts('bind', 'dig', 'unbound', 'pebble'))('a delegated zone
       zones: ['acme.hub.test', 'films.hub.test'],
       nameServers: [{ name: 'ns1.acme.hub.test', addresses: [host, '2001:db8::53'] }],
       caa: [{ flags: 0, tag: 'issue', value: 'pebble.letsencrypt.org' }],
+      texts: [],
       hosts: { names: [], domain: 'films.hub.test', addresses: ['192.0.2.80', '2001:db8::80'] },
     };
     const log = createLogger({ level: 'silent', name: 'test' });

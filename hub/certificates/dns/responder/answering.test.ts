@@ -14,6 +14,7 @@ const settings: ResponderSettings = {
   zones: ['acme.hub.test', 'films.test'],
   nameServers: [{ name: 'ns1.acme.hub.test', addresses: ['192.0.2.1', '2001:db8::1'] }],
   caa: [{ flags: 0, tag: 'issue', value: 'ca.test; validationmethods=dns-01' }],
+  texts: [],
   hosts: {
     names: ['hub.example.org', 'hub.acme.hub.test'],
     domain: 'films.test',

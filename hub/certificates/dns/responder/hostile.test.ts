@@ -15,6 +15,7 @@ const zones = zonesOf({
   zones: ['hub.localhost', 'phlix.localhost'],
   nameServers: [{ name: 'hub.localhost', addresses: ['192.0.2.1'] }],
   caa: [],
+  texts: [],
   hosts: { names: ['hub.localhost'], domain: 'phlix.localhost', addresses: ['192.0.2.1'] },
 }).map(
   (zone) => new Zone(zone, [{ name: '_acme-challenge.phlix.localhost', value: 'v'.repeat(43) }], 1),

@@ -9,6 +9,7 @@ const settings: ResponderSettings = {
   zones: ['acme.hub.test', 'films.test'],
   nameServers: [{ name: 'ns1.acme.hub.test', addresses: [] }],
   caa: [],
+  texts: [],
   hosts: { names: [], domain: 'films.test', addresses: [] },
 };
 const { signal } = new AbortController();

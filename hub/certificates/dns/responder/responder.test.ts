@@ -20,6 +20,7 @@ const settings: ResponderSettings = {
   zones: ['acme.hub.test', 'films.test'],
   nameServers: [{ name: 'ns1.acme.hub.test', addresses: ['192.0.2.1'] }],
   caa: [],
+  texts: [],
   hosts: { names: [], domain: 'films.test', addresses: ['192.0.2.80'] },
 };
 const far = new Date(Date.now() + 3_600_000);
@@ -106,6 +107,14 @@ describe('a responder', () => {
     await store.remove(record);
     await responder.refresh();
     expect((await asked(port, record.name)).rcode).toBe('NXDOMAIN');
+  });
+
+  it("keeps the operator's own records beside the proofs", async () => {
+    const texts = [{ name: '_psl.films.test', value: 'https://example.org/request' }];
+    const { port } = await start({ settings: { ...settings, texts } });
+    expect((await asked(port, '_psl.films.test')).answers).toMatchObject([
+      { data: [Buffer.from('https://example.org/request')] },
+    ]);
   });
 
   it('hears of changes that other processes make', async () => {

@@ -114,7 +114,7 @@ export class Responder {
   }
 
   async #look(): Promise<void> {
-    const records = await this.#options.store.list();
+    const records = [...this.settings.texts, ...(await this.#options.store.list())];
     if (isSame(records, this.#contents.records) && this.#contents.serial !== 0) return;
     // RFC 1912 §2.2 wants it to grow. Nobody transfers the zone, so each process may count for itself.
     const serial = Math.max(Math.floor(Date.now() / 1000), this.#contents.serial + 1) >>> 0;

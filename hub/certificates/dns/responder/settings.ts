@@ -1,13 +1,9 @@
 // What an operator says about the responder arrives; the zones that it answers for leave.
 
 import type { ListenAddress } from '../../../../shared/listen-address.ts';
-import {
-  isWithin,
-  type AddressedHosts,
-  type CaaRecord,
-  type NameServer,
-  type ZoneSettings,
-} from './zone.ts';
+import type { CaaRecord } from '../caa.ts';
+import type { TxtRecord } from '../provider.ts';
+import { isWithin, type AddressedHosts, type NameServer, type ZoneSettings } from './zone.ts';
 
 /** Names are lower case, without the root's dot; addresses canonical. */
 export interface ResponderSettings {
@@ -19,6 +15,8 @@ export interface ResponderSettings {
   readonly nameServers: readonly NameServer[];
   /** Who may sign for these zones. */
   readonly caa: readonly CaaRecord[];
+  /** Of the operator's own, in these zones. */
+  readonly texts: readonly TxtRecord[];
   /** Answered as far as they lie in the zones; others answer for the rest. */
   readonly hosts: AddressedHosts;
 }

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 
+import type { CaaRecord } from '../caa.ts';
 import type { TxtRecord } from '../provider.ts';
 import { soaTimes, ttl } from './limits.ts';
 
@@ -27,13 +28,6 @@ export interface NameServer {
   readonly name: string;
   /** Answered where the name lies in a zone of ours. */
   readonly addresses: readonly string[];
-}
-
-/** RFC 8659 §4.1. */
-export interface CaaRecord {
-  readonly flags: number;
-  readonly tag: string;
-  readonly value: string;
 }
 
 /** One record of an answer; what `data` is depends on its type, as dns-packet has it. */
