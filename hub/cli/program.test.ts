@@ -90,7 +90,7 @@ describe('words', () => {
 
   test('with wrong settings exit 78 and list all of them, without their values', async () => {
     const wrong = {
-      HUB_TLS: 'acme',
+      HUB_TLS: 'sometimes',
       HUB_DRAIN_TIMEOUT: '30',
       HUB_DATABASE_URL: 'postgres://a:changeme@b/c',
     };
