@@ -1,49 +1,14 @@
 // A certificate that something is due for arrives; it leaves renewed, asked about, revoked and forgotten, or with the reason why not.
 
-import type { Logger } from '../../../shared/log.ts';
-import type { Authority, AuthorityName } from '../acme/authority.ts';
-import type { KeyAndCsr } from '../acme/csr.ts';
-import type { ChallengeKind, Solver } from '../challenges/solver.ts';
+import type { AuthorityName } from '../acme/authority.ts';
 import { CertificateError } from '../failure.ts';
-import type { KeyKind } from '../store.ts';
-import { longestOrderMs, type AuthorityLimits } from './budget.ts';
-import type {
-  AttemptError,
-  CertificateStore,
-  CertificateWish,
-  Lease,
-  ManagedCertificate,
-  OrderLog,
-  OrderRefusal,
-} from './certificate.ts';
+import { longestOrderMs } from './budget.ts';
+import type { AttemptError, Lease, ManagedCertificate, OrderRefusal } from './certificate.ts';
 import { adviceOf, describeFailure, Refused } from './attempt-failure.ts';
+import type { AttemptParts } from './attempt-parts.ts';
 import { HeldLease } from './held-lease.ts';
 import { Ordering } from './ordering.ts';
 import { answeredPlan, isEmergency, nextStep, retryAt, unansweredPlan } from './renewal.ts';
-import type { KeyRing } from './sealing.ts';
-import type { SetTimer } from './timer.ts';
-
-export interface AttemptParts {
-  readonly store: CertificateStore;
-  readonly orders: OrderLog;
-  readonly authorities: ReadonlyMap<AuthorityName, Authority>;
-  /** Takes over where the wished one fails again and again, or lets wait too long. */
-  readonly fallback: AuthorityName | undefined;
-  readonly solverFor: (kind: ChallengeKind) => Solver;
-  readonly keyRing: KeyRing;
-  /** Rejects with what the operator has to change before an order can succeed. */
-  readonly preflight: ((wish: CertificateWish, signal: AbortSignal) => Promise<void>) | undefined;
-  readonly createKeyAndCsr: (names: readonly string[], kind: KeyKind) => Promise<KeyAndCsr>;
-  readonly limitsOf: (authority: AuthorityName) => AuthorityLimits;
-  /** By authority and id of the certificate: until when the authority asked to hear nothing of it. */
-  readonly leftAlone: Map<string, number>;
-  /** Orders that have not ended, among them those that were given up and still take their proofs away. */
-  readonly unended: Set<Promise<unknown>>;
-  readonly log: Logger;
-  readonly now: () => Date;
-  readonly random: () => number;
-  readonly setTimer: SetTimer;
-}
 
 export type Outcome =
   /** Another process is at it. */

@@ -5,7 +5,8 @@ import type { Authority, AuthorityName } from '../acme/authority.ts';
 import { createKeyAndCsr } from '../acme/csr.ts';
 import type { ChallengeKind, Solver } from '../challenges/solver.ts';
 import { Agenda } from './agenda.ts';
-import { attempt, type AttemptParts, type Outcome } from './attempt.ts';
+import type { AttemptParts } from './attempt-parts.ts';
+import { attempt, type Outcome } from './attempt.ts';
 import { limitNames, limitsOf, type AuthorityLimits } from './budget.ts';
 import type {
   CertificateStore,
