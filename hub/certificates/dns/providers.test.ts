@@ -60,6 +60,30 @@ async function failureOf(work: Promise<unknown>): Promise<DnsError> {
   return error as DnsError;
 }
 
+/** What no API says, or none of this kind. */
+const oddBodies: readonly string[] = [
+  'null',
+  '[]',
+  '{}',
+  '"text"',
+  '0',
+  'true',
+  '[[[[[]]]]]',
+  '['.repeat(100_000),
+  '{"success":true,"errors":null,"result":null}',
+  '{"success":true,"errors":[],"result":[{"id":"../../user","name":"example.org"}]}',
+  '{"zones":[{"id":-1,"name":"example.org"}]}',
+  '{"domain":{"name":"elsewhere.example"}}',
+  '[{"name":"elsewhere.example","minimum_ttl":-1}]',
+  '{"rrset":{"records":[{"value":null}]}}',
+  '{"error":{"code":"","message":""}}',
+  '{"id":"","message":""}',
+  '{"detail":"x"}',
+  '<ErrorResponse><Error><Code>',
+  '<ListHostedZonesByNameResponse><HostedZone><Id>/hostedzone/../x</Id><Name>example.org.</Name></HostedZone>',
+  '\u0000\u0001\u0002\ufffd',
+];
+
 describe.each(apis)('the provider %s', (_, start) => {
   test('keeps the values of apex and wildcard side by side, and removes each alone', async () => {
     const { api, provider } = await started(start);
@@ -173,6 +197,30 @@ describe.each(apis)('the provider %s', (_, start) => {
     expect(api.values(zone, name)).toEqual([]);
   });
 
+  test('answers of any shape end in a success or in an error of its own', async () => {
+    const { api, provider } = await started(start);
+    const outcomes = new Set<unknown>();
+    for (const body of oddBodies) {
+      for (const status of [200, 201, 404, 409]) {
+        for (const place of [0, 1, 2, 3]) {
+          let calls = 0;
+          api.interjectAt(
+            () => {
+              calls += 1;
+              return calls > place;
+            },
+            () => ({ status, body }),
+          );
+          await provider.add(one, calm()).catch((error: unknown) => {
+            outcomes.add(error instanceof DnsError ? 'told' : error);
+          });
+          api.forget();
+        }
+      }
+    }
+    expect([...outcomes]).toEqual(['told']);
+  }, 60_000);
+
   test('ends when it is told to', async () => {
     const { api, provider } = await started(start);
     api.interject({ status: 429, headers: { 'retry-after': '20' } });
@@ -226,6 +274,35 @@ test('an API that nobody answers for is named', async () => {
   const error = await failureOf(provider.add(one, calm()));
   expect(error.code).toBe('dns.unreachable');
   expect(error.message).toContain('ECONNREFUSED');
+});
+
+test('an answer that breaks off is asked for again', async () => {
+  const { api, provider } = await started(startDigitalOcean);
+  api.interject({ status: 200, body: '{"domain":{"na', isCut: true });
+  await provider.add(one, calm());
+  expect(api.values(zone, name)).toEqual([one.value]);
+});
+
+test('Cloudflare: an identical record that the list does not show yet is a success', async () => {
+  const { api, provider } = await started(startCloudflare);
+  api.seed(zone, name, one.value);
+  api.interjectAt(
+    ({ path }) => path.endsWith('/dns_records'),
+    () => ({ status: 200, body: { success: true, errors: [], result: [] } }),
+  );
+  await provider.add(one, calm());
+  expect(api.values(zone, name)).toEqual([one.value]);
+});
+
+test('Hetzner: a record that another process was quicker with is a success', async () => {
+  const { api, provider } = await started(startHetzner);
+  api.seed(zone, name, one.value);
+  api.interjectAt(
+    ({ path }) => path.endsWith('/TXT'),
+    () => ({ status: 404, body: { error: { code: 'not_found', message: 'RRSet not found' } } }),
+  );
+  await provider.add(one, calm());
+  expect(api.values(zone, name)).toEqual([one.value]);
 });
 
 test('an answer without end is not kept', async () => {

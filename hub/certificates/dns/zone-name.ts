@@ -34,7 +34,11 @@ export function zoneUnknown(provider: string, name: string): DnsError {
 
 /** `_acme-challenge.a.example.org` in `example.org` -> `_acme-challenge.a`; the zone's own name -> `@`. */
 export function nameInZone(name: string, zone: string): string {
-  return name === zone ? '@' : name.slice(0, -zone.length - 1);
+  if (name === zone) return '@';
+  if (name.endsWith(`.${zone}`)) return name.slice(0, -zone.length - 1);
+  // A proof at a name that is cut in the wrong place would stand where nobody looks, or overwrite something.
+  const message = `The provider says that ${name} is in the zone ${zone}, which it is not: check that the hub speaks with the right API.`;
+  throw new DnsError('dns.bad-answer', message);
 }
 
 /** As zone files and most APIs write it (RFC 1035 §5.1). */

@@ -22,6 +22,8 @@ export interface ApiReply {
   readonly headers?: Readonly<Record<string, string>>;
   /** Text as it is, anything else as JSON. */
   readonly body?: unknown;
+  /** The connection breaks behind the body, of which more was promised. */
+  readonly isCut?: boolean;
 }
 
 export interface LocalApi {
@@ -31,6 +33,8 @@ export interface LocalApi {
   interject(...replies: ApiReply[]): void;
   /** The next call that matches gets this answer. */
   interjectAt(matches: (call: ApiCall) => boolean, reply: () => ApiReply): void;
+  /** What was interjected and did not come to pass. */
+  forget(): void;
   stop(): Promise<void>;
 }
 
@@ -65,13 +69,14 @@ export async function startLocalApi(answer: (call: ApiCall) => ApiReply): Promis
       calls.push(call);
       const place = interjected.findIndex(({ matches }) => matches(call));
       const [instead] = place < 0 ? [] : interjected.splice(place, 1);
-      const { status, headers = {}, body } = instead?.reply() ?? answer(call);
+      const { status, headers = {}, body, isCut } = instead?.reply() ?? answer(call);
       const isJson = body !== undefined && typeof body !== 'string';
-      response.writeHead(status, {
-        ...(isJson ? { 'content-type': 'application/json' } : {}),
-        ...headers,
-      });
-      response.end(isJson ? JSON.stringify(body) : body);
+      const type = isJson ? { 'content-type': 'application/json' } : {};
+      const length = isCut === true ? { 'content-length': '100000' } : {};
+      response.writeHead(status, { ...type, ...length, ...headers });
+      const text = isJson ? JSON.stringify(body) : body;
+      if (isCut === true) response.write(text ?? '', () => response.destroy());
+      else response.end(text);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -85,6 +90,9 @@ export async function startLocalApi(answer: (call: ApiCall) => ApiReply): Promis
     },
     interjectAt: (matches, reply) => {
       interjected.push({ matches, reply });
+    },
+    forget: () => {
+      interjected.length = 0;
     },
     stop: async () => {
       server.closeAllConnections();
