@@ -115,8 +115,18 @@ export class Doors implements ControlledHub {
     const http =
       config.httpListen &&
       (await listen(this.#redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
-    if (former !== undefined) log.info(await former.ask('go'), 'the former hub drains');
+    if (former !== undefined) await this.#letGo(former);
     return { publicUrl: place.publicUrl, https, tunnel, http };
+  }
+
+  /** This one serves by now: a former hub that hangs at the last word drains when it hears it, and is no reason to give up. */
+  async #letGo(former: ControlClient): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      log.info(await former.ask('go'), 'the former hub drains');
+    } catch (error) {
+      log.error({ err: error }, 'the former hub does not answer, and visitors may still reach it');
+    }
   }
 
   beginHandOver(): Promise<{ links: number; moved: number }> {

@@ -31,7 +31,10 @@ afterAll(() => {
   folder.remove();
 });
 
-async function start(environment: Record<string, string> = {}): Promise<Hub> {
+async function start(
+  environment: Record<string, string> = {},
+  options: { takesOver?: boolean } = {},
+): Promise<Hub> {
   const config = readConfig(
     {
       HUB_DATA_DIR: folder.path,
@@ -43,7 +46,7 @@ async function start(environment: Record<string, string> = {}): Promise<Hub> {
     },
     machine,
   );
-  const hub = await startHub(config, { log });
+  const hub = await startHub(config, { log, ...options });
   hubs.push(hub);
   return hub;
 }
@@ -157,6 +160,18 @@ describe('a hub', () => {
     await hub.stop();
     await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow('fetch failed');
   });
+
+  test('serves in the place of one that says nothing at the last word', async () => {
+    const answers = ['{"event":"reserved"}\n', '{"event":"moved","links":0,"moved":0}\n'];
+    const former = createServer((socket) => {
+      socket.on('data', () => socket.write(answers.shift() ?? ''));
+    }).listen(join(folder.path, 'hub.sock'));
+    await once(former, 'listening');
+    const hub = await start({}, { takesOver: true });
+    expect(answers).toEqual([]);
+    expect(await namesShown(hub.addresses.https.port, 'hub.localhost')).toBeDefined();
+    former.close();
+  }, 30_000);
 
   test('leaves plain HTTP alone when it is off', async () => {
     expect((await start({ HUB_HTTP_LISTEN: 'off' })).addresses.http).toBeUndefined();
