@@ -33,7 +33,7 @@ export interface AuthoritySettings {
 }
 
 /** RFC 8555 §7.3.4: the account at the authority's own shop. */
-export interface ExternalAccount {
+interface ExternalAccount {
   readonly kid: string;
   readonly hmacKey: Secret;
 }

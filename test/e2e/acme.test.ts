@@ -172,7 +172,7 @@ describe.skipIf(!hasParts('pebble', 'curl', 'postgresql'))(
         const issued = [acme.hub, other].map(
           ({ program }) => program.output.match(/"movies[^\n]*"certificate issued"/g)?.length ?? 0,
         );
-        expect(issued.toSorted()).toEqual([0, 1]);
+        expect(issued).toEqual(expect.arrayContaining([0, 1]));
       },
     );
 

@@ -3,16 +3,12 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 
 import type { Challenge, ChallengeStore } from './solver.ts';
-
-/** A pair that says "this name is ours" by RFC 8737, as PEM. */
-export interface ProofPair {
-  readonly certificate: string;
-  readonly key: string;
-}
+import type { ProofCertificate } from './tls-alpn-01.ts';
 
 export interface ProofsOptions {
   readonly store: Pick<ChallengeStore, 'findByToken' | 'findByName'>;
-  readonly makePair: (challenge: Challenge) => Promise<ProofPair>;
+  /** createProofCertificate. */
+  readonly makePair: (challenge: Challenge) => Promise<ProofCertificate>;
 }
 
 export class Proofs {
