@@ -145,9 +145,17 @@ describe.skipIf(!hasParts('postgresql'))('a take-over', () => {
     let proxy: ConnectProxy;
     let agent: AgentProcess;
     let door: Door;
+    let metricsPort: number;
+
+    /** What the one process that serves them tells. */
+    async function linksMeasured(): Promise<number> {
+      const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+      return Number(/^phlix_hub_links (\d+)$/m.exec(await answer.text())?.[1]);
+    }
 
     beforeAll(async () => {
       const port = await freePort();
+      metricsPort = await freePort();
       // Of a name on this machine no proxy is asked for.
       const url = `https://hub.phlix.example:${port}`;
       const settings = {
@@ -155,6 +163,7 @@ describe.skipIf(!hasParts('postgresql'))('a take-over', () => {
         HUB_TENANT_DOMAIN: 'films.phlix.example',
         HUB_HTTPS_LISTEN: `127.0.0.1:${port}`,
         HUB_DATABASE_URL: await postgres.createDatabase(),
+        HUB_METRICS_LISTEN: `127.0.0.1:${metricsPort}`,
         // Three seconds are enough on a machine that does nothing else.
         HUB_RECONNECT_GRACE: '20s',
       };
@@ -189,6 +198,9 @@ describe.skipIf(!hasParts('postgresql'))('a take-over', () => {
           .poll(() => linksOf(agent), { timeout: 30_000 })
           .toBeGreaterThanOrEqual(linksBefore + 2);
         expect(await former.end()).toBe(0);
+        // Waited for while the former had the port.
+        await hub.program.waitForLine(/"metrics are served"/);
+        expect(await linksMeasured()).toBe(2);
       }
       const asked = askers.reduce((sum, asker) => sum + asker.asked, 0);
       expect(asked).toBeGreaterThan(20);
