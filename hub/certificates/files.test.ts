@@ -162,7 +162,9 @@ describe('certificates from files', () => {
     // The one that lasts longer does not win over the one that was asked for.
     expect(rsa?.notAfter.getTime()).toBeGreaterThan(ecdsa?.notAfter.getTime() ?? Infinity);
     await both.prepare('rsa');
-    expect(messages()).not.toContain('no certificate with the kind of key that a server wants');
+    expect(messages()).not.toContain(
+      'no certificate with a kind of key that a server or its visitors want',
+    );
 
     const one = await open();
     expect(one.find('a.films.example', 'rsa')).toBe(one.find('a.films.example'));
@@ -170,7 +172,7 @@ describe('certificates from files', () => {
     await one.prepare('rsa');
     expect(
       messages().filter(
-        (text) => text === 'no certificate with the kind of key that a server wants',
+        (text) => text === 'no certificate with a kind of key that a server or its visitors want',
       ),
     ).toHaveLength(1);
   });

@@ -74,7 +74,10 @@ export class FileCertificates implements CertificateSource {
     const isThere = this.#pairs.some(({ current }) => current.kind === kind);
     if (isThere || this.#missed.has(kind)) return;
     this.#missed.add(kind);
-    this.#options.log.warn({ kind }, 'no certificate with the kind of key that a server wants');
+    this.#options.log.warn(
+      { kind },
+      'no certificate with a kind of key that a server or its visitors want',
+    );
   }
 
   /** Reads what changed. A pair that is broken or half written keeps its former certificate, and is tried at every look. */
