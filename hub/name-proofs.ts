@@ -53,7 +53,12 @@ export function openNameProofs(options: NameProofsOptions): NameProofs {
     'http-01': new HttpSolver(stores.challenges),
     'tls-alpn-01': new TlsAlpnSolver({ store: stores.challenges }),
     ...(provider && {
-      'dns-01': new DnsSolver({ provider, aliases: authoritative, visibility: propagation }),
+      'dns-01': new DnsSolver({
+        provider,
+        aliases: authoritative,
+        visibility: propagation,
+        store: stores.challenges,
+      }),
     }),
   };
   return {

@@ -71,6 +71,18 @@ describe.each(Object.entries(databaseKinds))('challenges on %s', (_kind, openTes
     expect(rows).toMatchObject([next]);
   });
 
+  test('of a zone stay on record when their time is over, until somebody removes them', async () => {
+    const left = challengeOf('left-by-a-killed-process', { kind: 'dns-01' });
+    await store.put(left, soon);
+    now = new Date(soon.getTime() + 1);
+    await store.put(challengeOf('next'), new Date(now.getTime() + minuteMs));
+    expect(await store.findByName('dns-01', left.name)).toBeUndefined();
+    expect(await store.listByName('dns-01', left.name)).toEqual([left]);
+    expect(await store.listByName('dns-01', 'other.tv.test')).toEqual([]);
+    await store.remove(left);
+    expect(await store.listByName('dns-01', left.name)).toEqual([]);
+  });
+
   test.each(['', 'no\0such', '%00', 'x'.repeat(100_000), "' OR 1=1"])(
     'are none for strange words (%#)',
     async (words) => {

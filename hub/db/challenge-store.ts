@@ -6,7 +6,7 @@ import type {
   ChallengeStore,
 } from '../certificates/challenges/solver.ts';
 import type { Database, Queries } from './connect.ts';
-import { and, desc, eq, gt, lt } from './drizzle.ts';
+import { and, desc, eq, gt, lt, ne } from './drizzle.ts';
 import { challenges } from './schema.ts';
 
 export class PostgresChallengeStore implements ChallengeStore {
@@ -29,8 +29,9 @@ export class PostgresChallengeStore implements ChallengeStore {
         target: [challenges.kind, challenges.name, challenges.token],
         set: { keyAuthorization, ...times },
       });
-    // What a process left behind that died before it could clean up.
-    await this.#queries.delete(challenges).where(lt(challenges.expiresAt, now));
+    // What a process left behind that died before it could clean up. With a row of dns-01 it would be forgotten what stands in a zone.
+    const isOver = and(lt(challenges.expiresAt, now), ne(challenges.kind, 'dns-01'));
+    await this.#queries.delete(challenges).where(isOver);
   }
 
   async remove({ kind, name, token }: Challenge): Promise<void> {
@@ -51,20 +52,32 @@ export class PostgresChallengeStore implements ChallengeStore {
     return this.#find(name, and(eq(challenges.kind, kind), eq(challenges.name, name)));
   }
 
+  async listByName(kind: ChallengeKind, name: string): Promise<Challenge[]> {
+    return this.#queries
+      .select(columns)
+      .from(challenges)
+      .where(and(eq(challenges.kind, kind), eq(challenges.name, name)));
+  }
+
   async #find(asked: string, isWanted: ReturnType<typeof and>): Promise<Challenge | undefined> {
     // A stranger asks: his words may hold bytes that PostgreSQL takes in no text.
     if (!plain.test(asked)) return undefined;
-    const [row] = await this.#queries
-      .select()
+    const [found] = await this.#queries
+      .select(columns)
       .from(challenges)
       .where(and(isWanted, gt(challenges.expiresAt, this.#now())))
       .orderBy(desc(challenges.putAt))
       .limit(1);
-    if (row === undefined) return undefined;
-    const { kind, name, token, keyAuthorization } = row;
-    return { kind, name, token, keyAuthorization };
+    return found;
   }
 }
+
+const columns = {
+  kind: challenges.kind,
+  name: challenges.name,
+  token: challenges.token,
+  keyAuthorization: challenges.keyAuthorization,
+};
 
 /** Tokens are base64url (RFC 8555 §8.3), names are those of the DNS; both are far shorter than this. */
 const plain = /^[\w.-]{1,512}$/;

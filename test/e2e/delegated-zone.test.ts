@@ -13,7 +13,7 @@ import type { ResponderSettings } from '../../hub/certificates/dns/responder/set
 import { createLogger } from '../../shared/log.ts';
 import { AcmeCustomer } from '../support/acme-customer.ts';
 import { startBind, type Bind } from '../support/bind.ts';
-import { MemoryTxtRecordStore } from '../support/memory-certificates.ts';
+import { MemoryChallengeStore, MemoryTxtRecordStore } from '../support/memory-certificates.ts';
 import { hasParts, partPath } from '../support/parts.ts';
 import { Pebble } from '../support/pebble.ts';
 import { startUnbound, type Unbound } from '../support/unbound.ts';
@@ -145,6 +145,7 @@ describe.skipIf(!hasParts('bind', 'dig', 'unbound', 'pebble'))('a delegated zone
         provider: new ResponderProvider({ settings, store, responder }),
         aliases: authoritative,
         visibility: new Propagation(authoritative),
+        store: new MemoryChallengeStore(),
       });
       const pebble = await Pebble.start({ dnsServer: unbound.server, httpPort: 1, tlsPort: 1 });
       try {

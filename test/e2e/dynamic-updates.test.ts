@@ -15,6 +15,7 @@ import { Secret } from '../../shared/settings/secret.ts';
 import { AcmeCustomer } from '../support/acme-customer.ts';
 import { bindKey, startBind, type Bind } from '../support/bind.ts';
 import { HubProcess } from '../support/deployment.ts';
+import { MemoryChallengeStore } from '../support/memory-certificates.ts';
 import { hasParts } from '../support/parts.ts';
 import { Pebble } from '../support/pebble.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -76,6 +77,7 @@ describe.skipIf(!hasParts('bind', 'pebble'))('proofs by dynamic update', () => {
       provider: new Rfc2136({ kind: 'rfc2136', server, zone: undefined, key: settings }),
       aliases: authoritative,
       visibility: new Propagation(authoritative),
+      store: new MemoryChallengeStore(),
     });
     const customer = new AcmeCustomer(pebble);
     const names = ['films.test', '*.films.test'];

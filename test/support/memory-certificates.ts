@@ -303,6 +303,12 @@ export class MemoryChallengeStore implements ChallengeStore {
     return this.#findLast((challenge) => challenge.kind === kind && challenge.name === name);
   }
 
+  async listByName(kind: ChallengeKind, name: string): Promise<Challenge[]> {
+    return [...this.challenges.values()]
+      .map(({ challenge }) => challenge)
+      .filter((challenge) => challenge.kind === kind && challenge.name === name);
+  }
+
   #findLast(isWanted: (challenge: Challenge) => boolean): Challenge | undefined {
     return [...this.challenges.values()].findLast(
       ({ challenge, expiresAt }) => isWanted(challenge) && expiresAt > this.#now(),

@@ -60,7 +60,7 @@ function dnsSolver(provider: DnsProvider): DnsSolver {
   const asked = { resolvers: [ground.dns.server], asksResolversOnly: true };
   const authoritative = new Authoritative(asked);
   const visibility = new Propagation(authoritative, { firstPauseMs: 50, timeoutMs: 10_000 });
-  return new DnsSolver({ provider, aliases: authoritative, visibility });
+  return new DnsSolver({ provider, aliases: authoritative, visibility, store: challenges });
 }
 
 async function failureOf(work: Promise<unknown>): Promise<AcmeError> {

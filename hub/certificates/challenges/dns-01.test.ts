@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
+import { MemoryChallengeStore } from '../../../test/support/memory-certificates.ts';
 import { DnsError } from '../dns/failure.ts';
 import type { DnsProvider, TxtRecord } from '../dns/provider.ts';
 import { type Aliases, DnsSolver, type Visibility } from './dns-01.ts';
@@ -42,8 +43,8 @@ class Zone implements DnsProvider, Aliases, Visibility {
   }
 }
 
-function solverOf(zone: Zone): DnsSolver {
-  return new DnsSolver({ provider: zone, aliases: zone, visibility: zone });
+function solverOf(zone: Zone, store = new MemoryChallengeStore()): DnsSolver {
+  return new DnsSolver({ provider: zone, aliases: zone, visibility: zone, store });
 }
 
 describe('a dns-01 proof', () => {
@@ -67,6 +68,44 @@ describe('a dns-01 proof', () => {
     zone.alias = 'elsewhere.example';
     await solver.cleanUp(asked);
     expect(zone.records).toEqual([]);
+  });
+
+  test('that a process which died left in the zone is taken away by the next one, and no other', async () => {
+    const [zone, store] = [new Zone(), new MemoryChallengeStore()];
+    const wildcard = { ...asked, token: 'other', keyAuthorization: 'other.thumb' };
+    const strangers = { ...asked, token: 'strange', keyAuthorization: 'strange.elsewhere' };
+    for (const left of [asked, wildcard]) await solverOf(zone, store).present(left, never);
+    await solverOf(zone, store).present(strangers, never);
+    const next = solverOf(zone, store);
+    const challenges = ['a', 'b'].map((token) => ({
+      ...asked,
+      token,
+      keyAuthorization: `${token}.thumb`,
+    }));
+    for (const challenge of challenges) await next.present(challenge, never);
+    // The stranger's and the two of this order: apex and wildcard stand at one name.
+    expect(zone.records).toHaveLength(3);
+    for (const challenge of challenges) await next.cleanUp(challenge);
+    expect(zone.records).toHaveLength(1);
+    expect(await store.listByName('dns-01', asked.name)).toEqual([strangers]);
+  });
+
+  test('that could not be taken away stays on record', async () => {
+    const [zone, store] = [new Zone(), new MemoryChallengeStore()];
+    const solver = solverOf(zone, store);
+    await solver.present(asked, never);
+    const failure = new DnsError('dns.unreachable', 'no answer');
+    const remove = vi.spyOn(zone, 'remove').mockRejectedValueOnce(failure);
+    await expect(solver.cleanUp(asked)).rejects.toBe(failure);
+    expect(await store.listByName('dns-01', asked.name)).toEqual([asked]);
+    remove.mockRejectedValueOnce(failure);
+    const next = { ...asked, token: 'next', keyAuthorization: 'next.thumb' };
+    await solver.present(next, never);
+    expect(await store.listByName('dns-01', asked.name)).toEqual([asked, next]);
+    const last = { ...asked, token: 'last', keyAuthorization: 'last.thumb' };
+    await solver.present(last, never);
+    expect(await store.listByName('dns-01', asked.name)).toEqual([next, last]);
+    expect(zone.records).toHaveLength(2);
   });
 
   test('whose provider failed half way is taken away too', async () => {

@@ -21,6 +21,14 @@ test('a proof is found by its token from present to cleanUp, and cleaning up twi
   expect(await store.findByToken('token')).toBeUndefined();
 });
 
+test('what a killed process left is taken away by the next one that proves the name', async () => {
+  const store = new MemoryChallengeStore();
+  await new HttpSolver(store).present(asked);
+  const next = { ...asked, token: 'next', keyAuthorization: 'next.thumb' };
+  await new HttpSolver(store).present(next);
+  expect(await store.listByName('http-01', asked.name)).toEqual([next]);
+});
+
 test('what a killed process left ends by itself', async () => {
   let now = new Date();
   const store = new MemoryChallengeStore({ now: () => now });

@@ -1,26 +1,25 @@
 // A challenge arrives; any process of the hub can answer http://<name>/.well-known/acme-challenge/<token> with its proof, until it is removed.
 
-import { proofLifeMs } from './proof-life.ts';
 import type { Challenge, ChallengeStore, Solver } from './solver.ts';
+import { StandingProofs } from './standing-proofs.ts';
 
 export class HttpSolver implements Solver {
   readonly kind = 'http-01';
-  readonly #store: ChallengeStore;
-  readonly #now: () => Date;
+  readonly #proofs: StandingProofs;
 
   constructor(store: ChallengeStore, now = () => new Date()) {
-    this.#store = store;
-    this.#now = now;
+    this.#proofs = new StandingProofs(store, now);
   }
 
   async present(challenge: Challenge): Promise<void> {
-    await this.#store.put(challenge, new Date(this.#now().getTime() + proofLifeMs));
+    for (const left of await this.#proofs.left(challenge)) await this.#proofs.remove(left);
+    await this.#proofs.put(challenge);
   }
 
   /** The store is read at each question. That the name leads here is the preflight's to say: from inside, it often does not. */
   async wait(): Promise<void> {}
 
   async cleanUp(challenge: Challenge): Promise<void> {
-    await this.#store.remove(challenge);
+    await this.#proofs.remove(challenge);
   }
 }

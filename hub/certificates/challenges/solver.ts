@@ -22,10 +22,12 @@ export interface Solver {
   cleanUp(challenge: Challenge): Promise<void>;
 }
 
-/** What http-01 and tls-alpn-01 answer with, on whichever process the authority happens to reach. */
+/** What http-01 and tls-alpn-01 answer with, on whichever process the authority happens to reach, and what dns-01 has to take away. */
 export interface ChallengeStore {
   put(challenge: Challenge, expiresAt: Date): Promise<void>;
   remove(challenge: Challenge): Promise<void>;
   findByToken(token: string): Promise<Challenge | undefined>;
   findByName(kind: ChallengeKind, name: string): Promise<Challenge | undefined>;
+  /** Also those of dns-01 whose time is over: their records stand until somebody removes them. */
+  listByName(kind: ChallengeKind, name: string): Promise<Challenge[]>;
 }

@@ -41,11 +41,25 @@ describe('two orders for one name', () => {
     expect(await store.findByName('tls-alpn-01', 'a.example')).toEqual(rsa);
   });
 
-  test('do not wait for ever for one whose process died', async () => {
+  test('do not wait for one whose process died, and take its proof away', async () => {
     const store = new MemoryChallengeStore();
     await new TlsAlpnSolver({ store }).present(challenge('dead'), never);
-    await new TlsAlpnSolver({ store, turnMs: 10 }).present(challenge('living'), never);
-    expect((await store.findByName('tls-alpn-01', 'a.example'))?.token).toBe('living');
+    const living = challenge('living');
+    await within(
+      new TlsAlpnSolver({ store }).present(living, never),
+      5000,
+      () => 'the proof of the living',
+    );
+    expect(await store.listByName('tls-alpn-01', 'a.example')).toEqual([living]);
+  });
+
+  test('do not wait for ever for one at another authority', async () => {
+    const store = new MemoryChallengeStore();
+    const elsewhere = { ...challenge('elsewhere'), keyAuthorization: 'elsewhere.other' };
+    await new TlsAlpnSolver({ store }).present(elsewhere, never);
+    await new TlsAlpnSolver({ store, turnMs: 10 }).present(challenge('here'), never);
+    expect((await store.findByName('tls-alpn-01', 'a.example'))?.token).toBe('here');
+    expect(await store.listByName('tls-alpn-01', 'a.example')).toContainEqual(elsewhere);
   });
 
   test('stop waiting when the attempt is given up', async () => {

@@ -12,8 +12,8 @@ import {
 } from '@peculiar/x509';
 
 import { generateKeyPair, privateKeyPem } from '../key-pair.ts';
-import { proofLifeMs } from './proof-life.ts';
 import type { Challenge, ChallengeStore, Solver } from './solver.ts';
+import { StandingProofs } from './standing-proofs.ts';
 
 export interface ProofCertificate {
   /** PEM. */
@@ -32,28 +32,29 @@ export interface TlsAlpnSolverOptions {
 export class TlsAlpnSolver implements Solver {
   readonly kind = 'tls-alpn-01';
   readonly #store: ChallengeStore;
-  readonly #now: () => Date;
+  readonly #proofs: StandingProofs;
   readonly #turnMs: number;
 
   constructor({ store, now, turnMs }: TlsAlpnSolverOptions) {
     this.#store = store;
-    this.#now = now ?? (() => new Date());
+    this.#proofs = new StandingProofs(store, now);
     this.#turnMs = turnMs ?? usualTurnMs;
   }
 
   /** A name can show one such certificate at a time: an RSA order waits for the ECDSA order of the same name to be proved. */
   async present(challenge: Challenge, signal: AbortSignal): Promise<void> {
+    for (const left of await this.#proofs.left(challenge)) await this.#proofs.remove(left);
     const deadline = performance.now() + this.#turnMs;
     while (performance.now() < deadline && (await this.#isTaken(challenge))) {
       await sleep(lookMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
-    await this.#store.put(challenge, new Date(this.#now().getTime() + proofLifeMs));
+    await this.#proofs.put(challenge);
   }
 
   async wait(): Promise<void> {}
 
   async cleanUp(challenge: Challenge): Promise<void> {
-    await this.#store.remove(challenge);
+    await this.#proofs.remove(challenge);
   }
 
   async #isTaken({ kind, name, token }: Challenge): Promise<boolean> {

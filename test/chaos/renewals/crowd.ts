@@ -20,7 +20,7 @@ import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-f
 import { Balancer } from './balancer.ts';
 
 const tenantDomain = 'tv.test';
-export const hubHost = 'hub.tv.test';
+const hubHost = 'hub.tv.test';
 
 /** What all crowds of a suite share: it takes longer to start than they do. */
 export class Town {
