@@ -1,6 +1,7 @@
 // A name arrives; the zone that holds it, its name servers and what they themselves say of the name leave, with no cache in between.
 
 import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import { getServers } from 'node:dns';
 
 import type { Answer } from 'dns-packet';
@@ -48,8 +49,6 @@ export interface AuthoritativeOptions {
 export interface Found {
   readonly name: string;
   readonly records: readonly Answer[];
-  /** False: the name itself does not exist. */
-  readonly exists: boolean;
 }
 
 /** Resolvers follow eight to sixteen; a chain for a proof has one or two. */
@@ -108,7 +107,7 @@ export class Authoritative {
     }
     if (refusal !== undefined) return refusal;
     const asked = this.#resolvers.map(describeServer).join(', ') || 'none is set';
-    const message = `No resolver answers (${asked}): check the machine's /etc/resolv.conf and that its firewall lets DNS out.`;
+    const message = `No resolver answers (${asked}): check the machine's /etc/resolv.conf and that its firewall lets DNS out, or set HUB_DNS_RESOLVERS.`;
     throw new DnsError('dns.unreachable', message, { cause: failure });
   }
 
@@ -126,25 +125,41 @@ export class Authoritative {
 
   /** Asks the zone's own servers, and those of the next zone when an alias leads there. @throws DnsError */
   async find(name: string, type: QuestionType, signal: AbortSignal): Promise<Found> {
-    const way = [plainName(name)];
+    return this.#chase([plainName(name)], type, signal);
+  }
+
+  /**
+   * Where a record has to be written so that it is found at `name`. An alias that a wildcard makes (`*.films CNAME hub`)
+   * is not followed: the record itself takes its place.
+   * @throws DnsError
+   */
+  async followAlias(name: string, signal: AbortSignal): Promise<string> {
+    const here = plainName(name);
+    const alias = await this.#aliasAt(here, signal);
+    if (alias === undefined) return here;
+    const isWildcards = (await this.#aliasAt(unusedSibling(here), signal)) === alias;
+    if (isWildcards) return here;
+    return (await this.#chase([here, alias], 'TXT', signal)).name;
+  }
+
+  async #aliasAt(name: string, signal: AbortSignal): Promise<string | undefined> {
+    const reply = await this.#askAny(await this.zoneOf(name, signal), name, 'TXT', signal);
+    return textsOf(reply.answers, 'CNAME', name).map(plainName)[0];
+  }
+
+  async #chase(start: readonly string[], type: QuestionType, signal: AbortSignal): Promise<Found> {
+    const way = [...start];
     for (;;) {
+      if (!isWay(way)) throw aliasError(way);
       const here = way.at(-1) ?? '';
       const reply = await this.#askAny(await this.zoneOf(here, signal), here, type, signal);
       const records = reply.answers.filter((a) => a.type === type && sameName(a.name, here));
       const alias = type === 'CNAME' ? undefined : textsOf(reply.answers, 'CNAME', here)[0];
       if (records.length > 0 || alias === undefined) {
-        return { name: here, records, exists: reply.rcode !== 'NXDOMAIN' };
+        return { name: here, records };
       }
-      const next = plainName(alias);
-      const isUsable = isPlainName(next) && !way.includes(next) && way.length <= maxAliases;
-      if (!isUsable) throw aliasError([...way, next]);
-      way.push(next);
+      way.push(plainName(alias));
     }
-  }
-
-  /** Where a record has to be written so that it is found at `name`. @throws DnsError */
-  async followAlias(name: string, signal: AbortSignal): Promise<string> {
-    return (await this.find(name, 'TXT', signal)).name;
   }
 
   /** The servers that the zone above names for a zone. Undefined: it does not say (it holds both, or cannot be asked). @throws DnsError */
@@ -220,7 +235,7 @@ export class Authoritative {
       }
     }
     const names = zone.servers.map((server) => server.name).join(', ');
-    const message = `None of the name servers of ${zone.apex} (${names}) answers for it: check at your registrar that the domain leads to the provider that holds the zone, and that the hub's firewall lets DNS out.`;
+    const message = `None of the name servers of ${zone.apex} (${names}) answers for it: check at your registrar that the domain leads to the provider that holds the zone, and that the hub's firewall lets DNS out; where it may not, set HUB_DNS_RESOLVERS_ONLY=1.`;
     throw new DnsError('dns.not-delegated', message, { cause: failure });
   }
 }
@@ -248,6 +263,18 @@ function hasSoa(reply: Reply, name: string): boolean {
 
 function asNameServer(address: ServerAddress): NameServer {
   return { name: describeServer(address), addresses: [address] };
+}
+
+/** A name beside this one that nobody has set: what it leads to is a wildcard's doing. */
+function unusedSibling(name: string): string {
+  const [, ...parent] = name.split('.');
+  return [`_unused-${randomBytes(8).toString('hex')}`, ...parent].join('.');
+}
+
+function isWay(way: readonly string[]): boolean {
+  const aliases = way.slice(1);
+  const isEndless = new Set(way).size < way.length || aliases.length > maxAliases;
+  return !isEndless && aliases.every(isPlainName);
 }
 
 function brokenZone(name: string, rcode: string): DnsError {

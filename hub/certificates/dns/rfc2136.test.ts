@@ -63,6 +63,12 @@ describe.skipIf(!hasParts('bind'))('BIND 9', () => {
       zones: [
         { name: 'example.test', rights: `update-policy { ${grants.join(' ')} };` },
         { name: 'deep.example.test', rights: `update-policy { grant ${key.name} zonesub TXT; };` },
+        {
+          name: 'wild.test',
+          rights: `update-policy { grant ${key.name} zonesub TXT; };`,
+          // As hubs are often announced: every name of the tenant domain leads to the hub, this one too.
+          records: ['* CNAME hub.elsewhere.test.'],
+        },
         { name: 'open.test', rights: 'allow-update { 127.0.0.0/8; };' },
         { name: 'closed.test', rights: 'allow-update { none; };' },
       ],
@@ -123,6 +129,18 @@ describe.skipIf(!hasParts('bind'))('BIND 9', () => {
     await new Propagation(authoritative).waitFor(one, calm());
     expect(await valuesAt(bind.secondary)).toEqual([one.value]);
     await provider.remove(one, calm());
+  });
+
+  test('has the record in the place of an alias that a wildcard makes', async () => {
+    const authoritative = new Authoritative({
+      resolvers: [`${bind.primary.host}:${bind.port}`],
+      serverPort: bind.port,
+    });
+    const at = '_acme-challenge.wild.test';
+    expect(await authoritative.followAlias(at, calm())).toBe(at);
+    await open(bind.primary).add({ ...one, name: at }, calm());
+    const wait = new Propagation(authoritative).waitFor({ ...one, name: at }, calm());
+    await expect(wait).resolves.toBeUndefined();
   });
 
   describe('says no', () => {
