@@ -266,7 +266,9 @@ describe("a zone of the hub's own", () => {
   test('is told what to add above it, to be pasted', async () => {
     const said = await found(await play());
     expect(said).toHaveLength(1);
-    expect(said[0]).toMatch(/^blocks dns\.not-delegated .* add to the zone example\.org the records /);
+    expect(said[0]).toMatch(
+      /^blocks dns\.not-delegated .* add to the zone example\.org the records /,
+    );
     expect(said[0]).toContain('acme.example.org. NS ns.acme.example.org.');
     expect(said[0]).toContain('ns.acme.example.org. A 127.0.0.2');
     expect(said[0]).toContain('ns.acme.example.org. AAAA 2001:db8::2');
