@@ -233,6 +233,18 @@ describe('several hubs on one store', () => {
     expect(await life.store.list()).toHaveLength(1);
   });
 
+  test('look again when they have the lease: what another has done meanwhile is not done twice', async () => {
+    life.first.onOrder = async () => life.clock.sleep(5000);
+    await life.store.reconcile([wishFor('films.example')], start);
+    await life.manage();
+    // The second hears of nothing: it has seen a row without a certificate, and waits for its turn.
+    life.store.watch = async () => async () => {};
+    await life.manage();
+    await life.clock.run(5 * minuteMs);
+    expect((await life.only()).issued).toBeDefined();
+    expect(life.first.orders).toHaveLength(1);
+  });
+
   test('take over from one that died with the lease, within minutes', async () => {
     await life.store.reconcile([wishFor('films.example')], start);
     const { id } = await life.only();
@@ -466,6 +478,28 @@ describe('when the clock jumps', () => {
 });
 
 describe('a store that is away', () => {
+  test('and never answers does not keep the hub from stopping', async () => {
+    life.store.watch = async () => async () => new Promise(() => {});
+    const manager = await life.manage();
+    const before = performance.now();
+    await manager.stop();
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
+  test('is not told the same wishes again and again', async () => {
+    const manager = await life.manage();
+    let told = 0;
+    const reconcile = life.store.reconcile.bind(life.store);
+    life.store.reconcile = async (...given) => {
+      told += 1;
+      return reconcile(...given);
+    };
+    for (let turn = 0; turn < 5; turn += 1) await manager.wishFor([wishFor('films.example')]);
+    expect(told).toBe(1);
+    await manager.wishFor([wishFor('films.example', { profile: 'tlsserver' })]);
+    expect(told).toBe(2);
+  });
+
   test('is told of the wishes when it is back', async () => {
     const manager = await life.manage();
     const reconcile = life.store.reconcile.bind(life.store);

@@ -69,7 +69,7 @@ export class CertificateManager {
   /** By authority and limit: until when there is no room. Whoever counts towards it need not ask the database. */
   readonly #full = new Map<string, number>();
   #wishes: readonly CertificateWish[] | undefined;
-  #told: readonly CertificateWish[] | undefined;
+  #told: string | undefined;
   #lookedAt = new Date(0);
   #reconciling: Promise<void> = Promise.resolve();
   #follower: StoreFollower | undefined;
@@ -111,10 +111,10 @@ export class CertificateManager {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the hub stops'));
     this.#cancelTimer();
-    await this.#follower?.stop();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, stopMs);
-    await Promise.race([this.#ended(), late]);
+    // A database that hangs must not hold the hub either.
+    await Promise.race([Promise.all([this.#follower?.stop(), this.#ended()]), late]);
     clearTimeout(timer);
   }
 
@@ -144,10 +144,12 @@ export class CertificateManager {
 
   async #tellWishes(): Promise<void> {
     const wishes = this.#wishes;
-    if (wishes === undefined || wishes === this.#told) return;
+    // Whoever computes them does so every minute, mostly with the same result.
+    const text = JSON.stringify(wishes);
+    if (wishes === undefined || text === this.#told) return;
     try {
       await this.#parts.store.reconcile(wishes, this.#parts.now());
-      this.#told = wishes;
+      this.#told = text;
     } catch (error) {
       // The next look sees the difference.
       this.#parts.log.warn({ err: error }, 'wishes for certificates could not be stored');
@@ -272,8 +274,6 @@ export class CertificateManager {
       case 'removed':
         log.info(facts, 'certificate revoked and forgotten');
         this.#noteGone(before.id);
-        // The name may have been wished for again in between.
-        void this.#reconcile('again');
         break;
       case 'waiting':
         this.#noteFull(outcome.authority, outcome.refusal);
