@@ -23,6 +23,8 @@ export class AcmeCustomer {
   readonly accounts = new MemoryAccountStore();
   readonly challenges: MemoryChallengeStore;
   readonly #at: { readonly directoryUrl: string; readonly trust: string };
+  /** One for all orders, as a process of the hub has: a proof that it does not know of is one of a process that died. */
+  readonly #httpSolver: HttpSolver;
 
   constructor(
     at: { readonly directoryUrl: string; readonly trust: string },
@@ -30,6 +32,7 @@ export class AcmeCustomer {
   ) {
     this.#at = at;
     this.challenges = challenges;
+    this.#httpSolver = new HttpSolver(challenges);
   }
 
   /** Another process of the same hub: it shares the stores. */
@@ -49,7 +52,7 @@ export class AcmeCustomer {
   async obtain(authority: AcmeAuthority, ordering: Ordering = {}): Promise<string> {
     const { names = ['films.example'], profile, replaces } = ordering;
     const { csr } = await createKeyAndCsr(names, ordering.keyKind ?? 'ecdsa');
-    const solver = ordering.solver ?? new HttpSolver(this.challenges);
+    const solver = ordering.solver ?? this.#httpSolver;
     return authority.obtain({ names, csr, profile, replaces }, solver, ordering.signal ?? never);
   }
 }

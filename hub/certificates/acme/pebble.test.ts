@@ -159,10 +159,10 @@ describe.skipIf(!hasParts('pebble'))('with Pebble, a certificate', () => {
     const byHttp = orders.map(async (keyKind) =>
       customer.obtain(customer.authority(), { names, keyKind }),
     );
-    const byTls = orders.map(async (keyKind) => {
-      const solver = new TlsAlpnSolver({ store: challenges });
-      return customer.obtain(customer.authority(), { names, keyKind, solver });
-    });
+    const solver = new TlsAlpnSolver({ store: challenges });
+    const byTls = orders.map(async (keyKind) =>
+      customer.obtain(customer.authority(), { names, keyKind, solver }),
+    );
     const chains = await Promise.all([...byHttp, ...byTls]);
     expect(new Set(chains).size).toBe(4);
     const registered = pebble.program.output.match(/There are now \d+ accounts in memory/g);
