@@ -78,7 +78,7 @@ export const dnsAttacks: ReadonlyMap<string, Attack> = new Map(
 
 /** By the rules of the reader itself; that they are the right ones is for its own tests. */
 function deservesAnswer(packet: Buffer): boolean {
-  return readRequest(packet, { isUdp: true, maxBytes: 1232 }) !== undefined;
+  return readRequest(packet, 1232) !== undefined;
 }
 
 /** In a /24 of its own. */

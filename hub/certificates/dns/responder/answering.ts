@@ -21,7 +21,7 @@ export function answerTo(
   { way, limits }: { readonly way: Way; readonly limits: ResponderLimits },
 ): Buffer | undefined {
   const isUdp = way !== 'tcp';
-  const request = readRequest(message, { isUdp, maxBytes: limits.requestBytes });
+  const request = readRequest(message, limits.requestBytes);
   if (request === undefined) return undefined;
   if (!('question' in request)) return encodeRefusal(request);
   const ourPayloadBytes = limits.udpPayloadBytes;

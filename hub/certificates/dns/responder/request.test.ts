@@ -41,8 +41,8 @@ function sixteenBits(value: number): string {
   return value.toString(16).padStart(4, '0');
 }
 
-function read(message: Buffer, isUdp = true): ReturnType<typeof readRequest> {
-  return readRequest(message, { isUdp, maxBytes: 1232 });
+function read(message: Buffer): ReturnType<typeof readRequest> {
+  return readRequest(message, 1232);
 }
 
 const formatError = { id: 0xbeef, opcode: 0, isRecursionDesired: false, rcode: 1 };

@@ -41,7 +41,7 @@ export interface Refusal extends Header {
   readonly rcode: number;
 }
 
-/** RFC 1035 §2.3.4 and §4.2.1: the most over UDP without EDNS. */
+/** RFC 1035 §4.2.1: the most over UDP without EDNS. A plain question that is whole has at most 271. */
 export const plainUdpBytes = 512;
 /** RFC 1035 §2.3.4, with the root's octet. */
 const nameBytes = 255;
@@ -52,10 +52,7 @@ const optFixedBytes = 11;
  * A message is read by hand as far as questions may go, and refused beyond: a decoder that believes the counts of a header
  * works for seconds on twelve octets. Undefined: no answer at all.
  */
-export function readRequest(
-  message: Buffer,
-  { isUdp, maxBytes }: { readonly isUdp: boolean; readonly maxBytes: number },
-): Request | Refusal | undefined {
+export function readRequest(message: Buffer, maxBytes: number): Request | Refusal | undefined {
   // Nothing names the question that an answer would belong to.
   if (message.length < headerBytes) return undefined;
   const flags = message.readUInt16BE(2);
@@ -77,8 +74,7 @@ export function readRequest(
   const edns = hasOpt ? readOpt(rest) : undefined;
   // An additional record that is no OPT is a signature (TSIG, SIG(0)) that nobody here can check.
   const isWhole = hasOpt ? edns !== undefined : rest.length === 0;
-  const isTooLong = isUdp && edns === undefined && message.length > plainUdpBytes;
-  return isWhole && !isTooLong ? { ...header, question, edns } : refuse(rcode.formatError);
+  return isWhole ? { ...header, question, edns } : refuse(rcode.formatError);
 }
 
 /** One question (RFC 9619 §4), no records but one OPT (RFC 6891 §6.1.1: more of them are a FORMERR). */
