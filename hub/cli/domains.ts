@@ -19,6 +19,7 @@ import {
   type CommandContext,
 } from './command-context.ts';
 import { claimJson, listText, recordsText, standing, title } from './domain-words.ts';
+import { certificateJson, certificateOf, certificateText } from './domain-certificate.ts';
 import { exitCode } from './exit-code.ts';
 import { requireServer } from './servers.ts';
 
@@ -172,20 +173,24 @@ async function check(context: CommandContext, domain: string, options: Options):
         claim,
         server: await stores.servers.find(claim.serverId),
         destination: await checks.destinationOf(claim.serverId),
+        certificate: await certificateOf(claim, config, stores),
       })),
     );
     if (options.json) {
-      const domains = said.map(({ claim, server, destination }) =>
-        claimJson(claim, server, config, destination),
-      );
+      const domains = said.map(({ claim, server, destination, certificate }) => ({
+        ...claimJson(claim, server, config, destination),
+        ...(certificate && { certificate: certificateJson(certificate) }),
+      }));
       printJson(context, { domains });
     } else {
-      for (const { claim, server, destination } of said) {
+      for (const { claim, server, destination, certificate } of said) {
         context.stdout.write(standing(claim, server, config, destination));
+        if (certificate !== undefined) context.stdout.write(certificateText(certificate));
       }
     }
-    const isInOrder = claims.some(
-      ({ state, troubledSince }) => state === 'active' && troubledSince === undefined,
+    const isInOrder = said.some(
+      ({ claim: { state, troubledSince }, certificate }) =>
+        state === 'active' && troubledSince === undefined && certificate?.until !== null,
     );
     return isInOrder ? exitCode.ok : exitCode.unavailable;
   });

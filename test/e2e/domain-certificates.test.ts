@@ -104,7 +104,12 @@ describe.skipIf(!hasParts('pebble', 'curl')).each(['http-01', 'tls-alpn-01'] as 
       const certificate = await certificateAt();
       expect(certificate.subjectaltname).toBe(`DNS:${cinema}`);
       serial = certificate.serialNumber;
-      expect(await domain('check')).toMatchObject({ state: 'active' });
+      expect(await domain('check')).toMatchObject({
+        state: 'active',
+        certificate: { not_after: expect.stringMatching(/^20/), last_error: null },
+      });
+      const { stdout, exitCode } = await hub.run('domains', 'check', cinema);
+      expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Its certificate is good')]);
     });
 
     test('that is withdrawn is said to be, is served for its grace, and is nobody’s then', async () => {

@@ -88,5 +88,5 @@ function refuseOwn(hostname: string, { hubHost, tenantDomain }: OwnNames): void 
 }
 
 function invalid(said: string, remedy: string): DomainError {
-  return new DomainError('domain.invalid', `${said} cannot be added: ${remedy}`);
+  return new DomainError('domain.invalid', `${said} is no domain that can be served: ${remedy}`);
 }

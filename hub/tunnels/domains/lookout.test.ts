@@ -84,6 +84,8 @@ describe('a look', () => {
     expect(await look()).toMatchObject({ way: 'elsewhere' });
     dns.set(films, 'CNAME', 'notphlix.media');
     expect(await look()).toMatchObject({ way: 'nowhere' });
+    dns.set('notphlix.media', 'A', '203.0.113.7');
+    expect(await look()).toMatchObject({ way: 'elsewhere' });
     dns.set('*.phlix.media', 'A');
     dns.set(films, 'CNAME', 'movies.phlix.media');
     expect(await look()).toMatchObject({ way: 'nowhere' });
