@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { DnsSolver } from '../../hub/certificates/challenges/dns-01.ts';
 import { Authoritative, txtValues } from '../../hub/certificates/dns/authoritative.ts';
@@ -19,6 +19,9 @@ import { MemoryChallengeStore } from '../support/memory-certificates.ts';
 import { hasParts } from '../support/parts.ts';
 import { Pebble } from '../support/pebble.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+// Real programs, beside whatever else runs on the machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const key = bindKey('hub-acme');
 const calm = (): AbortSignal => AbortSignal.timeout(30_000);
