@@ -46,7 +46,9 @@ describe('answers to one block of addresses', () => {
     const rate = new ResponseRate(limits, () => 0);
     for (let times = 0; times < 9; times += 1) rate.judge('192.0.2.1');
     rate.judge('192.0.3.1');
-    rate.judge('192.0.2.1');
+    // Whoever is counted already takes nobody's place.
+    rate.judge('192.0.3.1');
+    expect(rate.judge('192.0.2.1')).not.toBe('answer');
     // The third block takes the place of the second.
     rate.judge('192.0.4.1');
     expect(rate.judge('192.0.2.1')).not.toBe('answer');

@@ -250,10 +250,7 @@ describe('over TCP', () => {
     ['says nothing', Buffer.alloc(0)],
     ['sends half a length', Buffer.from([0])],
     ['sends half a question', streamEncode(question()).subarray(0, 20)],
-    ['promises more than a question has', Buffer.from('ffff', 'hex')],
-    ['sends an answer', streamEncode({ ...question(), type: 'response' })],
-    ['sends an empty message', Buffer.from('0000', 'hex')],
-  ])('closes on whoever %s', async (_, octets) => {
+  ])('closes in time on whoever %s', async (_, octets) => {
     const { port } = await start({ limits: limits({ idleMs: 200 }) });
     const socket = await dial(port);
     socket.resume();
@@ -262,8 +259,33 @@ describe('over TCP', () => {
     expect((await asked(port, 'acme.hub.test', 'SOA')).answers).toHaveLength(1);
   });
 
-  it('closes on whoever asks and does not read', async () => {
-    const { port } = await start({ limits: limits({ idleMs: 300, questionsOfTurn: 100_000 }) });
+  it.each([
+    ['promises more than a question has', Buffer.from('ffff', 'hex')],
+    ['sends an answer', streamEncode({ ...question(), type: 'response' })],
+    ['sends an empty message', Buffer.from('0000', 'hex')],
+  ])('closes at once on whoever %s', async (_, octets) => {
+    const { port } = await start({ limits: limits({ idleMs: 60_000 }) });
+    const socket = await dial(port);
+    socket.resume();
+    socket.write(octets);
+    await within(closed(socket), 10_000, () => 'the end of the connection');
+    expect((await asked(port, 'acme.hub.test', 'SOA')).answers).toHaveLength(1);
+  });
+
+  it('stays open for whoever goes on asking', async () => {
+    const { port } = await start({ limits: limits({ idleMs: 1000 }) });
+    const socket = await dial(port);
+    const startedAt = performance.now();
+    while (performance.now() - startedAt < 2200) {
+      socket.write(streamEncode(question()));
+      expect(await answersFrom(socket, 1)).toHaveLength(1);
+      // A beat of its own, not a wait for anything.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+
+  it('takes no more than buffers hold from whoever asks and does not read, and closes', async () => {
+    const { port } = await start({ limits: limits({ idleMs: 1000, questionsOfTurn: 100_000 }) });
     const socket = await dial(port);
     const many = Buffer.concat(Array.from({ length: 2000 }, () => streamEncode(question())));
     const pump = (): void => {
@@ -272,6 +294,7 @@ describe('over TCP', () => {
     socket.on('drain', pump);
     pump();
     await within(closed(socket), 15_000, () => 'the end of the connection');
+    expect(socket.bytesWritten).toBeLessThan(64 * 2 ** 20);
     expect((await asked(port, 'acme.hub.test', 'SOA')).answers).toHaveLength(1);
   });
 
