@@ -25,7 +25,12 @@ function configured(environment: Environment = {}) {
   );
   if (config.tls.kind !== 'acme') throw new Error('another kind of TLS');
   const stores = { challenges: new MemoryChallengeStore(), txtRecords: new MemoryTxtRecordStore() };
-  return { config, tls: config.tls, stores, standingOf: async () => undefined };
+  return {
+    config,
+    tls: config.tls,
+    stores,
+    standingOf: async () => Promise.reject(new Error('asked by nobody')),
+  };
 }
 
 describe('a name', () => {
