@@ -1,7 +1,6 @@
 // Settings and stores arrive; the checker of owners' domains leaves, for the hub that runs it and the command that asks it once.
 
 import type { Logger } from '../shared/log.ts';
-import { Authoritative, txtValues } from './certificates/dns/authoritative.ts';
 import type { HubConfig } from './config.ts';
 import type { Stores } from './stores.ts';
 import { DomainChecker } from './tunnels/domains/checker.ts';
@@ -45,20 +44,21 @@ export function openDomainChecks(config: HubConfig, stores: Stores, log: Logger)
   };
 }
 
-/** @throws DnsError dns.misconfigured */
 function questionsOf({
   dnsResolvers: resolvers,
   asksResolversOnly,
 }: Pick<HubConfig, 'dnsResolvers' | 'asksResolversOnly'>): DnsQuestions {
   const questions = new ResolverQuestions(resolvers);
   if (asksResolversOnly) return questions;
-  const authoritative = new Authoritative({ resolvers });
   return {
     texts: async (name, signal) => questions.texts(name, signal),
     aliases: async (name, signal) => questions.aliases(name, signal),
     addresses: async (name, signal) => questions.addresses(name, signal),
     freshTexts: async (name, signal) => {
       try {
+        // Only now: a hub whose owners have no domains never asks a name server itself.
+        const { Authoritative, txtValues } = await import('./certificates/dns/authoritative.ts');
+        const authoritative = new Authoritative({ resolvers });
         const patience = AbortSignal.any([signal, AbortSignal.timeout(freshPatienceMs)]);
         const found = await authoritative.find(name, 'TXT', patience);
         return txtValues(found.records, found.name);

@@ -2,7 +2,7 @@
 
 import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
-import { AcmeCertificates } from './acme.ts';
+import type { AcmeCertificates } from './acme.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
@@ -123,7 +123,9 @@ async function openCertificates(
   const { log } = parts;
   const names = { hubHost, tenantDomain };
   if (tls.kind === 'acme') {
-    const acme = await AcmeCertificates.open({ config, tls, ...parts });
+    // Only now: what talks to authorities and name servers takes a third of a second to load, and 19 MB.
+    const rooms = await import('./acme.ts');
+    const acme = await rooms.AcmeCertificates.open({ config, tls, ...parts });
     return { certificates: acme.source, acme };
   }
   return {
