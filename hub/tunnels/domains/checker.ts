@@ -94,6 +94,7 @@ export class DomainChecker {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      // None while all are taken; the look that ends first wakes it.
       const places = looksAtOnce - this.#looks.size;
       const due = await this.#takeDue(places);
       for (const hostname of due) this.#begin(hostname);
@@ -111,7 +112,9 @@ export class DomainChecker {
         await store.forgetDropped(new Date(now.getTime() - keptAfterDropMs));
         this.#forgottenAtMs = now.getTime();
       }
-      return await store.takeDue(now, limit, leaseMs);
+      const due = await store.takeDue(now, limit, leaseMs);
+      this.#isFailing = false;
+      return due;
     } catch (error) {
       this.#tellFailure(error);
       return [];
@@ -120,9 +123,7 @@ export class DomainChecker {
 
   #begin(hostname: string): void {
     const look = this.check(hostname)
-      .then(() => {
-        this.#isFailing = false;
-      })
+      .then(() => undefined)
       .catch((error: unknown) => this.#tellFailure(error))
       .finally(() => {
         this.#looks.delete(look);
@@ -131,7 +132,7 @@ export class DomainChecker {
     this.#looks.add(look);
   }
 
-  /** Once, and not for each of thousands: it is the database that fails. */
+  /** Once until a question is answered again, and not for each of thousands: it is the database that fails. */
   #tellFailure(error: unknown): void {
     if (!this.#isFailing) this.#options.onFailure(error);
     this.#isFailing = true;

@@ -1,7 +1,13 @@
 // A claim arrives; what its owner reads leaves: how it stands in one sentence, and the DNS records to set.
 
 import { durationText } from '../../../shared/settings/kinds.ts';
-import { proofNameOf, proofValueOf, type DomainClaim, type DropReason } from './domain.ts';
+import {
+  proofNameOf,
+  proofValueOf,
+  type DomainClaim,
+  type DropReason,
+  type Finding,
+} from './domain.ts';
 import type { DomainLimits } from './limits.ts';
 
 export interface DnsRecord {
@@ -38,41 +44,42 @@ export function addressRecordsOf({ hostname }: DomainClaim, destination: Destina
 
 /** How it stands and what to do, as a sentence or two. */
 export function sentenceOf(claim: DomainClaim, limits: DomainLimits): string {
-  const { state, hostname } = claim;
+  const { state, finding } = claim;
   if (state === 'dropped') return dropSentence(claim, limits);
-  if (claim.finding === undefined) return 'The hub has not looked at its DNS yet.';
+  if (finding === undefined) return 'The hub has not looked at its DNS yet.';
   if (state === 'active' && claim.troubledSince === undefined) {
     return 'It is proven, and visitors are led here.';
   }
-  const end = endOf(claim, limits);
-  const until =
-    end === undefined
-      ? ''
-      : state === 'waiting'
-        ? ` The hub looks again and again until ${dayOf(end)}.`
-        : ` It goes on being served until ${dayOf(end)}; then it is dropped.`;
-  return `${problemOf(claim)}${until}`.replaceAll('{name}', hostname);
+  return `${problemOf(claim, finding)}${prospectOf(claim, limits)}`;
 }
 
-function problemOf(claim: DomainClaim): string {
+function prospectOf(claim: DomainClaim, limits: DomainLimits): string {
+  const end = endOf(claim, limits);
+  if (end === undefined) return '';
+  return claim.state === 'waiting'
+    ? ` The hub looks again and again until ${minuteOf(end)}.`
+    : ` It goes on being served until ${minuteOf(end)}; then it is dropped.`;
+}
+
+function problemOf(claim: DomainClaim, { proof, way, strangers }: Finding): string {
+  const { hostname, state } = claim;
   const record = proofRecordOf(claim);
-  const { proof, way, strangers } = claim.finding ?? { proof: 'unanswered', way: 'unanswered' };
   if (proof === 'absent') {
-    const what = claim.state === 'waiting' ? 'is not there yet' : 'is gone';
+    const what = state === 'waiting' ? 'is not there yet' : 'is gone';
     return `The TXT record ${record.name} ${what}: set it to ${record.value}.`;
   }
   if (proof === 'other') {
     return `The TXT record ${record.name} holds another claim's proof: add ${record.value} beside it, or in its place.`;
   }
   if (proof === 'held') {
-    return `Another server of this hub is proven for {name} too, and was first: remove its value from the TXT record ${record.name}.`;
+    return `Another server of this hub is proven for ${hostname} too, and was first: remove its value from the TXT record ${record.name}.`;
   }
   if (way === 'elsewhere') {
-    const many = strangers?.length === 1 ? 'that address' : 'those addresses';
-    return `{name} leads to ${strangers?.join(', ')}, which is not this hub: remove ${many} from its DNS, and point it here.`;
+    const those = strangers.length === 1 ? 'that address' : 'those addresses';
+    return `${hostname} leads to ${strangers.join(', ')}, which is not this hub: remove ${those} from its DNS, and point it here.`;
   }
-  if (way === 'nowhere') return '{name} has no address yet: point it here.';
-  return `The name servers of {name} did not answer: it is asked for again.`;
+  if (way === 'nowhere') return `${hostname} has no address yet: point it here.`;
+  return `The name servers of ${hostname} did not answer: they are asked again.`;
 }
 
 function dropSentence({ dropReason, stateSince }: DomainClaim, limits: DomainLimits): string {
@@ -83,7 +90,7 @@ function dropSentence({ dropReason, stateSince }: DomainClaim, limits: DomainLim
     unproven: `nobody proved it within ${durationText(limits.proofPatienceMs)}: ${anew}`,
     grace: `it was not in order for ${durationText(limits.graceMs)}: ${anew}`,
   };
-  return `It was dropped on ${dayOf(stateSince)}, because ${because[dropReason ?? 'grace']}.`;
+  return `It was dropped on ${minuteOf(stateSince)}, because ${because[dropReason ?? 'grace']}.`;
 }
 
 /** When patience ends; undefined: nothing is amiss. */
@@ -98,6 +105,6 @@ export function endOf(claim: DomainClaim, limits: DomainLimits): Date | undefine
   return new Date(claim.troubledSince.getTime() + graceMs);
 }
 
-function dayOf(at: Date): string {
+function minuteOf(at: Date): string {
   return at.toISOString().slice(0, 16).replace('T', ' ') + ' UTC';
 }
