@@ -59,6 +59,7 @@ const named = (serverName: string) => ({
     versions: [0x0303],
     cipherSuites: [0xc02f],
     signatureSchemes: undefined,
+    groups: undefined,
     protocols: ['h2'],
   },
 });
@@ -76,6 +77,7 @@ describe('a hello', () => {
         versions: [0x0304, 0x0303],
         cipherSuites: expect.arrayContaining([0x1301, 0xc02b]),
         signatureSchemes: expect.arrayContaining([0x0403, 0x0804]),
+        groups: expect.arrayContaining([23, 29]),
         protocols: ['h2', 'http/1.1'],
       },
     });

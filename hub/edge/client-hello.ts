@@ -12,6 +12,8 @@ export interface ClientHello {
   readonly cipherSuites: readonly number[];
   /** `signature_algorithms` (RFC 8446 §4.2.3). Undefined: a client from before TLS 1.2, or one that leaves it to the server. */
   readonly signatureSchemes: readonly number[] | undefined;
+  /** `supported_groups` (RFC 8446 §4.2.7). Undefined: not said. */
+  readonly groups: readonly number[] | undefined;
   /** What ALPN offers (RFC 7301), in its order. None: no ALPN. */
   readonly protocols: readonly string[];
 }
@@ -36,6 +38,7 @@ const clientHelloMessage = 1;
 const tls12 = 0x0303;
 const extensionType = {
   serverName: 0,
+  groups: 10,
   signatureAlgorithms: 13,
   protocols: 16,
   supportedVersions: 43,
@@ -116,6 +119,7 @@ function readHello(cursor: Cursor): Peek {
     versions: [Math.min(legacyVersion, tls12)],
     cipherSuites,
     signatureSchemes: undefined,
+    groups: undefined,
     protocols: [],
   };
   if (cursor.remaining > 0) {
@@ -141,6 +145,7 @@ function readExtension(hello: Mutable<ClientHello>, type: number, body: Cursor):
     hello.versions = readAll(body, body.u8(), readPairs);
   else if (type === extensionType.signatureAlgorithms)
     hello.signatureSchemes = readAll(body, body.u16(), readPairs);
+  else if (type === extensionType.groups) hello.groups = readAll(body, body.u16(), readPairs);
   else if (type === extensionType.protocols)
     hello.protocols = readAll(body, body.u16(), readProtocols);
 }

@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 const since = new Date('2026-11-22T12:00:00Z');
 const tunnel: NewlyOwned = { serverId: '0199', newOwnerSince: since };
 const after = (days: number): Date => new Date(since.getTime() + days * dayMs);
-const clear = '"cache", "storage"';
+const clear = '"cache","storage"';
 
 function fieldsFor(
   fields: FieldLines,

@@ -37,7 +37,7 @@ export function clearingFields(
   if (!isWorker && !isNavigation(request)) return none;
   const mark = markOf(tunnel.serverId, since);
   if (hasCookie(request.fields, `${cookieName}=${mark}`)) return none;
-  const fields = ['clear-site-data', '"cache", "storage"'];
+  const fields = ['clear-site-data', '"cache","storage"'];
   // A worker's script alone proves nothing: browsers that clear for it are not all of them.
   if (isWorker) return fields;
   const cookie = `${cookieName}=${mark}; Path=/; Max-Age=${clearingMs / 1000}; Secure; HttpOnly; SameSite=Lax`;

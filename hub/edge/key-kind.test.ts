@@ -18,7 +18,7 @@ const rsa = { suite: 0xc02f, scheme: 0x0804 };
 
 function hello(part: Partial<ClientHello>): ClientHello {
   const usual = { serverName: 'a.example', versions: tls12, cipherSuites: [], protocols: [] };
-  return { ...usual, signatureSchemes: undefined, ...part };
+  return { ...usual, signatureSchemes: undefined, groups: undefined, ...part };
 }
 
 const both = hello({
@@ -38,6 +38,7 @@ describe('the kind of key', () => {
 
   it.each([
     ['no suite with ECDSA', { cipherSuites: [rsa.suite, 0x002f] }],
+    ['no curve that our keys have', { groups: [29, 24] }],
     ['no signature with ECDSA', { signatureSchemes: [0x0401, 0x0203] }],
     [
       'no signatures and no suite with ECDSA',
@@ -53,6 +54,13 @@ describe('the kind of key', () => {
     expect(keyKindFor(hello({ ...offered, signatureSchemes: [ecdsa.scheme] }), 'rsa')).toBe(
       'ecdsa',
     );
+  });
+
+  it('is RSA for a TLS 1.3 client that signs with other curves than ours', () => {
+    const offered = { versions: tls13, cipherSuites: [0x1301] };
+    expect(keyKindFor(hello({ ...offered, signatureSchemes: [0x0503, rsa.scheme] }))).toBe('rsa');
+    // Without PSS there is no RSA in TLS 1.3 either: the handshake says so.
+    expect(keyKindFor(hello({ ...offered, signatureSchemes: [0x0503, 0x0401] }))).toBe('ecdsa');
   });
 
   it('stays what was chosen for a client that can check neither: the handshake says so', () => {

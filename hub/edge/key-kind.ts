@@ -13,21 +13,34 @@ export function keyKindFor(hello: ClientHello, chosen: KeyKind = 'ecdsa'): KeyKi
 }
 
 /**
- * TLS 1.3 chooses the certificate by the signatures alone; in TLS 1.2 the cipher suite has to name the kind too (RFC 5246
- * §7.4.2). A hello that names no signatures leaves them to the server.
+ * TLS 1.3 chooses the certificate by the signatures alone (RFC 8446 §4.4.2.2); in TLS 1.2 the cipher suite has to name the kind
+ * too, and the curve of the key has to be among those known (RFC 8422 §5.1). A hello that names no signatures leaves them to the
+ * server.
  */
-function checks(hello: ClientHello, kind: KeyKind): boolean {
-  const { versions, cipherSuites, signatureSchemes } = hello;
-  if (signatureSchemes?.some((scheme) => schemes[kind].has(scheme)) === false) return false;
-  return versions.includes(tls13) || cipherSuites.some((suite) => suites[kind].has(suite));
+function checks({ versions, cipherSuites, signatureSchemes, groups }: ClientHello, kind: KeyKind) {
+  const isTls13 = versions.includes(tls13);
+  const schemes = isTls13 ? schemesOfTls13[kind] : schemesOfTls12[kind];
+  if (signatureSchemes?.some((scheme) => schemes.has(scheme)) === false) return false;
+  if (isTls13) return true;
+  if (kind === 'ecdsa' && groups?.includes(p256) === false) return false;
+  return cipherSuites.some((suite) => suites[kind].has(suite));
 }
 
 const tls13 = 0x0304;
 
-/** RFC 8446 §4.2.3, without SHA-1. */
-const schemes: Record<KeyKind, ReadonlySet<number>> = {
+/** The curve of all ECDSA keys that the hub makes; whoever has a file with another one has visitors who know this one too. */
+const p256 = 23;
+
+/** RFC 8446 §4.2.3: the scheme has the curve in it, and PSS is the one way with RSA. */
+const schemesOfTls13: Record<KeyKind, ReadonlySet<number>> = {
+  ecdsa: new Set([0x0403]),
+  rsa: new Set([0x0804, 0x0805, 0x0806]),
+};
+
+/** RFC 5246 §7.4.1.4.1, without SHA-1. */
+const schemesOfTls12: Record<KeyKind, ReadonlySet<number>> = {
   ecdsa: new Set([0x0403, 0x0503, 0x0603]),
-  rsa: new Set([0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806]),
+  rsa: new Set([0x0401, 0x0501, 0x0601, ...schemesOfTls13.rsa]),
 };
 
 /** Of TLS 1.2, those that the edge speaks (handshake-server.ts). */
