@@ -69,6 +69,11 @@ export class FileCertificates implements CertificateSource {
     return this.#index.find(serverName, kind);
   }
 
+  /** What is served at present, for monitoring. */
+  held(): readonly LoadedCertificate[] {
+    return this.#pairs.map(({ current }) => current);
+  }
+
   /** Nothing is made here; that the files do not have what a server wants is said once. */
   async prepare(kind: KeyKind): Promise<void> {
     const isThere = this.#pairs.some(({ current }) => current.kind === kind);

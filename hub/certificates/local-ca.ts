@@ -74,6 +74,11 @@ export class LocalCa implements CertificateSource {
     return this.#index.find(serverName, kind);
   }
 
+  /** What is served at present, for monitoring. */
+  held(): readonly LoadedCertificate[] {
+    return [...this.#leaves.values()];
+  }
+
   async prepare(kind: KeyKind): Promise<void> {
     if (this.#leaves.has(kind)) return;
     let preparing = this.#preparing.get(kind);
@@ -130,7 +135,10 @@ const retryMs = 60_000;
 const renewalCheckMs = 3_600_000;
 
 /** Key and chain share one file, so that a crash cannot leave the key of one beside the chain of another. */
-export const leafFiles: Readonly<Record<KeyKind, string>> = { ecdsa: 'server.pem', rsa: 'server-rsa.pem' };
+export const leafFiles: Readonly<Record<KeyKind, string>> = {
+  ecdsa: 'server.pem',
+  rsa: 'server-rsa.pem',
+};
 
 interface LeafWish {
   readonly kind: KeyKind;

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+
+import {
+  CertificateAttempts,
+  certificateGauges,
+  givenCertificate,
+  type HeldCertificate,
+} from './certificate-metrics.ts';
+import { exposition } from './metric.ts';
+
+const now = new Date('2026-11-22T12:00:00Z');
+const inDays = (days: number): Date => new Date(now.getTime() + days * 86_400_000);
+
+function held(name: string, days: number | undefined, more: Partial<HeldCertificate> = {}) {
+  const notAfter = days === undefined ? undefined : inDays(days);
+  const usual = { keyKind: 'ecdsa', isOwn: false, isReleased: false, isFailing: false } as const;
+  return { ...usual, names: [name], notAfter, ...more };
+}
+
+function told(certificates: readonly HeldCertificate[]): string[] {
+  const gauges = certificateGauges(
+    () => certificates,
+    () => now,
+  );
+  return exposition(gauges)
+    .split('\n')
+    .filter((line) => line.startsWith('phlix'));
+}
+
+describe('the days that are left', () => {
+  const days = (certificates: readonly HeldCertificate[]): string[] =>
+    told(certificates).filter((line) => line.includes('days_left'));
+
+  test("are told for each of the hub's own names and kinds of key", () => {
+    const names = ['hub.example', '*.films.example'];
+    expect(
+      days([
+        held('', 30.5, { names, isOwn: true }),
+        held('', 12, { names, isOwn: true, keyKind: 'rsa' }),
+        held('waits.example', undefined, { isOwn: true }),
+      ]),
+    ).toEqual([
+      'phlix_hub_certificate_days_left{names="hub.example *.films.example",key="ecdsa"} 30.5',
+      'phlix_hub_certificate_days_left{names="hub.example *.films.example",key="rsa"} 12',
+    ]);
+  });
+
+  test('are one line for ten thousand servers: of the one that ends first', () => {
+    const servers = Array.from({ length: 10_000 }, (_, n) => held(`${n}.example`, 20 + n / 1000));
+    const soon = [...servers, held('late.example', -1), held('tv.example', 3, { keyKind: 'rsa' })];
+    expect(days(soon)).toEqual([
+      'phlix_hub_certificate_days_left{names="others",key="ecdsa"} -1',
+      'phlix_hub_certificate_days_left{names="others",key="rsa"} 3',
+    ]);
+  });
+
+  test('stay few for an operator with a long list of files, and never name a certificate twice', () => {
+    const files = Array.from({ length: 100 }, (_, n) => held(`${n}.example`, 9, { isOwn: true }));
+    const twice = [...files, held('0.example', 40, { isOwn: true })];
+    const lines = days(twice);
+    expect(lines).toHaveLength(33);
+    expect(new Set(lines.map((line) => line.split('}', 1)[0])).size).toBe(33);
+    expect(lines[0]).toMatch(/"0\.example",key="ecdsa"\} 40$/);
+  });
+
+  test('do not count down for a name that was released', () => {
+    expect(days([held('gone.example', 2, { isReleased: true })])).toEqual([]);
+  });
+});
+
+test('each certificate is in one state, and a state that nobody is in is 0', () => {
+  const certificates = [
+    held('a.example', 9),
+    held('b.example', 9, { isFailing: true }),
+    held('c.example', undefined, { isFailing: true }),
+    held('d.example', 9, { isReleased: true }),
+  ];
+  expect(told(certificates).filter((line) => line.includes('state='))).toEqual([
+    'phlix_hub_certificates{state="valid"} 1',
+    'phlix_hub_certificates{state="failing"} 1',
+    'phlix_hub_certificates{state="missing"} 1',
+    'phlix_hub_certificates{state="ended"} 0',
+    'phlix_hub_certificates{state="released"} 1',
+  ]);
+});
+
+test("an operator's certificate is the hub's own", () => {
+  const given = { names: ['hub.example'], notAfter: inDays(1), kind: 'rsa', context: {} } as const;
+  expect(givenCertificate({ ...given, context: { context: undefined } })).toMatchObject({
+    isOwn: true,
+    keyKind: 'rsa',
+    notAfter: inDays(1),
+  });
+});
+
+describe('attempts', () => {
+  const failed = (code: string) => ({
+    outcome: { kind: 'failed', error: { code, message: 'It did not work.', at: now } } as const,
+  });
+
+  test('are counted, the failed ones by their code, and questions are none', () => {
+    const attempts = new CertificateAttempts();
+    attempts.note({ outcome: { kind: 'asked' } });
+    attempts.note({ outcome: { kind: 'removed' } });
+    for (const code of ['dns.lagging', 'acme.rate-limited', 'dns.lagging']) {
+      attempts.note(failed(code));
+    }
+    const text = exposition(attempts.metrics);
+    expect(text).toContain('phlix_hub_certificate_attempts_total 4\n');
+    expect(text).toContain('phlix_hub_certificate_failures_total{reason="dns.lagging"} 2\n');
+    expect(text).toContain('phlix_hub_certificate_failures_total{reason="acme.rate-limited"} 1\n');
+  });
+
+  test('that fail in ever new ways make no more than 65 lines', () => {
+    const attempts = new CertificateAttempts();
+    for (let n = 0; n < 1000; n += 1) attempts.note(failed(`code.${n}`));
+    const lines = exposition(attempts.metrics).match(/^phlix_hub_certificate_failures.*$/gm);
+    expect(lines).toHaveLength(65);
+    expect(lines?.at(-1)).toBe('phlix_hub_certificate_failures_total{reason="other"} 936');
+  });
+});

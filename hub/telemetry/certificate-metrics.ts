@@ -1,0 +1,155 @@
+// Certificates that a hub holds, and its attempts to get them, arrive; what monitoring may know of them leaves, in as many lines for ten thousand as for ten.
+
+import type { CertificateState } from '../certificates/life/inventory.ts';
+import type { AttemptReport } from '../certificates/life/manager.ts';
+import type { KeyKind, ServedCertificate } from '../certificates/store.ts';
+import { Gauge, type Metric, type Sample } from './metric.ts';
+
+export interface HeldCertificate {
+  readonly names: readonly string[];
+  readonly keyKind: KeyKind;
+  /** Undefined: there is none yet. */
+  readonly notAfter: Date | undefined;
+  /** For the hub's own names, not for one of its servers. */
+  readonly isOwn: boolean;
+  /** Nobody wishes for it any more. */
+  readonly isReleased: boolean;
+  /** The last attempt to get the next one failed. */
+  readonly isFailing: boolean;
+}
+
+/** Since the start of the process: other processes of the hub make their own attempts. */
+export class CertificateAttempts {
+  readonly #failures = new Map<string, number>();
+  #attempts = 0;
+
+  note({ outcome }: Pick<AttemptReport, 'outcome'>): void {
+    // A question about the time of renewal obtains nothing.
+    if (outcome.kind === 'asked') return;
+    this.#attempts += 1;
+    if (outcome.kind !== 'failed' && outcome.kind !== 'sealed') return;
+    const { code } = outcome.error;
+    const isKnown = this.#failures.has(code) || this.#failures.size < maxReasons;
+    const reason = isKnown ? code : 'other';
+    this.#failures.set(reason, (this.#failures.get(reason) ?? 0) + 1);
+  }
+
+  get metrics(): readonly Metric[] {
+    const reasons = (): Sample[] =>
+      [...this.#failures].map(([reason, value]) => ({ labels: { reason }, value }));
+    return [
+      {
+        name: 'phlix_hub_certificate_attempts_total',
+        help: 'Attempts to get, renew or revoke a certificate.',
+        type: 'counter',
+        samples: () => [{ value: this.#attempts }],
+      },
+      {
+        name: 'phlix_hub_certificate_failures_total',
+        help: 'Of these, those that failed.',
+        type: 'counter',
+        samples: reasons,
+      },
+    ];
+  }
+}
+
+/** `held` is asked at each scrape. */
+export function certificateGauges(
+  held: () => readonly HeldCertificate[],
+  now: () => Date = () => new Date(),
+): readonly Metric[] {
+  return [
+    new Gauge(
+      'phlix_hub_certificate_days_left',
+      "Until the end of the hub's own certificates, and of whichever of the others ends first.",
+      () => daysLeft(held(), now()),
+    ),
+    new Gauge('phlix_hub_certificates', 'Certificates, by how they stand.', () =>
+      countStates(held(), now()),
+    ),
+  ];
+}
+
+/** Of a hub that gets them by itself. */
+export function managedCertificate(state: CertificateState): HeldCertificate {
+  const { names, keyKind, issued, serverId, releasedAt, attempts } = state;
+  return {
+    names,
+    keyKind,
+    notAfter: issued?.notAfter,
+    isOwn: serverId === undefined,
+    isReleased: releasedAt !== undefined,
+    isFailing: attempts.failures > 0,
+  };
+}
+
+/** Of a hub whose operator gives them, or that makes its own. */
+export function givenCertificate(
+  certificate: ServedCertificate & { readonly kind: KeyKind },
+): HeldCertificate {
+  const { names, notAfter, kind: keyKind } = certificate;
+  return { names, keyKind, notAfter, isOwn: true, isReleased: false, isFailing: false };
+}
+
+/** Codes are closed unions, some fifty; should one ever carry more than a code, monitoring pays no price for it. */
+const maxReasons = 64;
+
+/** An operator names his files one by one; more than this is a list that a program wrote. */
+const maxOwn = 32;
+
+/** No DNS name that an authority signs for has a single label. */
+const others = 'others';
+
+const dayMs = 86_400_000;
+
+/** By names and kind of key, each once. What is held twice, as while it is replaced, is good for as long as the better one. */
+function daysLeft(held: readonly HeldCertificate[], now: Date): Sample[] {
+  const own = new Map<string, Ending>();
+  const rest = new Map<string, Ending>();
+  for (const { names, keyKind, notAfter, isOwn, isReleased } of held) {
+    if (notAfter === undefined || isReleased) continue;
+    const label = names.join(' ');
+    const key = `${keyKind} ${label}`;
+    const endings = isOwn && (own.has(key) || own.size < maxOwn) ? own : rest;
+    const known = endings.get(key)?.notAfter ?? notAfter;
+    endings.set(key, { label, keyKind, notAfter: known > notAfter ? known : notAfter });
+  }
+  return [...own.values(), ...firstToEnd([...rest.values()])].map(
+    ({ label, keyKind, notAfter }) => ({
+      labels: { names: label, key: keyKind },
+      value: Math.floor(((notAfter.getTime() - now.getTime()) / dayMs) * 100) / 100,
+    }),
+  );
+}
+
+interface Ending {
+  readonly label: string;
+  readonly keyKind: KeyKind;
+  readonly notAfter: Date;
+}
+
+/** One for each kind of key there is. */
+function firstToEnd(endings: readonly Ending[]): Ending[] {
+  const first = new Map<KeyKind, Ending>();
+  for (const { keyKind, notAfter } of endings) {
+    const known = first.get(keyKind)?.notAfter;
+    if (known !== undefined && known <= notAfter) continue;
+    first.set(keyKind, { label: others, keyKind, notAfter });
+  }
+  return [...first.values()];
+}
+
+/** A state that nobody is in is told as 0: an alert on what is absent never fires. */
+function countStates(held: readonly HeldCertificate[], now: Date): Sample[] {
+  const counts = { valid: 0, failing: 0, missing: 0, ended: 0, released: 0 };
+  for (const certificate of held) counts[stateOf(certificate, now)] += 1;
+  return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
+}
+
+function stateOf(certificate: HeldCertificate, now: Date) {
+  if (certificate.isReleased) return 'released';
+  if (certificate.notAfter === undefined) return 'missing';
+  if (certificate.notAfter <= now) return 'ended';
+  return certificate.isFailing ? 'failing' : 'valid';
+}
