@@ -37,9 +37,10 @@ export class AcmeCertificates {
   /** What authorities ask at the doors. */
   readonly proofs: Proofs;
   readonly manager: CertificateManager;
+  /** Undefined where others answer for the hub's zones. */
+  readonly responder: Responder | undefined;
   readonly #options: AcmeOptions;
   readonly #wished: WishedCertificates;
-  readonly #responder: Responder | undefined;
 
   /** Serves what the store holds. @throws CertificateError, AcmeError, DnsError, ListenError */
   static async open(options: AcmeOptions): Promise<AcmeCertificates> {
@@ -74,7 +75,7 @@ export class AcmeCertificates {
     const { config, tls, stores, log } = options;
     const { source, responder, keyRing, authorities } = parts;
     this.#options = options;
-    this.#responder = responder;
+    this.responder = responder;
     this.source = source;
     this.proofs = new Proofs({ store: stores.challenges, makePair: createProofCertificate });
     const { solverFor, preflight } = openNameProofs({
@@ -120,7 +121,7 @@ export class AcmeCertificates {
   /** When nobody comes any more. */
   async stop(): Promise<void> {
     await this.source.stop();
-    await this.#responder?.stop();
+    await this.responder?.stop();
   }
 
   /** A first start: nothing is broken, and the operator sees what the hub waits for. */

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createSocket } from 'node:dgram';
+import { createSocket, type SocketOptions } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -160,6 +160,21 @@ describe('a responder', () => {
     await expect.poll(() => responder.counts, { timeout: 10_000 }).toEqual(counts);
   });
 
+  it('counts on over the death of its thread', async () => {
+    const { responder, store, port, lines } = await start({
+      threadScript: dyingScript,
+      times: { pollMs: 60_000, pingMs: 500 },
+    });
+    for (let times = 0; times < 3; times += 1) await asked(port, 'acme.hub.test');
+    await expect.poll(() => responder.counts.asked, { timeout: 10_000 }).toBe(3);
+    await store.put({ name: 'die.acme.hub.test', value: 'throw' }, far);
+    await expect
+      .poll(() => lines.some(({ msg }) => msg.includes('answers again')), { timeout: 30_000 })
+      .toBe(true);
+    await asked(port, 'acme.hub.test');
+    await expect.poll(() => responder.counts.asked, { timeout: 10_000 }).toBe(4);
+  });
+
   it('says which address it cannot listen on, and leaves nothing open', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     closers.push(() => taken.close());
@@ -195,6 +210,18 @@ describe('a responder', () => {
       expect((await asked(port, 'films.test', 'A')).answers).toHaveLength(1);
     },
   );
+});
+
+describe.runIf(process.platform === 'linux')('a port that may be shared', () => {
+  it('is not shared with a stranger who has it for UDP alone', async () => {
+    const stranger = createSocket({ type: 'udp4', reusePort: true } as SocketOptions);
+    closers.push(() => stranger.close());
+    stranger.bind(0, '127.0.0.1');
+    await once(stranger, 'listening');
+    const listen = [{ host: '127.0.0.1', port: stranger.address().port }];
+    const started = start({ settings: { ...settings, listen }, sharing: 'sharable' });
+    await expect(started).rejects.toThrow('EADDRINUSE');
+  });
 });
 
 describe('over UDP', () => {

@@ -31,6 +31,8 @@ const usualTimes: ResponderTimes = { pollMs: 60_000, pingMs: 5000 };
 /** The first rebirth at once or nearly: resolvers ask again after one or two seconds. */
 const rebirth = { firstMs: 100, maxMs: 30_000 };
 
+const nothingYet: ResponderCounts = { asked: 0, answered: 0, limited: 0 };
+
 export class Responder {
   readonly settings: ResponderSettings;
   readonly #options: ResponderOptions;
@@ -40,6 +42,7 @@ export class Responder {
   #contents: Contents = { records: [], serial: 0 };
   #addresses: readonly BoundAddress[] = [];
   #thread: ResponderThread | undefined;
+  #earlierCounts = nothingYet;
   #looking: Promise<void> | undefined;
   #lookAgain: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -69,9 +72,15 @@ export class Responder {
     return this.#addresses;
   }
 
-  /** Of the thread that lives now. */
+  /** Since the start, a few seconds old; what a thread counted in the moments before its death is lost. */
   get counts(): ResponderCounts {
-    return this.#thread?.counts ?? { asked: 0, answered: 0, limited: 0 };
+    const { asked, answered, limited } = this.#thread?.counts ?? nothingYet;
+    const earlier = this.#earlierCounts;
+    return {
+      asked: earlier.asked + asked,
+      answered: earlier.answered + answered,
+      limited: earlier.limited + limited,
+    };
   }
 
   /** Resolves when this process answers with what the store has now. @throws what the store throws */
@@ -168,6 +177,8 @@ export class Responder {
       if (this.#isStopping) return;
       if (thread !== undefined)
         log.error({ err: cause }, 'dns responder died; it is started again');
+      this.#earlierCounts = this.counts;
+      this.#thread = undefined;
       thread = undefined;
       if (!(await pause(this.#backoff.next(), this.#stopping.signal))) return;
       thread = await this.#startAgain();

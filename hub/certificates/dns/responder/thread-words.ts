@@ -47,9 +47,8 @@ export interface ListenRefusal {
   readonly message: string;
 }
 
-/** Since the thread began. */
 export interface ResponderCounts {
-  /** Messages that came, over both transports. */
+  /** Messages that were read, over both transports. */
   readonly asked: number;
   readonly answered: number;
   /** Beyond the rate of their block: told to come by TCP, or not answered. */
