@@ -78,6 +78,7 @@ export class Crowd {
   readonly database: Database;
   readonly store: PostgresCertificateStore;
   readonly orders: PostgresOrderLog;
+  readonly stores: TestStores;
   readonly #hubs = new Map<string, HubProcess>();
   readonly #town: Town;
   readonly #folder: TemporaryFolder;
@@ -88,9 +89,8 @@ export class Crowd {
     const url = await town.postgres.createDatabase();
     const settings = { url, dataDir: '/nonexistent' };
     const database = await openDatabase(settings, { purpose: 'command', log: silent });
-    const stores = new TestStores(database);
-    for (const label of labels) await stores.enrol({ label });
     const crowd = new Crowd(town, front, database);
+    for (const label of labels) await crowd.stores.enrol({ label });
     await prepare?.(crowd);
     await crowd.#startHubs(hubs, url);
     return crowd;
@@ -102,6 +102,7 @@ export class Crowd {
     this.database = database;
     this.store = new PostgresCertificateStore(database);
     this.orders = new PostgresOrderLog(database);
+    this.stores = new TestStores(database);
     this.#folder = temporaryFolder('crowd');
   }
 
