@@ -10,7 +10,7 @@ const plotHeight = height - margin.top - margin.bottom;
 
 /** From the bottom of each day's column to its top. */
 const layers = [
-  { key: 'replacement', colour: '#2f6f9f', title: 'renewal in the window of the authority (ARI)' },
+  { key: 'replacement', colour: '#2f6f9f', title: 'renewal in the authority’s window (ARI)' },
   { key: 'renewal', colour: '#d08a2e', title: 'renewal outside of it' },
   { key: 'new', colour: '#5a9e5a', title: 'first certificate' },
   { key: 'second', colour: '#a05195', title: 'from the second authority' },
@@ -104,7 +104,7 @@ function outageOf({ scenario: { outage } }: Year, step: number): string {
 function legend(): string {
   return layers
     .map(({ colour, title }, index) => {
-      const x = margin.left + index * 250;
+      const x = margin.left + index * 262;
       return `<rect x="${x}" y="24" width="10" height="10" fill="${colour}"/><text x="${x + 14}" y="33">${title}</text>`;
     })
     .join('');

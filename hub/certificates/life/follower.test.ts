@@ -69,17 +69,32 @@ describe('a follower', () => {
 
   test('looks at everything after a connection that was lost', async () => {
     const follower = await follow();
-    const watch = store.find.bind(store);
+    const find = store.find.bind(store);
     store.find = async () => {
       throw new Error('the connection is gone');
     };
     await reconcile('a.example');
     await clock.run(1);
     expect(failures).toHaveLength(1);
-    store.find = watch;
+    store.find = find;
     store.announceGap();
     await clock.run(1);
     expect(told).toEqual(['a.example']);
+    await follower.stop();
+  });
+
+  test('reads what failed to be read together with the next change', async () => {
+    const follower = await follow();
+    const find = store.find.bind(store);
+    store.find = async () => {
+      throw new Error('the connection is gone');
+    };
+    await reconcile('a.example');
+    await clock.run(1);
+    store.find = find;
+    await reconcile('a.example', 'b.example');
+    await clock.run(1);
+    expect(new Set(told)).toEqual(new Set(['a.example', 'b.example']));
     await follower.stop();
   });
 

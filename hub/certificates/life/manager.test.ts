@@ -245,6 +245,21 @@ describe('several hubs on one store', () => {
     expect(life.first.orders).toHaveLength(1);
   });
 
+  test('wait together after a failure: a second one that heard of nothing does not try before its time', async () => {
+    life.first.onOrder = async () => {
+      await life.clock.sleep(5000);
+      throw new AcmeError('acme.unreachable', 'Nobody answers there.');
+    };
+    await life.store.reconcile([wishFor('films.example')], start);
+    await life.manage();
+    life.store.watch = async () => async () => {};
+    await life.manage();
+    await life.clock.run(60_000);
+    expect(life.first.orders).toHaveLength(1);
+    await life.clock.run(20_000);
+    expect(life.first.orders).toHaveLength(2);
+  });
+
   test('take over from one that died with the lease, within minutes', async () => {
     await life.store.reconcile([wishFor('films.example')], start);
     const { id } = await life.only();
@@ -469,7 +484,7 @@ describe('when the clock jumps', () => {
     life.clock.jump(400 * dayMs);
     life.first.onOrder = unreachable;
     await manager.wishFor([wishFor('films.example')]);
-    await life.clock.run(12 * minuteMs);
+    await life.clock.run(25 * minuteMs);
     life.clock.jump(-400 * dayMs);
     life.first.onOrder = async () => {};
     await life.clock.run(2 * hourMs);
