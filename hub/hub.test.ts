@@ -153,6 +153,10 @@ describe('a hub', () => {
         'phlix_hub_links 0',
         'phlix_hub_streams 0',
         'phlix_hub_shedding 0',
+        'phlix_hub_certificates{state="valid"} 1',
+        expect.stringMatching(
+          /^phlix_hub_certificate_days_left\{names="hub.localhost phlix.localhost \*.phlix.localhost",key="ecdsa"\} \d/,
+        ),
         expect.stringMatching(/^phlix_hub_resident_memory_bytes \d{8,}$/),
         expect.stringMatching(/^phlix_hub_event_loop_delay_seconds\{quantile="0.99"\} [\d.]+$/),
       ]),

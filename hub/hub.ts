@@ -6,6 +6,7 @@ import type { AcmeCertificates } from './acme.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
+import type { AttemptReport } from './certificates/life/manager.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
@@ -16,7 +17,15 @@ import { openNames } from './names.ts';
 import { Opened } from './opened.ts';
 import { Overload } from './overload.ts';
 import { openStores, type Stores } from './stores.ts';
+import {
+  CertificateAttempts,
+  certificateGauges,
+  givenCertificate,
+  managedCertificate,
+  type HeldCertificate,
+} from './telemetry/certificate-metrics.ts';
 import { Counters } from './telemetry/counters.ts';
+import type { Metric } from './telemetry/metric.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 
@@ -56,7 +65,11 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const stores = await openStores(config, { purpose: 'hub', log });
   opened.add(async () => stores.close());
   const sharing = former === undefined ? sharingOf(config) : 'joining';
-  const { certificates, acme } = await openCertificates(config, { stores, log, sharing });
+  const { certificates, acme, certified } = await openCertificates(config, {
+    stores,
+    log,
+    sharing,
+  });
   opened.add(async () => (acme ?? certificates).stop());
 
   const overload = watchMemory(config, log);
@@ -86,7 +99,9 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const addresses = await doors.listen(former, sharing);
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
-  await openMetrics(config, { counters, overload, doors }, { log, opened });
+  const responder = acme?.responder;
+  const measured = { counters, overload, doors, certified, responder };
+  await openMetrics(config, measured, { log, opened });
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   opened.add(async () => acme?.stopOrdering());
   await acme?.start();
@@ -113,6 +128,7 @@ interface OpenedCertificates {
   readonly certificates: CertificateSource & { stop(): void | Promise<void> };
   /** Where the hub gets them by itself. */
   readonly acme?: AcmeCertificates;
+  readonly certified: readonly Metric[];
 }
 
 async function openCertificates(
@@ -125,15 +141,19 @@ async function openCertificates(
   if (tls.kind === 'acme') {
     // Only now: what talks to authorities and name servers takes a third of a second to load, and 19 MB.
     const rooms = await import('./acme.ts');
-    const acme = await rooms.AcmeCertificates.open({ config, tls, ...parts });
-    return { certificates: acme.source, acme };
+    const attempts = new CertificateAttempts();
+    const onAttempt = (report: AttemptReport): void => attempts.note(report);
+    const acme = await rooms.AcmeCertificates.open({ config, tls, onAttempt, ...parts });
+    const held = (): HeldCertificate[] => acme.manager.states().map(managedCertificate);
+    const certified = [...attempts.metrics, ...certificateGauges(held)];
+    return { certificates: acme.source, acme, certified };
   }
-  return {
-    certificates:
-      tls.kind === 'files'
-        ? await FileCertificates.open({ ...names, pairs: tls.pairs, log })
-        : await LocalCa.open({ ...names, folder: localCaFolder(config), log }),
-  };
+  const certificates =
+    tls.kind === 'files'
+      ? await FileCertificates.open({ ...names, pairs: tls.pairs, log })
+      : await LocalCa.open({ ...names, folder: localCaFolder(config), log });
+  const held = (): HeldCertificate[] => certificates.held().map(givenCertificate);
+  return { certificates, certified: certificateGauges(held) };
 }
 
 function watchMemory({ memoryLimitBytes: limitBytes }: HubConfig, log: Logger): Overload {

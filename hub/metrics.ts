@@ -3,6 +3,7 @@
 import type { Logger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import type { HubConfig } from './config.ts';
+import type { ResponderCounts } from './certificates/dns/responder/thread-words.ts';
 import type { Doors } from './doors.ts';
 import { listenFailure, listenText } from './listen-failure.ts';
 import type { Opened } from './opened.ts';
@@ -16,6 +17,10 @@ export interface Measured {
   readonly counters: Counters;
   readonly overload: Overload;
   readonly doors: Doors;
+  /** Of certificates. */
+  readonly certified: readonly Metric[];
+  /** Undefined where the hub answers no DNS questions. */
+  readonly responder: { readonly counts: ResponderCounts } | undefined;
 }
 
 /** A port that somebody has keeps no hub from serving films: most likely it is a former hub's, which drains. */
@@ -30,7 +35,12 @@ export async function openMetrics(
   opened.add(() => delay.stop());
   const listener = new MetricsListener({
     address: listenText(metricsListen),
-    metrics: [...measured.counters.metrics, ...gauges(config, measured, delay)],
+    metrics: [
+      ...measured.counters.metrics,
+      ...gauges(config, measured, delay),
+      ...measured.certified,
+      ...dnsTotals(measured),
+    ],
     onListening: (metrics) => log.info({ metrics }, 'metrics are served'),
     onFailure: (error) =>
       log.info(
@@ -63,5 +73,20 @@ function gauges(
       'How late the process was, in the last 15 seconds.',
       () => delay.samples(),
     ),
+  ];
+}
+
+function dnsTotals({ responder }: Measured): readonly Metric[] {
+  if (responder === undefined) return [];
+  const total = (name: keyof ResponderCounts, help: string): Metric => ({
+    name: `phlix_hub_dns_${name}_total`,
+    help,
+    type: 'counter',
+    samples: () => [{ value: responder.counts[name] }],
+  });
+  return [
+    total('asked', 'DNS messages that the responder read.'),
+    total('answered', 'Of these, those that got an answer.'),
+    total('limited', 'DNS messages beyond the rate of their network.'),
   ];
 }
