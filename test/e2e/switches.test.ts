@@ -85,16 +85,23 @@ describe.skipIf(!hasParts('openssl', 'curl'))('a server whose owner', () => {
     await expect.poll(() => handshake('-tls1_2')).toContain('Verification: OK');
   });
 
-  test('wants an RSA certificate has one for clients that know no elliptic curves', async () => {
-    expect(await handshake(...oldClient)).toMatch(/handshake failure/);
-    await set('certificate=rsa');
-    await expect
-      .poll(() => handshake(...oldClient), { timeout: 5000 })
-      .toContain('Verification: OK');
+  test('chose nothing has an RSA certificate for clients that know no elliptic curves, and ECDSA for the others', async () => {
     const told = await handshake(...oldClient);
+    expect(told).toContain('Verification: OK');
     expect(told).toMatch(/Peer signature type: RSA/);
     expect(told).toMatch(/Cipher is ECDHE-RSA-AES128-GCM-SHA256/);
     expect(told).toMatch(/Server public key is 2048 bit/);
+    for (const version of ['-tls1_2', '-tls1_3'])
+      expect(await handshake(version)).toMatch(/Peer signature type: ECDSA/);
+  });
+
+  test('wants an RSA certificate has one for everybody', async () => {
+    await set('certificate=rsa');
+    await expect
+      .poll(() => handshake('-tls1_2'), { timeout: 5000 })
+      .toMatch(/Peer signature type: RSA/);
+    expect(await handshake('-tls1_3')).toMatch(/Peer signature type: RSA-PSS/);
+    expect(await handshake(...oldClient)).toContain('Verification: OK');
     const file = join(deployment.hub.folder, 'local-ca', 'server-rsa.pem');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect((await curl.get(deployment.address, '--tls-max', '1.2')).body.toString()).toBe('here');
