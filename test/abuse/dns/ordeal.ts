@@ -27,7 +27,7 @@ export async function runDnsOrdeals(options: {
   readonly say: (line: string) => void;
 }): Promise<DnsOrdeals> {
   const { seconds, isWanted, say } = options;
-  const hub = await WatchedHub.start({}, deployWithResponder);
+  const hub = await WatchedHub.start({ HUB_METRICS_LISTEN: '127.0.0.1:0' }, deployWithResponder);
   try {
     const port = responderPort(hub.deployment.hub.program.output);
     const quietDescriptors = hub.descriptors();
@@ -45,6 +45,7 @@ export async function runDnsOrdeals(options: {
     for (const name of [...dnsAttacks.keys()].filter(isWanted))
       await suffer(name, () => attack(name, port, seconds));
     await suffer('nothing, with a responder, afterwards', async () => rest(seconds));
+    complaints.push(...(await miscounts(hub.deployment.hub.program.output, ordeals)));
     const endDescriptors = hub.descriptors();
     const films = await hub.credits();
     complaints.push(...complaintsOf(ordeals, films, { quietDescriptors, endDescriptors }));
@@ -120,6 +121,17 @@ async function wrongAnswers(port: number): Promise<string[]> {
     return told === expected ? [] : [`${name} ${type} is ${told}`];
   });
   return (await Promise.all(answers)).flat();
+}
+
+/** What monitoring is told must not be less than what the attackers saw. */
+async function miscounts(output: string, ordeals: readonly Ordeal[]): Promise<string[]> {
+  const line = /^.*"metrics are served".*$/m.exec(output)?.[0] ?? '{}';
+  const { metrics } = JSON.parse(line) as { metrics?: { address: string; port: number } };
+  const answer = await fetch(`http://${metrics?.address}:${metrics?.port}/metrics`);
+  const text = await answer.text();
+  const counted = Number(/^phlix_hub_dns_answered_total (\d+)$/m.exec(text)?.[1]);
+  const seen = ordeals.reduce((sum, { ends }) => sum + (ends['answered'] ?? 0), 0);
+  return counted >= seen ? [] : [`${seen} answers were seen, and ${counted} counted`];
 }
 
 async function rest(seconds: number): Promise<Ends> {
