@@ -112,6 +112,24 @@ describe.skipIf(!hasParts('pebble', 'curl')).each(['http-01', 'tls-alpn-01'] as 
       expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Its certificate is good')]);
     });
 
+    test('keeps from its server what could prove the name for somebody else', async () => {
+      const before = origin.seen.length;
+      await at('/.well-known/acme-challenge/planted');
+      await curl.get(
+        `http://${cinema}:${hub.ports.http}/.well-known/acme-challenge/planted`,
+        '--resolve',
+        `${cinema}:${hub.ports.http}:127.0.0.1`,
+      );
+      expect(origin.seen).toHaveLength(before);
+      const place = { host: '127.0.0.1', port: hub.ports.https, servername: cinema };
+      const socket = connect({
+        ...place,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['acme-tls/1'],
+      });
+      await expect(once(socket, 'secureConnect')).rejects.toThrow(/alert|disconnected|reset/i);
+    });
+
     // What follows is the same for both.
     test.runIf(challenge === 'http-01')(
       'that is withdrawn is said to be, is served for its grace, and is nobody’s then',
