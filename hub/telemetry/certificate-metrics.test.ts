@@ -27,10 +27,11 @@ function told(certificates: readonly HeldCertificate[]): string[] {
     .filter((line) => line.startsWith('phlix'));
 }
 
-describe('the days that are left', () => {
-  const days = (certificates: readonly HeldCertificate[]): string[] =>
-    told(certificates).filter((line) => line.includes('days_left'));
+function days(certificates: readonly HeldCertificate[]): string[] {
+  return told(certificates).filter((line) => line.includes('days_left'));
+}
 
+describe('the days that are left', () => {
   test("are told for each of the hub's own names and kinds of key", () => {
     const names = ['hub.example', '*.films.example'];
     expect(
@@ -93,11 +94,12 @@ test("an operator's certificate is the hub's own", () => {
   });
 });
 
-describe('attempts', () => {
-  const failed = (code: string) => ({
-    outcome: { kind: 'failed', error: { code, message: 'It did not work.', at: now } } as const,
-  });
+function failed(code: string) {
+  const error = { code, message: 'It did not work.', at: now };
+  return { outcome: { kind: 'failed', error } } as const;
+}
 
+describe('attempts', () => {
   test('are counted, the failed ones by their code, and questions are none', () => {
     const attempts = new CertificateAttempts();
     attempts.note({ outcome: { kind: 'asked' } });
