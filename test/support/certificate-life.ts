@@ -45,7 +45,7 @@ export function wishFor(name: string, change: Partial<CertificateWish> = {}): Ce
 }
 
 /** Signs what is asked, in no time, unless the test says otherwise. */
-export class ScriptedAuthority implements Authority {
+class ScriptedAuthority implements Authority {
   readonly name: AuthorityName;
   readonly orders: AuthorityOrder[] = [];
   readonly revoked: string[] = [];

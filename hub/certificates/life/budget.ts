@@ -13,7 +13,7 @@ export interface AuthorityLimits {
   readonly failuresOfName: Limit | undefined;
 }
 
-export interface Limit {
+interface Limit {
   readonly count: number;
   readonly periodMs: number;
 }
