@@ -312,7 +312,7 @@ describe('over TCP', () => {
   });
 
   it('takes no more than buffers hold from whoever asks and does not read, and closes', async () => {
-    const { port } = await start({ limits: limits({ idleMs: 1000, questionsOfTurn: 100_000 }) });
+    const { port } = await start({ limits: limits({ idleMs: 2000, questionsOfTurn: 100_000 }) });
     const socket = await dial(port);
     const many = Buffer.concat(Array.from({ length: 2000 }, () => streamEncode(question())));
     const pump = (): void => {
@@ -321,7 +321,8 @@ describe('over TCP', () => {
     socket.on('drain', pump);
     pump();
     await within(closed(socket), 15_000, () => 'the end of the connection');
-    expect(socket.bytesWritten).toBeLessThan(64 * 2 ** 20);
+    // The kernel's two buffers grow to 10 MB together (tcp(7): tcp_wmem, tcp_rmem).
+    expect(socket.bytesWritten).toBeLessThan(16 * 2 ** 20);
     expect((await asked(port, 'acme.hub.test', 'SOA')).answers).toHaveLength(1);
   });
 
