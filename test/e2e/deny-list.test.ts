@@ -103,6 +103,7 @@ describe('a Jellyfin that restarts for whoever seems to sit at home', () => {
       http2: true,
       min_tls: '1.2',
       certificate: 'ecdsa',
+      authority: 'first',
       product: 'jellyfin',
       lifted: [],
     });
