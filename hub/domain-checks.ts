@@ -2,11 +2,11 @@
 
 import type { Logger } from '../shared/log.ts';
 import type { HubConfig } from './config.ts';
+import { openDomainQuestions } from './domain-questions.ts';
 import type { Stores } from './stores.ts';
 import { DomainChecker } from './tunnels/domains/checker.ts';
 import type { DomainClaim, DomainState } from './tunnels/domains/domain.ts';
-import { Lookout, type DnsQuestions } from './tunnels/domains/lookout.ts';
-import { ResolverQuestions } from './tunnels/domains/resolver.ts';
+import { Lookout } from './tunnels/domains/lookout.ts';
 import { sentenceOf, type Destination } from './tunnels/domains/sentence.ts';
 import { hostnameOf } from './tunnels/hostname.ts';
 
@@ -19,7 +19,7 @@ export interface DomainChecks {
 export function openDomainChecks(config: HubConfig, stores: Stores, log: Logger): DomainChecks {
   const { hubHost, tenantDomain, domainLimits: limits } = config;
   const lookout = new Lookout({
-    questions: questionsOf(config),
+    questions: openDomainQuestions(config),
     own: { hubHost, tenantDomain },
   });
   const targetOf = async (serverId: string): Promise<string> => {
@@ -43,35 +43,6 @@ export function openDomainChecks(config: HubConfig, stores: Stores, log: Logger)
     },
   };
 }
-
-function questionsOf({
-  dnsResolvers: resolvers,
-  asksResolversOnly,
-}: Pick<HubConfig, 'dnsResolvers' | 'asksResolversOnly'>): DnsQuestions {
-  const questions = new ResolverQuestions(resolvers);
-  if (asksResolversOnly) return questions;
-  return {
-    texts: async (name, signal) => questions.texts(name, signal),
-    aliases: async (name, signal) => questions.aliases(name, signal),
-    addresses: async (name, signal) => questions.addresses(name, signal),
-    freshTexts: async (name, signal) => {
-      try {
-        // Only now: a hub whose owners have no domains never asks a name server itself.
-        const { Authoritative, txtValues } = await import('./certificates/dns/authoritative.ts');
-        const authoritative = new Authoritative({ resolvers });
-        const patience = AbortSignal.any([signal, AbortSignal.timeout(freshPatienceMs)]);
-        const found = await authoritative.find(name, 'TXT', patience);
-        return txtValues(found.records, found.name);
-      } catch {
-        // Lame, silent or led in a circle: what the resolver says is all there is.
-        return undefined;
-      }
-    },
-  };
-}
-
-/** A stranger chooses which name servers these are, and how many of them are silent. */
-const freshPatienceMs = 8000;
 
 /** A person waits for the command; without addresses he is told the CNAME alone. */
 const patienceMs = 5000;
