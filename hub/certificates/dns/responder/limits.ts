@@ -26,7 +26,7 @@ export interface ResponderLimits {
   /** From the connection, or its last whole question, to the next one: "on the order of seconds" (RFC 7766 §6.2.3). */
   readonly idleMs: number;
   /**
-   * Questions of one connection that are answered before others have their turn, and the time until its next one: 400 a second.
+   * Questions of one connection that are answered before others have their turn, and the time until its next one: 200 a second.
    * All connections together keep a processor half busy, whatever they pour.
    */
   readonly questionsOfTurn: number;
@@ -45,7 +45,7 @@ export const defaultResponderLimits: ResponderLimits = {
   connections: 256,
   connectionsPerBlock: 16,
   idleMs: 5000,
-  questionsOfTurn: 20,
+  questionsOfTurn: 10,
   turnMs: 50,
   unreadBytes: 65_536,
 };

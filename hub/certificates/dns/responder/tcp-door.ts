@@ -113,12 +113,16 @@ class Connection {
     const { limits } = this.#options;
     if (this.#rest !== undefined || this.socket.destroyed) return;
     for (let answered = 0; answered < limits.questionsOfTurn; answered += 1) {
-      const isUnread = this.socket.writableLength > limits.unreadBytes;
-      const message = isUnread ? undefined : this.#nextMessage();
-      if (isUnread) this.socket.pause();
-      else if (message === undefined && this.socket.readableEnded) this.socket.end();
-      else this.socket.resume();
-      if (message === undefined) return;
+      if (this.socket.writableLength > limits.unreadBytes) {
+        this.socket.pause();
+        return;
+      }
+      const message = this.#nextMessage();
+      if (message === undefined) {
+        if (this.socket.readableEnded) this.socket.end();
+        else this.socket.resume();
+        return;
+      }
       this.#answer(message);
     }
     this.socket.pause();
