@@ -155,6 +155,36 @@ describe.skipIf(!hasParts('postgresql', 'pebble'))('several hubs on one database
       expect(await crowd.database.queries.select().from(challenges)).toEqual([]);
     });
 
+    test('when it is frozen, and wakes up when another has finished: its certificate is thrown away', async () => {
+      const before = await crowd.certificate();
+      const reached = await isAnswered(/^\/finalize-order/)(crowd);
+      await crowd.store.hasten(before?.id ?? '');
+      const held = await reached();
+      crowd.freeze(held.holder);
+      await held.letGo();
+      await crowd.passLease(before?.id ?? '');
+      const { issued } = await issuedAfter(crowd, 'hub', before);
+      crowd.thaw(held.holder);
+      await held.holder.program.waitForLine(/certificate thrown away/);
+      expect((await crowd.certificate())?.issued).toEqual(issued);
+      await untilQuiet(crowd);
+    });
+
+    test('when instead the database is, in the middle of an order: the order is finished', async () => {
+      const before = await crowd.certificate();
+      crowd.front.orders.length = 0;
+      const reached = await isAnswered(/^\/finalize-order/)(crowd);
+      await crowd.store.hasten(before?.id ?? '');
+      const held = await reached();
+      await town.postgres.pause();
+      await held.letGo();
+      await town.postgres.resume();
+      await issuedAfter(crowd, 'hub', before);
+      await untilQuiet(crowd);
+      expect(crowd.front.orders).toHaveLength(1);
+      expect(await crowd.database.queries.select().from(challenges)).toEqual([]);
+    });
+
     test('and nobody helps: another one finishes when the lease is over', async () => {
       const before = await crowd.certificate();
       const reached = await isAnswered(/^\/order-plz/)(crowd);

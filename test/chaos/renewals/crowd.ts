@@ -80,6 +80,7 @@ export class Crowd {
   readonly orders: PostgresOrderLog;
   readonly stores: TestStores;
   readonly #hubs = new Map<string, HubProcess>();
+  readonly #frozen = new Set<HubProcess>();
   readonly #town: Town;
   readonly #folder: TemporaryFolder;
 
@@ -108,6 +109,17 @@ export class Crowd {
 
   get hubs(): HubProcess[] {
     return [...this.#hubs.values()];
+  }
+
+  /** It says and does nothing any more, and a balancer sees that. */
+  freeze(hub: HubProcess): void {
+    this.#frozen.add(hub);
+    hub.program.kill('SIGSTOP');
+  }
+
+  thaw(hub: HubProcess): void {
+    hub.program.kill('SIGCONT');
+    this.#frozen.delete(hub);
   }
 
   hubNamed(name: string): HubProcess | undefined {
@@ -166,7 +178,9 @@ export class Crowd {
       HUB_ACME_CA_FILE: caFile,
       HUB_ACME_CHALLENGE: 'http-01',
     };
-    this.#town.balancer.serve(() => this.hubs.map(({ ports }) => ports.http));
+    this.#town.balancer.serve(() =>
+      this.hubs.filter((hub) => !this.#frozen.has(hub)).map(({ ports }) => ports.http),
+    );
     const names = Array.from({ length: count }, (_, number) => `hub-${number}`);
     const starts = names.map(async (name) => {
       // By this name the database shows whose connections they are.
