@@ -181,6 +181,7 @@ function columnsOfSchema(): string[] {
   const types: Record<string, string> = {
     'timestamp with time zone': 'timestamptz',
     boolean: 'bool',
+    bigint: 'int8',
     integer: 'int4',
     'text[]': '_text',
   };
