@@ -98,7 +98,7 @@ function outageOf({ scenario: { outage } }: Year, step: number): string {
   if (outage === undefined) return '';
   const x = round(margin.left + outage.fromDay * step);
   const box = `<rect x="${x}" y="${margin.top}" width="${round(outage.days * step)}" height="${plotHeight}" fill="#f3d6d6"/>`;
-  return `${box}<text x="${x}" y="${margin.top - 4}" fill="#a33">the authority is down</text>`;
+  return `${box}<text x="${x + 4}" y="${margin.top + 14}" fill="#a33">the authority is down</text>`;
 }
 
 function legend(): string {
