@@ -30,12 +30,10 @@ import { isUuid } from './uuid.ts';
 export class PostgresCertificateStore implements CertificateStore {
   readonly #queries: Queries;
   readonly #changes: ChangeListener;
-  readonly #now: () => Date;
 
-  constructor(database: Pick<Database, 'queries' | 'changes'>, options: { now?: () => Date } = {}) {
+  constructor(database: Pick<Database, 'queries' | 'changes'>) {
     this.#queries = database.queries;
     this.#changes = database.changes;
-    this.#now = options.now ?? (() => new Date());
   }
 
   async list(): Promise<ManagedCertificate[]> {
@@ -130,7 +128,7 @@ export class PostgresCertificateStore implements CertificateStore {
     await inTransaction(this.#queries, async (tx) => {
       await tx
         .update(certificates)
-        .set({ hastenedAt: this.#now(), nextTryAt: null })
+        .set({ hastenedAt: new Date(), nextTryAt: null })
         .where(eq(certificates.id, certificateId));
       await announce(tx, certificateId);
     });

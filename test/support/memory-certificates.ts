@@ -155,6 +155,11 @@ export class MemoryCertificateStore implements CertificateStore {
 
   async probe(): Promise<void> {}
 
+  /** As before the first wish. */
+  clear(): void {
+    this.#rows.clear();
+  }
+
   /** As after a connection that was lost. */
   announceGap(): void {
     this.#announce(undefined);
