@@ -13,6 +13,7 @@ import {
 } from './contender.ts';
 import { measureCost, type CostPoint } from './cost.ts';
 import { Sheet, type Figure, type Values } from './figures.ts';
+import { handshakeFigures, measureHandshakes } from './handshakes.ts';
 import { raisedLimits, startHubWithAgent } from './hub-with-agent.ts';
 import { limitsOfCrowd, measureIdleAgents } from './idle-agents.ts';
 import { measureIdleStreams } from './idle-streams.ts';
@@ -66,6 +67,7 @@ export class Bench {
     await this.#hubAlone('streams', () => this.#idleStreams(certificate));
     for (const count of plan.idleAgents)
       await this.#hubAlone('agents', () => this.#idleAgents(count, certificate));
+    await this.#handshakes();
     await this.#hubAlone('cost', () => this.#cost(certificate));
     this.sheet.addRatios(this.figures);
     this.#folder.remove();
@@ -172,6 +174,25 @@ export class Bench {
       say(`${count - missing} came back; failed attempts by code: ${failed}`);
     }
     return idleAgentValues(count, taken);
+  }
+
+  async #handshakes(): Promise<void> {
+    const { plan, say } = this.#options;
+    if (!plan.parts.has('handshakes')) return;
+    const { handshakeCertificates: counts, handshakeRounds, handshakeSeconds } = plan;
+    this.#step(`handshakes with ${counts.join(' and ')} certificates loaded, X25519 at both`);
+    this.figures.push(...handshakeFigures(counts));
+    try {
+      await measureHandshakes(join(this.#folder.path, 'handshakes'), {
+        counts,
+        rounds: handshakeRounds,
+        seconds: handshakeSeconds,
+        add: (contender, values) => this.sheet.add(contender, values),
+        say,
+      });
+    } catch (error) {
+      this.#miss('handshakes', error);
+    }
   }
 
   async #cost(certificate: Certificate): Promise<Values> {

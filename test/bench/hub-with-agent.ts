@@ -69,7 +69,11 @@ export const raisedLimits = {
 };
 
 export interface HubOptions {
-  readonly certificate: Certificate;
+  readonly certificate?: Certificate;
+  /** HUB_TLS and what belongs to it, of a hub that is given no certificate. */
+  readonly tls?: Readonly<Record<string, string>>;
+  /** What its folder needs before it starts. */
+  readonly prepare?: (environment: Readonly<Record<string, string>>) => Promise<void>;
   readonly tunnelHost?: string;
   readonly isInspected?: boolean;
   /** Those of a hub that was here before. */
@@ -79,7 +83,7 @@ export interface HubOptions {
 }
 
 export async function startHub(folder: string, options: HubOptions): Promise<BenchHub> {
-  const { certificate, tunnelHost = loopback, isInspected = false, limits = {} } = options;
+  const { tunnelHost = loopback, isInspected = false, limits = {} } = options;
   const { port, tunnelPort } = options.ports ?? {
     port: await freePort(),
     tunnelPort: await freePort(),
@@ -94,19 +98,24 @@ export async function startHub(folder: string, options: HubOptions): Promise<Ben
     HUB_HTTP_LISTEN: 'off',
     HUB_TUNNEL_LISTEN: `${tunnelHost}:${tunnelPort}`,
     HUB_METRICS_LISTEN: 'off',
-    HUB_TLS: 'files',
-    HUB_TLS_CERT_FILE: certificate.chainFile,
-    HUB_TLS_KEY_FILE: certificate.keyFile,
+    ...tlsOf(options),
     HUB_DRAIN_TIMEOUT: '0s',
     ...raisedLimits,
     ...limits,
   };
+  await options.prepare?.(environment);
   const program = new Program({
     command: node(isInspected, built('hub')),
     env: { ...ownEnvironment(), ...environment },
   });
   await program.waitForLine(/"hub ready"/);
   return { program, port, tunnelPort, environment };
+}
+
+function tlsOf({ certificate, tls = {} }: HubOptions): Readonly<Record<string, string>> {
+  if (certificate === undefined) return tls;
+  const { chainFile, keyFile } = certificate;
+  return { HUB_TLS: 'files', HUB_TLS_CERT_FILE: chainFile, HUB_TLS_KEY_FILE: keyFile, ...tls };
 }
 
 export interface AgentOptions {

@@ -67,7 +67,7 @@ export function tlsProxy({ chainFile, keyFile }: Certificate, targetPort: number
 }
 
 /** The hub's own first choice. */
-const tlsCipher = 'TLS_AES_128_GCM_SHA256';
+export const tlsCipher = 'TLS_AES_128_GCM_SHA256';
 
 function frame(folder: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']

@@ -1,7 +1,7 @@
 // The wish for a quick run, or for parts of one, arrives; what is measured, how often and how long leaves.
 
 /** What can be measured by itself: the contenders side by side, on their lines too, or the hub alone. */
-const parts = ['rows', 'lines', 'streams', 'agents', 'cost'] as const;
+const parts = ['rows', 'lines', 'streams', 'agents', 'handshakes', 'cost'] as const;
 export type Part = (typeof parts)[number];
 
 export interface Plan {
@@ -20,6 +20,10 @@ export interface Plan {
   readonly idleAgents: readonly number[];
   /** Of those agents; without any, only their memory is measured, and not how they come back. */
   readonly restSeconds: number;
+  /** Loaded at once: 1, a wildcard for all names, and then one for each name. */
+  readonly handshakeCertificates: readonly number[];
+  readonly handshakeRounds: number;
+  readonly handshakeSeconds: number;
   /** How many streams play at once, in rising order. */
   readonly costSteps: readonly number[];
   readonly costSeconds: number;
@@ -62,6 +66,9 @@ const fullPlan: Plan = {
   idleStreams: 500,
   idleAgents: [2000, 10_000],
   restSeconds: 30,
+  handshakeCertificates: [1, 10_000],
+  handshakeRounds: 3,
+  handshakeSeconds: 3,
   costSteps: [1, 10, 100, 1000],
   costSeconds: 10,
   budgetMs: 300_000,
@@ -84,6 +91,9 @@ const quickPlan: Plan = {
   idleStreams: 200,
   idleAgents: [200],
   restSeconds: 0,
+  handshakeCertificates: [200],
+  handshakeRounds: 1,
+  handshakeSeconds: 0.5,
   costSteps: [10, 100],
   costSeconds: 3,
   budgetMs: 15_000,
