@@ -27,7 +27,7 @@ export function listenFailure(
     return new ListenError('listen.in-use', sentence, options);
   }
   if (code === 'EACCES') {
-    const sentence = `This user may not listen on port ${address.port}; set ${setting} to a port from 1024 up, or grant the capability CAP_NET_BIND_SERVICE.`;
+    const sentence = `This user may not listen on port ${address.port}; grant the capability CAP_NET_BIND_SERVICE, or set ${setting} to a port from 1024 up${forwarding(setting)}.`;
     return new ListenError('listen.denied', sentence, options);
   }
   const sentence = `The hub cannot listen on ${place} (${code ?? message}); set ${setting} to an address of this machine.`;
@@ -39,6 +39,10 @@ function wayOut(setting: ListenSetting): string {
   return setting === 'HUB_DNS_RESPONDER_LISTEN'
     ? "this machine's public address, such as 192.0.2.7:53 (systemd-resolved has 127.0.0.53 alone)"
     : 'another port';
+}
+
+function forwarding(setting: ListenSetting): string {
+  return setting === 'HUB_DNS_RESPONDER_LISTEN' ? ' and forward port 53 to it, UDP and TCP' : '';
 }
 
 /** As it is written in settings: `:443`, `127.0.0.1:443`, `[::1]:443`. */

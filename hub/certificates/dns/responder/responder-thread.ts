@@ -34,7 +34,7 @@ export class ResponderListenError extends Error {
 
 /** The same file, as TypeScript in a checkout and as JavaScript where it was built. */
 const usualScript = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-/** Ten times what a flood was seen to need; what an attack could take beyond ends the thread and not the hub. */
+/** The worst attack was seen to need 27 MB; what one could take beyond three times that ends the thread and not the hub. */
 const resourceLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
 /** Reading the sources takes a second on a busy machine. */
 const birthMs = 30_000;
