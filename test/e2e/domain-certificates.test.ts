@@ -62,7 +62,7 @@ describe.skipIf(!hasParts('pebble', 'curl')).each(['http-01', 'tls-alpn-01'] as 
           HUB_ACME_CHALLENGE: challenge,
           HUB_DNS_RESOLVERS: dns.server,
           HUB_DOMAIN_CHECK_INTERVAL: '1s',
-          HUB_DOMAIN_GRACE: '6s',
+          HUB_DOMAIN_GRACE: '10s',
         },
       });
       agent = new AgentProcess({
@@ -136,9 +136,12 @@ describe.skipIf(!hasParts('pebble', 'curl')).each(['http-01', 'tls-alpn-01'] as 
       async () => {
         const { proof_record: proof } = await domain('list');
         dns.set(proof.name, 'TXT');
-        await expect.poll(async () => (await domain('list')).state, patience).toBe('withdrawn');
-        expect((await domain('list')).why).toMatch(/is gone: set it to .*served until/);
+        let seen: Domain | undefined;
+        await expect
+          .poll(async () => (seen = await domain('list')).state, patience)
+          .toBe('withdrawn');
         expect((await at('/request')).status).toBe(200);
+        expect(seen?.why).toMatch(/is gone: set it to .*served until/);
         await expect.poll(async () => (await domain('list')).state, patience).toBe('dropped');
         await expect.poll(async () => (await at('/request')).status, patience).not.toBe(200);
       },
