@@ -165,6 +165,34 @@ describe('a hub', () => {
     await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow('fetch failed');
   });
 
+  test('tells monitoring why it has no certificate yet', async () => {
+    const port = await freePort();
+    await start({
+      HUB_METRICS_LISTEN: `127.0.0.1:${port}`,
+      HUB_PUBLIC_URL: 'https://hub.example.test',
+      HUB_TENANT_DOMAIN: 'films.example.test',
+      HUB_HTTP_LISTEN: 'off',
+      HUB_TLS: 'acme',
+      HUB_ACME_AGREE_TERMS: '1',
+      // Nobody answers there.
+      HUB_ACME_DIRECTORY: 'https://127.0.0.1:9/directory',
+    });
+    const lines = async (): Promise<string[]> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+      const text = await answer.text();
+      return text.split('\n').filter((line) => line.startsWith('phlix_hub_certificate'));
+    };
+    const attempted = expect.stringMatching(/_attempts_total [1-9]/);
+    await expect.poll(lines, { timeout: 20_000 }).toContainEqual(attempted);
+    expect(await lines()).toEqual([
+      'phlix_hub_certificate_attempts_total 1',
+      'phlix_hub_certificate_failures_total{reason="acme.unreachable"} 1',
+      ...['valid 0', 'failing 0', 'missing 1', 'ended 0', 'released 0'].map((words) =>
+        words.replace(/(\w+) /, 'phlix_hub_certificates{state="$1"} '),
+      ),
+    ]);
+  }, 30_000);
+
   test('serves in the place of one that says nothing at the last word', async () => {
     const answers = ['{"event":"reserved"}\n', '{"event":"moved","links":0,"moved":0}\n'];
     const former = createServer((socket) => {
