@@ -16,7 +16,7 @@ import { createLogger } from '../../shared/log.ts';
 import { startHub, type BenchHub } from './hub-with-agent.ts';
 import { stampedName, type Mint } from './mint.ts';
 
-export type Coverage = 'wildcard' | 'each';
+type Coverage = 'wildcard' | 'each';
 
 export interface LoadedHubOptions {
   readonly mint: Mint;

@@ -5,7 +5,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { isListening } from '../../infra/quickstart/ports.ts';
 import type { Program } from '../support/program.ts';
 
-const deadlineMs = 20_000;
+/** An nginx with ten thousand certificates reads them all first. */
+const deadlineMs = 90_000;
 const pollMs = 20;
 
 /** @throws with the program's output when it ends, or the deadline passes, before the port answers */
