@@ -11,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import 'reflect-metadata';
 import { X509Certificate } from '@peculiar/x509';
 
-import { ariIdOf } from '../../hub/certificates/acme/chain.ts';
+import { ariIdOf } from '../../hub/certificates/acme/ari-id.ts';
 import { issueAuthority, issueLeaf } from '../../hub/certificates/issuance.ts';
 
 export interface PassingOrder {

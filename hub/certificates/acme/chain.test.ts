@@ -10,7 +10,8 @@ import {
 import { describe, expect, test } from 'vitest';
 
 import { generateKeyPair } from '../key-pair.ts';
-import { ariIdOf, checkChain } from './chain.ts';
+import { ariIdOf } from './ari-id.ts';
+import { checkChain } from './chain.ts';
 import { createKeyAndCsr } from './csr.ts';
 
 const now = new Date();

@@ -4,11 +4,7 @@ import { X509Certificate } from 'node:crypto';
 
 // @peculiar/x509 resolves its parts through decorators and expects its importer to bring the polyfill.
 import 'reflect-metadata';
-import {
-  AuthorityKeyIdentifierExtension,
-  Pkcs10CertificateRequest,
-  X509Certificate as ParsedCertificate,
-} from '@peculiar/x509';
+import { Pkcs10CertificateRequest } from '@peculiar/x509';
 
 import { AcmeError } from './problem.ts';
 import { maxClockSkewMs } from './retry-after.ts';
@@ -52,17 +48,6 @@ export function checkChain(host: string, sent: unknown, ordered: Ordered, now: D
   return [leaf, ...issuers].map(String).join('');
 }
 
-/**
- * RFC 9773 §4.1: the issuer's key identifier and the serial number. Empty: the certificate does not name its issuer's key,
- * so nothing can be asked about it.
- */
-export function ariIdOf(chain: string): string {
-  const leaf = new ParsedCertificate(chain);
-  const issuerKey = leaf.getExtension(AuthorityKeyIdentifierExtension)?.keyId;
-  if (issuerKey === undefined) return '';
-  return `${base64url(issuerKey)}.${base64url(integerOf(leaf.serialNumber))}`;
-}
-
 /** As far as the clocks may differ (authority.ts): what begins now by the authority's clock is not refused for ours. */
 const toleratedStartMs = maxClockSkewMs;
 /** The longest chains that are served, with a cross-signed root, have four. */
@@ -95,14 +80,4 @@ function requestedKey(csr: Uint8Array): Buffer {
 function namesOf(leaf: X509Certificate): Set<string> {
   const names = leaf.subjectAltName?.split(', ') ?? [];
   return new Set(names.map((name) => name.replace(/^DNS:/, '').toLowerCase()));
-}
-
-/** Hexadecimal digits as DER has them: a positive number that begins with a high bit has a zero byte before it. */
-function integerOf(digits: string): string {
-  const shortest = digits.replace(/^(?:00)+(?=..)/, '');
-  return /^[89a-f]/i.test(shortest) ? `00${shortest}` : shortest;
-}
-
-function base64url(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('base64url');
 }

@@ -13,7 +13,7 @@ import { TlsAlpnSolver } from '../challenges/tls-alpn-01.ts';
 import { Authoritative } from '../dns/authoritative.ts';
 import type { DnsProvider } from '../dns/provider.ts';
 import { Propagation } from '../dns/propagation.ts';
-import { ariIdOf } from './chain.ts';
+import { ariIdOf } from './ari-id.ts';
 import { Conversation } from './conversation.ts';
 import { Directories } from './directory.ts';
 import { Exchange } from './exchange.ts';

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 
 import type { Authority, AuthorityName } from '../acme/authority.ts';
-import { ariIdOf } from '../acme/chain.ts';
+import { ariIdOf } from '../acme/ari-id.ts';
 import { CertificateError } from '../failure.ts';
 import { adviceOf, askedToWait, BothFailed, Refused } from './attempt-failure.ts';
 import type { AttemptParts } from './attempt-parts.ts';
