@@ -104,6 +104,21 @@ describe('port 80', () => {
     expect(await ask(path, 443, defaultEdgeLimits, brokenProofs)).toMatch(/^HTTP\/1\.1 503 /);
   });
 
+  it('answers one question for each connection, however many come in one piece', async () => {
+    const asked: string[] = [];
+    const ofToken = async (_hostname: string, token: string): Promise<undefined> => {
+      asked.push(token);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return undefined;
+    };
+    const questions = Array.from({ length: 100 }, (_, n) =>
+      request(`GET /.well-known/acme-challenge/token-number-${n}-of-many`),
+    );
+    const answer = await ask(questions.join(''), 443, defaultEdgeLimits, { ...noProofs, ofToken });
+    expect(asked).toEqual(['token-number-0-of-many']);
+    expect(answer.match(/HTTP\/1\.1 404/g)).toHaveLength(1);
+  });
+
   it('waits for no head longer than its deadline', async () => {
     const limits = { ...defaultEdgeLimits, headTimeoutMs: 100 };
     expect(await ask('GET / HTTP/1.1\r\nHost: mov', 443, limits)).toMatch(/^HTTP\/1\.1 408 /);

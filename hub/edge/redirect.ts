@@ -36,6 +36,7 @@ export class RedirectListener {
   readonly #sockets = new Set<Socket>();
   readonly #admission: Admission;
   readonly #trustedProxies: CidrSet;
+  readonly #asked = new WeakSet<Socket>();
 
   constructor(options: RedirectOptions) {
     this.#options = options;
@@ -96,6 +97,10 @@ export class RedirectListener {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    // One question for each connection: what was sent behind it in one piece has been parsed by now, and is not looked at.
+    if (this.#asked.has(request.socket)) return;
+    this.#asked.add(request.socket);
+    request.socket.pause();
     response.shouldKeepAlive = false;
     const { method = '', url = '', httpVersion, rawHeaders } = request;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#limits);

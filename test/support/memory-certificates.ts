@@ -300,8 +300,11 @@ export class MemoryChallengeStore implements ChallengeStore {
     this.challenges.delete(keyOf(challenge));
   }
 
-  async findByToken(token: string): Promise<Challenge | undefined> {
-    return this.#findLast((challenge) => challenge.token === token);
+  async listOpen(): Promise<Challenge[]> {
+    return [...this.challenges.values()]
+      .filter(({ challenge, expiresAt }) => challenge.kind !== 'dns-01' && expiresAt > this.#now())
+      .map(({ challenge }) => challenge)
+      .toReversed();
   }
 
   async findByName(kind: ChallengeKind, name: string): Promise<Challenge | undefined> {

@@ -36,12 +36,16 @@ export class Directories {
     }
     const { directoryUrl, host } = this.#exchange;
     const answer = await this.#exchange.request(directoryUrl, 'get', undefined, signal);
+    const problem = parseProblem(answer.data);
+    if (answer.status >= 400 && answer.status < 429 && problem === undefined) {
+      throw noDirectory(directoryUrl);
+    }
     if (answer.status !== 200) {
       throw requestRefused(
         { host, caaIdentities: [] },
         {
           status: answer.status,
-          problem: parseProblem(answer.data),
+          problem,
           retryAfterMs: retryAfterMs(answer.headers, this.#now()),
         },
       );
@@ -57,12 +61,16 @@ const keepMs = 3_600_000;
 /** Let's Encrypt has three. */
 const maxProfiles = 50;
 
+function noDirectory(directoryUrl: string): AcmeError {
+  return new AcmeError(
+    'acme.bad-answer',
+    `What answers at ${directoryUrl} is no ACME directory; set HUB_ACME_DIRECTORY to the address that the authority documents.`,
+  );
+}
+
 function parseDirectory({ directoryUrl, host }: Exchange, document: unknown): Directory {
   if (!isRecord(document) || !resources.every((name) => typeof document[name] === 'string')) {
-    throw new AcmeError(
-      'acme.bad-answer',
-      `What answers at ${directoryUrl} is no ACME directory; set HUB_ACME_DIRECTORY to the address that the authority documents.`,
-    );
+    throw noDirectory(directoryUrl);
   }
   const meta = isRecord(document['meta']) ? document['meta'] : {};
   const { renewalInfo } = document;

@@ -116,7 +116,8 @@ function meaningOfStatus(status: number, when: string): Meaning {
   if (status >= 500) return unavailable(when);
   return {
     code: 'acme.refused',
-    remedy: 'The hub tries again once a day; what it says has to be put right before.',
+    remedy:
+      'The hub tries again, soon and then once a day; what it says has to be put right before.',
   };
 }
 

@@ -91,23 +91,44 @@ describe('a name', () => {
   });
 });
 
-it('a crowd waits in front of the store, and beyond a thousand goes without an answer', async () => {
-  const asked: ((found: undefined) => void)[] = [];
-  const find = async (): Promise<undefined> => new Promise((resolve) => asked.push(resolve));
-  const proofs = new Proofs({
-    store: { findByToken: find, findByName: find },
-    makePair: async () => ({ certificate: '', key: '' }),
-  });
-  const crowd = Array.from({ length: 1005 }, async () => proofs.ofToken('movies.example', token));
-  await setImmediate();
-  expect(asked).toHaveLength(4);
-  expect(await crowd.at(-1)).toBeUndefined();
-  let answered = 0;
-  while (answered < asked.length) {
-    asked[answered]?.(undefined);
-    answered += 1;
-    await setImmediate();
+describe('a crowd', () => {
+  function crowdedStore() {
+    const looks: PromiseWithResolvers<Challenge[]>[] = [];
+    const store = {
+      listOpen: async () => {
+        const look = Promise.withResolvers<Challenge[]>();
+        looks.push(look);
+        return look.promise;
+      },
+    };
+    const makePair = async () => ({ certificate: '', key: '' });
+    return { looks, proofs: new Proofs({ store, makePair }) };
   }
-  await Promise.all(crowd);
-  expect(answered).toBe(1004);
+
+  it('costs one look at the store at a time, and each is answered by one that began after he asked', async () => {
+    const { looks, proofs } = crowdedStore();
+    const early = Array.from({ length: 1000 }, async () => proofs.ofToken('movies.example', token));
+    await setImmediate();
+    const late = Array.from({ length: 1000 }, async () => proofs.ofToken('movies.example', token));
+    await setImmediate();
+    expect(looks).toHaveLength(1);
+    looks[0]?.resolve([]);
+    expect(new Set(await Promise.all(early))).toEqual(new Set([undefined]));
+    await setImmediate();
+    expect(looks).toHaveLength(2);
+    looks[1]?.resolve([http]);
+    expect(new Set(await Promise.all(late))).toEqual(new Set([http.keyAuthorization]));
+  });
+
+  it('hears of a store that fails, and the next one is answered', async () => {
+    const { looks, proofs } = crowdedStore();
+    const first = proofs.ofToken('movies.example', token);
+    await setImmediate();
+    const second = proofs.ofToken('movies.example', token);
+    looks[0]?.reject(new Error('away'));
+    await expect(first).rejects.toThrow('away');
+    await setImmediate();
+    looks[1]?.resolve([http]);
+    expect(await second).toBe(http.keyAuthorization);
+  });
 });

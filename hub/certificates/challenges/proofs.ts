@@ -6,7 +6,7 @@ import type { Challenge, ChallengeStore } from './solver.ts';
 import type { ProofCertificate } from './tls-alpn-01.ts';
 
 export interface ProofsOptions {
-  readonly store: Pick<ChallengeStore, 'findByToken' | 'findByName'>;
+  readonly store: Pick<ChallengeStore, 'listOpen'>;
   /** createProofCertificate. */
   readonly makePair: (challenge: Challenge) => Promise<ProofCertificate>;
 }
@@ -14,8 +14,9 @@ export interface ProofsOptions {
 export class Proofs {
   readonly #options: ProofsOptions;
   readonly #contexts = new Map<string, Promise<SecureContext>>();
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** Ends when the look that is under way has ended, however. */
+  #looking: Promise<unknown> = Promise.resolve();
+  #nextLook: Promise<readonly Challenge[]> | undefined;
 
   constructor(options: ProofsOptions) {
     this.#options = options;
@@ -27,17 +28,16 @@ export class Proofs {
    */
   async ofToken(hostname: string, token: string): Promise<string | undefined> {
     if (!tokenPattern.test(token)) return undefined;
-    const challenge = await this.#inTurn(async () => this.#options.store.findByToken(token));
-    return challenge?.kind === 'http-01' && challenge.name === hostname
-      ? challenge.keyAuthorization
-      : undefined;
+    const open = await this.#open();
+    return open.find(
+      ({ kind, name, token: own }) => kind === 'http-01' && name === hostname && own === token,
+    )?.keyAuthorization;
   }
 
   /** What a handshake for `acme-tls/1` is answered with. @throws whatever the store throws */
   async ofName(hostname: string): Promise<SecureContext | undefined> {
-    const challenge = await this.#inTurn(async () =>
-      this.#options.store.findByName('tls-alpn-01', hostname),
-    );
+    const open = await this.#open();
+    const challenge = open.find(({ kind, name }) => kind === 'tls-alpn-01' && name === hostname);
     return challenge && this.#contextOf(challenge);
   }
 
@@ -58,21 +58,21 @@ export class Proofs {
     return context;
   }
 
-  /** A crowd of strangers that asks for made-up tokens waits here, and not in front of the database. */
-  async #inTurn<Found>(find: () => Promise<Found | undefined>): Promise<Found | undefined> {
-    if (this.#running >= maxRunning) {
-      if (this.#waiting.length >= maxWaiting) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    } else this.#running += 1;
-    try {
-      return await find();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running -= 1;
-      else next();
-    }
+  /**
+   * One look at the store at a time answers all who asked before it began: a crowd of strangers with made-up tokens costs the
+   * database no more than one of them, and the authority among them waits for two looks at most.
+   */
+  async #open(): Promise<readonly Challenge[]> {
+    this.#nextLook ??= this.#looking.then(async () => this.#look());
+    return this.#nextLook;
+  }
+
+  async #look(): Promise<readonly Challenge[]> {
+    // Whoever asks from here on may ask for what is put from here on.
+    this.#nextLook = undefined;
+    const open = this.#options.store.listOpen();
+    this.#looking = open.catch(() => undefined);
+    return open;
   }
 }
 
@@ -81,7 +81,3 @@ const tokenPattern = /^[\w-]{20,256}$/;
 
 /** Names that are proved at once: an order has at most a hundred. */
 const maxContexts = 100;
-
-/** A look-up takes half a millisecond: four at a time are thousands a second, and leave the pool to agents and visitors. */
-const maxRunning = 4;
-const maxWaiting = 1000;

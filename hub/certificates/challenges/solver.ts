@@ -26,7 +26,8 @@ export interface Solver {
 export interface ChallengeStore {
   put(challenge: Challenge, expiresAt: Date): Promise<void>;
   remove(challenge: Challenge): Promise<void>;
-  findByToken(token: string): Promise<Challenge | undefined>;
+  /** All that an authority may ask for at a door now, http-01 and tls-alpn-01, the youngest first. */
+  listOpen(): Promise<Challenge[]>;
   findByName(kind: ChallengeKind, name: string): Promise<Challenge | undefined>;
   /** Also those of dns-01 whose time is over: their records stand until somebody removes them. */
   listByName(kind: ChallengeKind, name: string): Promise<Challenge[]>;

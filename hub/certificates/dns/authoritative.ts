@@ -235,6 +235,10 @@ export class Authoritative {
       }
     }
     const names = zone.servers.map((server) => server.name).join(', ');
+    if (this.asksResolversOnly) {
+      const message = `None of the resolvers (${names}) finds out the ${type} records of ${name}: check HUB_DNS_RESOLVERS, and that the name servers of the domain answer for it.`;
+      throw new DnsError('dns.unreachable', message, { cause: failure });
+    }
     const message = `None of the name servers of ${zone.apex} (${names}) answers for it: check at your registrar that the domain leads to the provider that holds the zone, and that the hub's firewall lets DNS out; where it may not, set HUB_DNS_RESOLVERS_ONLY=1.`;
     throw new DnsError('dns.not-delegated', message, { cause: failure });
   }

@@ -76,11 +76,11 @@ export class Preflight {
         ...(await caught(this.#checkCaa(name, wish, standing, signal), severity, signal)),
       );
     }
-    if (findings.some(({ severity }) => severity === 'blocks')) return findings;
+    if (findings.some(({ severity }) => severity === 'blocks')) return onceEach(findings);
     for (const place of places) {
       findings.push(...(await caught(this.#releaseCanary(place, signal), 'blocks', signal)));
     }
-    return findings;
+    return onceEach(findings);
   }
 
   /** Puts where the record would have to stand into `places`. */
@@ -188,6 +188,11 @@ export class Preflight {
       signal,
     );
   }
+}
+
+/** The same servers are asked about several names, and fail in the same words. */
+function onceEach(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((finding) => [finding.error.message, finding])).values()];
 }
 
 function canaryAt(place: string): TxtRecord {
