@@ -25,10 +25,10 @@ export async function startLoadedNginx(
   return startNginx(folder, (port) => [tables, ...sites.map(blockAt(port))].join(''));
 }
 
-/** For ten thousand names; nginx refuses to start with tables that are too small. */
+/** For ten thousand names: it tries all sizes of its table, for minutes, until no bucket is too full. */
 const tables = `
   server_names_hash_max_size 65536;
-  server_names_hash_bucket_size 128;`;
+  server_names_hash_bucket_size 1024;`;
 
 /** As the proxy of the other rows has it, and nothing behind it: here only handshakes count. */
 function blockAt(port: number) {
