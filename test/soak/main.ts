@@ -6,7 +6,7 @@ import { soak, type SoakResult } from './soak.ts';
 
 const { values } = parseArgs({
   options: {
-    /** 100 s in place of an hour: what stays open shows at once, a slope of the memory does not. */
+    /** A minute in place of an hour: what stays open shows at once, a slope of the memory does not. */
     quick: { type: 'boolean', default: false },
     seconds: { type: 'string' },
     /** One JSON object on the last line. */
@@ -27,7 +27,7 @@ const judgedFromSeconds = 600;
 /** 30 MiB in an hour. */
 const mostSlope = 0.5;
 
-const seconds = Number(values.seconds ?? (values.quick ? 100 : 3600));
+const seconds = Number(values.seconds ?? (values.quick ? 60 : 3600));
 const result = await soak({ seconds, onLook: say });
 const complaints = complaintsAbout(result);
 for (const complaint of complaints) say(complaint);
