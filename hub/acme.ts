@@ -100,7 +100,7 @@ export class AcmeCertificates {
       settings: wishSettings(config, tls),
       second: tls.fallback?.directoryUrl,
       stores,
-      onWishes: async (wishes) => this.manager.wishFor(wishes),
+      onWishes: async (wishes, labels) => this.manager.wishFor(wishes, labels),
       log,
     });
   }

@@ -3,6 +3,7 @@
 import type { Logger } from '../shared/log.ts';
 import type { AuthorityName } from './certificates/acme/authority.ts';
 import type { CertificateWish } from './certificates/life/certificate.ts';
+import type { Labels } from './certificates/life/releases.ts';
 import { wishesOf, type NamedServer, type WishSettings } from './certificates/life/wishes.ts';
 import type { DomainStore } from './tunnels/domains/domain.ts';
 import type { Server, ServerStore } from './tunnels/server.ts';
@@ -15,7 +16,7 @@ export interface WishedCertificatesOptions {
     readonly servers: Pick<ServerStore, 'list' | 'watch'>;
     readonly domains: Pick<DomainStore, 'listServed' | 'watch'>;
   };
-  readonly onWishes: (wishes: CertificateWish[]) => Promise<void>;
+  readonly onWishes: (wishes: CertificateWish[], labels: Labels) => Promise<void>;
   readonly log: Logger;
   readonly times?: WishTimes;
 }
@@ -88,7 +89,11 @@ export class WishedCertificates {
   async #tell(): Promise<void> {
     const { settings, stores, onWishes } = this.#options;
     const servers = (await stores.servers.list()).map((server) => this.#named(server));
-    await onWishes(wishesOf(settings, servers, await stores.domains.listServed()));
+    const wishes = wishesOf(settings, servers, await stores.domains.listServed());
+    const labels = servers.flatMap(({ id, label }) =>
+      label === undefined ? [] : ([[id, label]] as const),
+    );
+    await onWishes(wishes, new Map(labels));
   }
 
   #named({ id, label, switches }: Server): NamedServer {

@@ -153,11 +153,13 @@ function endText(notAfter: Date | undefined, now: Date): string {
 /** The authority is asked about the time every few hours: of interest is the time. */
 function nextText(certificate: ManagedCertificate, now: Date): string {
   const { renewal, attempts, issued } = certificate;
+  // Whether its owner let it go, or only the settings changed, is the hub's to know.
+  if (certificate.releasedAt !== undefined)
+    return `released ${age(certificate.releasedAt, now)} ago`;
   const step = nextStep(certificate, now);
   const at = step.kind === 'ask' ? (renewal.selectedAt ?? step.at) : step.at;
-  let what = issued === undefined ? 'ordered' : 'renewed';
-  if (step.kind === 'retire') what = 'revoked and forgotten';
-  else if (attempts.failures > 0) what = 'tried again';
+  const first = issued === undefined ? 'ordered' : 'renewed';
+  const what = attempts.failures > 0 ? 'tried again' : first;
   return at > now ? `${what} in ${age(now, at)}` : `${what} now`;
 }
 

@@ -103,7 +103,7 @@ describe('attempts', () => {
   test('are counted, the failed ones by their code, and questions are none', () => {
     const attempts = new CertificateAttempts();
     attempts.note({ outcome: { kind: 'asked' } });
-    attempts.note({ outcome: { kind: 'removed' } });
+    attempts.note({ outcome: { kind: 'removed', isRevoked: true } });
     for (const code of ['dns.lagging', 'acme.rate-limited', 'dns.lagging']) {
       attempts.note(failed(code));
     }

@@ -6,7 +6,12 @@ import type { KeyAndCsr } from '../acme/csr.ts';
 import type { ChallengeKind, Solver } from '../challenges/solver.ts';
 import type { KeyKind } from '../store.ts';
 import type { AuthorityLimits } from './budget.ts';
-import type { CertificateStore, CertificateWish, OrderLog } from './certificate.ts';
+import type {
+  CertificateStore,
+  CertificateWish,
+  ManagedCertificate,
+  OrderLog,
+} from './certificate.ts';
 import type { KeyRing } from './sealing.ts';
 import type { SetTimer } from './timer.ts';
 
@@ -21,6 +26,8 @@ export interface AttemptParts {
   /** Rejects with what the operator has to change before an order can succeed. */
   readonly preflight: ((wish: CertificateWish, signal: AbortSignal) => Promise<void>) | undefined;
   readonly createKeyAndCsr: (names: readonly string[], kind: KeyKind) => Promise<KeyAndCsr>;
+  /** Of a released one: only settings changed, so it is not revoked. */
+  readonly isKept: (released: ManagedCertificate) => boolean;
   readonly limitsOf: (authority: AuthorityName) => AuthorityLimits;
   /** By authority and id of the certificate: until when the authority asked to hear nothing of it. */
   readonly leftAlone: Map<string, number>;

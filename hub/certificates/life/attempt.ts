@@ -17,7 +17,7 @@ export type Outcome =
   | { readonly kind: 'idle' }
   | { readonly kind: 'asked' }
   | { readonly kind: 'issued'; readonly authority: AuthorityName; readonly notAfter: Date }
-  | { readonly kind: 'removed' }
+  | { readonly kind: 'removed'; readonly isRevoked: boolean }
   /** The hub's own budget. */
   | { readonly kind: 'waiting'; readonly authority: AuthorityName; readonly refusal: OrderRefusal }
   | { readonly kind: 'failed'; readonly error: AttemptError }
@@ -79,7 +79,7 @@ class Attempt {
 
   async run(signal: AbortSignal): Promise<Outcome> {
     const now = this.#parts.now();
-    const step = nextStep(this.#certificate, now);
+    const step = nextStep(this.#certificate, now, this.#parts.isKept(this.#certificate));
     if (step.at > now) return { kind: 'idle' };
     try {
       if (step.kind === 'order') return await this.#order(signal);
@@ -136,12 +136,14 @@ class Attempt {
     return (await store.saveRenewal(this.#lease, plan)) ? { kind: 'asked' } : { kind: 'ended' };
   }
 
-  /** Revoked first: a row that is gone can be revoked by nobody. One that has ended need not be. */
+  /** Revoked first: a row that is gone can be revoked by nobody. One that has ended, or that nobody let go, need not be. */
   async #retire(signal: AbortSignal): Promise<Outcome> {
     const { issued, names } = this.#certificate;
     const { authorities, store, now, log } = this.#parts;
     if (!(await store.beginRetiring(this.#lease))) return { kind: 'idle' };
-    if (issued !== undefined && issued.notAfter > now()) {
+    const isRevoked =
+      issued !== undefined && issued.notAfter > now() && !this.#parts.isKept(this.#certificate);
+    if (isRevoked) {
       const authority = authorities.get(issued.authority);
       if (authority === undefined) {
         const facts = { names, authority: issued.authority };
@@ -149,7 +151,8 @@ class Attempt {
       }
       await authority?.revoke(issued.chain, 'cessationOfOperation', signal);
     }
-    return (await store.remove(this.#lease)) ? { kind: 'removed' } : { kind: 'ended' };
+    const isRemoved = await store.remove(this.#lease);
+    return isRemoved ? { kind: 'removed', isRevoked } : { kind: 'ended' };
   }
 
   /** The certificate that is served stays as it is, whatever happened. */

@@ -452,6 +452,57 @@ describe('a certificate that nobody wishes for any more', () => {
     expect(row.issued?.chain).not.toBe(life.first.revoked[0]);
   });
 
+  test('because the hub starts with other settings is kept for a week, and comes back with them', async () => {
+    const ofServer = (name: string) => wishFor(name, { serverId: 'server 1' });
+    const labels = new Map([['server 1', 'movies']]);
+    const right = [wishFor('hub.example'), ofServer('movies.films.example')];
+    const wrong = [wishFor('hub.exmaple'), ofServer('movies.flims.example')];
+    await (await life.manage()).wishFor(right, labels);
+    await life.clock.run(minuteMs);
+    const chains = (await life.store.list()).map(({ issued }) => issued?.chain);
+    await life.stop();
+    await (await life.manage()).wishFor(wrong, labels);
+    await life.clock.run(6 * dayMs);
+    const [line, another] = life.lines.filter(({ servedUntil }) => servedUntil !== undefined);
+    expect([line?.['names'], another]).toEqual([
+      ['hub.example', 'movies.films.example'],
+      undefined,
+    ]);
+    await life.stop();
+    const mended = await life.manage();
+    await mended.wishFor(right, labels);
+    await life.clock.run(30 * dayMs);
+    const rows = await life.store.list();
+    expect(rows.map(({ issued }) => issued?.chain)).toEqual(chains);
+    expect([life.first.revoked, life.first.orders.length]).toEqual([[], 4]);
+  });
+
+  test('because of other settings is forgotten after a week, not revoked', async () => {
+    await (await life.manage()).wishFor([wishFor('hub.example')]);
+    await life.clock.run(minuteMs);
+    await life.stop();
+    await (await life.manage()).wishFor([]);
+    await life.clock.run(7 * dayMs - hourMs);
+    expect(await life.store.list()).toHaveLength(1);
+    await life.clock.run(2 * hourMs);
+    expect([await life.store.list(), life.first.revoked]).toEqual([[], []]);
+  });
+
+  test('is revoked at once when its server goes, whatever it was kept for', async () => {
+    const wish = wishFor('movies.films.example', { serverId: 'server 1' });
+    const labels = new Map([['server 1', 'movies']]);
+    await (await life.manage()).wishFor([wish], labels);
+    await life.clock.run(minuteMs);
+    await life.stop();
+    const manager = await life.manage();
+    await manager.wishFor([], labels);
+    await life.clock.run(dayMs);
+    expect(life.first.revoked).toEqual([]);
+    await manager.wishFor([], new Map());
+    await life.clock.run(minuteMs);
+    expect([await life.store.list(), life.first.revoked.length]).toEqual([[], 1]);
+  });
+
   test('stands in while the one in its place cannot be had', async () => {
     const manager = await life.manage();
     await manager.wishFor([wishFor('films.example')]);

@@ -19,7 +19,8 @@ import { defaultPollMs, StoreFollower } from './follower.ts';
 import { leaseMs } from './held-lease.ts';
 import { Inventory, type CertificateState } from './inventory.ts';
 import { orderKind } from './ordering.ts';
-import { nextStep } from './renewal.ts';
+import { Releases, type Labels } from './releases.ts';
+import { keptMs, nextStep, type Step } from './renewal.ts';
 import type { KeyRing } from './sealing.ts';
 import { setNodeTimer, type SetTimer } from './timer.ts';
 import { wishKey } from './wishes.ts';
@@ -59,11 +60,15 @@ const stopMs = 800;
 
 const minuteMs = 60_000;
 
+/** A log line of ten thousand names is read by nobody; the number tells the rest. */
+const namesTold = 20;
+
 export class CertificateManager {
   readonly #options: CertificateManagerOptions;
   readonly #parts: AttemptParts;
   readonly #inventory = new Inventory();
   readonly #agenda = new Agenda();
+  readonly #releases = new Releases();
   readonly #running = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
   /** By authority and limit: until when there is no room. Whoever counts towards it need not ask the database. */
@@ -82,6 +87,7 @@ export class CertificateManager {
       fallback: options.fallback,
       preflight: options.preflight,
       createKeyAndCsr: options.createKeyAndCsr ?? createKeyAndCsr,
+      isKept: (released) => this.#releases.isKept(released),
       limitsOf: options.limitsOf ?? limitsOf,
       leftAlone: new Map(),
       unended: new Set(),
@@ -124,10 +130,20 @@ export class CertificateManager {
     await Promise.allSettled(this.#parts.unended);
   }
 
-  /** All that is wished for from now on; what is not among it any more is released. A store that is away is told later. */
-  async wishFor(wishes: readonly CertificateWish[]): Promise<void> {
+  /**
+   * All that is wished for from now on, and the labels of all servers; what is not among it any more is released. A store that
+   * is away is told later.
+   */
+  async wishFor(wishes: readonly CertificateWish[], labels: Labels = new Map()): Promise<void> {
     this.#wishes = wishes;
-    if (this.#follower !== undefined) await this.#reconcile();
+    this.#releases.note(wishes, labels);
+    if (this.#follower === undefined) return;
+    await this.#reconcile();
+    // Whose server has gone meanwhile is not kept any longer.
+    for (const state of this.#inventory.all()) {
+      if (state.releasedAt !== undefined) this.#schedule(state);
+    }
+    this.#tick();
   }
 
   /** What is held and what is waited for, for commands and metrics. */
@@ -148,12 +164,39 @@ export class CertificateManager {
     const text = JSON.stringify(wishes);
     if (wishes === undefined || text === this.#told) return;
     try {
-      await this.#parts.store.reconcile(wishes, this.#parts.now());
+      const now = this.#parts.now();
+      const kept = this.#unexplained(new Set(wishes.map(wishKey)), now);
+      await this.#parts.store.reconcile(wishes, now);
       this.#told = text;
+      this.#warnOf(kept, now);
     } catch (error) {
       // The next look sees the difference.
       this.#parts.log.warn({ err: error }, 'wishes for certificates could not be stored');
     }
+  }
+
+  /** What is about to be released though nobody let it go. */
+  #unexplained(wished: ReadonlySet<string>, now: Date): CertificateState[] {
+    return this.#inventory.all().filter((state) => {
+      const isHeld = state.releasedAt === undefined && (state.issued?.notAfter ?? now) > now;
+      return isHeld && !wished.has(wishKey(state)) && this.#releases.isKept(state);
+    });
+  }
+
+  #warnOf(kept: readonly CertificateState[], now: Date): void {
+    if (kept.length === 0) return;
+    this.#parts.log.warn(
+      {
+        names: kept.slice(0, namesTold).map(({ names }) => names.join(' ')),
+        certificates: kept.length,
+        servedUntil: new Date(now.getTime() + keptMs),
+      },
+      'the settings ask for these certificates no more: they are served until then or their own end, then forgotten and not revoked; if HUB_PUBLIC_URL, HUB_TENANT_DOMAIN or HUB_ACME_DIRECTORY is mistyped, mend it and restart, and they come back as they are',
+    );
+  }
+
+  #stepOf(state: CertificateState, now: Date): Step {
+    return nextStep(state, now, this.#releases.isKept(state));
   }
 
   /** Now and then: after a clock that jumped, a database that was away, or a process with other settings that has ended. */
@@ -186,10 +229,10 @@ export class CertificateManager {
     // The end of what is under way plans anew.
     if (this.#running.has(state.id)) return;
     const now = this.#parts.now();
-    const step = nextStep(state, now);
-    const isKept = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
+    const step = this.#stepOf(state, now);
+    const isStandIn = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
     const times = [step.at.getTime(), notBefore];
-    if (isKept) times.push(now.getTime() + minuteMs);
+    if (isStandIn) times.push(now.getTime() + minuteMs);
     this.#agenda.set(state.id, new Date(Math.max(...times)));
   }
 
@@ -212,10 +255,10 @@ export class CertificateManager {
   #beginOrPostpone(id: string, now: Date): void {
     const state = this.#inventory.get(id);
     if (state === undefined) return;
-    const step = nextStep(state, now);
-    const isKept = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
+    const step = this.#stepOf(state, now);
+    const isStandIn = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
     const roomAt = step.kind === 'order' ? this.#roomAt(state, now) : 0;
-    if (isKept || step.at > now || roomAt > now.getTime()) {
+    if (isStandIn || step.at > now || roomAt > now.getTime()) {
       this.#schedule(state, roomAt);
       return;
     }
@@ -272,7 +315,7 @@ export class CertificateManager {
         log.info({ ...facts, ...outcome }, 'certificate issued');
         break;
       case 'removed':
-        log.info(facts, 'certificate revoked and forgotten');
+        log.info({ ...facts, isRevoked: outcome.isRevoked }, 'certificate forgotten');
         this.#noteGone(before.id);
         break;
       case 'waiting':

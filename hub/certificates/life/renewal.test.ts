@@ -75,6 +75,13 @@ describe('the next step', () => {
     const step = nextStep(dated({ releasedAt: after(dayMs) }), start);
     expect(step).toEqual({ kind: 'retire', at: after(dayMs + 30_000) });
   });
+
+  test('of one that only the settings released is its end as well, a week later or when it is over', () => {
+    const early = nextStep(dated({ releasedAt: after(dayMs) }), start, true);
+    expect(early).toEqual({ kind: 'retire', at: after(8 * dayMs) });
+    const late = nextStep(dated({ releasedAt: after(88 * dayMs) }), start, true);
+    expect(late).toEqual({ kind: 'retire', at: after(90 * dayMs) });
+  });
 });
 
 describe('without a word of the authority, a certificate is renewed', () => {

@@ -27,13 +27,16 @@ export interface Dated extends Pick<
   readonly issued: Life | undefined;
 }
 
-/** There is always a next step; one whose time has passed is due. */
-export function nextStep(certificate: Dated, now: Date): Step {
+/** There is always a next step; one whose time has passed is due. `isKept`: released by other settings, not by its owner. */
+export function nextStep(certificate: Dated, now: Date, isKept = false): Step {
   const { issued, releasedAt, renewal, attempts } = certificate;
   const heldUp = heldUpUntil(attempts, now);
   const notBeforeHold = (at: number): Date => new Date(Math.max(at, heldUp));
   if (releasedAt !== undefined) {
-    return { kind: 'retire', at: notBeforeHold(releasedAt.getTime() + releaseGraceMs) };
+    const soonestAt = releasedAt.getTime() + releaseGraceMs;
+    if (!isKept || issued === undefined) return { kind: 'retire', at: notBeforeHold(soonestAt) };
+    const keptUntil = Math.min(releasedAt.getTime() + keptMs, issued.notAfter.getTime());
+    return { kind: 'retire', at: notBeforeHold(Math.max(soonestAt, keptUntil)) };
   }
   if (issued === undefined) {
     // A wish of a clock that was ahead is due now as well.
@@ -134,6 +137,9 @@ const longestRetryAfterMs = 8 * dayMs;
  * untouched. Both wish for the few seconds of a take-over only: the former stops before it drains.
  */
 const releaseGraceMs = 30_000;
+
+/** Mistyped settings are found after a weekend away as well, and an authority's weekly limits have room again by then. */
+export const keptMs = 7 * dayMs;
 
 /** A thirtieth of life: three days of ninety, over which those spread that were issued in one hour. */
 const spreadOfLife = 1 / 30;
