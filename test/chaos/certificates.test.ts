@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 
 import type { ManagedCertificate } from '../../hub/certificates/life/certificate.ts';
 import { authorityAccounts, challenges, probes } from '../../hub/db/schema.ts';
+import { chosenCases } from '../support/long-form.ts';
 import { hasParts } from '../support/parts.ts';
 import { Crowd, type CrowdOptions, Town } from './renewals/crowd.ts';
 import { type Held, holdPassage, lockTable } from './renewals/holds.ts';
@@ -70,6 +71,16 @@ const firstSteps: Record<string, Step> = {
   ),
 };
 
+/** One of each kind: before an order, in it, behind it. A step takes ten seconds, and all of them are for the long form. */
+const usualSteps = [
+  'writes down that it orders',
+  'has an order, and does not know it',
+  'takes its proof away',
+  'has a certificate, and does not know it',
+  'has stored it, and writes down that it is done',
+];
+const usualFirstSteps = ['stores the key of its account', 'has an account, and does not know it'];
+
 const deadline = { interval: 50, timeout: 90_000 };
 
 describe.skipIf(!hasParts('postgresql', 'pebble'))('several hubs on one database', () => {
@@ -129,31 +140,34 @@ describe.skipIf(!hasParts('postgresql', 'pebble'))('several hubs on one database
     });
     afterAll(() => crowd?.stop());
 
-    test.each(Object.keys(steps))('when it %s: another one finishes', async (name) => {
-      const before = await crowd.certificate();
-      const id = before?.id ?? '';
-      crowd.front.orders.length = 0;
-      const reached = await steps[name]?.(crowd);
-      await crowd.store.hasten(id);
-      const held = await reached?.();
-      held?.holder.program.kill('SIGKILL');
-      await held?.holder.program.ended;
-      await held?.letGo();
-      await crowd.passLease(id);
-      await issuedAfter(crowd, 'hub', before);
-      // The one that was lost with its holder, and the one that took its place.
-      expect(crowd.front.orders.length).toBeLessThanOrEqual(2);
-      await held?.holder.startAgain();
+    test.each(chosenCases(Object.keys(steps), usualSteps))(
+      'when it %s: another one finishes',
+      async (name) => {
+        const before = await crowd.certificate();
+        const id = before?.id ?? '';
+        crowd.front.orders.length = 0;
+        const reached = await steps[name]?.(crowd);
+        await crowd.store.hasten(id);
+        const held = await reached?.();
+        held?.holder.program.kill('SIGKILL');
+        await held?.holder.program.ended;
+        await held?.letGo();
+        await crowd.passLease(id);
+        await issuedAfter(crowd, 'hub', before);
+        // The one that was lost with its holder, and the one that took its place.
+        expect(crowd.front.orders.length).toBeLessThanOrEqual(2);
+        await held?.holder.startAgain();
 
-      crowd.front.orders.length = 0;
-      await crowd.passLease(id);
-      await renew(crowd, 'hub');
-      await untilQuiet(crowd);
-      expect(crowd.front.orders).toHaveLength(1);
-      expect(town.accounts() - accountsBefore).toBe(1);
-      expect((await crowd.certificate())?.attempts.failures).toBe(0);
-      expect(await crowd.database.queries.select().from(challenges)).toEqual([]);
-    });
+        crowd.front.orders.length = 0;
+        await crowd.passLease(id);
+        await renew(crowd, 'hub');
+        await untilQuiet(crowd);
+        expect(crowd.front.orders).toHaveLength(1);
+        expect(town.accounts() - accountsBefore).toBe(1);
+        expect((await crowd.certificate())?.attempts.failures).toBe(0);
+        expect(await crowd.database.queries.select().from(challenges)).toEqual([]);
+      },
+    );
 
     test('when it is frozen, and wakes up when another has finished: its certificate is thrown away', async () => {
       const before = await crowd.certificate();
@@ -185,23 +199,27 @@ describe.skipIf(!hasParts('postgresql', 'pebble'))('several hubs on one database
       expect(await crowd.database.queries.select().from(challenges)).toEqual([]);
     });
 
-    test('and nobody helps: another one finishes when the lease is over', async () => {
-      const before = await crowd.certificate();
-      const reached = await isAnswered(/^\/order-plz/)(crowd);
-      await crowd.store.hasten(before?.id ?? '');
-      const held = await reached();
-      held.holder.program.kill('SIGKILL');
-      await held.holder.program.ended;
-      await held.letGo();
-      await expect
-        .poll(async () => (await crowd.certificate())?.issued?.chain, { timeout: 150_000 })
-        .not.toBe(before?.issued?.chain);
-      await held.holder.startAgain();
-      await untilQuiet(crowd);
-    });
+    // A minute of waiting for the lease.
+    test.each(chosenCases(['has an order, and does not know it'], []))(
+      'when it %s, and nobody helps: another one finishes when the lease is over',
+      async (name) => {
+        const before = await crowd.certificate();
+        const reached = await steps[name]?.(crowd);
+        await crowd.store.hasten(before?.id ?? '');
+        const held = await reached?.();
+        held?.holder.program.kill('SIGKILL');
+        await held?.holder.program.ended;
+        await held?.letGo();
+        await expect
+          .poll(async () => (await crowd.certificate())?.issued?.chain, { timeout: 150_000 })
+          .not.toBe(before?.issued?.chain);
+        await held?.holder.startAgain();
+        await untilQuiet(crowd);
+      },
+    );
   });
 
-  test.each(Object.keys(firstSteps))(
+  test.each(chosenCases(Object.keys(firstSteps), usualFirstSteps))(
     'of which one is killed when it %s: there is one account',
     async (name) => {
       const accountsBefore = town.accounts();
