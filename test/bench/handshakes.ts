@@ -106,12 +106,11 @@ async function measureLoaded(
   const nginx = running.nginx.program.memory().bytes;
   let served = 0;
   for (const kind of kindsFor(count, options.counts)) {
-    const before = kind === 'spread' ? ((await watched?.bytes()) ?? 0) : 0;
+    if (kind === 'spread' && watched !== undefined) {
+      served = await servedBytes(running.hub, watched);
+    }
     const wish = { kind, seconds: options.seconds, names: namesFor(kind, loaded.servers) };
     await inRounds(running, wish, { count, options });
-    if (kind !== 'spread') continue;
-    const after = (await watched?.bytes()) ?? 0;
-    served = (after - before) / Math.min(wish.names.length, contextsKept);
   }
   watched?.detach();
   for (const { program } of [running.hub, running.nginx]) await program.stop();
@@ -133,8 +132,17 @@ async function inRounds(
   }
 }
 
-/** What the hub keeps ready at most (hub/certificates/life/live.ts). */
-const contextsKept = 2000;
+/** Fewer than the hub keeps ready (hub/certificates/life/live.ts). */
+const namesServed = 1000;
+
+/** Before the hub keeps as many as it ever does, and when the code of its handshakes has been compiled. */
+async function servedBytes({ port }: BenchHub, watched: Watched): Promise<number> {
+  const before = await watched.bytes();
+  const names = Array.from({ length: namesServed }, (_, index) => stampedName(index));
+  const shaker = startShaker(port, ['--once'], names);
+  await reportOf(shaker);
+  return ((await watched.bytes()) - before) / namesServed;
+}
 
 /** What a rarely visited name costs, and memory, is for runs that compare. */
 function kindsFor(count: number, counts: readonly number[]): readonly Kind[] {
@@ -175,12 +183,8 @@ async function shake(
   { kind, seconds, names }: ShakeWish,
 ): Promise<Shaken> {
   const cpu = meterCpu({ server: program });
-  const words = ['--port', String(port), '--seconds', String(seconds)];
-  const asked = names.flatMap((name) => ['--name', name]);
-  const shakers = Array.from({ length: shakerCount }, () => {
-    const resumed = kind === 'resumed' ? ['--resumed'] : [];
-    return new Program({ command: [process.execPath, script, ...words, ...resumed, ...asked] });
-  });
+  const words = ['--seconds', String(seconds), ...(kind === 'resumed' ? ['--resumed'] : [])];
+  const shakers = Array.from({ length: shakerCount }, () => startShaker(port, words, names));
   const reports = await Promise.all(shakers.map(reportOf));
   const sum = (of: (report: ShakerReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
@@ -189,6 +193,12 @@ async function shake(
     cpuSecondsPerThousand: ((cpu.read()['server'] ?? 0) / sum(({ total }) => total)) * 1000,
     clientSecondsPerThousand: (sum((one) => one.cpuSeconds) / sum((one) => one.counted)) * 1000,
   };
+}
+
+function startShaker(port: number, words: readonly string[], names: readonly string[]): Program {
+  const asked = names.flatMap((name) => ['--name', name]);
+  const command = [process.execPath, script, '--port', String(port), ...words, ...asked] as const;
+  return new Program({ command });
 }
 
 async function reportOf(shaker: Program): Promise<ShakerReport> {

@@ -11,6 +11,8 @@ const { values } = parseArgs({
     name: { type: 'string', multiple: true, default: [] },
     seconds: { type: 'string', default: '1' },
     resumed: { type: 'boolean', default: false },
+    /** Each name once, however long that takes. */
+    once: { type: 'boolean', default: false },
   },
 });
 
@@ -22,7 +24,9 @@ const warmUpMs = 300;
 const secureContext = createSecureContext({ minVersion: 'TLSv1.3', ecdhCurve: 'X25519' });
 const port = Number(values.port);
 let made = 0;
-let at = 0;
+// Two of us, or one round after the other, should not ask for the same names.
+let at = Math.floor(Math.random() * values.name.length);
+let begun = 0;
 
 const session = await firstSession(nextName());
 const endsAt = performance.now() + warmUpMs + Number(values.seconds) * 1000;
@@ -39,7 +43,14 @@ process.stdout.write(
 );
 
 async function shakeInTurn(): Promise<void> {
-  while (performance.now() < endsAt) await shake(nextName());
+  while (!isOver()) {
+    begun += 1;
+    await shake(nextName());
+  }
+}
+
+function isOver(): boolean {
+  return values.once ? begun >= values.name.length : performance.now() >= endsAt;
 }
 
 function nextName(): string {
