@@ -1,6 +1,7 @@
 // Rows of the store arrive; what the hub holds leaves: by id, and by the names that each other's certificates stand in for.
 
 import type { AuthorityName } from '../acme/authority.ts';
+import { sameNames } from './budget.ts';
 import type { ManagedCertificate } from './certificate.ts';
 import { wishKey } from './wishes.ts';
 
@@ -52,6 +53,16 @@ export class Inventory {
     return held.size === wished.size && [...wished].every((key) => held.has(key));
   }
 
+  /** Whether another one for the same wish is there, and not released. */
+  hasLiveTwin(state: CertificateState): boolean {
+    const ids = this.#byName.get(state.names[0] ?? '') ?? new Set();
+    const key = wishKey(state);
+    return [...ids].some((id) => {
+      const other = this.#byId.get(id);
+      return other !== undefined && other.releasedAt === undefined && wishKey(other) === key;
+    });
+  }
+
   /**
    * True while one that is wished for has no certificate of its own yet, and this released one covers a name of it: as when
    * the owner chose another authority or kind of key. It is not taken away before there is another.
@@ -60,8 +71,25 @@ export class Inventory {
     return names.some((name) => this.#successors(name).some((state) => !isValid(state, now)));
   }
 
+  /** Others of the same names: an authority takes one order for them at a time. */
+  rivalsOf({ id, names }: CertificateState): CertificateState[] {
+    const [first = ''] = names;
+    return [...(this.#byName.get(first) ?? [])].flatMap((other) => {
+      const state = this.#byId.get(other);
+      const isRival = state !== undefined && other !== id && sameNames(state.names, names);
+      return isRival ? [state] : [];
+    });
+  }
+
   #successors(name: string): CertificateState[] {
-    const wildcard = name.replace(/^[^.]+/, '*');
+    // Rare: where the proof by DNS was given up, each server's own certificate takes the wildcard's place, one by one.
+    if (name.startsWith('*.')) {
+      return this.all().filter(
+        ({ names, releasedAt }) =>
+          releasedAt === undefined && names.some((one) => wildcardOf(one) === name || one === name),
+      );
+    }
+    const wildcard = wildcardOf(name);
     return [name, wildcard].flatMap((covering) =>
       [...(this.#byName.get(covering) ?? [])].flatMap((id) => {
         const state = this.#byId.get(id);
@@ -69,6 +97,24 @@ export class Inventory {
       }),
     );
   }
+}
+
+function wildcardOf(name: string): string {
+  return name.replace(/^[^.]+/, '*');
+}
+
+/** By a command. What else plans the renewal anew also changes when the authority is asked again, or is a new certificate. */
+export function isHastened(
+  former: CertificateState,
+  { renewal, issued }: CertificateState,
+): boolean {
+  const isSame = (a: Date | undefined, b: Date | undefined): boolean =>
+    a?.getTime() === b?.getTime();
+  return (
+    !isSame(former.renewal.selectedAt, renewal.selectedAt) &&
+    isSame(former.renewal.askAgainAt, renewal.askAgainAt) &&
+    isSame(former.issued?.notAfter, issued?.notAfter)
+  );
 }
 
 function isValid({ issued }: CertificateState, now: Date): boolean {

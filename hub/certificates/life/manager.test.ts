@@ -389,6 +389,39 @@ describe('a key that cannot be opened', () => {
   });
 });
 
+describe('two kinds of key for one name', () => {
+  test('are ordered one after the other, the second as soon as the first has ended', async () => {
+    const manager = await life.manage();
+    const { promise: signed, resolve: sign } = Promise.withResolvers<void>();
+    life.first.onOrder = async () => signed;
+    await manager.wishFor([wishFor('films.example'), wishFor('films.example', { keyKind: 'rsa' })]);
+    await life.clock.run(2000);
+    expect(life.first.orders).toHaveLength(1);
+    sign();
+    await life.clock.run(1000);
+    expect(life.first.orders).toHaveLength(2);
+    expect(life.clock.now().getTime()).toBeLessThan(after(10_000).getTime());
+  });
+});
+
+describe('a certificate that has to wait for a limit', () => {
+  test('is said once, with names, limit and moment, and counted', async () => {
+    const limits = {
+      pace: { count: 10, periodMs: 10_000 },
+      orders: { count: 1, periodMs: hourMs },
+    };
+    const others = { certificatesOfDomain: undefined, certificatesOfNames: undefined };
+    const manager = await life.manage({
+      limitsOf: () => ({ ...limits, ...others, failuresOfName: undefined }),
+    });
+    await manager.wishFor([wishFor('a.example'), wishFor('b.example')]);
+    await life.clock.run(50 * minuteMs);
+    const lines = life.lines.filter(({ limit }) => limit === 'orders');
+    expect(lines).toMatchObject([{ keyKind: 'ecdsa', until: after(hourMs).toISOString() }]);
+    expect(life.reports.filter(({ outcome }) => outcome.kind === 'waiting')).toHaveLength(1);
+  });
+});
+
 describe('a certificate that nobody wishes for any more', () => {
   test('is revoked, and then its row and key are gone', async () => {
     const manager = await life.manage();
@@ -453,10 +486,15 @@ describe('a certificate that nobody wishes for any more', () => {
   });
 
   test('because the hub starts with other settings is kept for a week, and comes back with them', async () => {
-    const ofServer = (name: string) => wishFor(name, { serverId: 'server 1' });
     const labels = new Map([['server 1', 'movies']]);
-    const right = [wishFor('hub.example'), ofServer('movies.films.example')];
-    const wrong = [wishFor('hub.exmaple'), ofServer('movies.flims.example')];
+    const right = [
+      wishFor('hub.example'),
+      wishFor('movies.films.example', { serverId: 'server 1' }),
+    ];
+    const wrong = [
+      wishFor('hub.exmaple'),
+      wishFor('movies.flims.example', { serverId: 'server 1' }),
+    ];
     await (await life.manage()).wishFor(right, labels);
     await life.clock.run(minuteMs);
     const chains = (await life.store.list()).map(({ issued }) => issued?.chain);
@@ -517,6 +555,48 @@ describe('a certificate that nobody wishes for any more', () => {
     await life.clock.run(2 * dayMs);
     expect(life.first.revoked).toHaveLength(1);
     expect((await life.only()).issued?.authority).toBe(secondAuthority);
+  });
+
+  test('stands in over a restart too', async () => {
+    const own = { authority: secondAuthority, serverId: 'server 1' };
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example', { serverId: 'server 1' })]);
+    await life.clock.run(minuteMs);
+    life.second.onOrder = unreachable;
+    await manager.wishFor([wishFor('films.example', own)]);
+    await life.clock.run(hourMs);
+    await life.stop();
+    await (await life.manage()).wishFor([wishFor('films.example', own)]);
+    await life.clock.run(hourMs);
+    expect([life.first.revoked, (await life.store.list()).length]).toEqual([[], 2]);
+  });
+
+  test('that is a wildcard stands in until each server has one of its own', async () => {
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('*.films.example')]);
+    await life.clock.run(minuteMs);
+    life.first.onOrder = unreachable;
+    await manager.wishFor([wishFor('a.films.example'), wishFor('b.films.example')]);
+    await life.clock.run(3 * dayMs);
+    expect(life.first.revoked).toEqual([]);
+    life.first.onOrder = async () => {};
+    await life.clock.run(2 * dayMs);
+    expect(life.first.revoked).toHaveLength(1);
+    expect(await life.store.list()).toHaveLength(2);
+  });
+
+  test('by a process with other settings comes back to the one that wishes for it, untouched', async () => {
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(minuteMs);
+    const { issued } = await life.only();
+    for (let turn = 0; turn < 3; turn += 1) {
+      await life.store.reconcile([], life.clock.now());
+      await life.clock.run(2 * minuteMs);
+    }
+    expect([life.first.revoked, life.first.orders.length]).toEqual([[], 1]);
+    const row = await life.only();
+    expect([row.releasedAt, row.issued?.chain]).toEqual([undefined, issued?.chain]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { ChallengeKind, Solver } from '../challenges/solver.ts';
 import { Agenda } from './agenda.ts';
 import type { AttemptParts } from './attempt-parts.ts';
 import { attempt, type Outcome } from './attempt.ts';
-import { limitNames, limitsOf, type AuthorityLimits } from './budget.ts';
+import { isForRival, limitNames, limitsOf, type AuthorityLimits } from './budget.ts';
 import type {
   CertificateStore,
   CertificateWish,
@@ -17,7 +17,7 @@ import type {
 } from './certificate.ts';
 import { defaultPollMs, StoreFollower } from './follower.ts';
 import { leaseMs } from './held-lease.ts';
-import { Inventory, type CertificateState } from './inventory.ts';
+import { Inventory, isHastened, type CertificateState } from './inventory.ts';
 import { orderKind } from './ordering.ts';
 import { Releases, type Labels } from './releases.ts';
 import { keptMs, nextStep, type Step } from './renewal.ts';
@@ -73,7 +73,10 @@ export class CertificateManager {
   readonly #stopping = new AbortController();
   /** By authority and limit: until when there is no room. Whoever counts towards it need not ask the database. */
   readonly #full = new Map<string, number>();
+  /** Ids of those that were refused for an order of the same names. */
+  readonly #behindRival = new Set<string>();
   #wishes: readonly CertificateWish[] | undefined;
+  #wishedKeys: ReadonlySet<string> = new Set();
   #told: string | undefined;
   #lookedAt = new Date(0);
   #reconciling: Promise<void> = Promise.resolve();
@@ -136,6 +139,7 @@ export class CertificateManager {
    */
   async wishFor(wishes: readonly CertificateWish[], labels: Labels = new Map()): Promise<void> {
     this.#wishes = wishes;
+    this.#wishedKeys = new Set(wishes.map(wishKey));
     this.#releases.note(wishes, labels);
     if (this.#follower === undefined) return;
     await this.#reconcile();
@@ -207,20 +211,29 @@ export class CertificateManager {
       for (const state of this.#inventory.all()) this.#schedule(state);
     }
     this.#lookedAt = now;
-    if (this.#wishes !== undefined) {
-      const wished = new Set(this.#wishes.map(wishKey));
-      if (!this.#inventory.isSameAs(wished)) void this.#reconcile('again');
+    if (this.#wishes !== undefined && !this.#inventory.isSameAs(this.#wishedKeys)) {
+      void this.#reconcile('again');
     }
     this.#tick();
   }
 
   #noteRow(row: ManagedCertificate): void {
+    const former = this.#inventory.get(row.id);
     const state = this.#inventory.set(row);
+    if (former !== undefined && isHastened(former, state)) {
+      const { names, keyKind } = state;
+      this.#parts.log.info(
+        { names, keyKind },
+        'certificate is ordered anew, a command asked for it',
+      );
+    }
     this.#schedule(state);
-    this.#tick();
+    // While the rows are still being read, what would stand in for one that is let go may not have come by yet.
+    if (this.#follower !== undefined) this.#tick();
   }
 
   #noteGone(id: string): void {
+    this.#behindRival.delete(id);
     this.#inventory.delete(id);
     this.#agenda.delete(id);
   }
@@ -230,10 +243,17 @@ export class CertificateManager {
     if (this.#running.has(state.id)) return;
     const now = this.#parts.now();
     const step = this.#stepOf(state, now);
-    const isStandIn = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
     const times = [step.at.getTime(), notBefore];
-    if (isStandIn) times.push(now.getTime() + minuteMs);
+    if (this.#isNeeded(state, step, now)) times.push(now.getTime() + minuteMs);
     this.#agenda.set(state.id, new Date(Math.max(...times)));
+  }
+
+  /** Whatever its row says: it stands in for another, or a process with other settings let go what this one wishes for. */
+  #isNeeded(state: CertificateState, { kind, at }: Step, now: Date): boolean {
+    if (kind !== 'retire') return false;
+    const isWished = this.#wishedKeys.has(wishKey(state)) && !this.#inventory.hasLiveTwin(state);
+    if (isWished && at <= now) void this.#reconcile('again');
+    return isWished || this.#inventory.isStandIn(state, now);
   }
 
   #tick(): void {
@@ -256,9 +276,9 @@ export class CertificateManager {
     const state = this.#inventory.get(id);
     if (state === undefined) return;
     const step = this.#stepOf(state, now);
-    const isStandIn = step.kind === 'retire' && this.#inventory.isStandIn(state, now);
+    const isNeeded = this.#isNeeded(state, step, now);
     const roomAt = step.kind === 'order' ? this.#roomAt(state, now) : 0;
-    if (isStandIn || step.at > now || roomAt > now.getTime()) {
+    if (isNeeded || step.at > now || roomAt > now.getTime()) {
       this.#schedule(state, roomAt);
       return;
     }
@@ -312,6 +332,7 @@ export class CertificateManager {
       case 'asked':
         break;
       case 'issued':
+        this.#wakeRivals(before);
         log.info({ ...facts, ...outcome }, 'certificate issued');
         break;
       case 'removed':
@@ -320,8 +341,11 @@ export class CertificateManager {
         break;
       case 'waiting':
         this.#noteFull(outcome.authority, outcome.refusal);
+        if (isForRival(outcome.refusal)) this.#behindRival.add(before.id);
+        this.#sayWaiting(before, outcome);
         return outcome.refusal.notBefore.getTime();
       case 'failed': {
+        this.#wakeRivals(before);
         const { failures, nextTryAt } = certificate.attempts;
         const notAfter = certificate.issued?.notAfter;
         log.warn(
@@ -337,6 +361,24 @@ export class CertificateManager {
     }
     this.#options.onAttempt?.({ certificate, outcome });
     return 0;
+  }
+
+  /** Another kind of key for the same names waited for this order to end. */
+  #wakeRivals(ended: CertificateState): void {
+    for (const rival of this.#inventory.rivalsOf(ended)) {
+      if (this.#behindRival.delete(rival.id)) this.#schedule(rival);
+    }
+  }
+
+  /** Once for each moment it waits for; of seconds nobody needs to hear. */
+  #sayWaiting(before: CertificateState, outcome: Extract<Outcome, { kind: 'waiting' }>): void {
+    const { id, names, keyKind } = before;
+    const { limit, notBefore } = outcome.refusal;
+    if (notBefore.getTime() - this.#parts.now().getTime() <= minuteMs) return;
+    const certificate = this.#inventory.get(id) ?? before;
+    const facts = { names, keyKind, authority: outcome.authority, limit, until: notBefore };
+    this.#parts.log.info(facts, 'certificate waits for room in the limits of its authority');
+    this.#options.onAttempt?.({ certificate, outcome });
   }
 
   #noteFull(authority: AuthorityName, { limit, notBefore }: OrderRefusal): void {
