@@ -22,10 +22,15 @@ export interface HeldCertificate {
 export class CertificateAttempts {
   readonly #failures = new Map<string, number>();
   #attempts = 0;
+  #waits = 0;
 
   note({ outcome }: Pick<AttemptReport, 'outcome'>): void {
     // A question about the time of renewal obtains nothing.
     if (outcome.kind === 'asked') return;
+    if (outcome.kind === 'waiting') {
+      this.#waits += 1;
+      return;
+    }
     this.#attempts += 1;
     if (outcome.kind !== 'failed' && outcome.kind !== 'sealed') return;
     const { code } = outcome.error;
@@ -49,6 +54,12 @@ export class CertificateAttempts {
         help: 'Of these, those that failed.',
         type: 'counter',
         samples: reasons,
+      },
+      {
+        name: 'phlix_hub_certificate_waits_total',
+        help: 'Orders put off for more than a minute, for the limits of the authority.',
+        type: 'counter',
+        samples: () => [{ value: this.#waits }],
       },
     ];
   }

@@ -114,7 +114,17 @@ export function registeredDomain(name: string): string {
 
 const secondLevels = new Set(['ac', 'co', 'com', 'edu', 'gov', 'net', 'or', 'org']);
 
-/** An order of the same names is under way: an authority may answer a second one with the first. */
+/** It has to wait for the end of an order, not for a limit. */
+export function isForRival({ limit }: OrderRefusal): boolean {
+  return limit.startsWith(rivalLimit);
+}
+
+const rivalLimit = 'open:';
+
+/**
+ * An order of the same names is under way: an authority may answer a second one with the first, whatever the keys (RFC 8555
+ * §7.4). The process that waits for its own goes on as soon as that one has ended.
+ */
 const rivalPauseMs = 15 * secondMs;
 
 interface Count {
@@ -177,7 +187,12 @@ function openRival(
     ({ outcome, at, names }) => outcome === 'open' && at.getTime() > since && setOf(names) === set,
   );
   if (!isUnderWay) return undefined;
-  return { limit: `open:${set}`, notBefore: new Date(now.getTime() + rivalPauseMs) };
+  return { limit: `${rivalLimit}${set}`, notBefore: new Date(now.getTime() + rivalPauseMs) };
+}
+
+/** An authority takes two orders for them as one, whatever the keys. */
+export function sameNames(some: readonly string[], others: readonly string[]): boolean {
+  return setOf(some) === setOf(others);
 }
 
 function setOf(names: readonly string[]): string {

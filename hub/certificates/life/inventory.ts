@@ -108,13 +108,15 @@ export function isHastened(
   former: CertificateState,
   { renewal, issued }: CertificateState,
 ): boolean {
-  const isSame = (a: Date | undefined, b: Date | undefined): boolean =>
-    a?.getTime() === b?.getTime();
   return (
     !isSame(former.renewal.selectedAt, renewal.selectedAt) &&
     isSame(former.renewal.askAgainAt, renewal.askAgainAt) &&
     isSame(former.issued?.notAfter, issued?.notAfter)
   );
+}
+
+function isSame(a: Date | undefined, b: Date | undefined): boolean {
+  return a?.getTime() === b?.getTime();
 }
 
 function isValid({ issued }: CertificateState, now: Date): boolean {
