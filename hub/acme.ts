@@ -12,6 +12,7 @@ import { createProofCertificate } from './certificates/challenges/tls-alpn-01.ts
 import type { PreflightOptions } from './certificates/dns/preflight.ts';
 import type { Responder } from './certificates/dns/responder/responder.ts';
 import { CertificateError } from './certificates/failure.ts';
+import type { AuthorityAccount } from './certificates/life/certificate.ts';
 import { LiveCertificates } from './certificates/life/live.ts';
 import { CertificateManager, type AttemptReport } from './certificates/life/manager.ts';
 import { KeyRing } from './certificates/life/sealing.ts';
@@ -44,8 +45,8 @@ export class AcmeCertificates {
 
   /** Serves what the store holds. @throws CertificateError, AcmeError, DnsError, ListenError */
   static async open(options: AcmeOptions): Promise<AcmeCertificates> {
-    const { config, stores, log } = options;
-    const keyRing = await openKeyRing(config);
+    const { stores, log } = options;
+    const keyRing = await openKeyRing(options);
     const responder = await startResponder(options);
     const closers: (() => Promise<void>)[] = [async () => responder?.stop()];
     try {
@@ -165,11 +166,33 @@ export function wishSettings(
   return { hubHost, tenantDomain, authority: directoryUrl, profile, challenge, domainChallenge };
 }
 
+/** @throws CertificateError certificate.sealed where the file that opens what is stored is missing */
 export async function openKeyRing({
-  secretKeys,
-  dataDir,
-}: Pick<HubConfig, 'secretKeys' | 'dataDir'>): Promise<KeyRing> {
-  return KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir });
+  config,
+  tls,
+  stores,
+}: Pick<AcmeOptions, 'config' | 'tls'> & {
+  readonly stores: Pick<Stores, 'certificates' | 'accounts'>;
+}): Promise<KeyRing> {
+  const { secretKeys, dataDir } = config;
+  const hasSealedKeys = async (): Promise<boolean> => {
+    const rows = await stores.certificates.list();
+    return (
+      rows.some(({ issued }) => issued !== undefined) ||
+      (await storedAccounts(tls, stores)).length > 0
+    );
+  };
+  return KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir, hasSealedKeys });
+}
+
+/** At the authorities of the settings. */
+export async function storedAccounts(
+  { authority, fallback }: Pick<AcmeTls, 'authority' | 'fallback'>,
+  { accounts }: Pick<Stores, 'accounts'>,
+): Promise<AuthorityAccount[]> {
+  const set = [authority, fallback].filter((one) => one !== undefined);
+  const found = await Promise.all(set.map(async (one) => accounts.find(one.directoryUrl)));
+  return found.filter((account) => account !== undefined);
 }
 
 /** The one for all certificates first, then the one for when it fails. @throws CertificateError, AcmeError */

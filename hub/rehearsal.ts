@@ -23,7 +23,7 @@ import type { Stores } from './stores.ts';
 export interface RehearsalOptions {
   readonly config: HubConfig;
   readonly tls: AcmeTls;
-  readonly stores: Pick<Stores, 'accounts' | 'challenges' | 'txtRecords'>;
+  readonly stores: Pick<Stores, 'accounts' | 'certificates' | 'challenges' | 'txtRecords'>;
   readonly log: Logger;
 }
 
@@ -43,7 +43,7 @@ export async function rehearse(
   signal: AbortSignal,
 ): Promise<Rehearsal> {
   const { config, tls, stores } = options;
-  const authorities = await openAuthorities(options, await openKeyRing(config));
+  const authorities = await openAuthorities(options, await openKeyRing(options));
   const { preflight, solverFor } = openNameProofs({
     config,
     tls,

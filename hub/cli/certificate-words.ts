@@ -14,13 +14,17 @@ export interface HeldCertificate {
   readonly notAfter: Date;
 }
 
-export function managedTable(certificates: readonly ManagedCertificate[], now: Date): string {
+/** `waiting` are those that wait for the order of another, by id. */
+export function managedTable(
+  certificates: readonly ManagedCertificate[],
+  { now, waiting }: { readonly now: Date; readonly waiting: ReadonlySet<string> },
+): string {
   const rows = certificates.map((certificate) => [
     certificate.names.join(' '),
     certificate.keyKind,
     authorityText(certificate),
     endText(certificate.issued?.notAfter, now),
-    nextText(certificate, now),
+    waiting.has(certificate.id) ? 'waits for another order' : nextText(certificate, now),
   ]);
   const troubles = certificates.flatMap(({ names, attempts: { lastError, failures } }) =>
     lastError === undefined
@@ -115,7 +119,8 @@ export function rehearsalText({ wish, findings, authority, error }: Rehearsal): 
   if (error !== undefined) end = `  failed: ${error.message} (${error.code})\n`;
   else if (isBlocked) end = '  Nothing was ordered.\n';
   else if (authority === undefined)
-    end = '  The DNS is as it should be. This authority has no staging to rehearse an order at.\n';
+    end =
+      '  The DNS is as it should be. No order was rehearsed: this authority has no staging that takes the account of the settings.\n';
   return [`${wish.names.join(' ')}, by ${wish.challenge}:\n`, ...lines, end].join('');
 }
 

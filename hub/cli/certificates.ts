@@ -31,11 +31,13 @@ import {
 } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { heldCertificates } from './held-certificates.ts';
+import { waitingForAnother, withoutRoom, type Unordered } from './order-room.ts';
 import { printable } from './table.ts';
 
 interface Options {
   readonly json?: boolean;
   readonly wait?: boolean;
+  readonly anyway?: boolean;
   readonly reason?: Reason;
 }
 
@@ -52,7 +54,7 @@ export function certificatesCommand(
   finish: (exitCode: number) => void,
 ): Command {
   const command = new Command('certificates').description(
-    'the certificates of this hub: list, show, renew, revoke, test',
+    'the certificates of this hub: list, show, renew, revoke, forget-keys, test',
   );
   const subcommand = (name: string, description: string): Command =>
     command.command(name).description(description).option('--json', 'print one JSON object');
@@ -76,9 +78,17 @@ export function certificatesCommand(
         .choices(Object.keys(reasons))
         .default('unspecified'),
     )
+    .option('--anyway', 'also where the limits leave no room for a new one for a while')
     .action(async (wanted: string, options: Options) =>
       finish(await revoke(context, wanted, options)),
     );
+  subcommand('forget-keys', 'begin again where the secret that sealed the keys is gone for good')
+    .option('--yes', 'forget them, rather than show which')
+    .action(async (options: Options) => {
+      const { forgetKeys } = await import('./forgotten-keys.ts');
+      const { config, tls } = acmeOf(context);
+      finish(await forgetKeys(context, { config, tls }, options));
+    });
   subcommand('test', 'whether an order would succeed, at the staging of the authority')
     .argument('[certificate]', `${one}; otherwise those of the hub itself`)
     .action(async (wanted: string | undefined, options: Options) =>
@@ -105,9 +115,10 @@ async function list(context: CommandContext, options: Options): Promise<void> {
     context.stdout.write(heldTable(held, now));
     return;
   }
-  const certificates = await withStores(context, config, async (stores) => {
+  const { all: certificates, waiting } = await withStores(context, config, async (stores) => {
     if (options.json !== true) noteIdleFolder(context, config, stores);
-    return stores.certificates.list();
+    const all = await stores.certificates.list();
+    return { all, waiting: await waitingForAnother(all, stores, now) };
   });
   if (options.json) {
     const told = certificates.map((one) => certificateJson(one, now));
@@ -116,7 +127,7 @@ async function list(context: CommandContext, options: Options): Promise<void> {
   context.stdout.write(
     certificates.length === 0
       ? 'No certificates yet: the hub orders them when it runs. To look before: phlix-hub certificates test\n'
-      : managedTable(certificates, now),
+      : managedTable(certificates, { now, waiting }),
   );
 }
 
@@ -148,14 +159,24 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
     const found = await requireCertificates(stores, config, wanted);
     const { openAuthorities, openKeyRing } = await import('../acme.ts');
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-    const authorities = await openAuthorities({ tls, stores, log }, await openKeyRing(config));
+    const authorities = await openAuthorities(
+      { tls, stores, log },
+      await openKeyRing({ config, tls, stores }),
+    );
     const reason = reasons[options.reason ?? 'unspecified'];
+    const stuck = await withoutRoom(found, stores, new Date());
+    for (const one of stuck) context.stderr.write(stuckText(one));
+    if (stuck.length > 0 && options.anyway !== true) {
+      context.stderr.write('phlix-hub: nothing was revoked; --anyway revokes in spite of it.\n');
+      return exitCode.tryLater;
+    }
     for (const { id, issued, names } of found) {
       if (issued === undefined) continue;
       const authority = authorities.get(issued.authority);
       if (authority === undefined) throw strangeAuthority(issued.authority);
-      await authority.revoke(issued.chain, reason, AbortSignal.timeout(patienceMs));
+      // First, so that the next one is on its way whatever becomes of this command.
       await stores.certificates.hasten(id);
+      await authority.revoke(issued.chain, reason, AbortSignal.timeout(patienceMs));
       if (options.json !== true)
         context.stdout.write(`The certificate for ${names.join(' ')} is revoked.\n`);
     }
@@ -217,6 +238,7 @@ async function follow(
       isLeft ? 'The hub orders a new one now.\n' : after.map((one) => newsOf(one, before)).join(''),
     );
   }
+  if (stores.isAlone) return exitCode.tryLater;
   const isDone = isLeft || after.every((one) => isIssuedSince(one, before));
   return isDone ? exitCode.ok : exitCode.tryLater;
 }
@@ -251,6 +273,10 @@ function hasFailedSince(one: ManagedCertificate, before: readonly ManagedCertifi
   const former = before.find(({ id }) => id === one.id)?.attempts.lastError?.at;
   const { lastError } = one.attempts;
   return lastError !== undefined && lastError.at.getTime() !== former?.getTime();
+}
+
+function stuckText({ names, refusal: { limit, notBefore } }: Unordered): string {
+  return `phlix-hub: the limit on ${limit} leaves no room for a new certificate of ${names.join(' ')} before ${notBefore.toISOString()}; until then visitors would meet a revoked one.\n`;
 }
 
 function newsOf(one: ManagedCertificate, before: readonly ManagedCertificate[]): string {

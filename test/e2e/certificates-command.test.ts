@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { AcmeHub } from '../support/acme-hub.ts';
@@ -67,8 +71,42 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
     expect(await acme.pebble.statusOf(before ?? '')).toBe('Revoked');
   });
 
+  test('says where the hub logs that a command asked for a new one', () => {
+    expect(acme.hub.program.output).toContain('ordered anew, a command asked for it');
+  });
+
   test('says what it does not know', async () => {
     const { exitCode: code, stderr } = await acme.hub.run('certificates', 'show', 'nobody');
     expect([code, stderr]).toEqual([65, expect.stringContaining('There is no certificate for')]);
+  });
+
+  describe('while the hub stands still', () => {
+    beforeAll(() => acme.hub.stop());
+
+    test('leaves a renewal to the next start, and says so with exit code 75', async () => {
+      const { exitCode: code, stdout } = await acme.hub.run(
+        'certificates',
+        'renew',
+        'hub.localhost',
+      );
+      expect([code, stdout]).toEqual([75, expect.stringMatching(/^No hub runs here: /)]);
+    });
+
+    test('begins again where sealing.key is gone for good, and not before it is told so', async () => {
+      const file = join(acme.hub.folder, 'sealing.key');
+      await rm(file);
+      const { exitCode: code, stderr } = await acme.hub.run('start');
+      const words = /sealing\.key is missing.*restore it from a backup.*certificates forget-keys/;
+      expect([code, stderr]).toEqual([78, expect.stringMatching(words)]);
+      const { stdout: shown } = await acme.hub.run('certificates', 'forget-keys');
+      expect(shown).toMatch(
+        /^Closed, with these settings:\n {2}hub\.localhost\n {2}the account at /,
+      );
+      expect([existsSync(file), (await told('list')).length]).toEqual([false, 1]);
+      const { stdout: done } = await acme.hub.run('certificates', 'forget-keys', '--yes');
+      expect(done).toMatch(/^Forgotten:\n {2}hub\.localhost\n/);
+      await acme.hub.startAgain();
+      await expect.poll(serialOf, { timeout: 30_000 }).toBeDefined();
+    });
   });
 });

@@ -167,7 +167,7 @@ describe('with another HUB_SECRET_KEY', () => {
     await manager.wishFor([wishFor('films.example'), wishFor('hub.example')]);
     await life.clock.run(minuteMs);
     const wrong = await KeyRing.open({ secrets: ['a wrong one'], dataDir: '' });
-    await expect(open(wrong)).rejects.toThrow(/None of the 2 stored keys .* Set the former one/);
+    await expect(open(wrong)).rejects.toThrow(/None of the 2 stored keys .* set the former one/);
   });
 
   test('the former one beside it opens what it sealed', async () => {

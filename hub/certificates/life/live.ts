@@ -46,7 +46,7 @@ export class LiveCertificates implements CertificateSource {
       await live.stop();
       throw new CertificateError(
         'certificate.sealed',
-        `None of the ${live.#sealed} stored keys can be opened: they were sealed with another HUB_SECRET_KEY. Set the former one again, after the new one if you are changing it.`,
+        `None of the ${live.#sealed} stored keys can be opened. ${options.keyRing.foreign}`,
       );
     }
     return live;

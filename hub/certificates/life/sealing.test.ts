@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -92,6 +92,22 @@ describe('without HUB_SECRET_KEY', () => {
     await expect(KeyRing.open({ secrets: undefined, dataDir })).rejects.toMatchObject({
       code: 'certificate.exposed',
     });
+  });
+
+  test('a missing file is not made anew where it sealed something, and the way out is told', async () => {
+    const open = KeyRing.open({ secrets: undefined, dataDir, hasSealedKeys: async () => true });
+    const told = /sealing\.key is missing.*restore it from a backup.*forget-keys/;
+    await expect(open).rejects.toThrow(told);
+    await expect(open).rejects.toThrow(dataDir);
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+
+  test('its text opens as a HUB_SECRET_KEY what it has sealed', async () => {
+    const sealed = (await KeyRing.open({ secrets: undefined, dataDir })).seal('key', 'c');
+    const text = await readFile(join(dataDir, 'sealing.key'), 'utf8');
+    expect((await ringOf('a new secret', text.trim())).open(sealed, 'c')).toBe('key');
+    const other = await ringOf('another');
+    expect(() => other.open(sealed, 'c')).toThrow(/it is the text of sealing\.key/);
   });
 
   test('a damaged file is refused and not replaced', async () => {

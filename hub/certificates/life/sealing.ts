@@ -10,7 +10,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { link, mkdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { CertificateError } from '../failure.ts';
 import { readPrivateFile, writePrivateFile } from '../local-authority.ts';
@@ -19,20 +19,29 @@ export interface KeyRingOptions {
   /** HUB_SECRET_KEY: the first seals, each of them opens. Undefined or empty: a file in the data folder takes its place. */
   readonly secrets: readonly string[] | undefined;
   readonly dataDir: string;
+  /** Whether keys are stored that some secret has sealed: a fresh one opens none of them, so none is made. */
+  readonly hasSealedKeys?: () => Promise<boolean>;
 }
 
 export class KeyRing {
+  /** Of keys that none of its secrets has sealed: why, and what to do. */
+  readonly foreign: string;
   readonly #keys: readonly [SealingKey, ...SealingKey[]];
 
-  /** @throws CertificateError certificate.exposed | certificate.unreadable */
-  static async open({ secrets, dataDir }: KeyRingOptions): Promise<KeyRing> {
+  /** @throws CertificateError certificate.exposed | certificate.unreadable | certificate.sealed: the file is missing */
+  static async open({ secrets, dataDir, hasSealedKeys }: KeyRingOptions): Promise<KeyRing> {
     const [first, ...others] = secrets ?? [];
-    if (first !== undefined) return new KeyRing([sealingKey(first), ...others.map(sealingKey)]);
-    return new KeyRing([sealingKey(await secretFile(dataDir))]);
+    if (first !== undefined) {
+      return new KeyRing([sealingKey(first), ...others.map(sealingKey)], foreignToSetting);
+    }
+    const path = join(dataDir, 'sealing.key');
+    const secret = await secretFile(path, hasSealedKeys ?? (async () => false));
+    return new KeyRing([sealingKey(secret)], foreignToFile(path));
   }
 
-  private constructor(keys: readonly [SealingKey, ...SealingKey[]]) {
+  private constructor(keys: readonly [SealingKey, ...SealingKey[]], foreign: string) {
     this.#keys = keys;
+    this.foreign = foreign;
   }
 
   /** What is sealed for one `context` opens for no other: a row cannot lend another its key. */
@@ -52,7 +61,7 @@ export class KeyRing {
       throw new CertificateError('certificate.sealed', damaged);
     }
     const fitting = this.#keys.find(({ id }) => timingSafeEqual(id, head.subarray(1)));
-    if (fitting === undefined) throw new CertificateError('certificate.sealed', foreign);
+    if (fitting === undefined) throw new CertificateError('certificate.sealed', this.foreign);
     const nonce = sealed.subarray(headBytes, headBytes + nonceBytes);
     const decipher = createDecipheriv('aes-256-gcm', fitting.key, nonce, {
       authTagLength: tagBytes,
@@ -80,8 +89,13 @@ const headBytes = 1 + idBytes;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-const foreign =
-  'A stored key was sealed with another HUB_SECRET_KEY; set the former one again, after the new one if you are changing it (HUB_SECRET_KEY=new,former). Nothing is overwritten.';
+const goneForGood =
+  'Nothing is overwritten. If it is gone for good: phlix-hub certificates forget-keys';
+const foreignToSetting = `A stored key was sealed with another HUB_SECRET_KEY; set the former one again, after the new one if you are changing it (HUB_SECRET_KEY=new,former). If there was none, it is the text of sealing.key in HUB_DATA_DIR. ${goneForGood}`;
+const foreignToFile = (path: string): string =>
+  `A stored key was sealed with another secret than that of ${path}; restore it from a backup, or set HUB_SECRET_KEY again if there was one. ${goneForGood}`;
+const missing = (path: string): string =>
+  `${path} is missing, and without it the stored keys stay closed; restore it from a backup, or set HUB_SECRET_KEY again if there was one. ${goneForGood}`;
 const damaged =
   'A stored key cannot be opened: its row is damaged or was copied from another one; restore the database from a backup.';
 
@@ -96,13 +110,15 @@ function boundTo(head: Buffer, context: string): Buffer {
 }
 
 /** Made once. It appears complete or not at all: of two first starts, one makes it and both read it. */
-async function secretFile(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'sealing.key');
+async function secretFile(path: string, hasSealedKeys: () => Promise<boolean>): Promise<string> {
   const isThere = await stat(path).then(
     () => true,
     () => false,
   );
-  if (!isThere) await makeSecretFile(dataDir, path);
+  if (!isThere) {
+    if (await hasSealedKeys()) throw new CertificateError('certificate.sealed', missing(path));
+    await makeSecretFile(path);
+  }
   const secret = (await readPrivateFile(path)).trim();
   if (/^[\w-]{43}$/.test(secret)) return secret;
   throw new CertificateError(
@@ -111,8 +127,8 @@ async function secretFile(dataDir: string): Promise<string> {
   );
 }
 
-async function makeSecretFile(dataDir: string, path: string): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+async function makeSecretFile(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writePrivateFile(draft, `${randomBytes(32).toString('base64url')}\n`);
   try {

@@ -1,0 +1,105 @@
+// The word that a secret is gone for good arrives; keys that nothing opens any more leave the store, and the hub orders anew.
+
+import type { Buffer } from 'node:buffer';
+
+import type { AuthorityAccount, ManagedCertificate } from '../certificates/life/certificate.ts';
+import { KeyRing } from '../certificates/life/sealing.ts';
+import { CertificateError } from '../certificates/failure.ts';
+import type { HubConfig } from '../config.ts';
+import type { AcmeTls } from '../settings/acme.ts';
+import type { Stores } from '../stores.ts';
+import { printJson, withStores, type CommandContext } from './command-context.ts';
+import { exitCode } from './exit-code.ts';
+
+interface Closed {
+  readonly certificates: readonly ManagedCertificate[];
+  readonly accounts: readonly AuthorityAccount[];
+}
+
+/** Without `yes` nothing changes: a shell without the hub's settings opens no key either. */
+export async function forgetKeys(
+  context: CommandContext,
+  settings: { readonly config: HubConfig; readonly tls: AcmeTls },
+  options: { readonly json?: boolean; readonly yes?: boolean },
+): Promise<number> {
+  return withStores(context, settings.config, async (stores) => {
+    const closed = await closedKeys(stores, settings);
+    if (options.yes === true) await forget(stores, closed, settings.config);
+    if (options.json === true) {
+      printJson(context, {
+        certificates: closed.certificates.map(({ id, names }) => ({ id, names })),
+        accounts: closed.accounts.map(({ authority }) => authority),
+        is_forgotten: options.yes === true,
+      });
+    } else {
+      context.stdout.write(textOf(closed, options.yes === true));
+    }
+    return exitCode.ok;
+  });
+}
+
+async function closedKeys(
+  stores: Stores,
+  settings: { readonly config: HubConfig; readonly tls: AcmeTls },
+): Promise<Closed> {
+  const { openKeyRing, storedAccounts } = await import('../acme.ts');
+  // The file is missing: nothing opens anything.
+  const keyRing = await openKeyRing({ ...settings, stores }).catch((error: unknown) => {
+    if (isSealed(error)) return undefined;
+    throw error;
+  });
+  const isClosed = (sealed: Buffer, context: string): boolean => {
+    if (keyRing === undefined) return true;
+    try {
+      keyRing.open(sealed, context);
+      return false;
+    } catch (error) {
+      if (isSealed(error)) return true;
+      throw error;
+    }
+  };
+  const certificates = await stores.certificates.list();
+  const accounts = await storedAccounts(settings.tls, stores);
+  return {
+    certificates: certificates.filter(
+      ({ issued, id }) => issued !== undefined && isClosed(issued.sealedKey, id),
+    ),
+    accounts: accounts.filter(({ sealedKey, authority }) => isClosed(sealedKey, authority)),
+  };
+}
+
+/** Whole rows: whatever is wished for comes back as a new one, within a minute or with the next start. */
+async function forget(
+  { certificates, accounts }: Stores,
+  closed: Closed,
+  { secretKeys, dataDir }: HubConfig,
+): Promise<void> {
+  for (const { id } of closed.certificates) {
+    const lease = await certificates.takeLease(id, leaseMs);
+    if (lease !== undefined) await certificates.remove(lease);
+  }
+  for (const account of closed.accounts) await accounts.remove(account);
+  await KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir });
+}
+
+const leaseMs = 10_000;
+
+function isSealed(error: unknown): boolean {
+  return error instanceof CertificateError && error.code === 'certificate.sealed';
+}
+
+function textOf({ certificates, accounts }: Closed, isForgotten: boolean): string {
+  if (certificates.length + accounts.length === 0)
+    return 'Every stored key opens; nothing to do.\n';
+  const lines = [
+    ...certificates.map(({ names }) => `  ${names.join(' ')}\n`),
+    ...accounts.map(({ authority }) => `  the account at ${authority}\n`),
+  ];
+  const [what, next] = isForgotten
+    ? ['Forgotten', 'The hub orders new ones, within a minute if it runs, else when it starts.']
+    : [
+        'Closed, with these settings',
+        'Restore the secret from a backup if there is one. Otherwise, to have all of them ordered anew: phlix-hub certificates forget-keys --yes',
+      ];
+  return `${what}:\n${lines.join('')}${next}\n`;
+}
