@@ -12,6 +12,7 @@ import type {
   ManagedCertificate,
   OrderLog,
 } from './certificate.ts';
+import type { LeftAlone } from './left-alone.ts';
 import type { KeyRing } from './sealing.ts';
 import type { SetTimer } from './timer.ts';
 
@@ -19,18 +20,18 @@ export interface AttemptParts {
   readonly store: CertificateStore;
   readonly orders: OrderLog;
   readonly authorities: ReadonlyMap<AuthorityName, Authority>;
-  /** Takes over where the wished one fails again and again, or lets wait too long. */
+  /** Takes over where the wished one fails again and again, or lets wait too long; the first does where it was wished for. */
   readonly fallback: AuthorityName | undefined;
   readonly solverFor: (kind: ChallengeKind) => Solver;
   readonly keyRing: KeyRing;
-  /** Rejects with what the operator has to change before an order can succeed. */
+  /** For each authority that is asked. Rejects with what the operator has to change before an order can succeed. */
   readonly preflight: ((wish: CertificateWish, signal: AbortSignal) => Promise<void>) | undefined;
   readonly createKeyAndCsr: (names: readonly string[], kind: KeyKind) => Promise<KeyAndCsr>;
   /** Of a released one: only settings changed, so it is not revoked. */
   readonly isKept: (released: ManagedCertificate) => boolean;
   readonly limitsOf: (authority: AuthorityName) => AuthorityLimits;
-  /** By authority and id of the certificate: until when the authority asked to hear nothing of it. */
-  readonly leftAlone: Map<string, number>;
+  /** Authorities that asked to hear nothing for a while. */
+  readonly leftAlone: LeftAlone;
   /** Orders that have not ended, among them those that were given up and still take their proofs away. */
   readonly unended: Set<Promise<unknown>>;
   readonly log: Logger;

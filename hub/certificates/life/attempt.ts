@@ -8,7 +8,7 @@ import { adviceOf, describeFailure, Refused } from './attempt-failure.ts';
 import type { AttemptParts } from './attempt-parts.ts';
 import { HeldLease } from './held-lease.ts';
 import { Ordering } from './ordering.ts';
-import { answeredPlan, isEmergency, nextStep, retryAt, unansweredPlan } from './renewal.ts';
+import { answeredPlan, nextStep, retryAt, unansweredPlan } from './renewal.ts';
 
 export type Outcome =
   /** Another process is at it. */
@@ -95,8 +95,6 @@ class Attempt {
     const { issued, id } = this.#certificate;
     // A key that cannot be opened here belongs to processes with another secret: to replace it would take it from them.
     if (issued !== undefined) this.#parts.keyRing.open(issued.sealedKey, id);
-    const isUrgent = isEmergency(issued, this.#parts.now());
-    if (!isUrgent) await this.#parts.preflight?.(this.#certificate, signal);
     await this.#probe();
     const ordering = new Ordering(this.#certificate, this.#parts);
     const made = await ordering.place(signal);

@@ -18,7 +18,8 @@ import type {
 import { defaultPollMs, StoreFollower } from './follower.ts';
 import { leaseMs } from './held-lease.ts';
 import { Inventory, isHastened, type CertificateState } from './inventory.ts';
-import { orderKind } from './ordering.ts';
+import { LeftAlone } from './left-alone.ts';
+import { alternativeTo, orderKind } from './ordering.ts';
 import { Releases, type Labels } from './releases.ts';
 import { keptMs, nextStep, type Step } from './renewal.ts';
 import type { KeyRing } from './sealing.ts';
@@ -92,7 +93,7 @@ export class CertificateManager {
       createKeyAndCsr: options.createKeyAndCsr ?? createKeyAndCsr,
       isKept: (released) => this.#releases.isKept(released),
       limitsOf: options.limitsOf ?? limitsOf,
-      leftAlone: new Map(),
+      leftAlone: new LeftAlone(),
       unended: new Set(),
       now: options.now ?? (() => new Date()),
       random: options.random ?? Math.random,
@@ -287,7 +288,6 @@ export class CertificateManager {
 
   /** When one of its authorities has room for it, as far as is known here. One that was not told so yet asks, to have it on record. */
   #roomAt(state: CertificateState, now: Date): number {
-    const { fallback } = this.#parts;
     const isTold = state.attempts.lastError?.code === 'certificate.limit';
     const fullUntil = (authority: AuthorityName): number => {
       const kind = orderKind(state, authority, now);
@@ -296,7 +296,8 @@ export class CertificateManager {
       return Math.max(0, ...counting.map((limit) => this.#full.get(`${authority} ${limit}`) ?? 0));
     };
     const own = fullUntil(state.authority);
-    return fallback === undefined ? own : Math.min(own, fullUntil(fallback));
+    const other = alternativeTo(state.authority, this.#parts);
+    return other === undefined ? own : Math.min(own, fullUntil(other));
   }
 
   async #run(state: CertificateState): Promise<void> {

@@ -4,8 +4,9 @@ import { X509Certificate } from 'node:crypto';
 
 import type { Authority, AuthorityName } from '../acme/authority.ts';
 import { ariIdOf } from '../acme/ari-id.ts';
+import { AcmeError } from '../acme/problem.ts';
 import { CertificateError } from '../failure.ts';
-import { adviceOf, askedToWait, BothFailed, Refused } from './attempt-failure.ts';
+import { askedToWait, BothFailed, Refused } from './attempt-failure.ts';
 import type { AttemptParts } from './attempt-parts.ts';
 import { lookFor, refusalOf } from './budget.ts';
 import type { IssuedCertificate, Lease, ManagedCertificate, OrderKind } from './certificate.ts';
@@ -28,13 +29,13 @@ export class Ordering {
 
   /** The wished authority is always tried first, unless it asked to be left alone. @throws CodedError */
   async place(signal: AbortSignal): Promise<Made> {
-    const { fallback } = this.#parts;
+    const { authority } = this.#certificate;
+    const other = alternativeTo(authority, this.#parts);
     try {
-      return await this.#orderFrom(this.#certificate.authority, signal);
+      return await this.#orderFrom(authority, signal);
     } catch (error) {
-      const isOther = fallback !== undefined && fallback !== this.#certificate.authority;
-      if (signal.aborted || !isOther || !this.#isTimeForFallback(error)) throw error;
-      return await this.#orderFrom(fallback, signal).catch((another: unknown) => {
+      if (signal.aborted || other === undefined || !this.#isTimeForFallback(error)) throw error;
+      return await this.#orderFrom(other, signal).catch((another: unknown) => {
         throw signal.aborted ? another : bothFailed(error, another);
       });
     }
@@ -56,17 +57,36 @@ export class Ordering {
     const { issued, attempts } = this.#certificate;
     const now = this.#parts.now();
     if (attempts.failures >= failuresBeforeFallback || isEmergency(issued, now)) return true;
-    const waitMs =
-      error instanceof Refused
-        ? error.refusal.notBefore.getTime() - now.getTime()
-        : (adviceOf(error).retryAfterMs ?? 0);
-    return waitMs > bearableWaitMs;
+    if (error instanceof Refused) {
+      return error.refusal.notBefore.getTime() - now.getTime() > bearableWaitMs;
+    }
+    // A DNS provider that lets wait does so whatever authority is asked.
+    return error instanceof AcmeError && (error.retryAfterMs ?? 0) > bearableWaitMs;
   }
 
   async #orderFrom(name: AuthorityName, signal: AbortSignal): Promise<Made> {
     const authority = this.#authority(name);
-    const { createKeyAndCsr, solverFor, leftAlone, now } = this.#parts;
-    const { id, names, keyKind, challenge, profile } = this.#certificate;
+    const { leftAlone, now } = this.#parts;
+    try {
+      await this.#preflight(name, signal);
+      return await this.#obtain(authority, signal);
+    } catch (error) {
+      leftAlone.note(name, this.#certificate, { error, now: now() });
+      throw error;
+    }
+  }
+
+  /** What stands in the way of one authority, as its silence or a CAA record, need not stand in the way of another. */
+  async #preflight(authority: AuthorityName, signal: AbortSignal): Promise<void> {
+    const { preflight, now } = this.#parts;
+    if (isEmergency(this.#certificate.issued, now())) return;
+    await preflight?.({ ...this.#certificate, authority }, signal);
+  }
+
+  async #obtain(authority: Authority, signal: AbortSignal): Promise<Made> {
+    const { name } = authority;
+    const { createKeyAndCsr, solverFor, now } = this.#parts;
+    const { names, keyKind, challenge, profile } = this.#certificate;
     const kind = orderKind(this.#certificate, name, now());
     const orderId = await this.#record(name, kind);
     try {
@@ -84,10 +104,6 @@ export class Ordering {
       return { issued: this.#issued(name, chain, key), orderId };
     } catch (error) {
       await this.#close(orderId, 'failed');
-      const { retryAfterMs } = adviceOf(error);
-      if (retryAfterMs !== undefined) {
-        leftAlone.set(`${name} ${id}`, now().getTime() + retryAfterMs);
-      }
       throw error;
     }
   }
@@ -107,12 +123,9 @@ export class Ordering {
         `The authority ${name} is not among the settings any more; set HUB_ACME_DIRECTORY or HUB_ACME_FALLBACK_DIRECTORY to it, or give the server another one.`,
       );
     }
-    const key = `${name} ${this.#certificate.id}`;
-    const until = this.#parts.leftAlone.get(key) ?? 0;
-    if (until > this.#parts.now().getTime()) {
-      throw new Refused(name, { limit: askedToWait, notBefore: new Date(until) });
-    }
-    this.#parts.leftAlone.delete(key);
+    const { leftAlone, now } = this.#parts;
+    const notBefore = leftAlone.until(name, this.#certificate, now());
+    if (notBefore !== undefined) throw new Refused(name, { limit: askedToWait, notBefore });
     return authority;
   }
 
@@ -165,6 +178,15 @@ export class Ordering {
   }
 }
 
+/** Of two that are set, the one that was not wished for; undefined: there is no second one. */
+export function alternativeTo(
+  wished: AuthorityName,
+  { authorities, fallback }: Pick<AttemptParts, 'authorities' | 'fallback'>,
+): AuthorityName | undefined {
+  if (fallback === undefined || fallback !== wished) return fallback;
+  return [...authorities.keys()].find((name) => name !== wished);
+}
+
 /** Which limits of the authority an order for this certificate counts towards now. */
 export function orderKind(
   {
@@ -195,9 +217,16 @@ const savePausesMs = [1000, 5000, 15_000, 30_000];
 
 /** Two limits: what has room first is what is waited for. */
 function bothFailed(first: unknown, second: unknown): unknown {
+  // What stands in the way of both, as a DNS that does not answer, is said once.
+  if (isSame(first, second)) return first;
   if (!(first instanceof Refused)) return new BothFailed([first, second]);
   if (!(second instanceof Refused)) return new BothFailed([second, first]);
   return first.refusal.notBefore <= second.refusal.notBefore ? first : second;
+}
+
+function isSame(first: unknown, second: unknown): boolean {
+  const isSaid = first instanceof Error && second instanceof Error;
+  return isSaid && first.message === second.message;
 }
 
 /** An authority that does not listen to the signal must not keep the hub from stopping. */
