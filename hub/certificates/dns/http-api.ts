@@ -50,6 +50,8 @@ const maxAnswerBytes = 4 * 1024 * 1024;
 const retryPausesMs = [500, 2000];
 /** Longer waits are the caller's: a lease must not be slept on. */
 const longestWaitMs = 30_000;
+/** A certificate is renewed thirty days before its end: what asks for more than eight is a mistake, or hostile. */
+const longestRetryAfterMs = 8 * 86_400_000;
 const maxQuotedChars = 200;
 
 export class HttpApi {
@@ -207,9 +209,9 @@ export function parseJson(text: string): unknown {
 function retryAfter(response: Response): number | undefined {
   const text = response.headers.get('retry-after');
   if (text === null) return undefined;
-  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+  const isSeconds = /^\d{1,9}(\.\d+)?$/.test(text);
+  const ms = isSeconds ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), longestRetryAfterMs);
 }
 
 async function boundedText(response: Response): Promise<string> {

@@ -175,6 +175,16 @@ describe.each(apis)('the provider %s', (_, start) => {
     expect(error.retryAfterMs).toBe(86_400_000);
   });
 
+  test.each(['999999999', 'Fri, 31 Dec 9999 23:59:59 GMT'])(
+    'believes no wait of years: %s',
+    async (value) => {
+      const { api, provider } = await started(start);
+      api.interject({ status: 429, headers: { 'retry-after': value }, body: 'slow down' });
+      const error = await failureOf(provider.add(one, calm()));
+      expect(error.retryAfterMs).toBe(8 * 86_400_000);
+    },
+  );
+
   test.each<[string, ApiReply]>([
     [
       'a page of HTML with status 200',
