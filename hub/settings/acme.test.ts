@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { SettingsError, type Environment } from '../../shared/settings/settings.ts';
 import { readConfig } from '../config.ts';
-import type { AcmeTls } from './acme.ts';
+import { stagingOf, type AcmeTls } from './acme.ts';
 
 const machine = { bindsLowPorts: true, stateFolder: '/var/lib/phlix-hub', memoryBytes: 2 ** 33 };
 const least = {
@@ -77,6 +77,16 @@ describe('HUB_TLS=acme', () => {
     expect(problemsOf({ ...least, HUB_ACME_DIRECTORY: 'google' })).toEqual(['HUB_ACME_EAB_KID']);
     for (const wrong of ['letsencript', 'http://ca.example/dir', 'toString'])
       expect(problemsOf({ ...least, HUB_ACME_DIRECTORY: wrong })).toEqual(['HUB_ACME_DIRECTORY']);
+  });
+
+  test('rehearses only where the account of the settings is good for it', () => {
+    const account = {
+      HUB_ACME_EAB_KID: 'kid-1',
+      HUB_ACME_EAB_HMAC_KEY: 'zWNDZM6eQGHWpSRTPal5eIUY',
+    };
+    expect(stagingOf(directoryOf('letsencrypt'))).toBe(directoryOf('letsencrypt-staging'));
+    for (const bound of ['google', 'zerossl'])
+      expect(stagingOf(directoryOf(bound, account))).toBeUndefined();
   });
 
   test('prints no secret', () => {

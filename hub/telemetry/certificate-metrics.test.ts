@@ -107,7 +107,10 @@ describe('attempts', () => {
     for (const code of ['dns.lagging', 'acme.rate-limited', 'dns.lagging']) {
       attempts.note(failed(code));
     }
+    const refusal = { limit: 'orders', notBefore: now };
+    attempts.note({ outcome: { kind: 'waiting', authority: 'https://ca.example', refusal } });
     const text = exposition(attempts.metrics);
+    expect(text).toContain('phlix_hub_certificate_waits_total 1\n');
     expect(text).toContain('phlix_hub_certificate_attempts_total 4\n');
     expect(text).toContain('phlix_hub_certificate_failures_total{reason="dns.lagging"} 2\n');
     expect(text).toContain('phlix_hub_certificate_failures_total{reason="acme.rate-limited"} 1\n');
