@@ -50,10 +50,11 @@ export class AcmeCustomer {
 
   /** `films.example` by http-01, unless said otherwise. */
   async obtain(authority: AcmeAuthority, ordering: Ordering = {}): Promise<string> {
-    const { names = ['films.example'], profile, replaces } = ordering;
+    const { names = ['films.example'], profile, replaces, beforeSigning } = ordering;
     const { csr } = await createKeyAndCsr(names, ordering.keyKind ?? 'ecdsa');
     const solver = ordering.solver ?? this.#httpSolver;
-    return authority.obtain({ names, csr, profile, replaces }, solver, ordering.signal ?? never);
+    const order = { names, csr, profile, replaces, ...(beforeSigning && { beforeSigning }) };
+    return authority.obtain(order, solver, ordering.signal ?? never);
   }
 }
 

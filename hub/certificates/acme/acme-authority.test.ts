@@ -75,6 +75,18 @@ describe('an order', () => {
     expect(orders()).toHaveLength(1);
   });
 
+  test('says before it is asked to be signed, and is not if that fails', async () => {
+    const counts: number[] = [];
+    const beforeSigning = async () => void counts.push(server.countOf('/finalize/1'));
+    await customer.obtain(customer.authority(), { beforeSigning });
+    expect([...counts, server.countOf('/finalize/1')]).toEqual([0, 1]);
+    const refused = customer.obtain(customer.authority(), {
+      beforeSigning: async () => Promise.reject(new Error('not now')),
+    });
+    await expect(refused).rejects.toThrow('not now');
+    expect(server.countOf('/finalize/1')).toBe(1);
+  });
+
   test('waits while the authority takes its time, as it asks to', async () => {
     let looks = 0;
     server.script = ({ path }) => {

@@ -12,6 +12,8 @@ export interface AuthorityOrder {
   readonly profile: string | undefined;
   /** `ariId` of the certificate that this one takes the place of. */
   readonly replaces: string | undefined;
+  /** Awaited before the authority is asked to sign: from then on there may be a certificate, whatever is heard of it. */
+  readonly beforeSigning?: () => Promise<void>;
 }
 
 export interface RenewalInfo {

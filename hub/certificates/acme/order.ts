@@ -17,7 +17,7 @@ export async function placeOrder(context: ProofContext, wanted: AuthorityOrder):
   const { conversation } = context;
   const order = await open(conversation, wanted);
   if (order.status === 'pending') await prove(context, order.authorizations, wanted.names);
-  const certificate = await finish(context, order, wanted.csr);
+  const certificate = await finish(context, order, wanted);
   const sent = await patiently(questionOf(context, 'the certificate'), () =>
     conversation.ask((client) => client.getCertificate({ ...order, status: 'valid', certificate })),
   );
@@ -73,12 +73,17 @@ function isAboutPredecessor(error: unknown): boolean {
 }
 
 /** Reads the order until it is valid, finalizing it when it is ready: also when an answer in between was lost. */
-async function finish(context: ProofContext, order: Order, csr: Uint8Array): Promise<string> {
+async function finish(
+  context: ProofContext,
+  order: Order,
+  { csr, beforeSigning }: AuthorityOrder,
+): Promise<string> {
   const { conversation } = context;
   const pem = pemOf(csr);
   return patiently(questionOf(context, 'the order'), async () => {
     let seen = await read(conversation, (client) => client.getOrder(order));
     if (seen.status === 'ready') {
+      await beforeSigning?.();
       seen = await read(conversation, (client) => client.finalizeOrder(seen, pem));
     }
     if (seen.status === 'invalid') throw failed(conversation, seen);

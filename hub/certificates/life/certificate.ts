@@ -149,6 +149,7 @@ export interface OrderRecord {
   readonly names: readonly string[];
   readonly at: Date;
   readonly kind: OrderKind;
+  /** `issued` from the moment the authority is asked to sign: what is not heard of any more may have been signed. */
   readonly outcome: 'open' | 'issued' | 'failed';
 }
 
@@ -170,7 +171,8 @@ export interface OrderLog {
   /**
    * Opens the record unless `admit` refuses, which it asks about what is on record at the authority within `look`, oldest
    * first. Of all processes one at a time, for each authority: two cannot take the last place, nor open an order for the same
-   * names. What the same certificate left open is closed as failed before: its holder died, only one has the lease.
+   * names. What the same certificate left open is closed as failed before: its holder died before anything was signed, only
+   * one has the lease.
    * Returns the record's id, for `close`.
    */
   open(

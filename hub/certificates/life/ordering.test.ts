@@ -10,6 +10,7 @@ import {
   start,
   wishFor,
 } from '../../../test/support/certificate-life.ts';
+import type { AuthorityOrder } from '../acme/authority.ts';
 import { AcmeError, type Problem } from '../acme/problem.ts';
 import { DnsError } from '../dns/failure.ts';
 import type { CertificateWish } from './certificate.ts';
@@ -174,5 +175,109 @@ describe('a wait', () => {
     life.first.onOrder = async () => {};
     await life.clock.run(hourMs);
     expect((await life.store.list()).filter(({ issued }) => issued === undefined)).toEqual([]);
+  });
+});
+
+function outcomes(): string[] {
+  return [...life.orders.records.values()].map(({ outcome }) => outcome);
+}
+
+async function forEver(): Promise<void> {
+  await new Promise(() => {});
+}
+
+function asksToSign(then: () => Promise<void>): (order: AuthorityOrder) => Promise<void> {
+  return async (order) => {
+    await order.beforeSigning?.();
+    await then();
+  };
+}
+
+describe('an order', () => {
+  test.each([
+    ['counts as a certificate once its signature was asked for', asksToSign(forEver), 'issued'],
+    ['is a failed one before that', forEver, 'failed'],
+  ])('that is given up %s', async (_what, onOrder, outcome) => {
+    life.first.onOrder = onOrder;
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(1000);
+    await manager.stop();
+    expect(outcomes()).toEqual([outcome]);
+  });
+
+  test('of a process that died counts as a certificate once its signature was asked for', async () => {
+    life.first.onOrder = asksToSign(forEver);
+    const dying = await life.manage();
+    await dying.wishFor([wishFor('films.example')]);
+    await life.clock.run(1000);
+    // Nothing of what it would do at its end.
+    life.orders.close = async () => {};
+    await dying.stop();
+    life.first.onOrder = async () => {};
+    await (await life.manage()).wishFor([wishFor('films.example')]);
+    await life.clock.run(minuteMs);
+    expect(outcomes()[0]).toBe('issued');
+    expect((await life.only()).issued).toBeDefined();
+  });
+
+  test('that was given up is not signed afterwards', async () => {
+    let late: Promise<void> | undefined;
+    life.first.onOrder = async (order, signal) => {
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+      late = order.beforeSigning?.();
+      await late;
+    };
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(1000);
+    await manager.stop();
+    await expect(late).rejects.toThrow('the hub stops');
+    expect(outcomes()).toEqual(['failed']);
+  });
+
+  test.each([
+    ['that the authority refuses to sign failed', 'acme.refused', 'failed'],
+    ['whose end nobody heard may be a certificate', 'acme.unreachable', 'issued'],
+    ['that brought the wrong certificate brought one', 'acme.wrong-certificate', 'issued'],
+  ] as const)('%s', async (_what, code, outcome) => {
+    life.first.onOrder = asksToSign(throwing(new AcmeError(code, 'No.')));
+    await (await life.manage()).wishFor([wishFor('films.example')]);
+    await life.clock.run(1000);
+    expect(outcomes()).toEqual([outcome]);
+  });
+
+  test('whose certificate could not be stored counts', async () => {
+    life.store.saveIssued = throwing(new Error('the disk is full'));
+    await (await life.manage()).wishFor([wishFor('films.example')]);
+    await life.clock.run(minuteMs);
+    expect(outcomes()[0]).toBe('issued');
+  });
+
+  test('names the one that it replaces also outside its window, and then counts', async () => {
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(minuteMs);
+    const { id, issued } = await life.only();
+    await life.store.hasten(id);
+    await life.clock.run(minuteMs);
+    expect(life.first.orders[1]?.replaces).toBe(issued?.ariId);
+    expect([...life.orders.records.values()][1]).toMatchObject({ kind: 'renewal' });
+  });
+
+  test('names none where that may be why it failed three times', async () => {
+    const manager = await life.manage();
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(minuteMs);
+    life.first.onOrder = async ({ replaces }) => {
+      if (replaces !== undefined) throw new AcmeError('acme.refused', 'Not this one.');
+    };
+    await life.clock.run(62 * dayMs);
+    expect(life.first.orders.at(-1)?.replaces).toBeUndefined();
+    expect((await life.only()).issued?.notBefore.getTime()).toBeGreaterThan(
+      after(59 * dayMs).getTime(),
+    );
   });
 });

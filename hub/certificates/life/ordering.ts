@@ -45,11 +45,15 @@ export class Ordering {
   async save(lease: Lease, { issued, orderId }: Made): Promise<boolean> {
     const { store, now, random, log } = this.#parts;
     const plan = firstPlan(issued, now(), random);
-    const isSaved = await this.#insist(async () => store.saveIssued(lease, issued, plan));
-    await this.#close(orderId, 'issued');
-    const { names } = this.#certificate;
-    if (!isSaved) log.warn({ names }, 'certificate thrown away, its lease was lost');
-    return isSaved;
+    try {
+      const isSaved = await this.#insist(async () => store.saveIssued(lease, issued, plan));
+      const { names } = this.#certificate;
+      if (!isSaved) log.warn({ names }, 'certificate thrown away, its lease was lost');
+      return isSaved;
+    } finally {
+      // Stored or not, it was made, and counts.
+      await this.#close(orderId, 'issued');
+    }
   }
 
   #isTimeForFallback(error: unknown): boolean {
@@ -89,6 +93,13 @@ export class Ordering {
     const { names, keyKind, challenge, profile } = this.#certificate;
     const kind = orderKind(this.#certificate, name, now());
     const orderId = await this.#record(name, kind);
+    let isSigned = false;
+    const beforeSigning = async (): Promise<void> => {
+      // One that was given up is closed as failed, and must be.
+      signal.throwIfAborted();
+      isSigned = true;
+      await this.#parts.orders.close(orderId, 'issued').catch(unwritten);
+    };
     try {
       const { key, csr } = await createKeyAndCsr(names, keyKind);
       const order = {
@@ -96,16 +107,25 @@ export class Ordering {
         csr,
         // The second authority has other profiles, if any.
         profile: name === this.#certificate.authority ? profile : undefined,
-        replaces: kind === 'replacement' ? this.#certificate.issued?.ariId : undefined,
+        replaces: this.#predecessor(name),
+        beforeSigning,
       };
       const obtaining = authority.obtain(order, solverFor(challenge), signal);
       this.#trackUntilItEnds(obtaining);
       const chain = await orAborted(obtaining, signal);
       return { issued: this.#issued(name, chain, key), orderId };
     } catch (error) {
-      await this.#close(orderId, 'failed');
+      await this.#close(orderId, isSigned && !isRefusal(error) ? 'issued' : 'failed');
       throw error;
     }
+  }
+
+  /** RFC 9773 §5: of the same authority, in its window or not. */
+  #predecessor(authority: AuthorityName): string | undefined {
+    const { issued, attempts } = this.#certificate;
+    // An authority may have its own reasons against `replaces`; without it the names are still known to it.
+    const isNamed = issued?.authority === authority && attempts.failures < failuresBeforeFallback;
+    return isNamed && issued.ariId !== '' ? issued.ariId : undefined;
   }
 
   #trackUntilItEnds(obtaining: Promise<string>): void {
@@ -202,8 +222,21 @@ export function orderKind(
   if (issued?.authority !== authority) return 'new';
   const { window } = renewal;
   const isInWindow = window !== undefined && now >= window.start && now < window.end;
-  // An authority may have its own reasons against `replaces`; without it the names are still known to it.
+  // Without `replaces` (#predecessor) it is none.
   return isInWindow && attempts.failures < failuresBeforeFallback ? 'replacement' : 'renewal';
+}
+
+function unwritten(error: unknown): never {
+  throw new CertificateError(
+    'certificate.storage',
+    'The database was away in the moment before the authority would have signed, so it was not asked to; look at its log.',
+    { cause: error },
+  );
+}
+
+/** It said no, and signed nothing. Silence, and a chain that is not what was ordered, say nothing of the kind. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof AcmeError && error.kind === 'fix';
 }
 
 /** Two hours of the retry table: what is over by then needed no second authority. */
