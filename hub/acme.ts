@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
+import { withCurrentSeal } from './certificates/acme/account.ts';
 import { AcmeAuthority } from './certificates/acme/acme-authority.ts';
 import type { AuthorityName } from './certificates/acme/authority.ts';
 import { Proofs } from './certificates/challenges/proofs.ts';
@@ -47,6 +48,7 @@ export class AcmeCertificates {
   static async open(options: AcmeOptions): Promise<AcmeCertificates> {
     const { stores, log } = options;
     const keyRing = await openKeyRing(options);
+    await resealAccounts(options, keyRing);
     const responder = await startResponder(options);
     const closers: (() => Promise<void>)[] = [async () => responder?.stop()];
     try {
@@ -183,6 +185,16 @@ export async function openKeyRing({
     );
   };
   return KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir, hasSealedKeys });
+}
+
+/** Also of the second authority, from which nothing may be ordered for years. */
+async function resealAccounts({ tls, stores, log }: AcmeOptions, keyRing: KeyRing): Promise<void> {
+  for (const account of await storedAccounts(tls, stores)) {
+    await withCurrentSeal(account, { store: stores.accounts, seal: keyRing }).catch((error) =>
+      // What is held is served all the same; orders say what to do.
+      log.warn({ err: error, authority: account.authority }, 'account key not sealed anew'),
+    );
+  }
 }
 
 /** At the authorities of the settings. */

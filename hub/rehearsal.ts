@@ -100,6 +100,7 @@ async function understudy(
     keyRing: {
       seal: (text) => Buffer.from(text),
       open: (sealed) => sealed.toString(),
+      isCurrent: () => true,
     },
     contact: email,
     agreesToTerms: true,
@@ -126,6 +127,10 @@ class OneAccount implements AccountStore {
 
   async saveUrl(account: AuthorityAccount, url: string): Promise<void> {
     this.#account = { ...account, url };
+  }
+
+  async reseal(account: AuthorityAccount, sealedKey: Buffer): Promise<void> {
+    this.#account = { ...account, sealedKey };
   }
 
   async remove(): Promise<void> {

@@ -44,6 +44,15 @@ describe.each(Object.entries(databaseKinds))('accounts on %s', (_kind, openTestD
     expect(await store.find('https://nobody.test/dir')).toBeUndefined();
   });
 
+  test('are sealed anew without losing their URL, by one of several processes', async () => {
+    const account = await store.insert(newAccount());
+    await store.saveUrl(account, url);
+    const [first, second] = [randomBytes(48), randomBytes(48)];
+    await store.reseal(account, first);
+    await store.reseal(account, second);
+    expect(await store.find(authority)).toEqual({ ...account, sealedKey: first, url });
+  });
+
   test('that another process has replaced meanwhile are neither named nor removed', async () => {
     const refused = await store.insert(newAccount());
     await store.remove(refused);

@@ -1,5 +1,7 @@
 // The hub's accounts at authorities arrive and leave as rows, one for each authority. Implements the port of hub/certificates/life/certificate.ts.
 
+import type { Buffer } from 'node:buffer';
+
 import type { AccountStore, AuthorityAccount } from '../certificates/life/certificate.ts';
 import type { Database, Queries } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
@@ -33,6 +35,10 @@ export class PostgresAccountStore implements AccountStore {
 
   async saveUrl(account: AuthorityAccount, url: string): Promise<void> {
     await this.#queries.update(authorityAccounts).set({ url }).where(isStored(account));
+  }
+
+  async reseal(account: AuthorityAccount, sealedKey: Buffer): Promise<void> {
+    await this.#queries.update(authorityAccounts).set({ sealedKey }).where(isStored(account));
   }
 
   async remove(account: AuthorityAccount): Promise<void> {

@@ -206,6 +206,12 @@ export class MemoryAccountStore implements AccountStore {
     if (this.#isStored(account)) this.byAuthority.set(account.authority, { ...account, url });
   }
 
+  async reseal(account: AuthorityAccount, sealedKey: Buffer): Promise<void> {
+    const stored = this.byAuthority.get(account.authority);
+    if (stored === undefined || !this.#isStored(account)) return;
+    this.byAuthority.set(account.authority, { ...stored, sealedKey });
+  }
+
   async remove(account: AuthorityAccount): Promise<void> {
     if (this.#isStored(account)) this.byAuthority.delete(account.authority);
   }

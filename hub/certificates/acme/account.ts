@@ -16,6 +16,8 @@ import { AcmeError } from './problem.ts';
 export interface AccountSeal {
   seal(text: string, context: string): Buffer;
   open(sealed: Buffer, context: string): string;
+  /** False: by a secret that is on its way out. */
+  isCurrent(sealed: Buffer): boolean;
 }
 
 export interface AccountsOptions {
@@ -52,7 +54,8 @@ export class Accounts {
    */
   async open(directory: Directory, signal: AbortSignal): Promise<Account> {
     const { store, seal, authority } = this.#options;
-    const stored = (await store.find(authority)) ?? (await this.#insert());
+    const found = (await store.find(authority)) ?? (await this.#insert());
+    const stored = await withCurrentSeal(found, { store, seal });
     const key = seal.open(stored.sealedKey, authority);
     if (stored.url !== undefined) return { stored, key, url: stored.url };
     const url = await this.#register(directory, key, signal);
@@ -164,6 +167,21 @@ export class Accounts {
     const account = { accountKey, accountUrl, externalAccount };
     return new Conversation({ exchange, directory, ...account, signal, now });
   }
+}
+
+/**
+ * An account lives for years, and nothing else seals its key again: a former secret could never be taken out of the settings.
+ * @throws what the seal throws for a key that it cannot open, and what the store throws
+ */
+export async function withCurrentSeal(
+  account: AuthorityAccount,
+  { store, seal }: Pick<AccountsOptions, 'store' | 'seal'>,
+): Promise<AuthorityAccount> {
+  const { authority, sealedKey } = account;
+  if (seal.isCurrent(sealedKey)) return account;
+  await store.reseal(account, seal.seal(seal.open(sealedKey, authority), authority));
+  // Another process may have been first, with other bytes.
+  return (await store.find(authority)) ?? account;
 }
 
 function isRegistered(client: Client): boolean {

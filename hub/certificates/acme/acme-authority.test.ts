@@ -7,6 +7,7 @@ import { type Asked, ScriptedAuthority } from '../../../test/support/scripted-au
 import { createLogger } from '../../../shared/log.ts';
 import { HttpSolver } from '../challenges/http-01.ts';
 import type { Challenge } from '../challenges/solver.ts';
+import { KeyRing } from '../life/sealing.ts';
 import type { AcmeAuthority } from './acme-authority.ts';
 import { AcmeError } from './problem.ts';
 
@@ -32,6 +33,10 @@ function refusal(status: number, type: string, headers: Record<string, string> =
 
 function accountsAsked(): Asked[] {
   return server.asked.filter(({ path }) => path === '/account');
+}
+
+async function ringOf(...secrets: string[]): Promise<KeyRing> {
+  return KeyRing.open({ secrets, dataDir: '' });
 }
 
 function orders(): Asked[] {
@@ -224,6 +229,19 @@ describe('an account', () => {
     );
     expect(keys).toHaveLength(2);
     expect(new Set(keys).size).toBe(1);
+  });
+
+  test('is sealed anew once its secret is replaced, so that the former one can go', async () => {
+    await customer.obtain(customer.authority({ keyRing: await ringOf('former') }));
+    const before = await customer.accounts.find(server.directoryUrl);
+    const changing = customer.authority({ keyRing: await ringOf('new', 'former') });
+    await customer.obtain(changing);
+    const after = await customer.accounts.find(server.directoryUrl);
+    expect(after).toMatchObject({ url: before?.url });
+    await customer.obtain(customer.authority({ keyRing: await ringOf('new') }));
+    await customer.obtain(changing);
+    expect(await customer.accounts.find(server.directoryUrl)).toBe(after);
+    expect(server.countOf('/account')).toBe(1);
   });
 
   test('that is there already, as when two first orders meet, is used whatever is said to a change of it', async () => {

@@ -132,6 +132,8 @@ export interface AccountStore {
   insert(account: AuthorityAccount): Promise<AuthorityAccount>;
   /** Nothing happens if another key has taken this one's place meanwhile; the same goes for `remove`. */
   saveUrl(account: AuthorityAccount, url: string): Promise<void>;
+  /** The same key, sealed anew. Nothing happens if another has taken this one's place, or sealed it, meanwhile. */
+  reseal(account: AuthorityAccount, sealedKey: Buffer): Promise<void>;
   /** Its key is refused for good (revoked, deactivated): the next attempt registers a new one. */
   remove(account: AuthorityAccount): Promise<void>;
 }

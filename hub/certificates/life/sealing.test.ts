@@ -52,6 +52,14 @@ describe('a key ring', () => {
     expect((await ringOf('new')).open(changing.seal('key', 'c'), 'c')).toBe('key');
   });
 
+  test('knows what its first secret has sealed', async () => {
+    const former = (await ringOf('former')).seal('key', 'c');
+    const changing = await ringOf('new', 'former');
+    expect(changing.isCurrent(former)).toBe(false);
+    expect(changing.isCurrent(changing.seal('key', 'c'))).toBe(true);
+    expect(changing.isCurrent(Buffer.alloc(0))).toBe(false);
+  });
+
   test('refuses every change of a single bit, and every shortening', async () => {
     const ring = await ringOf('a secret');
     const sealed = ring.seal('key', 'c');

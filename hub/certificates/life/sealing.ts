@@ -54,6 +54,12 @@ export class KeyRing {
     return Buffer.concat([head, nonce, sealed, cipher.getAuthTag()]);
   }
 
+  /** False: by a former secret, which has to stay set for as long as this is kept as it is. */
+  isCurrent(sealed: Buffer): boolean {
+    const [{ id }] = this.#keys;
+    return id.equals(sealed.subarray(1, headBytes));
+  }
+
   /** @throws CertificateError certificate.sealed: by another secret, for another context, or damaged. */
   open(sealed: Buffer, context: string): string {
     const head = sealed.subarray(0, headBytes);
