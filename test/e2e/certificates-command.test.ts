@@ -11,6 +11,7 @@ interface Told {
   readonly names: string[];
   readonly not_after: string | null;
   readonly next: string;
+  readonly released_at: string | null;
   readonly last_error: { readonly code: string; readonly message: string } | null;
 }
 
@@ -83,6 +84,32 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
   describe('while the hub stands still', () => {
     beforeAll(() => acme.hub.stop());
 
+    test('loses nothing to a start with a mistyped name', async () => {
+      const [own] = await told('list');
+      const port = acme.hub.ports.https;
+      const mistyped = await acme.withOther({ HUB_PUBLIC_URL: `https://hbu.localhost:${port}` });
+      await mistyped.program.waitForLine(
+        /"the settings ask for these certificates no more/,
+        10_000,
+      );
+      // Longer than what an owner lets go is kept for.
+      await mistyped.program.waitForLine(/"hbu\.localhost".*"certificate not obtained"/, 30_000);
+      const releasedAt = Date.parse((await told('show', 'hub.localhost'))[0]?.released_at ?? '');
+      await vi.waitUntil(() => Date.now() > releasedAt + 35_000, { timeout: 40_000 });
+      expect(await serialOf()).toBeDefined();
+      expect(await acme.pebble.statusOf((await serialOf()) ?? '')).toBe('Valid');
+      await mistyped.stop();
+      await acme.hub.startAgain();
+      await expect
+        .poll(async () => (await told('show', 'hub.localhost'))[0]?.released_at, {
+          timeout: 20_000,
+        })
+        .toBeNull();
+      const [mended] = await told('show', 'hub.localhost');
+      expect(mended?.not_after).toBe(own?.not_after);
+      await acme.hub.stop();
+    }, 120_000);
+
     test('leaves a renewal to the next start, and says so with exit code 75', async () => {
       const { exitCode: code, stdout } = await acme.hub.run(
         'certificates',
@@ -102,7 +129,7 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
       expect(shown).toMatch(
         /^Closed, with these settings:\n {2}hub\.localhost\n {2}the account at /,
       );
-      expect([existsSync(file), (await told('list')).length]).toEqual([false, 1]);
+      expect([existsSync(file), (await told('show', 'hub.localhost')).length]).toEqual([false, 1]);
       const { stdout: done } = await acme.hub.run('certificates', 'forget-keys', '--yes');
       expect(done).toMatch(/^Forgotten:\n {2}hub\.localhost\n/);
       await acme.hub.startAgain();

@@ -98,6 +98,12 @@ export class AcmeHub {
     return HubProcess.start({ settings: { ...this.#hubOptions.settings, ...ports } });
   }
 
+  /** On the same data, which the former process must have left, with other settings. */
+  async withOther(settings: HubProcessOptions['settings']): Promise<HubProcess> {
+    const all = { ...this.#hubOptions.settings, ...settings };
+    return HubProcess.start({ folder: this.hub.folder, settings: all });
+  }
+
   wakePebble(): void {
     process.kill(this.pebble.program.pid, 'SIGCONT');
   }
