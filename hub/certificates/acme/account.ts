@@ -30,6 +30,8 @@ export interface AccountsOptions {
   readonly agreesToTerms: boolean;
   readonly externalAccount: ExternalAccount | undefined;
   readonly now: () => Date;
+  /** Orders go on without it. */
+  readonly onContactRefused: (error: unknown) => void;
 }
 
 /** An account that may place orders. */
@@ -42,6 +44,8 @@ export interface Account {
 
 export class Accounts {
   readonly #options: AccountsOptions;
+  /** Since this process began: settings change with a start. */
+  #isContactTold = false;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -57,8 +61,13 @@ export class Accounts {
     const found = (await store.find(authority)) ?? (await this.#insert());
     const stored = await withCurrentSeal(found, { store, seal });
     const key = seal.open(stored.sealedKey, authority);
-    if (stored.url !== undefined) return { stored, key, url: stored.url };
+    if (stored.url !== undefined) {
+      const account = { stored, key, url: stored.url };
+      await this.#tellContact(account, directory, signal);
+      return account;
+    }
     const url = await this.#register(directory, key, signal);
+    this.#isContactTold = true;
     await store.saveUrl(stored, url);
     return { stored: { ...stored, url }, key, url };
   }
@@ -81,6 +90,23 @@ export class Accounts {
     return true;
   }
 
+  /** Once, and only where the authority has another address, or none that it shows. */
+  async #tellContact(account: Account, directory: Directory, signal: AbortSignal): Promise<void> {
+    if (this.#isContactTold) return;
+    this.#isContactTold = true;
+    const conversation = this.#converse(directory, account.key, account.url, signal);
+    const contact = contactsOf(this.#options.contact);
+    try {
+      const known = await conversation.ask((client) => client.updateAccount({}));
+      if (JSON.stringify(known.contact ?? []) === JSON.stringify(contact)) return;
+      await conversation.ask((client) => client.updateAccount({ contact }));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#isContactTold = error instanceof AcmeError && error.kind === 'fix';
+      this.#options.onContactRefused(error);
+    }
+  }
+
   async #insert(): Promise<AuthorityAccount> {
     const { store, seal, authority } = this.#options;
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -96,7 +122,7 @@ export class Accounts {
       return await conversation.ask(async (client) => {
         const wish = {
           ...(agreesToTerms ? { termsOfServiceAgreed: true } : {}),
-          ...(contact === undefined ? {} : { contact: [`mailto:${contact}`] }),
+          ...(contact === undefined ? {} : { contact: contactsOf(contact) }),
         };
         // Two orders at once register one key twice. Told that the account exists, the library goes on to change it to the same
         // wish, and authorities may refuse that: the account is there all the same.
@@ -167,6 +193,10 @@ export class Accounts {
     const account = { accountKey, accountUrl, externalAccount };
     return new Conversation({ exchange, directory, ...account, signal, now });
   }
+}
+
+function contactsOf(contact: string | undefined): string[] {
+  return contact === undefined ? [] : [`mailto:${contact}`];
 }
 
 /**

@@ -244,6 +244,39 @@ describe('an account', () => {
     expect(server.countOf('/account')).toBe(1);
   });
 
+  test('learns of another address, or of none, with the next start', async () => {
+    let contact: unknown = ['mailto:operator@films.example'];
+    server.script = ({ path, payload }) => {
+      if (path !== '/account/1') return undefined;
+      contact = payload['contact'] ?? contact;
+      return { body: { status: 'valid', contact } };
+    };
+    await customer.obtain(customer.authority());
+    await customer.obtain(customer.authority());
+    expect(server.countOf('/account/1')).toBe(1);
+    const restarted = customer.authority({ contact: 'other@films.example' });
+    await customer.obtain(restarted);
+    await customer.obtain(restarted);
+    expect([contact, server.countOf('/account/1')]).toEqual([['mailto:other@films.example'], 3]);
+    await customer.obtain(customer.authority({ contact: undefined }));
+    expect(contact).toEqual([]);
+  });
+
+  test('whose new address is refused gets its certificates all the same', async () => {
+    await customer.obtain(customer.authority());
+    server.script = ({ path }) =>
+      path === '/account/1' ? refusal(400, 'invalidContact') : undefined;
+    const lines: string[] = [];
+    const log = createLogger(
+      { level: 'info', name: 'test' },
+      { write: (line) => lines.push(line) },
+    );
+    const acme = customer.authority({ contact: 'nonsense', log });
+    await customer.obtain(acme);
+    await customer.obtain(acme);
+    expect(lines).toEqual([expect.stringContaining('HUB_ACME_EMAIL')]);
+  });
+
   test('that is there already, as when two first orders meet, is used whatever is said to a change of it', async () => {
     server.script = ({ path }) => {
       if (path === '/account/1') return refusal(400, 'malformed');

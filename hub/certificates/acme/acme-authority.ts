@@ -64,6 +64,8 @@ export class AcmeAuthority implements Authority {
       agreesToTerms: options.agreesToTerms,
       externalAccount: options.externalAccount,
       now: this.#now,
+      onContactRefused: (err) =>
+        options.log?.warn({ err, authority: this.name }, 'address for its messages not told'),
     });
   }
 
