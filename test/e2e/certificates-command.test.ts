@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -134,6 +134,23 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
       expect(done).toMatch(/^Forgotten:\n {2}hub\.localhost\n/);
       await acme.hub.startAgain();
       await expect.poll(serialOf, { timeout: 30_000 }).toBeDefined();
+    });
+
+    test('goes on without the former secret once what it sealed was sealed anew', async () => {
+      await acme.hub.stop();
+      const former = (await readFile(join(acme.hub.folder, 'sealing.key'), 'utf8')).trim();
+      const next = 'Zk3vR8mTq1Xw6bLs9dNf4hJp7cYg2aEu';
+      const renewed: unknown[] = [];
+      for (const HUB_SECRET_KEY of [`${next},${former}`, next]) {
+        const hub = await acme.withOther({ HUB_SECRET_KEY });
+        const { exitCode: code } = await hub.run('certificates', 'renew', 'hub.localhost');
+        renewed.push([code, hub.program.output.includes('certificate.sealed')]);
+        await hub.stop();
+      }
+      expect(renewed).toEqual([
+        [0, false],
+        [0, false],
+      ]);
     });
   });
 });
