@@ -249,6 +249,7 @@ function gatewayOf(
     hubHost: config.hubHost,
     store: stores.servers,
     tunnels: presence.noting(tunnels),
+    onAdmitted: (server) => tunnels.introduce(server),
     addressesOf: (server) => place.addressesOf(server),
     onRequest: api,
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },

@@ -43,6 +43,8 @@ export interface GatewayOptions {
     attach(serverId: string, link: TunnelLink): void;
     detach(serverId: string, link: TunnelLink): void;
   };
+  /** Of each agent that is let in, before he is told so. */
+  readonly onAdmitted?: (server: MediaServer) => void;
   /** Public URLs of a server, for the agent to print. */
   readonly addressesOf: (server: MediaServer) => readonly string[];
   /** Requests that are no tunnel: enrolment, and an answer for the curious. */
@@ -242,7 +244,9 @@ export class Gateway {
         addresses: addressesOf(verdict.server),
         maxLinks,
       };
-      return { ...verdict, welcome, admission: await store.nextEpoch() };
+      const admission = await store.nextEpoch();
+      this.#options.onAdmitted?.(verdict.server);
+      return { ...verdict, welcome, admission };
     } catch (error) {
       // The database is away: the agent comes back, and it is not its fault.
       this.#log.error({ err: error }, 'authentication failed in the hub');

@@ -48,6 +48,14 @@ describe('a hostname', () => {
     expect(tunnels.find('__proto__')).toBeUndefined();
   });
 
+  test('is known from when its agent is told it, before the store has said a word', () => {
+    tunnels.introduce(server('9', { label: 'fresh' }));
+    expect(tunnels.find('fresh.phlix.media')).toMatchObject({ serverId: '9' });
+    tunnels.introduce(server('1', { label: 'older' }));
+    expect(tunnels.find('older.phlix.media')).toBeUndefined();
+    expect(tunnels.find('movies.phlix.media')).toBeDefined();
+  });
+
   test('keeps one tunnel for as long as its server lives, whatever is read again and whoever is linked', async () => {
     const before = tunnels.find('movies.phlix.media');
     const link = new TestLink('agent 1');

@@ -73,6 +73,11 @@ export class Tunnels {
     if (tunnel?.server !== undefined) tunnel.announce(this.#options.addressesOf(tunnel.server));
   }
 
+  /** Its agent is about to be told its addresses: whoever he tells must find it, though the store's word is still on its way. */
+  introduce(server: Server): void {
+    if (this.#tunnels.get(server.id)?.server === undefined) this.#learn(server);
+  }
+
   /** The gateway brings an authenticated link. */
   attach(serverId: string, link: TunnelLink): void {
     const tunnel = this.#tunnels.get(serverId) ?? this.#add(serverId, defaultSwitches);

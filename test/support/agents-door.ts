@@ -85,6 +85,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     store: stores.servers,
     overload: settings.overload ?? { refusesAgents: false },
     tunnels,
+    onAdmitted: (server) => tunnels.introduce(server),
     addressesOf,
     onRequest: createApi({
       enrolment,
