@@ -200,7 +200,7 @@ describe.skipIf(!hasParts('postgresql'))('a take-over', () => {
         expect(await former.end()).toBe(0);
         // Waited for while the former had the port.
         await hub.program.waitForLine(/"metrics are served"/);
-        expect(await linksMeasured()).toBe(2);
+        await expect.poll(linksMeasured, { timeout: 30_000 }).toBe(2);
       }
       const asked = askers.reduce((sum, asker) => sum + asker.asked, 0);
       expect(asked).toBeGreaterThan(20);
