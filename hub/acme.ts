@@ -188,7 +188,17 @@ export async function openKeyRing({
 }
 
 /** Also of the second authority, from which nothing may be ordered for years. */
-async function resealAccounts({ tls, stores, log }: AcmeOptions, keyRing: KeyRing): Promise<void> {
+export async function resealAccounts(
+  {
+    tls,
+    stores,
+    log,
+  }: Pick<AcmeOptions, 'log'> & {
+    readonly tls: Pick<AcmeTls, 'authority' | 'fallback'>;
+    readonly stores: Pick<Stores, 'accounts'>;
+  },
+  keyRing: KeyRing,
+): Promise<void> {
   for (const account of await storedAccounts(tls, stores)) {
     await withCurrentSeal(account, { store: stores.accounts, seal: keyRing }).catch((error) =>
       // What is held is served all the same; orders say what to do.
