@@ -91,20 +91,21 @@ describe('a name', () => {
   });
 });
 
-describe('a crowd', () => {
-  function crowdedStore() {
-    const looks: PromiseWithResolvers<Challenge[]>[] = [];
-    const store = {
-      listOpen: async () => {
-        const look = Promise.withResolvers<Challenge[]>();
-        looks.push(look);
-        return look.promise;
-      },
-    };
-    const makePair = async () => ({ certificate: '', key: '' });
-    return { looks, proofs: new Proofs({ store, makePair }) };
-  }
+function crowdedStore() {
+  const looks: PromiseWithResolvers<Challenge[]>[] = [];
+  const store = {
+    listOpen: async () => {
+      const look = Promise.withResolvers<Challenge[]>();
+      looks.push(look);
+      return look.promise;
+    },
+  };
+  return { looks, proofs: new Proofs({ store, makePair: emptyPair }) };
+}
 
+const emptyPair = async () => ({ certificate: '', key: '' });
+
+describe('a crowd', () => {
   it('costs one look at the store at a time, and each is answered by one that began after he asked', async () => {
     const { looks, proofs } = crowdedStore();
     const early = Array.from({ length: 1000 }, async () => proofs.ofToken('movies.example', token));
