@@ -187,6 +187,7 @@ describe('a hub', () => {
     expect(await lines()).toEqual([
       'phlix_hub_certificate_attempts_total 1',
       'phlix_hub_certificate_failures_total{reason="acme.unreachable"} 1',
+      'phlix_hub_certificate_waits_total 0',
       ...['valid 0', 'failing 0', 'missing 1', 'ended 0', 'released 0'].map((words) =>
         words.replace(/(\w+) /, 'phlix_hub_certificates{state="$1"} '),
       ),
