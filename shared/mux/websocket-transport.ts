@@ -10,6 +10,9 @@ import type { Transport } from './transport.ts';
 /** Chunks are at most one frame of 64 KiB or a batch of 40 KiB; twice that is refused by `ws` before it is buffered. */
 export const maxMessageBytes = 128 * 1024;
 
+/** Of the other end, which may be gone without a word: a link that another took the place of must not hold its socket for the library's half minute. */
+const farewellMs = 10_000;
+
 /** The socket must be open, created with maxPayload = maxMessageBytes and perMessageDeflate off. */
 export function websocketTransport(socket: WebSocket): Transport {
   let broken: Error | undefined;
@@ -20,6 +23,8 @@ export function websocketTransport(socket: WebSocket): Transport {
     },
     close() {
       socket.close();
+      const deadline = setTimeout(() => socket.terminate(), farewellMs).unref();
+      socket.once('close', () => clearTimeout(deadline));
     },
     destroy(error) {
       broken ??= error;
