@@ -6,7 +6,7 @@ import { pingDeadlineMs, pingIntervalMs, Scene, shortPings } from './scene.ts';
 // Real programs, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 60_000 });
 
-const busyMs = 3000;
+const busyMs = 10_000;
 let scene: Scene;
 
 beforeAll(async () => {

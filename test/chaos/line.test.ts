@@ -12,7 +12,7 @@ import { doorOf } from './visitors/visit.ts';
 // Real programs, beside whatever else runs on the machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-const busyMs = 3000;
+const busyMs = 10_000;
 const hubHost = 'hub.phlix.example';
 
 describe.skipIf(!hasNamespaces())('a home behind a line', () => {
