@@ -1,0 +1,73 @@
+// What happened to somebody's server or account arrives; whoever should know of it is told, later and elsewhere: telling never waits and never fails.
+
+/** Who is told: an account's own mail and targets, everybody who owns the server, or the hub's admins. */
+export type Audience =
+  | { readonly kind: 'account'; readonly accountId: string }
+  | { readonly kind: 'owner'; readonly ownerId: string }
+  | { readonly kind: 'admins' };
+
+/** Which browser or program did it, and from where. */
+export interface Where {
+  readonly address?: string | undefined;
+  /** `Firefox on Windows`. */
+  readonly software?: string | undefined;
+}
+
+/** What is told of each kind; a kind is also what a target can choose to hear of. */
+export interface NoticeFacts {
+  'server.offline': { readonly server: string; readonly since: Date; readonly minutes: number };
+  'server.online': { readonly server: string; readonly offlineMs: number };
+  'server.token-reused': Where & { readonly tokenId: string; readonly server?: string | undefined };
+  'certificate.trouble': {
+    readonly names: readonly string[];
+    readonly notAfter: Date | undefined;
+    /** What went wrong, a sentence without secrets. */
+    readonly reason: string;
+  };
+  'login.new-device': Where;
+  'login.new-network': Where & { readonly network: string };
+  'login.travel': Where & { readonly speedKmh: number; readonly distanceKm: number };
+  'login.attacked': Where & { readonly attempts: number };
+  'password.changed': Where;
+  'factor.added': Where & { readonly factor: string };
+  'factor.removed': Where & { readonly factor: string };
+  /** A passkey's counter went backwards: it may have been copied (A-03). */
+  'factor.cloned': Where & { readonly factor: string };
+  'recovery.used': Where & { readonly left: number };
+  'recovery.low': { readonly left: number };
+  'trust.replayed': Where;
+  /** An admin reset the account's factors, or its holder did (A-17). */
+  'account.reset': Where & { readonly by: string };
+  'account.locked-down': Where;
+  'token.created': Where & { readonly name: string };
+  'device.paired': Where & { readonly name: string };
+  'sso.linked': Where & { readonly provider: string };
+  'sso.unlinked': Where & { readonly provider: string };
+  'ban.added': {
+    readonly address: string;
+    readonly reason: string;
+    readonly until?: Date | undefined;
+  };
+  /** The audit log's chain is broken, or the log cannot be written. */
+  'audit.trouble': { readonly reason: string };
+  'login.local-open': { readonly until: Date };
+  test: { readonly by: string };
+}
+
+export type NoticeKind = keyof NoticeFacts;
+
+export type Notice = {
+  readonly [Kind in NoticeKind]: {
+    readonly kind: Kind;
+    readonly to: Audience;
+    readonly facts: NoticeFacts[Kind];
+    /** When it happened; now, where it is left out. */
+    readonly at?: Date;
+  };
+}[NoticeKind];
+
+/** The port that everybody tells through. */
+export interface Notices {
+  /** Never throws, never blocks: what cannot be sent is logged and counted. */
+  tell(notice: Notice): void;
+}
