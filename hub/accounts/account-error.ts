@@ -1,0 +1,59 @@
+// Why the hub refuses a person leaves here, as a stable code with a sentence and its remedy.
+
+import { CodedError } from '../../shared/errors.ts';
+
+export type AccountErrorCode =
+  /** Unknown name, wrong password, wrong code, suspended: alike, so that none can be told from another. */
+  | 'login.failed'
+  /** Too many failures: `retryAfterMs` says when to come back. */
+  | 'login.locked'
+  /** More sign-ins at once than the hub checks: `retryAfterMs`. */
+  | 'login.busy'
+  | 'login.required'
+  /** What was begun took too long, or was ended: begin again. */
+  | 'login.expired'
+  /** `challenge` says how to prove it. */
+  | 'login.step-up'
+  /** Local sign-in is off (row A-07). */
+  | 'login.disabled'
+  /** The login may only enrol a factor or set a password. */
+  | 'login.restricted'
+  | 'account.username'
+  | 'account.email'
+  | 'account.exists'
+  | 'account.unknown'
+  | 'account.last-admin'
+  | 'account.password-weak'
+  | 'account.password-breached'
+  /** A list of networks that is none, or that shuts out whoever writes it. */
+  | 'account.network'
+  /** A name that was typed to confirm is not the account's. */
+  | 'account.unconfirmed'
+  | 'setup.done'
+  | 'setup.token'
+  | 'invite.invalid'
+  | 'invite.unknown';
+
+/** What a 403 `login.step-up` tells the client (row A-11). */
+export interface StepUpChallenge {
+  readonly id: string;
+  readonly methods: readonly string[];
+}
+
+interface AccountErrorOptions extends ErrorOptions {
+  readonly retryAfterMs?: number;
+  readonly challenge?: StepUpChallenge;
+}
+
+export class AccountError extends CodedError<AccountErrorCode> {
+  /** Of login.locked and login.busy. */
+  readonly retryAfterMs: number | undefined;
+  /** Of login.step-up. */
+  readonly challenge: StepUpChallenge | undefined;
+
+  constructor(code: AccountErrorCode, message: string, options: AccountErrorOptions = {}) {
+    super(code, message, options);
+    this.retryAfterMs = options.retryAfterMs;
+    this.challenge = options.challenge;
+  }
+}
