@@ -32,7 +32,16 @@ export type AccountErrorCode =
   | 'setup.done'
   | 'setup.token'
   | 'invite.invalid'
-  | 'invite.unknown';
+  | 'invite.unknown'
+  /** Another account's, or removed. */
+  | 'token.unknown'
+  /** A token was asked for with a life, a scope, a name or a network that makes no sense. */
+  | 'token.options'
+  | 'token.quota'
+  /** The right token, from a network that it is not for. */
+  | 'token.network'
+  /** No device waits with this code: mistyped, expired, or decided already. */
+  | 'token.code';
 
 /** What a 403 `login.step-up` tells the client (row A-11). */
 export interface StepUpChallenge {

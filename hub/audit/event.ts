@@ -60,6 +60,9 @@ export const auditEvents = [
   'session.touch',
   // Bearer secrets and keys of the hub.
   'token.created',
+  'token.renamed',
+  'token.device-approved',
+  'token.device-denied',
   'token.revoked',
   'token.denied',
   'key.rotated',
