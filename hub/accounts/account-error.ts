@@ -33,8 +33,12 @@ export type AccountErrorCode =
   | 'setup.token'
   | 'invite.invalid'
   | 'invite.unknown'
+  /** What a bearer sent is unknown, wrong, revoked or expired: alike. */
+  | 'token.invalid'
   /** Another account's, or removed. */
   | 'token.unknown'
+  /** A bearer that speaks for nobody: unknown, wrong, revoked or expired. */
+  | 'token.invalid'
   /** A token was asked for with a life, a scope, a name or a network that makes no sense. */
   | 'token.options'
   | 'token.quota'

@@ -2,7 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 import type { Scope } from './scope.ts';
-import type { TokenRecord } from './token.ts';
+import type { TokenRecord, TokenRoom } from './token.ts';
 
 export interface DeviceRequest {
   readonly id: string;
@@ -57,8 +57,8 @@ export interface RequestTransaction {
     by: { deviceCodeHash: Buffer } | { userCodeHash: Buffer },
   ): Promise<DeviceRequest | undefined>;
   change(id: string, change: DeviceRequestChange): Promise<void>;
-  /** False: the account holds `most` of this kind already. */
-  insertToken(token: TokenRecord, most: number): Promise<boolean>;
+  /** False: there is no room. */
+  insertToken(token: TokenRecord, room: TokenRoom): Promise<boolean>;
 }
 
 export type DeviceRequestChange = Partial<

@@ -29,3 +29,25 @@ export const useNotedEveryMs = minuteMs;
 export const deadTokensKeptMs = 30 * dayMs;
 
 export const maxTokenNameLength = 64;
+
+export const deviceGrantLimits = {
+  /** B-05: from the code on the screen to the click, with a sign-in in between. */
+  lifeMs: 300_000,
+  /** RFC 8628 §3.2: what a device waits that was told nothing. */
+  intervalMs: 5000,
+  slowDownMs: 5000,
+  /** A punctual device whose packets travel at different speeds is not too fast. */
+  toleranceMs: 500,
+  /** After the click, though the code would have expired: longer than any interval that a well-behaved device has. */
+  fetchMs: 60_000,
+  /** After the end, so that a device that polls late reads "expired" instead of "never heard of". */
+  keptMs: 600_000,
+  /** B-05: a house that sets up everything at once. */
+  perAddress: 10,
+  /** B-05: 1,000 of 20^8 codes are out at most, and a guess meets one of them once in 25 million. */
+  perHub: 1000,
+  /** B-05: wrong codes in ten minutes. */
+  wrongPerAccount: 5,
+  wrongPerAddress: 20,
+  wrongWindowMs: 600_000,
+};

@@ -1,6 +1,5 @@
 // The text of a personal or a device token, shown once and then sent as a bearer, arrives or leaves here (security rows ).
 
-import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 export type TokenKind = 'personal' | 'device';
@@ -36,11 +35,6 @@ export function parseToken(text: string): TokenText | undefined {
     return withChecksum(plain) === text ? cut('personal', plain) : undefined;
   }
   return text.startsWith(prefixes.device) ? cut('device', text) : undefined;
-}
-
-/** SHA-256: 256 random bits need no slow hash. */
-export function secretHash(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
 }
 
 function cut(kind: TokenKind, plain: string): TokenText | undefined {

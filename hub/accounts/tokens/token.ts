@@ -28,26 +28,30 @@ export interface TokenRecord extends Token {
   readonly secretHash: Buffer;
 }
 
+/** How many tokens of one kind an account may hold; those that expired before `deadBefore` are forgotten first. */
+export interface TokenRoom {
+  readonly most: number;
+  readonly deadBefore: Date;
+}
+
 export interface TokenUse {
   readonly at: Date;
   readonly address: string | undefined;
 }
 
 export interface TokenStore {
-  /** False: the account holds `most` of this kind already. */
-  insert(token: TokenRecord, most: number): Promise<boolean>;
+  /** False: there is no room. */
+  insert(token: TokenRecord, room: TokenRoom): Promise<boolean>;
   find(id: string): Promise<TokenRecord | undefined>;
   /** All of an account, also what has expired; newest first. */
   list(accountId: string): Promise<Token[]>;
   noteUse(id: string, use: TokenUse): Promise<void>;
-  /** False: this account has no such token. */
-  rename(accountId: string, id: string, name: string): Promise<boolean>;
+  /** Undefined: this account has no such token. */
+  rename(accountId: string, id: string, name: string): Promise<Token | undefined>;
   /** Tells every process. Undefined: this account has no such token. */
   remove(accountId: string, id: string): Promise<Token | undefined>;
-  /** Tells every process. The ids of those that were there. */
+  /** Tells every process; with them goes what the account has approved and no device has fetched. Their ids. */
   removeAll(accountId: string): Promise<string[]>;
-  /** Dead for longer than anybody will ask. */
-  removeDead(before: Date): Promise<number>;
   /** `id` undefined: messages may have been lost, any token may have ended. Resolves when none is missed any more. */
-  onEnded(listener: (id: string | undefined) => void): Promise<() => void>;
+  watch(onEnded: (id: string | undefined) => void): Promise<() => void>;
 }

@@ -1,19 +1,24 @@
 // The text of a token arrives with each request and its account and scopes leave; wishes for tokens arrive and are granted or refused (security row A-16).
 
-import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { randomInt, timingSafeEqual } from 'node:crypto';
 
-import {
-  CidrSet,
-  NetAddressError,
-  parseAddress,
-  parseNetwork,
-} from '../../../shared/net-address.ts';
+import { NetAddressError, parseNetwork } from '../../../shared/net-address.ts';
+import type { Audit, AuditEntry } from '../../audit/audit.ts';
 import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
-import { personalTokenLimits, maxTokenNameLength, useNotedEveryMs } from './limits.ts';
+import type { LoginCaller } from '../caller.ts';
+import { mayComeFrom } from '../login/address-lists.ts';
+import { hashOf, newSecret } from '../secret.ts';
+import {
+  deadTokensKeptMs,
+  deviceTokenLimits,
+  maxTokenNameLength,
+  personalTokenLimits,
+  useNotedEveryMs,
+} from './limits.ts';
 import { mayHold, type Scope } from './scope.ts';
-import type { Token, TokenRecord, TokenStore } from './token.ts';
-import { base62, formatToken, parseToken, secretHash, tokenIdLength } from './token-text.ts';
+import type { Token, TokenRecord, TokenRoom, TokenStore } from './token.ts';
+import { base62, formatToken, parseToken, tokenIdLength, type TokenKind } from './token-text.ts';
 
 export interface TokenWish {
   readonly name: string;
@@ -39,12 +44,31 @@ export interface TokenHolders {
 export class Tokens {
   readonly #store: TokenStore;
   readonly #holders: TokenHolders;
+  readonly #audit: Audit;
   readonly #now: () => Date;
+  readonly #listeners = new Set<(id: string | undefined) => void>();
+  #unwatch: (() => void) | undefined;
 
-  constructor(options: { store: TokenStore; holders: TokenHolders; now?: () => Date }) {
+  constructor(options: {
+    store: TokenStore;
+    holders: TokenHolders;
+    audit: Audit;
+    now?: () => Date;
+  }) {
     this.#store = options.store;
     this.#holders = options.holders;
+    this.#audit = options.audit;
     this.#now = options.now ?? (() => new Date());
+  }
+
+  async start(): Promise<void> {
+    this.#unwatch = await this.#store.watch((id) => {
+      for (const listener of this.#listeners) listener(id);
+    });
+  }
+
+  stop(): void {
+    this.#unwatch?.();
   }
 
   /**
@@ -57,13 +81,19 @@ export class Tokens {
     const said = parseToken(text);
     if (said === undefined) return undefined;
     const token = await this.#store.find(said.id);
-    const isRight = timingSafeEqual(secretHash(said.secret), token?.secretHash ?? noHash);
+    const isRight = timingSafeEqual(hashOf(said.secret), token?.secretHash ?? noHash);
     if (token === undefined || !isRight || token.kind !== said.kind) return undefined;
     const now = this.#now();
     if (!isAlive(token, now)) return undefined;
     const account = await this.#holders.find(token.accountId);
     if (account === undefined || account.state !== 'active') return undefined;
-    requireNetwork([token.networks, account.networks], address);
+    const isHere = [token, account].every(({ networks }) => mayComeFrom(networks, address));
+    if (!isHere) {
+      const actor = { id: account.id, name: account.username };
+      const target = token.id;
+      this.#audit.note({ event: 'token.denied', actor, address, target, result: 'denied' });
+      throw wrongNetwork();
+    }
     await this.#noteUse(token, { at: now, address });
     return {
       account,
@@ -73,9 +103,10 @@ export class Tokens {
   }
 
   /** The text is returned here and exists nowhere else. @throws AccountError token.options | token.quota */
-  async create(account: Account, wish: TokenWish): Promise<{ token: Token; text: string }> {
+  async create(caller: LoginCaller, wish: TokenWish): Promise<{ token: Token; text: string }> {
+    const { account } = caller;
     const now = this.#now();
-    const { record, text } = makeToken({
+    const { record: token, text } = makeToken({
       kind: 'personal',
       accountId: account.id,
       name: cleanName(wish.name),
@@ -86,12 +117,13 @@ export class Tokens {
       idleMs: undefined,
       app: undefined,
     });
-    if (!(await this.#store.insert(record, personalTokenLimits.perAccount)))
+    if (!(await this.#store.insert(token, roomFor('personal', now))))
       throw new AccountError(
         'token.quota',
         `an account holds ${personalTokenLimits.perAccount} tokens at most: remove those that nothing uses any more`,
       );
-    return { token: shown(record), text };
+    this.#audit.note({ ...noted(caller, token), event: 'token.created' });
+    return { token, text };
   }
 
   /** Personal and device tokens, newest first; also what has expired, for a while. */
@@ -100,14 +132,18 @@ export class Tokens {
   }
 
   /** @throws AccountError token.unknown | token.options */
-  async rename(accountId: string, id: string, name: string): Promise<void> {
-    if (!(await this.#store.rename(accountId, id, cleanName(name)))) throw unknownToken();
+  async rename(caller: LoginCaller, id: string, name: string): Promise<Token> {
+    const renamed = await this.#store.rename(caller.account.id, id, cleanName(name));
+    if (renamed === undefined) throw unknownToken();
+    this.#audit.note({ ...noted(caller, renamed), event: 'token.renamed' });
+    return renamed;
   }
 
   /** From within a second no process takes it any more, nor goes on with what it began. @throws AccountError token.unknown */
-  async revoke(accountId: string, id: string): Promise<Token> {
-    const removed = await this.#store.remove(accountId, id);
+  async revoke(caller: LoginCaller, id: string): Promise<Token> {
+    const removed = await this.#store.remove(caller.account.id, id);
     if (removed === undefined) throw unknownToken();
+    this.#audit.note({ ...noted(caller, removed), event: 'token.revoked' });
     return removed;
   }
 
@@ -117,11 +153,12 @@ export class Tokens {
   }
 
   /**
-   * For whatever outlives its request, such as a stream of events. `id` undefined: messages may have been lost, whoever
-   * holds on to a token must ask `find` again.
+   * For whoever holds a connection open for a token: called within a second of its end, in every process. `id` undefined: look
+   * again whether it lives. Returns the way to be called no more.
    */
-  async onEnded(listener: (id: string | undefined) => void): Promise<() => void> {
-    return this.#store.onEnded(listener);
+  onEnded(listener: (id: string | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async #noteUse(token: Token, use: { at: Date; address: string | undefined }): Promise<void> {
@@ -135,17 +172,17 @@ export function makeToken(
   token: Omit<TokenRecord, 'id' | 'secretHash' | 'lastUsedAt' | 'lastUsedFrom'>,
 ): { record: TokenRecord; text: string } {
   const id = Array.from({ length: tokenIdLength }, () => base62[randomInt(62)]).join('');
-  const secret = randomBytes(32).toString('base64url');
+  const secret = newSecret();
   const unused = { lastUsedAt: undefined, lastUsedFrom: undefined };
   return {
-    record: { ...token, ...unused, id, secretHash: secretHash(secret) },
+    record: { ...token, ...unused, id, secretHash: hashOf(secret) },
     text: formatToken({ kind: token.kind, id, secret }),
   };
 }
 
-/** Without its hash: what leaves the domain. */
-export function shown({ secretHash: _, ...token }: TokenRecord): Token {
-  return token;
+export function roomFor(kind: TokenKind, now: Date): TokenRoom {
+  const { perAccount } = kind === 'personal' ? personalTokenLimits : deviceTokenLimits;
+  return { most: perAccount, deadBefore: new Date(now.getTime() - deadTokensKeptMs) };
 }
 
 export function isAlive(token: Token, now: Date): boolean {
@@ -157,10 +194,10 @@ export function isAlive(token: Token, now: Date): boolean {
 export function cleanName(text: string): string {
   const name = text
     .normalize('NFC')
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}]/gu, '')
     .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]/gu, '')
     .trim();
-  if (name === '' || [...name].length > maxTokenNameLength)
+  if (name === '' || Array.from(name).length > maxTokenNameLength)
     throw options(`give it a name of 1 to ${maxTokenNameLength} characters`);
   return name;
 }
@@ -196,18 +233,19 @@ function cleanNetworks(texts: readonly string[]): string[] {
   }
 }
 
-/** An address that is not known is in no network: a limit that cannot be checked is not met. */
-function requireNetwork(limits: readonly (readonly string[])[], address: string | undefined): void {
-  const canonical = address === undefined ? undefined : parseAddress(address);
-  for (const networks of limits) {
-    const isWithin =
-      canonical !== undefined && new CidrSet(networks.map(parseNetwork)).has(canonical);
-    if (networks.length > 0 && !isWithin)
-      throw new AccountError(
-        'token.network',
-        'this token may not be used from this network: use it where it was made for, or make one for this network',
-      );
-  }
+function noted(
+  { account, address, requestId }: LoginCaller,
+  { id, kind }: Token,
+): Omit<AuditEntry, 'event'> {
+  const actor = { id: account.id, name: account.username };
+  return { actor, address, target: id, method: kind, result: 'ok', requestId };
+}
+
+function wrongNetwork(): AccountError {
+  return new AccountError(
+    'token.network',
+    'this token may not be used from this network: use it where it was made for, or make one for this network',
+  );
 }
 
 function options(message: string, cause?: Error): AccountError {
