@@ -81,6 +81,12 @@ export function addressBucket(address: string): string {
   return `${textOf(maskedBytes(bytesOf(address), 64))}/64`;
 }
 
+/** The network around an address, for people to recognise a place by: `203.0.113.0/24`. Takes canonical text. */
+export function networkAround(address: string, bits: { ipv4: number; ipv6: number }): string {
+  const prefix = address.includes(':') ? bits.ipv6 : bits.ipv4;
+  return `${textOf(maskedBytes(bytesOf(address), prefix))}/${prefix}`;
+}
+
 /** A set of networks. Takes canonical addresses (parseAddress). */
 export class CidrSet {
   readonly #list = new BlockList();

@@ -1,7 +1,7 @@
 // What a browser that somebody has signed in with is to the hub leaves here: never its secret.
 
 /** RFC 8176 has such a list (`amr`); these are ours. */
-export const loginMethods = [
+const loginMethods = [
   'password',
   'passkey',
   'totp',
@@ -15,10 +15,6 @@ export const loginMethods = [
   'trusted-browser',
 ] as const;
 export type LoginMethod = (typeof loginMethods)[number];
-
-/** What proves more than the password. */
-export const factorMethods = ['passkey', 'totp', 'recovery', 'email'] as const;
-export type FactorMethod = (typeof factorMethods)[number];
 
 /** May only enrol a factor or set a password: after a recovery code, setup, an invitation, an admin's reset. */
 export type Restriction = 'enrol';

@@ -5,7 +5,8 @@ import { randomUUIDv7 } from 'node:crypto';
 
 import type { Account } from '../account.ts';
 import type { AccountLimits } from '../limits.ts';
-import type { AccountAudit, AccountCounts } from '../noted.ts';
+import type { Audit } from '../../audit/audit.ts';
+import type { AccountCounts } from '../noted.ts';
 import { hashOf, isSecret, newSecret } from '../secret.ts';
 import { mayComeFrom } from './address-lists.ts';
 import type { Login, LoginMethod, Restriction, Visit } from './login.ts';
@@ -54,7 +55,7 @@ export interface Begun {
 interface LoginsOptions {
   readonly store: LoginStore;
   readonly limits: AccountLimits;
-  readonly audit: AccountAudit;
+  readonly audit: Audit;
   readonly counts: AccountCounts;
   readonly now?: () => Date;
 }
@@ -65,7 +66,7 @@ const touchIntervalMs = 60_000;
 export class Logins {
   readonly #store: LoginStore;
   readonly #limits: AccountLimits;
-  readonly #audit: AccountAudit;
+  readonly #audit: Audit;
   readonly #counts: AccountCounts;
   readonly #now: () => Date;
   readonly #listeners = new Set<EndedListener>();
@@ -133,11 +134,11 @@ export class Logins {
     if (!mayComeFrom(account.networks, address)) {
       this.#counts.networkRefused();
       this.#audit.note({
-        event: 'login.network',
+        event: 'login.denied',
         actor: { id: account.id, name: account.username },
         address,
         result: 'denied',
-        reason: "not in the account's networks",
+        reason: 'network',
         requestId,
       });
       return undefined;
