@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
-import { createApi, type RequestListener } from './api/api.ts';
+import { createApi, type RequestListener } from './api/app.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { HubConfig } from './config.ts';
 import type { ControlClient } from './control-client.ts';
@@ -155,6 +155,7 @@ function apiOf({ config, log, stores, place, peers }: Parts): RequestListener {
     enrolment: stores.enrolment,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
+    tenantDomain: config.tenantDomain,
     tunnelUrls: () => place.tunnelUrls,
     addressesOf: (server) => place.addressesOf(server),
     failuresPerMinute: config.gatewayLimits.failuresPerMinute,

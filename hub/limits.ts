@@ -162,6 +162,7 @@ export function gatewayLimits(settings: LimitSettings): GatewayLimits {
 export function apiLimits(settings: LimitSettings): ApiLimits {
   const usual = defaultApiLimits;
   return {
+    ...usual,
     enrolNonceMs: settings.HUB_LIMIT_ENROL_NONCE ?? usual.enrolNonceMs,
     enrolBytes: settings.HUB_LIMIT_ENROL_SIZE ?? usual.enrolBytes,
     enrolTimeoutMs: settings.HUB_LIMIT_ENROL_TIMEOUT ?? usual.enrolTimeoutMs,

@@ -5,15 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 
-import type { Http2Bindings, HttpBindings } from '@hono/node-server';
-
 import { addressBucket, parseAddress } from '../../shared/net-address.ts';
 import { exporterBytes, exporterLabel } from '../../shared/wire/proof.ts';
-
-/** What Node knows about a request, beside Hono's own view of it. */
-export interface HubBindings {
-  Bindings: HttpBindings | Http2Bindings;
-}
 
 export interface Channel {
   /** Stands for the connection: what is kept by it goes with it. */

@@ -12,7 +12,8 @@ import type { Enrolled, Redemption } from '../tunnels/enrolment.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { Server } from '../tunnels/server.ts';
 import { TunnelError } from '../tunnels/tunnel-error.ts';
-import { channelOf, type Channel, type HubBindings, type PeerOf } from './channel.ts';
+import type { HubEnv } from './arrival.ts';
+import { channelOf, type Channel, type PeerOf } from './channel.ts';
 import { defaultApiLimits, type ApiLimits } from './limits.ts';
 import { Nonces } from './nonces.ts';
 import { problem } from './problem.ts';
@@ -47,7 +48,7 @@ const redemption = z.object({
 
 type Asked = z.output<typeof redemption>;
 
-export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
+export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubEnv> {
   const { enrolBytes } = options.limits ?? defaultApiLimits;
   const desk = new EnrolmentDesk(options);
   const limited = bodyLimit({
@@ -55,7 +56,7 @@ export function enrolmentApi(options: EnrolmentApiOptions): Hono<HubBindings> {
     onError: (context) =>
       problem(context, 'api.too-large', `Send at most ${enrolBytes} bytes to enrol.`),
   });
-  const api = new Hono<HubBindings>();
+  const api = new Hono<HubEnv>();
   api.get('/tunnel', (context) => context.json({ tunnel_urls: options.tunnelUrls() }));
   api.get('/enrol', (context) => desk.issueNonce(context));
   api.post('/enrol', limited, async (context) => desk.enrol(context));
@@ -77,14 +78,14 @@ class EnrolmentDesk {
     this.#nonces = new Nonces(this.#limits.enrolNonceMs, nowMs);
   }
 
-  issueNonce(context: Context<HubBindings>): Response {
+  issueNonce(context: Context<HubEnv>): Response {
     const channel = channelOf(context.env.incoming, this.#options.peerOf);
     if (channel === undefined) return unbound(context);
     context.header('cache-control', 'no-store');
     return context.json({ nonce: this.#nonces.issue(channel.socket).toString('base64url') });
   }
 
-  async enrol(context: Context<HubBindings>): Promise<Response> {
+  async enrol(context: Context<HubEnv>): Promise<Response> {
     // What a page makes a browser send would be counted against the house in which it is read. Agents have no Origin.
     if (context.req.header('origin') !== undefined) {
       return problem(context, 'api.malformed', 'A page in a browser cannot enrol: use the agent.');
@@ -105,7 +106,7 @@ class EnrolmentDesk {
     );
   }
 
-  async #read(context: Context<HubBindings>): Promise<Asked | Response> {
+  async #read(context: Context<HubEnv>): Promise<Asked | Response> {
     const body = await bodyOf(context, this.#limits.enrolTimeoutMs);
     if (body === tooSlow) {
       context.header('connection', 'close');
@@ -118,7 +119,7 @@ class EnrolmentDesk {
   }
 
   async #redeem(
-    context: Context<HubBindings>,
+    context: Context<HubEnv>,
     { asked, channel, nonce }: { asked: Asked; channel: Channel; nonce: Buffer },
   ): Promise<Response> {
     const { enrolment, log } = this.#options;

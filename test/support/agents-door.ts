@@ -3,7 +3,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 
 import { directPeers } from './direct-peers.ts';
-import { createApi } from '../../hub/api/api.ts';
+import { createApi } from '../../hub/api/app.ts';
 import { defaultApiLimits, type ApiLimits } from '../../hub/api/limits.ts';
 import { issueAuthority, issueLeaf, type IssuedPair } from '../../hub/certificates/issuance.ts';
 import { CertificateIndex, loadCertificate } from '../../hub/certificates/served.ts';
@@ -90,6 +90,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     onRequest: createApi({
       enrolment,
       hubHost,
+      tenantDomain,
       tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],
       addressesOf,
       failuresPerMinute: 20,

@@ -17,7 +17,7 @@ import {
   type AgentsDoor,
   type DoorSettings,
 } from '../../test/support/agents-door.ts';
-import { createApi } from './api.ts';
+import { createApi } from './app.ts';
 
 const closers: (() => unknown)[] = [];
 let hub: AgentsDoor;
@@ -232,6 +232,7 @@ describe('enrolment', () => {
     const listener = createApi({
       enrolment: { redeem: () => Promise.reject(new Error('not reached')) },
       hubHost,
+      tenantDomain: 'phlix.localhost',
       tunnelUrls: () => [],
       addressesOf: () => [],
       failuresPerMinute: 20,

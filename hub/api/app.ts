@@ -1,0 +1,100 @@
+// Requests for the hub's own name arrive, from the edge and from the gateway; JSON, problems and pages leave.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+
+import type { StepUpDesk } from './admission.ts';
+import { noteArrival, type Arrival, type HubEnv } from './arrival.ts';
+import { openApiDocument } from './document.ts';
+import { enrolmentApi, type EnrolmentApiOptions } from './enrolment-api.ts';
+import { securityHeaders } from './headers.ts';
+import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
+import { defaultApiLimits } from './limits.ts';
+import { operations, type ApiServices } from './operations.ts';
+import { peopleDoor, type PeopleDoor } from './people.ts';
+import { problem, problemFor } from './problem.ts';
+import { addRoutes } from './routes.ts';
+
+/** What people are served. Without it there is what agents need, as on the door that is theirs. */
+export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
+  readonly services: ApiServices;
+  readonly stepUp: StepUpDesk;
+  /** The dashboard. `caller`, `cookies` and `requestId` are set for it as for operations. */
+  readonly pages?: Hono<HubEnv>;
+}
+
+export interface ApiOptions extends EnrolmentApiOptions {
+  readonly tenantDomain: string;
+  readonly people?: PeopleOptions;
+}
+
+export type RequestListener = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+  arrival?: Arrival,
+) => void;
+
+export function createApi(options: ApiOptions): RequestListener {
+  const app = new Hono<HubEnv>();
+  // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
+  app.route('/api/v1', enrolmentApi(options));
+  if (options.people !== undefined) servePeople(app, options.people, options);
+  if (options.people?.pages === undefined) serveLanding(app, options);
+  serveFailures(app, options);
+  // Node's own Request and Response stay as they are for the rest of the process.
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const headers = securityHeaders(options);
+  return (request, response, arrival) => {
+    // Here, so that no answer lacks them: what cannot even be read is answered before Hono sees it.
+    for (const [name, value] of headers) response.setHeader(name, value);
+    noteArrival(request, arrival);
+    void listener(request, response);
+  };
+}
+
+function servePeople(
+  app: Hono<HubEnv>,
+  people: PeopleOptions,
+  { limits = defaultApiLimits }: ApiOptions,
+): void {
+  const channels = operations.filter(({ produces }) => produces === 'text/event-stream');
+  const paths = new Set(channels.map(({ path }) => `/api/v1${path}`));
+  app.use(peopleDoor({ ...people, channels: paths }));
+  const api = new Hono<HubEnv>();
+  addRoutes(api, { operations, limits: limits, ...people });
+  const document = openApiDocument(operations);
+  api.get('/openapi.json', (context) => context.json(document));
+  app.route('/api/v1', api);
+  if (people.pages !== undefined) app.route('/', people.pages);
+}
+
+function serveLanding(app: Hono<HubEnv>, { hubHost }: ApiOptions): void {
+  app.get('/', (context) => {
+    context.header('content-security-policy', landingPolicy);
+    return context.html(landingPage(hubHost));
+  });
+}
+
+function serveFailures(app: Hono<HubEnv>, { hubHost, log }: ApiOptions): void {
+  app.notFound((context) => {
+    const { path } = context.req;
+    const isPerson = context.req.header('accept')?.includes('text/html') === true;
+    if (!isPerson || path.startsWith('/api/'))
+      return problem(
+        context,
+        'api.not-found',
+        'There is nothing at this address: check its spelling.',
+      );
+    context.header('content-security-policy', landingPolicy);
+    return context.html(notFoundPage(hubHost), 404);
+  });
+  app.onError((error, context) => {
+    const known = problemFor(context, error);
+    if (known !== undefined) return known;
+    log.error({ err: error, path: context.req.routePath }, 'request failed');
+    return problem(context, 'api.internal', 'The hub failed; its log says why. Try again later.');
+  });
+}
