@@ -29,6 +29,21 @@ export type AccountErrorCode =
   | 'account.network'
   /** A name that was typed to confirm is not the account's. */
   | 'account.unconfirmed'
+  /** Not even the shape of a code. */
+  | 'mfa.malformed'
+  /** A first code that does not confirm what is being added. */
+  | 'mfa.refused'
+  /** Nothing is being added, or it took too long. */
+  | 'mfa.not-started'
+  | 'mfa.unknown'
+  /** Nothing but the password would be left. */
+  | 'mfa.last-factor'
+  /** The hub's own secret for codes does not open. */
+  | 'mfa.sealed'
+  /** Not signed by what it should be, for another page, without user verification, or too late: alike. */
+  | 'passkey.refused'
+  | 'passkey.limit'
+  | 'passkey.unknown'
   | 'setup.done'
   | 'setup.token'
   | 'invite.invalid'
@@ -37,8 +52,6 @@ export type AccountErrorCode =
   | 'token.invalid'
   /** Another account's, or removed. */
   | 'token.unknown'
-  /** A bearer that speaks for nobody: unknown, wrong, revoked or expired. */
-  | 'token.invalid'
   /** A token was asked for with a life, a scope, a name or a network that makes no sense. */
   | 'token.options'
   | 'token.quota'
