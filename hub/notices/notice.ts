@@ -33,6 +33,8 @@ export interface NoticeFacts {
   'factor.removed': Where & { readonly factor: string };
   /** A passkey's counter went backwards: it may have been copied. */
   'factor.cloned': Where & { readonly factor: string };
+  /** A factor's secret does not open any more, and nobody gets in by it (E-04). */
+  'factor.unreadable': { readonly accountId: string; readonly factor: string };
   'recovery.used': Where & { readonly left: number };
   'recovery.low': { readonly left: number };
   'trust.replayed': Where;

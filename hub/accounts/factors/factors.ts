@@ -1,6 +1,8 @@
 // What somebody shows beside a password arrives; whether it proves that they are the account's owner leaves. The one port that sign-in and step-up ask.
 
-import type { AuthenticationResponse, PasskeyQuestion } from './passkeys.ts';
+import type { AuthenticationResponse, PasskeyQuestion, Passkeys } from './passkeys.ts';
+import type { RecoveryCodes } from './recovery.ts';
+import type { Totp } from './totp.ts';
 
 export type FactorMethod = 'passkey' | 'totp' | 'recovery' | 'email';
 
@@ -21,17 +23,89 @@ export interface Standing {
   readonly mustEnrol: boolean;
 }
 
-export interface Factors {
-  standingOf(accountId: string): Promise<Standing>;
-  methodsOf(accountId: string): Promise<readonly FactorMethod[]>;
+/** What an account has, in one look. */
+export interface Holdings {
+  readonly passkeys: number;
+  readonly hasTotp: boolean;
+  readonly recoveryCodesLeft: number;
+  readonly isLocked: boolean;
+  readonly mustEnrol: boolean;
+}
+
+export interface HoldingsStore {
+  holdingsOf(accountId: string): Promise<Holdings>;
+}
+
+export interface FactorsOptions {
+  readonly holdings: HoldingsStore;
+  readonly totp: Pick<Totp, 'check'>;
+  readonly passkeys: Pick<Passkeys, 'ask' | 'identify'>;
+  readonly recovery: Pick<RecoveryCodes, 'use'>;
+  /** Undefined where the operator has not switched them on (row A-04). */
+  readonly email?: EmailFactor | undefined;
+}
+
+export interface EmailFactor {
+  /** Whether the account may prove itself by mail: a verified address, and no admin's. */
+  isFor(accountId: string): Promise<boolean>;
+  check(accountId: string, code: string, binding: string): Promise<boolean>;
+}
+
+export class Factors {
+  readonly #options: FactorsOptions;
+
+  constructor(options: FactorsOptions) {
+    this.#options = options;
+  }
+
+  async standingOf(accountId: string): Promise<Standing> {
+    const { holdings, email } = this.#options;
+    const held = await holdings.holdingsOf(accountId);
+    const { isLocked, mustEnrol } = held;
+    if (isLocked)
+      return { methods: held.recoveryCodesLeft > 0 ? ['recovery'] : [], isLocked, mustEnrol };
+    const methods: FactorMethod[] = [];
+    if (held.passkeys > 0) methods.push('passkey');
+    if (held.hasTotp) methods.push('totp');
+    // Beside no factor at all these would be one more way in, not a second proof.
+    if (methods.length > 0 && held.recoveryCodesLeft > 0) methods.push('recovery');
+    if ((await email?.isFor(accountId)) === true) methods.push('email');
+    return { methods, isLocked, mustEnrol };
+  }
+
+  async methodsOf(accountId: string): Promise<readonly FactorMethod[]> {
+    return (await this.standingOf(accountId)).methods;
+  }
+
   /**
    * `binding` is the id of the sign-in transaction or of the login: challenges and mailed codes serve the one they were made
    * for. False for whatever does not fit. Every code counts once, whatever comes after it.
    * @throws AccountError mfa.malformed: not even the shape of a code (400)
    */
-  check(accountId: string, proof: Proof, binding: string): Promise<boolean>;
+  async check(accountId: string, proof: Proof, binding: string): Promise<boolean> {
+    const { totp, passkeys, recovery, email } = this.#options;
+    if (!(await this.methodsOf(accountId)).includes(proof.method)) return false;
+    switch (proof.method) {
+      case 'totp':
+        return totp.check(accountId, proof.code);
+      case 'recovery':
+        return recovery.use(accountId, proof.code);
+      case 'email':
+        return (await email?.check(accountId, proof.code, binding)) ?? false;
+      case 'passkey': {
+        const found = await passkeys.identify(proof.response, { binding, accountId });
+        return found === accountId;
+      }
+    }
+  }
+
   /** What the browser asks its authenticators. Without an account any passkey of this hub may answer: nobody is asked for a name. */
-  askPasskey(binding: string, accountId?: string): Promise<PasskeyQuestion>;
+  async askPasskey(binding: string, accountId?: string): Promise<PasskeyQuestion> {
+    return this.#options.passkeys.ask(binding, accountId);
+  }
+
   /** Whose passkey it was: sign-in without a name. Undefined for whatever does not fit. */
-  identify(response: AuthenticationResponse, binding: string): Promise<string | undefined>;
+  async identify(response: AuthenticationResponse, binding: string): Promise<string | undefined> {
+    return this.#options.passkeys.identify(response, { binding });
+  }
 }

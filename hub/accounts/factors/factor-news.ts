@@ -1,0 +1,118 @@
+// What became of somebody's factors arrives; a line of the audit log leaves, and a mail to whom it concerns.
+
+import type { Audit, AuditActor, AuditEntry } from '../../audit/audit.ts';
+import type { Notice, Notices } from '../../notices/notice.ts';
+
+/** Who changes something, and from where. */
+export interface Doer {
+  readonly actor: AuditActor;
+  readonly address?: string | undefined;
+  /** `Firefox on Windows`. */
+  readonly software?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+export type FactorName = 'totp' | 'passkey' | 'recovery' | 'email';
+
+/** The hub by itself, in the middle of a check: whoever asked for it notes the caller. */
+const hubItself: Doer = { actor: 'system' };
+
+export class FactorNews {
+  readonly #audit: Audit;
+  readonly #notices: Notices;
+
+  constructor({ audit, notices }: { readonly audit: Audit; readonly notices: Notices }) {
+    this.#audit = audit;
+    this.#notices = notices;
+  }
+
+  added(accountId: string, factor: FactorName, doer: Doer): void {
+    this.#note('mfa.enrolled', accountId, doer, { method: factor });
+    this.#tell(accountId, { kind: 'factor.added', facts: { factor, ...whereOf(doer) } });
+  }
+
+  removed(accountId: string, factor: FactorName, doer: Doer): void {
+    this.#note('mfa.removed', accountId, doer, { method: factor });
+    this.#tell(accountId, { kind: 'factor.removed', facts: { factor, ...whereOf(doer) } });
+  }
+
+  /** Fail closed, and be heard: the row is damaged, was copied from another, or the key ring lacks its secret. */
+  unreadable(accountId: string, factor: FactorName): void {
+    const reason = 'sealed';
+    this.#note('mfa.failed', accountId, hubItself, { result: 'failed', method: factor, reason });
+    this.#notices.tell({
+      kind: 'factor.unreadable',
+      to: { kind: 'admins' },
+      facts: { accountId, factor },
+    });
+  }
+
+  /** The passkey signed, and its counter had been there before: there are two of it. */
+  cloned(accountId: string, name: string): void {
+    const reason = 'counter';
+    this.#note('mfa.failed', accountId, hubItself, { result: 'denied', method: 'passkey', reason });
+    this.#tell(accountId, { kind: 'factor.cloned', facts: { factor: name } });
+  }
+
+  recoveryMade(accountId: string, doer: Doer): void {
+    this.#note('mfa.recovery-made', accountId, doer);
+    this.#tell(accountId, {
+      kind: 'factor.added',
+      facts: { factor: 'recovery', ...whereOf(doer) },
+    });
+  }
+
+  recoveryUsed(accountId: string, left: number): void {
+    this.#note('mfa.recovery-used', accountId, hubItself, { method: 'recovery' });
+    this.#tell(accountId, { kind: 'recovery.used', facts: { left } });
+    if (left <= fewLeft) this.#tell(accountId, { kind: 'recovery.low', facts: { left } });
+  }
+
+  browserTrusted(accountId: string, software: string): void {
+    this.#note('mfa.browser-trusted', accountId, hubItself, { reason: software });
+  }
+
+  browsersForgotten(accountId: string, doer: Doer): void {
+    this.#note('mfa.browser-forgotten', accountId, doer);
+  }
+
+  /** A value that was replaced came again: one of the two who hold it stole it. */
+  trustReplayed(accountId: string, software: string): void {
+    const reason = 'replayed';
+    this.#note('mfa.browser-forgotten', accountId, hubItself, { result: 'denied', reason });
+    this.#tell(accountId, { kind: 'trust.replayed', facts: { software } });
+  }
+
+  lockedOut(accountId: string, doer: Doer): void {
+    this.#note('admin.lockout', accountId, doer);
+    this.#tell(accountId, { kind: 'account.locked-down', facts: whereOf(doer) });
+  }
+
+  reset(accountId: string, reason: string, doer: Doer): void {
+    this.#note('admin.mfa-reset', accountId, doer, { reason });
+    const by = typeof doer.actor === 'string' ? doer.actor : doer.actor.name;
+    this.#tell(accountId, { kind: 'account.reset', facts: { by, ...whereOf(doer) } });
+  }
+
+  #note(
+    event: AuditEntry['event'],
+    target: string,
+    { actor, address, requestId }: Doer,
+    facts: Partial<Pick<AuditEntry, 'result' | 'method' | 'reason'>> = {},
+  ): void {
+    this.#audit.note({ event, actor, address, requestId, target, result: 'ok', ...facts });
+  }
+
+  #tell(accountId: string, notice: Told): void {
+    this.#notices.tell({ ...notice, to: { kind: 'account', accountId } } as Notice);
+  }
+}
+
+/** Row A-05: three codes are one bad week. */
+const fewLeft = 3;
+
+type Told = Notice extends infer One ? (One extends Notice ? Omit<One, 'to'> : never) : never;
+
+function whereOf({ address, software }: Doer) {
+  return { address, software };
+}
