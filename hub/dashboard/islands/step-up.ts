@@ -1,0 +1,103 @@
+// A challenge of the hub arrives with the ways to meet it (security row A-11); the proof leaves, or nothing when people turn away.
+
+import { askPasskey } from './passkeys.ts';
+
+interface Challenge {
+  readonly challengeId: string;
+  readonly methods: readonly string[];
+}
+
+type Send = (method: string, path: string, body: unknown) => Promise<unknown>;
+
+/** What is offered to people instead of the way that is shown. */
+const words: Readonly<Record<string, string>> = {
+  passkey: 'Use a passkey instead',
+  totp: 'Use your authenticator app instead',
+  recovery: 'Use a recovery code instead',
+  password: 'Use your password instead',
+};
+
+/** The proof for X-Phlix-Step-Up; empty where the login itself was lifted. Undefined: the dialog was closed. */
+export async function askStepUp(challenge: Challenge, send: Send): Promise<string | undefined> {
+  const dialog = document.querySelector<HTMLDialogElement>('#step-up');
+  if (dialog === null) return undefined;
+  const forms = [...dialog.querySelectorAll<HTMLFormElement>('form[data-way]')];
+  const usable = forms.filter((form) => challenge.methods.includes(form.dataset['way'] ?? ''));
+  if (usable.length === 0) {
+    complain(dialog, 'Nothing that you have set up can prove this. Add a passkey under Security.');
+  }
+  const asked = new AbortController();
+  const { signal } = asked;
+  return new Promise((resolve) => {
+    const end = (proof: string | undefined): void => {
+      asked.abort();
+      resolve(proof);
+      dialog.close();
+    };
+    for (const form of usable) {
+      const prove = async (): Promise<void> => {
+        try {
+          end(await proveBy(form, challenge, send));
+        } catch (error) {
+          complain(dialog, error instanceof Error ? error.message : String(error));
+        }
+      };
+      const onSubmit = (event: Event): void => {
+        event.preventDefault();
+        void prove();
+      };
+      form.addEventListener('submit', onSubmit, { signal });
+    }
+    dialog.addEventListener('close', () => end(undefined), { signal });
+    for (const form of forms) form.reset();
+    offer(dialog, usable, usable[0]);
+    dialog.showModal();
+    usable[0]?.querySelector<HTMLElement>('input, button')?.focus();
+  });
+}
+
+async function proveBy(
+  form: HTMLFormElement,
+  { challengeId }: Challenge,
+  send: Send,
+): Promise<string> {
+  const way = form.dataset['way'] ?? '';
+  const path = `/api/v1/auth/step-up/${challengeId}/${way}`;
+  const fields = Object.fromEntries(new FormData(form));
+  const body = way === 'passkey' ? { response: await askPasskey(`${path}/options`, send) } : fields;
+  const answer = (await send('POST', path, body)) as { proof?: string } | undefined;
+  return answer?.proof ?? '';
+}
+
+/** One way is open, the others are a button each. */
+function offer(
+  dialog: HTMLDialogElement,
+  usable: readonly HTMLFormElement[],
+  shown: HTMLFormElement | undefined,
+): void {
+  for (const form of dialog.querySelectorAll<HTMLFormElement>('form[data-way]'))
+    form.hidden = form !== shown;
+  const others = usable
+    .filter((form) => form !== shown)
+    .map((form) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'button quiet';
+      button.textContent = words[form.dataset['way'] ?? ''] ?? '';
+      button.addEventListener('click', () => {
+        complain(dialog, undefined);
+        offer(dialog, usable, form);
+        form.querySelector<HTMLElement>('input, button')?.focus();
+      });
+      return button;
+    });
+  dialog.querySelector('[data-other-ways]')?.replaceChildren(...others);
+  if (usable.length > 0) complain(dialog, undefined);
+}
+
+function complain(dialog: HTMLDialogElement, text: string | undefined): void {
+  const place = dialog.querySelector<HTMLElement>('[data-problem]');
+  if (place === null) return;
+  place.hidden = text === undefined;
+  place.textContent = text ?? '';
+}
