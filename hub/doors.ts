@@ -67,9 +67,8 @@ export class Doors implements ControlledHub {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const api = apiOf(parts);
-    this.#gateway = gatewayOf(parts, api);
-    const hub = { onRequest: api, onUpgrade: this.#gateway.onUpgrade };
+    this.#gateway = gatewayOf(parts, apiOf(parts));
+    const hub = { onRequest: apiOf(parts), onUpgrade: this.#gateway.onUpgrade };
     this.#edge = edgeOf(parts, hub, this.#draining.signal);
     this.#redirect = redirectOf(parts);
     const { tunnelListen } = parts.config;

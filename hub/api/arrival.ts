@@ -13,8 +13,8 @@ export interface Arrival {
   readonly address: string | undefined;
   /** Of the connection's other end: what limits count by where the client is unknown. */
   readonly peer: string | undefined;
-  /** It came by HUB_ADMIN_LISTEN. */
-  readonly isByAdminDoor: boolean;
+  /** An answer that goes on for as long as somebody listens is not cut by the door. */
+  readonly keepOpen: () => void;
 }
 
 export interface HubEnv {
@@ -40,5 +40,7 @@ export function noteArrival(
 
 /** Nobody, where no door said who: nothing may then be granted for an address. */
 export function arrivalOf(request: IncomingMessage | Http2ServerRequest): Arrival {
-  return arrivals.get(request) ?? { address: undefined, peer: undefined, isByAdminDoor: false };
+  return (
+    arrivals.get(request) ?? { address: undefined, peer: undefined, keepOpen: () => undefined }
+  );
 }

@@ -28,8 +28,8 @@ export interface PeopleDoor {
 export interface AdminDoor {
   /** HUB_ADMIN_ALLOW_CIDRS; undefined: from anywhere. */
   readonly networks: CidrSet | undefined;
-  /** HUB_ADMIN_LISTEN is set: the visitors' door leads to nothing of theirs. */
-  readonly isSeparate: boolean;
+  /** False at the visitors' door where admins have one of their own (HUB_ADMIN_LISTEN). */
+  readonly isHere: boolean;
 }
 
 /** Sets `caller`, `cookies`, `requestId` and `isAdminDoorOpen`. */
@@ -77,10 +77,9 @@ function requireClearCookies(lines: readonly string[]): ReadonlyMap<CookieName, 
 }
 
 /** An address that nobody knows is not among those allowed. */
-function opensToAdmins({ networks, isSeparate }: AdminDoor, arrival: Arrival): boolean {
-  if (isSeparate && !arrival.isByAdminDoor) return false;
-  if (networks === undefined) return true;
-  return arrival.address !== undefined && networks.has(arrival.address);
+function opensToAdmins({ networks, isHere }: AdminDoor, { address }: Arrival): boolean {
+  if (!isHere) return false;
+  return networks === undefined || (address !== undefined && networks.has(address));
 }
 
 function isAdminPath(path: string): boolean {

@@ -99,7 +99,10 @@ export class Http1Front {
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
       if (normal.expectsContinue) response.goAhead();
-      return this.#options.hub.onRequest(message, writer);
+      const address = this.#routing.addressOf(normal, visitor.connection);
+      // Its deadline is one without bytes, either way.
+      const sender = { address, peer: visitor.connection.peer, keepOpen: ignore };
+      return this.#options.hub.onRequest(message, writer, sender);
     }
     const request = this.#routing.request(normal, visitor.connection, message);
     if ('code' in route) {

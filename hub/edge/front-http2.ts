@@ -16,7 +16,7 @@ import type { TLSSocket } from 'node:tls';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure } from './failure.ts';
 import { forward } from './forward.ts';
-import { lastCallMs, type FrontOptions } from './front-options.ts';
+import { lastCallMs, type FrontOptions, type Sender } from './front-options.ts';
 import { Http2Response } from './http2-response.ts';
 import type { EdgeLimits } from './limits.ts';
 import { normalizeHttp2, type NormalRequest } from './normalize.ts';
@@ -30,6 +30,8 @@ export class Http2Front {
   readonly #sessionOptions: ServerOptions;
   /** Never listens and has no sessions: turns streams into the messages that the hub's pages expect. */
   readonly #hubServer: Http2Server;
+  /** Of streams that are on their way to the hub's pages. */
+  readonly #senders = new WeakMap<ServerHttp2Stream, Sender>();
   readonly #visitors = new Set<Visitor>();
   readonly #watch: NodeJS.Timeout;
   #isDraining = false;
@@ -40,7 +42,10 @@ export class Http2Front {
     this.#routing = routing;
     this.#sessionOptions = sessionOptions(options.limits);
     this.#hubServer = createServer();
-    this.#hubServer.on('request', (request, response) => options.hub.onRequest(request, response));
+    this.#hubServer.on('request', (request, response) => {
+      const sender = this.#senders.get(request.stream);
+      if (sender !== undefined) options.hub.onRequest(request, response, sender);
+    });
     // Three looks per ping: an answer is overdue after a third of the interval.
     this.#watch = setInterval(() => this.#lookAfterIdle(), options.limits.h2PingMs / 3).unref();
   }
@@ -106,7 +111,10 @@ export class Http2Front {
     if (route === 'hub' && !normal.isWebSocket) {
       // Our own pages are short. Not stream.setTimeout, which Node arms again on streams that are closing.
       const patience = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), idleBodyMs);
-      stream.once('close', () => clearTimeout(patience));
+      const keepOpen = (): void => clearTimeout(patience);
+      stream.once('close', keepOpen);
+      const address = this.#routing.addressOf(normal, visitor.connection);
+      this.#senders.set(stream, { address, peer: visitor.connection.peer, keepOpen });
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
     }
     const request = this.#routing.request(normal, visitor.connection, stream);

@@ -9,11 +9,22 @@ import type { ForwardOptions } from './forward.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { RoutingOptions } from './routing.ts';
 
+/** Who sent a request. */
+export interface Sender {
+  /** The client's address, canonical; undefined: a trusted proxy did not say. */
+  readonly address: string | undefined;
+  /** Of whoever is at the other end of the connection. */
+  readonly peer: string;
+  /** Said of an answer that goes on for as long as somebody listens: whoever gives it sees to its end. */
+  readonly keepOpen: () => void;
+}
+
 /** The hub's own pages and API, for requests to its own name. They have passed normalize.ts; the messages are as they came. */
 export interface HubPages {
   readonly onRequest: (
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
+    sender: Sender,
   ) => void;
   /** An HTTP/1.1 upgrade to WebSocket, with whatever followed its head: agents come this way where 8802 is blocked. */
   readonly onUpgrade: (

@@ -96,7 +96,7 @@ export class Routing {
       hostname: normal.hostname,
       authority: normal.authority,
       fields: normal.fields,
-      clientAddress: this.#addressOf(normal, connection),
+      clientAddress: this.addressOf(normal, connection),
       scheme: 'https',
       httpVersion: normal.httpVersion,
       body: normal.hasBody ? { stream, length: normal.bodyLength } : undefined,
@@ -104,7 +104,8 @@ export class Routing {
     };
   }
 
-  #addressOf(normal: NormalRequest, connection: VisitorConnection): string | undefined {
+  /** The client's, canonical; undefined: nobody knows. */
+  addressOf(normal: NormalRequest, connection: VisitorConnection): string | undefined {
     return connection.isAnonymous
       ? undefined
       : clientAddress(connection.peer, normal.forwardedFor, this.#options.trustedProxies);
@@ -112,7 +113,7 @@ export class Routing {
 
   /** Whom a trusted proxy does not name shares the proxy's own place (security row A-15): else a garbled field would lift the limit. */
   #bucketOf(normal: NormalRequest, connection: VisitorConnection): string {
-    const address = this.#addressOf(normal, connection);
+    const address = this.addressOf(normal, connection);
     if (address === connection.peer || address === undefined) {
       const isUnnamed = this.#options.trustedProxies.has(connection.peer);
       if (isUnnamed && !connection.isAnonymous) this.#options.onUnnamed?.(connection.peer);
