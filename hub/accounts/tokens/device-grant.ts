@@ -2,10 +2,11 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 
-import { addressBucket, parseNetwork } from '../../../shared/net-address.ts';
+import { addressBucket, networkAround } from '../../../shared/net-address.ts';
 import type { Audit } from '../../audit/audit.ts';
 import { AccountError } from '../account-error.ts';
 import type { LoginCaller } from '../caller.ts';
+import type { Guard } from '../login/guard.ts';
 import { hashOf, newSecret } from '../secret.ts';
 import type {
   DeviceRequest,
@@ -44,22 +45,16 @@ export type Poll =
   | { readonly kind: 'token'; readonly text: string; readonly expiresAt: Date }
   | { readonly kind: 'pending' | 'slow-down' | 'denied' | 'expired' | 'invalid' };
 
-/** Wrong codes are counted by person and by place, in one book for all processes. */
-export interface CodeGuard {
-  /** @throws AccountError login.locked */
-  check(caller: LoginCaller): Promise<void>;
-  fail(caller: LoginCaller): Promise<void>;
-}
-
 export class DeviceGrant {
   readonly #store: DeviceRequestStore;
-  readonly #guard: CodeGuard;
+  readonly #guard: Pick<Guard, 'admit'>;
   readonly #audit: Audit;
   readonly #now: () => Date;
 
   constructor(options: {
     store: DeviceRequestStore;
-    guard: CodeGuard;
+    /** Counts wrong codes by person and by place, for all processes. */
+    guard: Pick<Guard, 'admit'>;
     audit: Audit;
     now?: () => Date;
   }) {
@@ -126,10 +121,10 @@ export class DeviceGrant {
 
   /** What a person is shown before deciding. @throws AccountError token.code | login.locked */
   async look(caller: LoginCaller, typed: string): Promise<DeviceRequest> {
-    const code = await this.#read(caller, typed);
-    const request = await this.#store.find(hashOf(code));
-    if (request === undefined || !isOpen(request, this.#now())) return this.#refuse(caller);
-    return request;
+    return this.#guarded(caller, typed, async (userCodeHash, now) => {
+      const request = await this.#store.find(userCodeHash);
+      return request !== undefined && isOpen(request, now) ? request : undefined;
+    });
   }
 
   /** @throws AccountError token.code | login.locked */
@@ -147,20 +142,16 @@ export class DeviceGrant {
     typed: string,
     state: 'approved' | 'denied',
   ): Promise<DeviceRequest> {
-    const userCodeHash = hashOf(await this.#read(caller, typed));
-    const now = this.#now();
-    const decided = await this.#store.transaction(async (tx) => {
-      const request = await tx.lock({ userCodeHash });
-      if (request === undefined || !isOpen(request, now)) return undefined;
-      const change = {
-        state,
-        accountId: caller.account.id,
-        expiresAt: fetchableUntil(request, now),
-      };
-      await tx.change(request.id, change);
-      return { ...request, ...change };
-    });
-    if (decided === undefined) return this.#refuse(caller);
+    const decided = await this.#guarded(caller, typed, async (userCodeHash, now) =>
+      this.#store.transaction(async (tx) => {
+        const request = await tx.lock({ userCodeHash });
+        if (request === undefined || !isOpen(request, now)) return undefined;
+        const expiresAt = fetchableUntil(request, now);
+        const change = { state, accountId: caller.account.id, expiresAt };
+        await tx.change(request.id, change);
+        return { ...request, ...change };
+      }),
+    );
     this.#audit.note({
       event: state === 'approved' ? 'token.device-approved' : 'token.device-denied',
       actor: { id: caller.account.id, name: caller.account.username },
@@ -172,13 +163,22 @@ export class DeviceGrant {
     return decided;
   }
 
-  async #read(caller: LoginCaller, typed: string): Promise<string> {
-    await this.#guard.check(caller);
-    return readUserCode(typed) ?? this.#refuse(caller);
-  }
-
-  async #refuse(caller: LoginCaller): Promise<never> {
-    await this.#guard.fail(caller);
+  /** Whoever finds nothing with the code has guessed. A right one is no merit: the codes of one's own devices forgive no guess. */
+  async #guarded(
+    caller: LoginCaller,
+    typed: string,
+    find: (userCodeHash: Buffer, now: Date) => Promise<DeviceRequest | undefined>,
+  ): Promise<DeviceRequest> {
+    const { account, address, peer } = caller;
+    const visit = { address, peer, userAgent: undefined };
+    const attempt = await this.#guard.admit({ visit, stage: 'code', subject: account.id });
+    const code = readUserCode(typed);
+    const found = code === undefined ? undefined : await find(hashOf(code), this.#now());
+    if (found !== undefined) {
+      await attempt.succeed();
+      return found;
+    }
+    attempt.fail();
     throw new AccountError(
       'token.code',
       'no device waits with this code: read it again on the device, or let the device show a new one, for each is good for five minutes',
@@ -212,25 +212,13 @@ async function makeRoom(
   return undefined;
 }
 
+/** What one customer of a provider, or one rented range, usually is. */
+const neighbourhood = { ipv4: 24, ipv6: 48 };
+
 /** Who does not say where it asks from shares one place with all others that do not. */
 function askerOf(address: string | undefined): { bucket: string; network: string } {
   if (address === undefined) return { bucket: 'unknown', network: 'unknown' };
-  return { bucket: addressBucket(address), network: neighbourhoodOf(address) };
-}
-
-/** /24 or /48: what one customer of a provider, or one rented range, usually is. */
-function neighbourhoodOf(address: string): string {
-  if (!address.includes(':')) return `${address.split('.').slice(0, 3).join('.')}.0/24`;
-  const bucket = parseNetwork(addressBucket(address)).address;
-  const groups = expanded(bucket);
-  return `${groups.slice(0, 3).join(':')}::/48`;
-}
-
-function expanded(address: string): string[] {
-  const [head = '', tail = ''] = address.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === '' ? [] : tail.split(':');
-  return [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after];
+  return { bucket: addressBucket(address), network: networkAround(address, neighbourhood) };
 }
 
 /** RFC 8628 §3.5: too early costs five seconds more between polls, from then on. */

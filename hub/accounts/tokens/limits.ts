@@ -46,8 +46,12 @@ export const deviceGrantLimits = {
   perAddress: 10,
   /** B-05: 1,000 of 20^8 codes are out at most, and a guess meets one of them once in 25 million. */
   perHub: 1000,
-  /** B-05: wrong codes in ten minutes. */
-  wrongPerAccount: 5,
-  wrongPerAddress: 20,
-  wrongWindowMs: 600_000,
+};
+
+const codeWindowMs = 10 * minuteMs;
+
+/** B-05: wrong codes within ten minutes, of one person and from one place; then ten minutes without any. */
+export const codeRules = {
+  account: { failures: 5, windowMs: codeWindowMs, blockMs: codeWindowMs },
+  address: { failures: 20, windowMs: codeWindowMs, blockMs: codeWindowMs },
 };
