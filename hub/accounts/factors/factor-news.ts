@@ -104,7 +104,7 @@ export class FactorNews {
   }
 
   #tell(accountId: string, notice: Told): void {
-    this.#notices.tell({ ...notice, to: { kind: 'account', accountId } } as Notice);
+    this.#notices.tell({ ...notice, to: { kind: 'account', accountId } });
   }
 }
 

@@ -85,18 +85,13 @@ export class Factors {
   async check(accountId: string, proof: Proof, binding: string): Promise<boolean> {
     const { totp, passkeys, recovery, email } = this.#options;
     if (!(await this.methodsOf(accountId)).includes(proof.method)) return false;
-    switch (proof.method) {
-      case 'totp':
-        return totp.check(accountId, proof.code);
-      case 'recovery':
-        return recovery.use(accountId, proof.code);
-      case 'email':
-        return (await email?.check(accountId, proof.code, binding)) ?? false;
-      case 'passkey': {
-        const found = await passkeys.identify(proof.response, { binding, accountId });
-        return found === accountId;
-      }
+    if (proof.method === 'passkey') {
+      return (await passkeys.identify(proof.response, { binding, accountId })) === accountId;
     }
+    const { code, method } = proof;
+    if (method === 'totp') return totp.check(accountId, code);
+    if (method === 'recovery') return recovery.use(accountId, code);
+    return (await email?.check(accountId, code, binding)) === true;
   }
 
   /** What the browser asks its authenticators. Without an account any passkey of this hub may answer: nobody is asked for a name. */

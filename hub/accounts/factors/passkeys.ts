@@ -1,6 +1,6 @@
 // What an authenticator signed arrives (WebAuthn Level 3); whose passkey it is leaves, or a new passkey that an account keeps.
 
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 
 import { generateAuthenticationOptions, generateRegistrationOptions } from '@simplewebauthn/server';
@@ -58,8 +58,14 @@ export interface PasskeyChallenge {
 export interface PasskeyStore {
   list(accountId: string): Promise<readonly StoredPasskey[]>;
   findByCredential(credentialId: Buffer): Promise<StoredPasskey | undefined>;
-  /** `full`: the account has `limit` already; `known`: somebody has this credential. Ends what waited for an enrolment. */
-  insert(passkey: StoredPasskey, limit: number): Promise<'inserted' | 'full' | 'known'>;
+  /**
+   * `full`: the account has `limit` already; `known`: somebody has this credential; `late`: its factors were taken away
+   * after `askedAt`. Otherwise what waited for an enrolment is over.
+   */
+  insert(
+    passkey: StoredPasskey,
+    bounds: { readonly limit: number; readonly askedAt: Date },
+  ): Promise<'inserted' | 'full' | 'known' | 'late'>;
   rename(accountId: string, id: string, name: string): Promise<StoredPasskey | undefined>;
   /** `last`: neither another passkey nor an authenticator app would be left, and nothing was removed. */
   remove(accountId: string, id: string): Promise<'removed' | 'unknown' | 'last'>;
@@ -128,13 +134,9 @@ export class Passkeys {
     const read = readRegistration(response);
     if (read === undefined) throw refused();
     const { binding } = options;
-    const isAsked = await this.#isAsked(read.challenge, {
-      purpose: 'register',
-      binding,
-      accountId,
-    });
-    const verified = isAsked ? await verifyRegistration(read, relyingParty()) : undefined;
-    if (verified === undefined) throw refused();
+    const asked = await this.#take(read.challenge, { purpose: 'register', binding, accountId });
+    const verified = asked && (await verifyRegistration(read, relyingParty()));
+    if (asked === undefined || verified === undefined) throw refused();
     const passkey: StoredPasskey = {
       ...verified,
       id: randomUUIDv7(),
@@ -143,9 +145,10 @@ export class Passkeys {
       createdAt: this.#now(),
       lastUsedAt: undefined,
     };
-    const outcome = await store.insert(passkey, factorLimits.passkeys);
+    const askedAt = new Date(asked.expiresAt.getTime() - factorLimits.challengeLifeMs);
+    const outcome = await store.insert(passkey, { limit: factorLimits.passkeys, askedAt });
     if (outcome === 'full') throw tooMany();
-    if (outcome === 'known') throw refused();
+    if (outcome !== 'inserted') throw refused();
     news.added(accountId, 'passkey', options.doer);
     return passkey;
   }
@@ -186,7 +189,7 @@ export class Passkeys {
     if (read === undefined) return undefined;
     // First of all: an answer that fails for any reason has used its challenge up.
     const asked = { purpose: 'prove', binding, accountId } as const;
-    if (!(await this.#isAsked(read.challenge, asked))) return undefined;
+    if ((await this.#take(read.challenge, asked)) === undefined) return undefined;
     const { store, news, relyingParty } = this.#options;
     const passkey = await store.findByCredential(read.credentialId);
     if (passkey === undefined) return undefined;
@@ -214,18 +217,19 @@ export class Passkeys {
     return new Uint8Array(bytes);
   }
 
-  async #isAsked(
+  /** Undefined: never asked, asked for something else, answered before, or too late. */
+  async #take(
     challenge: string,
     by: Pick<PasskeyChallenge, 'purpose' | 'binding' | 'accountId'>,
-  ): Promise<boolean> {
+  ): Promise<PasskeyChallenge | undefined> {
     const asked = await this.#options.store.takeChallenge(challenge);
-    return (
+    const fits =
       asked !== undefined &&
       asked.expiresAt > this.#now() &&
       asked.purpose === by.purpose &&
       asked.binding === by.binding &&
-      asked.accountId === by.accountId
-    );
+      asked.accountId === by.accountId;
+    return fits ? asked : undefined;
   }
 }
 
@@ -242,7 +246,7 @@ function passkeyName(text: string): string {
     .normalize('NFKC')
     .replace(/[\p{C}\s]+/gu, ' ')
     .trim();
-  return [...name].slice(0, factorLimits.passkeyNameLength).join('') || 'Passkey';
+  return Array.from(name).slice(0, factorLimits.passkeyNameLength).join('') || 'Passkey';
 }
 
 function refused(): AccountError {

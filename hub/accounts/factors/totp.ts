@@ -43,7 +43,7 @@ export interface TotpStore {
    * The pending one takes the active one's place, and whatever locked the account or waited for an enrolment is over.
    * False: it is not pending any more.
    */
-  activate(id: string, step: number, at: Date): Promise<boolean>;
+  activate(pending: TotpSecret, step: number, at: Date): Promise<boolean>;
   /** Compare-and-set, over all processes. False: this step or a later one was taken. */
   advance(id: string, step: number): Promise<boolean>;
   /** Active and pending. `last`: no passkey would be left, and nothing was removed. */
@@ -108,7 +108,7 @@ export class Totp {
         'this code does not fit: scan the QR code that is shown now, and check that the clock of your phone is right',
       );
     }
-    if (!(await store.activate(pending.id, step, at))) throw notStarted();
+    if (!(await store.activate(pending, step, at))) throw notStarted();
     news.added(accountId, 'totp', doer);
     return { id: pending.id, createdAt: pending.createdAt, confirmedAt: at };
   }
