@@ -69,7 +69,9 @@ const stations = ['You', 'Hub', 'Tunnel', 'Server'] as const;
 
 /** The way of the request, marked where it stopped: the area of the code is the name of that place. */
 function way(code: string): string {
-  const broken = ['edge', 'tunnel', 'origin'].indexOf(code.slice(0, code.indexOf('.'))) + 1;
+  const area = code.slice(0, code.indexOf('.'));
+  // A limit is the hub's own word, as what it finds wrong with a request.
+  const broken = ['edge', 'tunnel', 'origin'].indexOf(area === 'quota' ? 'edge' : area) + 1;
   const items = stations.map((station, i) => {
     if (i < broken) return `<li class="good">${station}<span class="said"> works</span></li>`;
     if (i > broken) return `<li>${station}</li>`;

@@ -21,6 +21,8 @@ export type EdgeFailureCode =
   | 'edge.denied'
   | 'edge.challenge'
   | 'edge.internal'
+  | 'quota.bytes'
+  | 'quota.streams'
   | 'tunnel.unknown'
   | 'tunnel.offline'
   | 'tunnel.lost'
@@ -126,6 +128,23 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     sentence:
       'The hub itself failed. Try again; if it goes on, send the request id below to whoever runs this hub.',
   },
+  'quota.bytes': {
+    status: 429,
+    title: "This month's traffic is used up",
+    sentence:
+      'This media server, or all of its owner together, has moved as many bytes as it may in a month. What was playing went on to its end; new requests are taken again from the first of next month, UTC.',
+    ownerHint:
+      'The page of this server at the hub shows its traffic and its limit; whoever set the limit can raise it, at once.',
+  },
+  'quota.streams': {
+    status: 429,
+    title: 'Every place is taken',
+    sentence:
+      'As many streams of this media server, or of its owner, run as may run at once. Try again when somebody has finished.',
+    ownerHint:
+      'The page of this server at the hub shows who watches, and the limit; whoever set the limit can raise it, at once.',
+    retryAfter: 10,
+  },
   'tunnel.unknown': {
     status: 404,
     title: 'No server has this name',
@@ -200,6 +219,8 @@ export interface FailureDetail {
   /** In place of the code's own. */
   readonly sentence?: string;
   readonly ownerHint?: string;
+  /** Seconds, where it is known better than the code knows it. */
+  readonly retryAfter?: number;
   /** The entry of the deny-list, for programs. */
   readonly entry?: string;
   /** The visitor's cookies are too much to be sent: nobody could ever come back with them. */
@@ -212,7 +233,7 @@ export interface FailureDetail {
  */
 export function answerFailure(
   response: VisitorResponse,
-  request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method' | 'ownFields'>,
+  request: Pick<VisitorRequest, 'id' | 'hostname' | 'wantsPage' | 'method' | 'ownFields' | 'meter'>,
   code: EdgeFailureCode,
   detail: FailureDetail = {},
 ): void {
@@ -228,6 +249,7 @@ export function answerFailure(
       ? failurePage({ ...failure, code, sentence, ownerHint, hostname, requestId })
       : problem(code, failure, requestId),
   );
+  request.meter?.answered(failure.status, 'text/html');
   response.head(failure.status, failureFields(failure, request, body.length));
   if (request.method !== 'HEAD') response.write(body);
   response.end();

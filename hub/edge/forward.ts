@@ -87,10 +87,12 @@ export class Forwarding implements ExchangeListener {
 
   start(fields: FieldLines): void {
     const { method, target, body } = this.#request;
-    this.#response.onDrain = () => {
-      this.#resume?.drained();
-      this.#exchange?.resume();
-    };
+    this.#response.onDrain = () => this.#drained();
+    const { meter } = this.#request;
+    if (meter !== undefined)
+      meter.onDownRoom = () => {
+        if (!meter.isViewerFull) this.#exchange?.resume();
+      };
     this.#response.onAborted = () => this.#abort();
     try {
       const isCleared = (this.#request.ownFields?.length ?? 0) > 0;
@@ -141,6 +143,13 @@ export class Forwarding implements ExchangeListener {
     }
   }
 
+  #drained(): void {
+    this.#resume?.drained();
+    const { meter } = this.#request;
+    if (meter !== undefined) meter.isViewerFull = false;
+    if (meter?.isDownHeld !== true) this.#exchange?.resume();
+  }
+
   #abort(): void {
     this.#resume?.stop();
     this.#exchange?.abort('cancelled');
@@ -161,6 +170,7 @@ export class Forwarding implements ExchangeListener {
       return;
     }
     this.#resume?.begun(head, framing);
+    this.#request.meter?.answered(head.status, contentTypeOf(head));
     const fields = this.#withOurs(this.#curbed(endToEndFields(head.fields)));
     const isTrailed = framing === 'chunked' && this.#request.httpVersion !== '1.0';
     if (isTrailed && this.#request.httpVersion === '1.1') {
@@ -170,9 +180,12 @@ export class Forwarding implements ExchangeListener {
   }
 
   onBytes(piece: Buffer): boolean {
+    const { meter } = this.#request;
+    const isInTime = meter === undefined || meter.down(piece.length);
     const takesMore = this.#response.write(piece);
     this.#resume?.delivered(piece.length, !takesMore);
-    return takesMore;
+    if (meter !== undefined) meter.isViewerFull = !takesMore;
+    return takesMore && isInTime;
   }
 
   onEnd(trailers: FieldLines | undefined, isReusable: boolean): void {
@@ -260,11 +273,14 @@ export class Forwarding implements ExchangeListener {
     if (request === undefined || pool === undefined) return;
     const { idleTimeoutMs, slowBodyBytes = defaultEdgeLimits.slowBodyBytes } = this.#options;
     const patience = { idleTimeoutMs, slowBodyBytes };
+    const { meter } = this.#request;
+    if (meter !== undefined) meter.link = pool.link;
     if (pool.sessions !== undefined) {
       this.#exchange = new H2cExchange(pool.sessions, request, this, patience);
       return;
     }
     this.#connection = used ?? pool.open(this.#request.clientAddress);
+    if (meter !== undefined) meter.stream = this.#connection.stream;
     this.#exchange = new Exchange(this.#connection, request, this, patience);
   }
 
@@ -301,4 +317,10 @@ function visitorFields(status: number, fields: FieldLines, isTrailed: boolean): 
     kept.push(name, fields[i + 1] as string);
   }
   return kept;
+}
+
+function contentTypeOf({ fields }: ResponseHead): string | undefined {
+  for (let at = 0; at < fields.length; at += 2)
+    if (fields[at] === 'content-type') return fields[at + 1];
+  return undefined;
 }

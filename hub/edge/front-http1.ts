@@ -104,7 +104,7 @@ export class Http1Front {
       const sender = { address, peer: visitor.connection.peer, keepOpen: ignore };
       return this.#options.hub.onRequest(message, writer, sender);
     }
-    const request = this.#routing.request(normal, visitor.connection, message);
+    const request = this.#routing.request(normal, visitor.connection, message, route);
     if ('code' in route) {
       // Asked again on the same connection, the answer would be the same.
       if (route.code === 'edge.misdirected') response.closeAfter();
@@ -133,7 +133,7 @@ export class Http1Front {
       const { peer } = visitor.connection;
       return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
     }
-    const request = this.#routing.request(normal, visitor.connection, message);
+    const request = this.#routing.request(normal, visitor.connection, message, route);
     if ('code' in route)
       return answerFailure(new SocketResponse(socket), request, route.code, route.detail);
     socket.once('close', () => this.#routing.leave(route));

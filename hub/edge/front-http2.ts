@@ -117,7 +117,7 @@ export class Http2Front {
       this.#senders.set(stream, { address, peer: visitor.connection.peer, keepOpen });
       return void this.#hubServer.emit('stream', stream, headers, flags, rawHeaders);
     }
-    const request = this.#routing.request(normal, visitor.connection, stream);
+    const request = this.#routing.request(normal, visitor.connection, stream, route);
     const response = new Http2Response(stream, idleBodyMs);
     if (route === 'hub') return answerFailure(response, request, 'edge.bad-request');
     if ('code' in route) {

@@ -3,10 +3,11 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { ResetReason } from '../../shared/wire/codes.ts';
+import type { CarryingStream } from '../usage/meter.ts';
 import { PieceWriter } from './piece-writer.ts';
 
 /** A byte pipe to one connection at the origin: a stream of the tunnel. */
-export type OriginStream = Duplex & { reset(reason: ResetReason): void };
+export type OriginStream = Duplex & CarryingStream & { reset(reason: ResetReason): void };
 
 export interface ConnectionUser {
   onChunk(chunk: Buffer): void;
@@ -46,6 +47,11 @@ export class OriginConnection {
     });
     stream.on('error', (error) => this.#closed(error));
     stream.on('close', () => this.#closed(undefined));
+  }
+
+  /** What is known of it while it carries. */
+  get stream(): CarryingStream {
+    return this.#stream;
   }
 
   /** Both directions are open. */

@@ -5,6 +5,9 @@ import type { Readable } from 'node:stream';
 
 import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
+import type { MeteredServer } from '../usage/ledger.ts';
+import type { QuotaRefusal } from '../usage/limit-book.ts';
+import type { Meter, MeteredRequest } from '../usage/meter.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
 import type { TlsSwitches, VisitorConnection } from './connection.ts';
@@ -18,6 +21,18 @@ import type { VisitorRequest } from './visitor.ts';
 
 export interface EdgeTunnel extends Tunnel, NewlyOwned {
   readonly switches: Pick<ServerSwitches, 'product' | 'lifted'> & TlsSwitches;
+  /** Undefined for a server that enrolled a moment ago. */
+  readonly ownerId?: string | undefined;
+}
+
+/** Who counts requests and knows what is left of their server's limits. Answers at once. */
+export interface TrafficCounter {
+  /** Undefined: one more may begin. */
+  refusal(server: MeteredServer): QuotaRefusal | undefined;
+  /** Of a request that was let in; closed when its exchange is over. */
+  open(request: MeteredRequest, server: MeteredServer): Meter;
+  /** Of one that the edge answers by itself: only its answer is noted. */
+  refused(request: MeteredRequest, server: MeteredServer): Meter;
 }
 
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
@@ -37,6 +52,8 @@ export interface RoutingOptions {
   readonly onUnnamed?: (proxy: string) => void;
   /** Told of each request that the deny-list kept back. */
   readonly onDenied?: (serverId: string, entry: string) => void;
+  /** Absent: nothing is counted or limited. */
+  readonly traffic?: TrafficCounter;
 }
 
 export type Route = Entry | 'hub' | EdgeRefusal;
@@ -45,6 +62,8 @@ export type Route = Entry | 'hub' | EdgeRefusal;
 export interface Entry {
   readonly tunnel: EdgeTunnel;
   readonly bucket: string;
+  /** Of the request that came in by it. */
+  meter?: Meter | undefined;
 }
 
 interface EdgeRefusal {
@@ -75,19 +94,47 @@ export class Routing {
     }
     if (tunnel.links.length === 0 && tunnel.awaitedMs === 0) return { code: 'tunnel.offline' };
     if (this.#options.overload.sheds) return { code: 'edge.overloaded' };
+    const quota = this.#options.traffic?.refusal(serverOf(tunnel));
+    if (quota !== undefined)
+      return { code: quota.code, detail: { retryAfter: quota.retryAfterSeconds } };
     const bucket = this.#bucketOf(request, connection);
     return this.#options.admission.openStream(tunnel.serverId, connection.visited, bucket)
       ? { tunnel, bucket }
       : { code: 'edge.busy' };
   }
 
-  leave({ tunnel, bucket }: Entry): void {
+  leave({ tunnel, bucket, meter }: Entry): void {
+    meter?.close();
     this.#options.admission.closeStream(tunnel.serverId, bucket);
   }
 
-  /** The request as the rooms behind the front know it. `stream` holds its body. */
-  request(normal: NormalRequest, connection: VisitorConnection, stream: Readable): VisitorRequest {
+  /** The request as the rooms behind the front know it. `stream` holds its body, `route` is what `enter` said of it. */
+  request(
+    normal: NormalRequest,
+    connection: VisitorConnection,
+    stream: Readable,
+    route: Route,
+  ): VisitorRequest {
     const tunnel = this.#options.tunnels.find(normal.hostname);
+    const facts = this.#facts(normal, connection, tunnel);
+    const meter = tunnel && this.#meter(facts, tunnel, route);
+    const body = normal.hasBody ? { stream, length: normal.bodyLength, meter } : undefined;
+    return Object.assign(facts, { body, meter });
+  }
+
+  #meter(request: MeteredRequest, tunnel: EdgeTunnel, route: Route): Meter | undefined {
+    const { traffic } = this.#options;
+    if (traffic === undefined || route === 'hub') return undefined;
+    if ('code' in route) return traffic.refused(request, serverOf(tunnel));
+    route.meter = traffic.open(request, serverOf(tunnel));
+    return route.meter;
+  }
+
+  #facts(
+    normal: NormalRequest,
+    connection: VisitorConnection,
+    tunnel: EdgeTunnel | undefined,
+  ): Omit<VisitorRequest, 'body' | 'meter'> {
     return {
       ownFields: tunnel === undefined ? [] : clearingFields(normal, tunnel, new Date()),
       id: randomUUIDv7(),
@@ -99,7 +146,6 @@ export class Routing {
       clientAddress: this.addressOf(normal, connection),
       scheme: 'https',
       httpVersion: normal.httpVersion,
-      body: normal.hasBody ? { stream, length: normal.bodyLength } : undefined,
       wantsPage: normal.wantsPage,
     };
   }
@@ -121,4 +167,8 @@ export class Routing {
     }
     return addressBucket(address);
   }
+}
+
+function serverOf({ serverId, ownerId }: EdgeTunnel): MeteredServer {
+  return { serverId, ownerId };
 }

@@ -2,6 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
+import type { Meter } from '../usage/meter.ts';
 import type { ConnectionUser, OriginConnection } from './origin-connection.ts';
 import { PieceWriter } from './piece-writer.ts';
 import type { VisitorUpgrade } from './visitor.ts';
@@ -15,19 +16,26 @@ export class Splice implements ConnectionUser {
   readonly #cut: () => void;
   readonly #pieces: PieceWriter;
   readonly #idleTimeoutMs: number;
+  readonly #meter: Meter | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #connection: OriginConnection | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #hasVisitorEnded = false;
   #hasOriginEnded = false;
+  #isOriginFull = false;
 
-  constructor(visitor: Pick<VisitorUpgrade, 'pipe' | 'firstBytes' | 'cut'>, idleTimeoutMs: number) {
+  constructor(
+    visitor: Pick<VisitorUpgrade, 'pipe' | 'firstBytes' | 'cut'>,
+    idleTimeoutMs: number,
+    meter?: Meter,
+  ) {
     const { pipe } = visitor;
     this.#pipe = pipe;
     this.#cut = () => visitor.cut();
-    this.#pieces = new PieceWriter(pipe, () => this.#connection?.resume());
+    this.#pieces = new PieceWriter(pipe, () => this.#onVisitorRoom());
     this.#idleTimeoutMs = idleTimeoutMs;
+    this.#meter = meter;
     this.#hold(visitor.firstBytes);
     pipe.on('data', (chunk: Buffer) => this.#onVisitorChunk(chunk));
     pipe.on('drain', () => this.#onVisitorDrain());
@@ -41,22 +49,27 @@ export class Splice implements ConnectionUser {
   start(connection: OriginConnection, firstBytes: Buffer): void {
     this.#connection = connection;
     connection.use(this);
+    this.#meet(this.#meter);
     this.#idleTimer = setTimeout(() => this.#destroy(), this.#idleTimeoutMs);
     if (firstBytes.length > 0) this.onChunk(firstBytes);
-    for (const chunk of this.#held) connection.write(chunk);
+    for (const chunk of this.#held) this.#toOrigin(connection, chunk);
     this.#held = [];
     if (this.#hasVisitorEnded) connection.end();
-    this.#pipe.resume();
+    this.#letVisitorSend();
   }
 
   onChunk(chunk: Buffer): void {
     this.#idleTimer?.refresh();
-    if (!this.#pieces.write(chunk)) this.#connection?.pause();
+    const isInTime = this.#meter === undefined || this.#meter.down(chunk.length);
+    const takesMore = this.#pieces.write(chunk);
+    if (this.#meter !== undefined) this.#meter.isViewerFull = !takesMore;
+    if (!takesMore || !isInTime) this.#connection?.pause();
   }
 
   onDrain(): void {
     this.#idleTimer?.refresh();
-    this.#pipe.resume();
+    this.#isOriginFull = false;
+    this.#letVisitorSend();
   }
 
   onEnd(): void {
@@ -75,12 +88,36 @@ export class Splice implements ConnectionUser {
       return;
     }
     this.#idleTimer?.refresh();
-    if (!this.#connection.write(chunk)) this.#pipe.pause();
+    this.#toOrigin(this.#connection, chunk);
   }
 
   #onVisitorDrain(): void {
     this.#idleTimer?.refresh();
-    this.#connection?.resume();
+    this.#onVisitorRoom();
+  }
+
+  #onVisitorRoom(): void {
+    if (this.#meter !== undefined) this.#meter.isViewerFull = false;
+    if (this.#meter?.isDownHeld !== true) this.#connection?.resume();
+  }
+
+  #toOrigin(connection: OriginConnection, chunk: Buffer): void {
+    const isInTime = this.#meter === undefined || this.#meter.up(chunk.length);
+    this.#isOriginFull = !connection.write(chunk);
+    if (this.#isOriginFull || !isInTime) this.#pipe.pause();
+  }
+
+  #letVisitorSend(): void {
+    if (!this.#isOriginFull && this.#meter?.isUpHeld !== true) this.#pipe.resume();
+  }
+
+  /** What a rate held back goes on when it is time for it. */
+  #meet(meter: Meter | undefined): void {
+    if (meter === undefined) return;
+    meter.onUpRoom = () => this.#letVisitorSend();
+    meter.onDownRoom = () => {
+      if (!meter.isViewerFull) this.#connection?.resume();
+    };
   }
 
   #onVisitorEnd(): void {

@@ -4,12 +4,13 @@ import type { Buffer } from 'node:buffer';
 import { StreamError } from '../../shared/mux/stream.ts';
 import type { OriginProtocol } from '../../shared/wire/hello.ts';
 import { encodeOpening } from '../../shared/wire/opening.ts';
+import type { ReportingLink } from '../usage/meter.ts';
 import { H2cSessions } from './h2c/sessions.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { OriginStream } from './origin-connection.ts';
 
 /** What the edge needs of a link to an agent. */
-export interface Link {
+export interface Link extends ReportingLink {
   /** `opening`: what the agent is told of it. @throws StreamError stream.refused */
   openStream(opening?: Buffer): OriginStream;
   /** Aborted once it takes no new streams: it drains, and waits for the streams that are left. */
@@ -93,6 +94,10 @@ export class StreamPool {
     this.#link = link;
     if (link.originProtocol === 'h2c') this.sessions = new H2cSessions(link);
     link.retired.addEventListener('abort', () => this.#retireAll(), { once: true });
+  }
+
+  get link(): ReportingLink {
+    return this.#link;
   }
 
   get idleCount(): number {

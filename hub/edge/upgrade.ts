@@ -27,12 +27,13 @@ export function forwardUpgrade(
     answerFailure(response, request, 'edge.bad-request', { sentence });
     return;
   }
-  const splice = new Splice(upgrade, options.idleTimeoutMs);
+  const splice = new Splice(upgrade, options.idleTimeoutMs, request.meter);
   new Forwarding(request, response, tunnel, options, {
     protocol: 'websocket',
     take: (connection, head, bytes) => {
       if (key !== undefined && !accepts(head, key))
         return refuseSwitch(request, upgrade, connection);
+      request.meter?.answered(101);
       upgrade.agree(tenantFields(agreedFields(head, key), request, options.onCurbed));
       splice.start(connection, bytes);
       return undefined;

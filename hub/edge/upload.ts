@@ -2,6 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
+import type { Meter } from '../usage/meter.ts';
 import { encodeChunk, lastChunk } from '../../shared/http/chunked.ts';
 import { EdgeError } from './edge-error.ts';
 
@@ -9,6 +10,7 @@ export interface RequestBody {
   readonly stream: Readable;
   /** In bytes; undefined makes the body chunked. */
   readonly length: number | undefined;
+  readonly meter?: Meter | undefined;
 }
 
 /** How long an exchange may take for how little. */
@@ -51,6 +53,10 @@ export class Upload {
     // Without a length it may be a conversation (gRPC), in which a byte is a word.
     this.#slowBytes = body.length === undefined ? 0 : slowBytes;
     this.#isChunked = encoding === 'chunked' && body.length === undefined;
+    if (body.meter !== undefined) {
+      body.meter.isUploading = true;
+      body.meter.onUpRoom = () => this.#roomAgain();
+    }
     body.stream.on('data', this.#onChunk);
     body.stream.on('end', this.#onEnd);
     body.stream.on('error', this.#onBroken);
@@ -62,13 +68,16 @@ export class Upload {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     if (!this.#isOver) this.#target.onProgress();
-    this.#body.stream.resume();
+    const { meter, stream } = this.#body;
+    if (meter !== undefined) meter.isWayFull = false;
+    if (meter?.isUpHeld !== true) stream.resume();
   }
 
   /** Sends no more. What the visitor still sends is read and dropped: many read the answer only when they have sent everything. */
   discard(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#settle();
     this.#body.stream.resume();
   }
 
@@ -82,10 +91,18 @@ export class Upload {
       return;
     }
     this.#progress(chunk.length);
-    if (this.#target.write(this.#isChunked ? encodeChunk(chunk) : chunk)) return;
-    this.#isPaused = true;
-    stream.pause();
+    const { meter } = this.#body;
+    const isInTime = meter === undefined || meter.up(chunk.length);
+    this.#isPaused = !this.#target.write(this.#isChunked ? encodeChunk(chunk) : chunk);
+    if (meter !== undefined) meter.isWayFull = this.#isPaused;
+    if (this.#isPaused || !isInTime) stream.pause();
   };
+
+  /** The rate lets more pass. */
+  #roomAgain(): void {
+    if (!this.#isOver) this.#target.onProgress();
+    if (!this.#isPaused) this.#body.stream.resume();
+  }
 
   /** A byte now and then, or one in nine minutes, would hold a place for ever. */
   #progress(bytes: number): void {
@@ -103,9 +120,17 @@ export class Upload {
     }
     if (this.#isChunked) this.#target.write(lastChunk);
     this.#isOver = true;
+    this.#settle();
     this.#target.onProgress();
     this.#target.onUploaded();
   };
+
+  #settle(): void {
+    const { meter } = this.#body;
+    if (meter === undefined) return;
+    meter.isUploading = false;
+    meter.isWayFull = false;
+  }
 
   readonly #onBroken = () => this.#fail('the upload broke off');
 

@@ -3,6 +3,8 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex, Readable } from 'node:stream';
 
+import type { Meter } from '../usage/meter.ts';
+
 /** Field lines in order, names in lower case: [name, value, name, value, ...]. Values are latin1 strings without CR, LF, NUL. */
 export type FieldLines = readonly string[];
 
@@ -23,11 +25,19 @@ export interface VisitorRequest {
   readonly scheme: 'https' | 'http';
   readonly httpVersion: '1.0' | '1.1' | '2';
   /** Body of the request: absent, of a known length in bytes, or of unknown length. */
-  readonly body: { readonly stream: Readable; readonly length: number | undefined } | undefined;
+  readonly body:
+    | {
+        readonly stream: Readable;
+        readonly length: number | undefined;
+        readonly meter?: Meter | undefined;
+      }
+    | undefined;
   /** True when a browser asks for a page (Accept names text/html): failures are then a page, not problem+json. */
   readonly wantsPage: boolean;
   /** Lines of the hub's own for the head of whatever answers it. */
   readonly ownFields?: FieldLines;
+  /** Counts what passes; absent where no server is known. */
+  readonly meter?: Meter | undefined;
 }
 
 /** The visitor's side of an answer. Implemented once for HTTP/1.1 and once for HTTP/2. */

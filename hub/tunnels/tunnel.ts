@@ -50,6 +50,8 @@ export interface TunnelLink extends LiveLink {
 export interface LiveTunnel {
   readonly serverId: string;
   readonly switches: ServerSwitches;
+  /** Undefined for a server that enrolled a moment ago. */
+  readonly ownerId: string | undefined;
   /** Server.newOwnerSince, as it was read last. */
   readonly newOwnerSince: Date | undefined;
   /** Those that take streams. None: the server is offline. */
@@ -94,6 +96,10 @@ export class Tunnel implements LiveTunnel {
   set server(server: Server) {
     this.#server = server;
     this.#switches = server.switches;
+  }
+
+  get ownerId(): string | undefined {
+    return this.#server?.ownerId;
   }
 
   get newOwnerSince(): Date | undefined {

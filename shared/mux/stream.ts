@@ -119,6 +119,12 @@ export class MuxStream extends Duplex {
     return this.#finish !== undefined;
   }
 
+  /** What the bytes that are to be sent wait for: room on the line, or a reader at its end. Undefined: none wait. */
+  get waitsFor(): 'line' | 'credit' | undefined {
+    if (this.#outbound.isEmpty) return undefined;
+    return this.#creditBytes > 0 ? 'line' : 'credit';
+  }
+
   /** The session takes what to send next, at most `maxBytes`. */
   takePiece(maxBytes: number): Piece | undefined {
     const next = this.#outbound.first;
