@@ -42,8 +42,10 @@ export function judge(before: Count | undefined, rule: Rule, now: Date): Judgeme
   const blockMs = closesForDays ? (rule.perDay?.blockMs ?? rule.blockMs) : rule.blockMs;
   const until = closes ? new Date(now.getTime() + blockMs) : undefined;
   const count = {
-    ...{ failures: window.failures, since: window.since },
-    ...{ dayFailures: day.failures, daySince: day.since },
+    failures: window.failures,
+    since: window.since,
+    dayFailures: day.failures,
+    daySince: day.since,
     until,
   };
   return { count, closes };
