@@ -38,6 +38,11 @@ const parts = {
     folders: administration,
     neededBy: 'PROXY headers as a real proxy writes them',
   },
+  oathtool: {
+    debianPackage: 'oathtool',
+    binary: 'oathtool',
+    neededBy: 'codes of authenticator apps, as another program makes them',
+  },
   chromium: {
     debianPackage: 'chromium',
     binary: 'chromium',
