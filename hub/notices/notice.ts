@@ -58,18 +58,21 @@ export interface NoticeFacts {
 
 export type NoticeKind = keyof NoticeFacts;
 
-export type Notice = {
-  readonly [Kind in NoticeKind]: {
-    readonly kind: Kind;
-    readonly to: Audience;
-    readonly facts: NoticeFacts[Kind];
-    /** When it happened; now, where it is left out. */
-    readonly at?: Date;
-  };
-}[NoticeKind];
+export interface NoticeOf<Kind extends NoticeKind> {
+  readonly kind: Kind;
+  readonly to: Audience;
+  readonly facts: NoticeFacts[Kind];
+  /** When it happened; now, where it is left out. */
+  readonly at?: Date;
+}
+
+export type Notice = { readonly [Kind in NoticeKind]: NoticeOf<Kind> }[NoticeKind];
 
 /** The port that everybody tells through. */
 export interface Notices {
   /** Never throws, never blocks: what cannot be sent is logged and counted. */
   tell(notice: Notice): void;
 }
+
+/** For rooms that are tested without. */
+export const noNotices: Notices = { tell: () => undefined };
