@@ -13,6 +13,7 @@ import { enrolmentApi, type EnrolmentApiOptions } from './enrolment-api.ts';
 import { securityHeaders } from './headers.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { defaultApiLimits } from './limits.ts';
+import { oauthApi } from './oauth.ts';
 import { operations, type ApiServices } from './operations.ts';
 import { peopleDoor, type PeopleDoor } from './people.ts';
 import { problem, problemFor } from './problem.ts';
@@ -68,6 +69,7 @@ function servePeople(
   const document = openApiDocument(operations);
   api.get('/openapi.json', (context) => context.json(document));
   app.route('/api/v1', api);
+  app.route('/oauth', oauthApi({ devices: people.services.devices, origin: people.origin }));
   if (people.pages !== undefined) app.route('/', people.pages);
 }
 

@@ -87,7 +87,7 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-async function bytesOf(request: Request, most: number, timeoutMs: number): Promise<Buffer> {
+export async function bytesOf(request: Request, most: number, timeoutMs: number): Promise<Buffer> {
   if (request.body === null) return Buffer.alloc(0);
   const reader = request.body.getReader();
   const late = Promise.withResolvers<'late'>();

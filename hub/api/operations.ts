@@ -1,9 +1,26 @@
 // The operations of every area of the API leave, in one list: what the router serves, the document describes and the tests hold.
 
+import { certificateOperations, type CertificateServices } from './certificates.ts';
+import { domainOperations, type DomainServices } from './domains.ts';
+import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
+import { memberOperations, type MemberServices } from './members.ts';
 import type { Operation } from './operation.ts';
 import { serverOperations, type ServerServices } from './servers.ts';
+import { tokenOperations, type TokenServices } from './tokens.ts';
 
 /** What all areas together need: each names its own part. */
-export type ApiServices = ServerServices;
+export type ApiServices = ServerServices &
+  MemberServices &
+  EnrolmentTokenServices &
+  DomainServices &
+  CertificateServices &
+  TokenServices;
 
-export const operations: readonly Operation<ApiServices>[] = [...serverOperations];
+export const operations: readonly Operation<ApiServices>[] = [
+  ...serverOperations,
+  ...memberOperations,
+  ...enrolmentTokenOperations,
+  ...domainOperations,
+  ...certificateOperations,
+  ...tokenOperations,
+];

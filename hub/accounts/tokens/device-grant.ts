@@ -42,7 +42,7 @@ export type Opening =
 
 /** The answers of RFC 8628 §3.5. */
 export type Poll =
-  | { readonly kind: 'token'; readonly text: string; readonly expiresAt: Date }
+  | { readonly kind: 'token'; readonly text: string; readonly lifeMs: number }
   | { readonly kind: 'pending' | 'slow-down' | 'denied' | 'expired' | 'invalid' };
 
 export class DeviceGrant {
@@ -250,5 +250,5 @@ async function handOver(tx: RequestTransaction, request: DeviceRequest, now: Dat
   });
   await tx.change(request.id, { state: 'fetched' });
   const isKept = await tx.insertToken(record, roomFor('device', now));
-  return isKept ? { kind: 'token', text, expiresAt: record.expiresAt } : { kind: 'denied' };
+  return isKept ? { kind: 'token', text, lifeMs: deviceTokenLimits.lifeMs } : { kind: 'denied' };
 }
