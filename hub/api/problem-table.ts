@@ -1,11 +1,13 @@
 // Every code that the hub's own doors answer with stands here once, with its HTTP status and its title.
 
 import type { AccountErrorCode } from '../accounts/account-error.ts';
+import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
 import type { TunnelErrorCode } from '../tunnels/tunnel-error.ts';
 import type { ApiErrorCode } from './api-error.ts';
 
 export type ProblemCode =
   | TunnelErrorCode
+  | DomainErrorCode
   | AccountErrorCode
   | ApiErrorCode
   | 'enrol.rate-limited'
@@ -45,6 +47,11 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'name.quota': { status: 403, title: 'No more names' },
   'name.changes': { status: 403, title: 'Too many changes of name' },
   'server.unknown': { status: 404, title: 'Unknown server' },
+  'domain.invalid': { status: 400, title: 'No usable domain' },
+  'domain.reserved': { status: 409, title: 'Reserved domain' },
+  'domain.quota': { status: 403, title: 'No more domains' },
+  'domain.unknown': { status: 404, title: 'Unknown domain' },
+  'domain.ambiguous': { status: 409, title: 'Claimed by several servers' },
   'tunnel.unbound': { status: 426, title: 'TLS of the hub itself is needed' },
   'api.malformed': { status: 400, title: 'Malformed request' },
   'api.not-found': { status: 404, title: 'Nothing here' },
@@ -76,6 +83,15 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'account.password-breached': { status: 400, title: 'Password known from a breach' },
   'account.network': { status: 400, title: 'No usable list of networks' },
   'account.unconfirmed': { status: 400, title: 'Not confirmed' },
+  'mfa.malformed': { status: 400, title: 'Not a code' },
+  'mfa.refused': { status: 403, title: 'Code not accepted' },
+  'mfa.not-started': { status: 409, title: 'Nothing to confirm' },
+  'mfa.unknown': { status: 404, title: 'Unknown factor' },
+  'mfa.last-factor': { status: 409, title: 'The last factor' },
+  'mfa.sealed': { status: 503, title: 'The hub cannot open its own secret' },
+  'passkey.refused': { status: 403, title: 'Passkey not accepted' },
+  'passkey.limit': { status: 409, title: 'No more passkeys' },
+  'passkey.unknown': { status: 404, title: 'Unknown passkey' },
   'setup.done': { status: 409, title: 'Set up already' },
   'setup.token': { status: 403, title: 'Unknown setup token' },
   'invite.invalid': { status: 403, title: 'Invitation of no use' },

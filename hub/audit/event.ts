@@ -67,6 +67,7 @@ export const auditEvents = [
   'token.denied',
   'key.rotated',
   'key.created',
+  'cert.renewal-asked',
   'cert.obtained',
   'cert.failed',
   'cert.revoked',

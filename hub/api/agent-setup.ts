@@ -1,0 +1,58 @@
+// The hub's address and a fresh enrolment token arrive; what somebody pastes at home leaves: for a shell, Docker, compose or systemd.
+
+export interface AgentSetup {
+  /** Lines for the agent's environment. The one text here that holds the token. */
+  readonly env: string;
+  readonly docker: string;
+  readonly compose: string;
+  readonly systemd: string;
+}
+
+/** All of them read the token from a file, and never from a command line, which every user of the machine can see. */
+export function agentSetup(variables: Readonly<Record<string, string>>): AgentSetup {
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+  return { env: lines.join(''), docker, compose, systemd };
+}
+
+const envFile = 'phlix-agent.env';
+
+// In the host's network the media server is where it is for everybody else on the machine.
+const docker = `docker run --detach --name phlix-agent --restart unless-stopped \\
+  --network host --env-file ${envFile} \\
+  --volume phlix-agent:/var/lib/phlix-agent \\
+  phlix-agent
+`;
+
+const compose = `services:
+  phlix-agent:
+    image: phlix-agent
+    restart: unless-stopped
+    network_mode: host
+    env_file: ${envFile}
+    volumes:
+      - phlix-agent:/var/lib/phlix-agent
+volumes:
+  phlix-agent:
+`;
+
+const systemd = `[Unit]
+Description=Phlix agent
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+WorkingDirectory=/opt/phlix-hub
+EnvironmentFile=/etc/${envFile}
+Environment=PHLIX_STATE_DIR=/var/lib/phlix-agent
+ExecStart=/opt/phlix-hub/node_modules/.bin/node agent/main.ts
+DynamicUser=yes
+StateDirectory=phlix-agent
+StateDirectoryMode=0700
+NoNewPrivileges=yes
+ProtectSystem=strict
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+`;
