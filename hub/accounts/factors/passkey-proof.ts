@@ -32,6 +32,9 @@ type VerifiedKey = Pick<
   'credentialId' | 'publicKey' | 'counter' | 'transports' | 'isBackupEligible' | 'isBackedUp'
 >;
 
+/** EdDSA, ES256 and RS256 (§5.8.5): one of them is in every authenticator that is sold. */
+export const keyAlgorithms = [-8, -7, -257] as const;
+
 /** What the authenticator calls the account by: its id, which tells nothing about the person. */
 export function accountHandle(accountId: string): Buffer {
   return Buffer.from(accountId.replaceAll('-', ''), 'hex');
@@ -117,6 +120,7 @@ export async function verifyRegistration(
       expectedOrigin: origin,
       expectedRPID: id,
       requireUserVerification: true,
+      supportedAlgorithmIDs: [...keyAlgorithms],
     }),
   );
   if (verified?.verified !== true) return undefined;

@@ -10,6 +10,7 @@ import type { Doer, FactorNews } from './factor-news.ts';
 import { factorLimits } from './limits.ts';
 import {
   accountHandle,
+  keyAlgorithms,
   readAssertion,
   readRegistration,
   verifyAssertion,
@@ -118,6 +119,7 @@ export class Passkeys {
       challenge: await this.#challenge('register', binding, account.id),
       timeout: factorLimits.challengeLifeMs,
       attestationType: 'none',
+      supportedAlgorithmIDs: [...keyAlgorithms],
       excludeCredentials: held.map(descriptorOf),
       // Discoverable, so that nobody is asked for a name; verified, so that it counts as two factors.
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },

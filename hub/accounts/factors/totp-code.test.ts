@@ -9,19 +9,19 @@ const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 const start = new Date('2026-11-22T10:00:15Z');
 const at = (seconds: number): Date => new Date(start.getTime() + seconds * 1000);
 
-describe.skipIf(!hasParts('oathtool'))('codes of another program (oathtool)', () => {
-  const codeAt = (time: Date, key = secret): string => {
-    const { stdout, stderr } = spawnSync(
-      partPath('oathtool'),
-      ['--totp', '--base32', `--now=@${Math.floor(time.getTime() / 1000)}`, '-'],
-      { encoding: 'utf8', input: `${key}\n` },
-    );
-    expect(stderr).toBe('');
-    return stdout.trim();
-  };
-  const stepFor = (code: string, now: Date, more: { lastStep?: number; window?: number } = {}) =>
-    stepOf({ secret, code, now, window: 1, lastStep: undefined, ...more });
+const codeAt = (time: Date, key = secret): string => {
+  const { stdout, stderr } = spawnSync(
+    partPath('oathtool'),
+    ['--totp', '--base32', `--now=@${Math.floor(time.getTime() / 1000)}`, '-'],
+    { encoding: 'utf8', input: `${key}\n` },
+  );
+  expect(stderr).toBe('');
+  return stdout.trim();
+};
+const stepFor = (code: string, now: Date, more: { lastStep?: number; window?: number } = {}) =>
+  stepOf({ secret, code, now, window: 1, lastStep: undefined, ...more });
 
+describe.skipIf(!hasParts('oathtool'))('codes of another program (oathtool)', () => {
   test('fit at their time, and tell the step that they are of', () => {
     const step = Math.floor(start.getTime() / 30_000);
     expect(stepFor(codeAt(start), start)).toBe(step);
