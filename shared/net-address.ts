@@ -81,9 +81,13 @@ export function addressBucket(address: string): string {
   return `${textOf(maskedBytes(bytesOf(address), 64))}/64`;
 }
 
-/** The network around an address, for people to recognise a place by: `203.0.113.0/24`. Takes canonical text. */
-export function networkAround(address: string, bits: { ipv4: number; ipv6: number }): string {
-  const prefix = address.includes(':') ? bits.ipv6 : bits.ipv4;
+/** The network of so many bits that an address lies in: `203.0.113.0/24`. Takes canonical text. */
+export function networkAround(
+  address: string,
+  bits: number | { ipv4: number; ipv6: number },
+): string {
+  const { ipv4, ipv6 } = typeof bits === 'number' ? { ipv4: bits, ipv6: bits } : bits;
+  const prefix = address.includes(':') ? ipv6 : ipv4;
   return `${textOf(maskedBytes(bytesOf(address), prefix))}/${prefix}`;
 }
 

@@ -1,6 +1,10 @@
+import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../../test/support/databases.ts';
+import { networkAround } from '../../../shared/net-address.ts';
 import { TokenWorld } from '../../../test/support/token-world.ts';
 import { deviceRequests } from '../token-tables.ts';
 
@@ -19,6 +23,9 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
     await opened.database.queries.delete(deviceRequests);
     world = new TokenWorld(opened.database);
   });
+
+  const begin = async (address: string | undefined) =>
+    world.devices.begin({ app, deviceName: 'TV', address });
 
   test('a device is let in by whoever types its code, and gets its token once', async () => {
     const { deviceCode, userCode, lifeMs, intervalMs } = await world.opened('198.51.100.4', {
@@ -159,8 +166,6 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
   });
 
   test('ten wait for one address, also of thirty at once; an IPv6 /64 is one address', async () => {
-    const begin = (address: string | undefined) =>
-      world.devices.begin({ app, deviceName: 'TV', address });
     const openings = await Promise.all(Array.from({ length: 30 }, () => begin('192.0.2.1')));
     expect(openings.filter(({ kind }) => kind === 'opened')).toHaveLength(10);
     expect(openings).toContainEqual({ kind: 'full', who: 'address', retryAfterMs: 300_000 });
@@ -173,34 +178,35 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
     expect(await begin('192.0.2.1')).toMatchObject({ kind: 'opened' });
   });
 
+  /** So many wait already, each at its own address. */
+  const fill = async (addressOf: (index: number) => string): Promise<void> => {
+    const nowMs = world.now.getTime();
+    const rows = Array.from({ length: 1000 }, (_, index) => ({
+      id: randomUUID(),
+      deviceCodeHash: Buffer.from(`device ${index}`),
+      userCodeHash: Buffer.from(`user ${index}`),
+      app,
+      deviceName: 'TV',
+      scopes: ['servers:read'],
+      bucket: addressOf(index),
+      network: networkAround(addressOf(index), { ipv4: 24, ipv6: 48 }),
+      state: 'open' as const,
+      intervalMs: 5000,
+      createdAt: new Date(nowMs + index),
+      expiresAt: new Date(nowMs + 300_000),
+    }));
+    await opened.database.queries.insert(deviceRequests).values(rows);
+  };
+
   test('a hub filled from one network still takes a newcomer, and one filled by equals refuses', async () => {
-    const fill = async (addressOf: (count: number) => string, count: number): Promise<void> => {
-      const now = world.now;
-      const rows = Array.from({ length: count }, (_, index) => ({
-        id: crypto.randomUUID(),
-        deviceCodeHash: Buffer.from(`d${addressOf(index)}-${index}`),
-        userCodeHash: Buffer.from(`u${addressOf(index)}-${index}`),
-        app,
-        deviceName: 'TV',
-        scopes: ['servers:read'],
-        bucket: addressOf(index),
-        network: `${addressOf(index).split('.').slice(0, 3).join('.')}.0/24`,
-        state: 'open' as const,
-        intervalMs: 5000,
-        createdAt: new Date(now.getTime() + index),
-        expiresAt: new Date(now.getTime() + 300_000),
-      }));
-      await opened.database.queries.insert(deviceRequests).values(rows);
-    };
-    const begin = (address: string) => world.devices.begin({ app, deviceName: 'TV', address });
-    await fill((index) => `203.0.113.${index % 250}`, 1000);
+    await fill((index) => `203.0.113.${index % 250}`);
     for (const address of ['192.0.2.1', '198.51.100.1'])
       expect(await begin(address)).toMatchObject({ kind: 'opened' });
     expect(await begin('203.0.113.251')).toMatchObject({ kind: 'full', who: 'hub' });
     const rows = await opened.database.queries.select().from(deviceRequests);
     expect(rows).toHaveLength(1000);
     await opened.database.queries.delete(deviceRequests);
-    await fill((index) => `10.${index >> 8}.${index & 255}.1`, 1000);
+    await fill((index) => `10.${index >> 8}.${index & 255}.1`);
     expect(await begin('192.0.2.1')).toMatchObject({ kind: 'full', who: 'hub' });
   });
 });
