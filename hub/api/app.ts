@@ -17,7 +17,7 @@ import { oauthApi } from './oauth.ts';
 import { operations, type ApiServices } from './operations.ts';
 import { peopleDoor, type PeopleDoor } from './people.ts';
 import { problem, problemFor } from './problem.ts';
-import { addRoutes } from './routes.ts';
+import { addRoutes, eventStream } from './routes.ts';
 
 /** What people are served. Without it there is what agents need, as on the door that is theirs. */
 export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
@@ -61,7 +61,7 @@ function servePeople(
   people: PeopleOptions,
   { limits = defaultApiLimits }: ApiOptions,
 ): void {
-  const channels = operations.filter(({ produces }) => produces === 'text/event-stream');
+  const channels = operations.filter(({ produces }) => produces === eventStream);
   const paths = new Set(channels.map(({ path }) => `/api/v1${path}`));
   app.use(peopleDoor({ ...people, channels: paths }));
   const api = new Hono<HubEnv>();

@@ -37,6 +37,7 @@ export async function inputOf(
     body: operation.body && judge(operation.body, await read().then(always), 'the body'),
     cookies: context.get('cookies'),
     userAgent: req.header('user-agent'),
+    isAdminDoorOpen: context.get('isAdminDoorOpen'),
     signal: req.raw.signal,
   };
 }

@@ -5,7 +5,7 @@ import type { z } from '@hono/zod-openapi';
 import type { Caller } from '../accounts/caller.ts';
 import type { Scope } from '../accounts/tokens/scope.ts';
 import type { CookieName } from './cookies.ts';
-import type { Reply } from './reply.ts';
+import type { Reply, Stream } from './reply.ts';
 
 type LoginCaller = Extract<Caller, { kind: 'login' }>;
 type SignedIn = Exclude<Caller, { kind: 'nobody' }>;
@@ -34,6 +34,8 @@ export interface Surroundings {
   /** Of the hub's own cookies; each stood there once. */
   readonly cookies: ReadonlyMap<CookieName, string>;
   readonly userAgent: string | undefined;
+  /** What only admins may see is there for this request: its door and its address are right. */
+  readonly isAdminDoorOpen: boolean;
   /** Aborts when whoever asked has gone. */
   readonly signal: AbortSignal;
 }
@@ -88,7 +90,7 @@ interface OperationParts<
     caller: CallerOf<A, S>,
     input: Input<z.output<P>, z.output<Q>, z.output<B>>,
     services: Services,
-  ): Promise<z.input<R> | Reply<z.input<R>> | void>;
+  ): Promise<z.input<R> | Reply<z.input<R>> | Stream | void>;
 }
 
 /** An operation whose types have been checked where it was declared. */

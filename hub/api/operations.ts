@@ -3,6 +3,7 @@
 import { certificateOperations, type CertificateServices } from './certificates.ts';
 import { domainOperations, type DomainServices } from './domains.ts';
 import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
+import { eventOperations, type EventServices } from './events.ts';
 import { memberOperations, type MemberServices } from './members.ts';
 import type { Operation } from './operation.ts';
 import { serverOperations, type ServerServices } from './servers.ts';
@@ -14,6 +15,7 @@ export type ApiServices = ServerServices &
   EnrolmentTokenServices &
   DomainServices &
   CertificateServices &
+  EventServices &
   TokenServices;
 
 export const operations: readonly Operation<ApiServices>[] = [
@@ -22,5 +24,6 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...enrolmentTokenOperations,
   ...domainOperations,
   ...certificateOperations,
+  ...eventOperations,
   ...tokenOperations,
 ];

@@ -3,7 +3,7 @@
 import type { Context, Hono } from 'hono';
 
 import { admit, requireStepUp, type StepUpDesk } from './admission.ts';
-import type { HubEnv } from './arrival.ts';
+import { arrivalOf, type HubEnv } from './arrival.ts';
 import { setCookieLine } from './cookies.ts';
 import { inputOf, type InputLimits } from './input.ts';
 import type { Operation } from './operation.ts';
@@ -32,6 +32,9 @@ export function addRoutes<Services>(app: Hono<HubEnv>, options: RouteOptions<Ser
   }
 }
 
+/** Goes on for as long as somebody listens, so no door may take it for a slow answer. */
+export const eventStream = 'text/event-stream';
+
 function answer(context: Context<HubEnv>, operation: Operation<never>, said: unknown): Response {
   const { body, extras } = said instanceof Reply ? said : { body: said, extras: {} };
   for (const cookie of extras.cookies ?? [])
@@ -49,6 +52,7 @@ function answer(context: Context<HubEnv>, operation: Operation<never>, said: unk
 
 function streamed(context: Context<HubEnv>, type: string, { content, fileName }: Stream): Response {
   context.header('content-type', type);
+  if (type === eventStream) arrivalOf(context.env.incoming).keepOpen();
   if (fileName !== undefined)
     context.header('content-disposition', `attachment; filename="${fileName}"`);
   return context.body(content, 200);
