@@ -58,7 +58,30 @@ export type AccountErrorCode =
   /** The right token, from a network that it is not for. */
   | 'token.network'
   /** No device waits with this code: mistyped, expired, or decided already. */
-  | 'token.code';
+  | 'token.code'
+  /** No such provider, or it is switched off. */
+  | 'sso.unknown'
+  | 'sso.exists'
+  /** A provider's settings are contradictory or mistyped. */
+  | 'sso.settings'
+  /** Another browser, too late, or a second time. */
+  | 'sso.expired'
+  /** The provider said no, or the person did there. */
+  | 'sso.denied'
+  /** What came back does not hold: signature, issuer, audience, nonce, subject, time. */
+  | 'sso.failed'
+  /** The provider does not answer. */
+  | 'sso.unavailable'
+  /** Nobody here is known to be this person. */
+  | 'sso.unlinked'
+  /** This person opens another account, or another person of the provider opens this one. */
+  | 'sso.conflict'
+  /** An admin came without a second factor. */
+  | 'sso.factor'
+  /** The last way in to an account. */
+  | 'sso.last-way'
+  /** HUB_LOCAL_LOGIN=off, and nobody could come in. */
+  | 'sso.lockout';
 
 /** What a 403 `login.step-up` tells the client (row A-11). */
 export interface StepUpChallenge {

@@ -2,6 +2,7 @@
 
 import type { AccountErrorCode } from '../accounts/account-error.ts';
 import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
+import type { NoticeErrorCode } from '../notices/notice-error.ts';
 import type { TunnelErrorCode } from '../tunnels/tunnel-error.ts';
 import type { ApiErrorCode } from './api-error.ts';
 
@@ -9,6 +10,7 @@ export type ProblemCode =
   | TunnelErrorCode
   | DomainErrorCode
   | AccountErrorCode
+  | NoticeErrorCode
   | ApiErrorCode
   | 'enrol.rate-limited'
   | 'tunnel.unbound';
@@ -102,6 +104,27 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'token.quota': { status: 409, title: 'No more tokens' },
   'token.network': { status: 401, title: 'Token of another network' },
   'token.code': { status: 404, title: 'Unknown code' },
+  'sso.unknown': { status: 404, title: 'Unknown identity provider' },
+  'sso.exists': { status: 409, title: 'Identity provider exists' },
+  'sso.settings': { status: 400, title: 'Identity provider cannot be kept like this' },
+  'sso.expired': { status: 401, title: 'Single sign-on took too long' },
+  'sso.denied': { status: 403, title: 'The identity provider said no' },
+  'sso.failed': { status: 403, title: 'The answer of the identity provider does not hold' },
+  'sso.unavailable': { status: 503, title: 'The identity provider does not answer' },
+  'sso.unlinked': { status: 403, title: 'No account for this identity' },
+  'sso.conflict': { status: 409, title: 'Linked to another' },
+  'sso.factor': { status: 403, title: 'A second factor is needed' },
+  'sso.last-way': { status: 409, title: 'The last way in' },
+  'sso.lockout': { status: 409, title: 'Nobody could come in' },
+  'mail.off': { status: 409, title: 'No mail' },
+  'mail.address': { status: 400, title: 'No usable e-mail address' },
+  'mail.insecure': { status: 502, title: 'The mail server is not safe' },
+  'mail.refused': { status: 502, title: 'The mail server said no' },
+  'mail.unreachable': { status: 502, title: 'The mail server does not answer' },
+  'notice.target': { status: 400, title: 'No usable place for notices' },
+  'notice.unknown': { status: 404, title: 'Unknown place for notices' },
+  'notice.quota': { status: 403, title: 'No more places for notices' },
+  'notice.undelivered': { status: 502, title: 'The notice was not taken' },
 };
 
 /** Undefined: no code of this table, whatever it looks like. */

@@ -1,0 +1,55 @@
+// Which account a provider's person opens leaves here: found by (issuer, subject) and by nothing else. The store in hub/db/sso implements the port.
+
+import type { Buffer } from 'node:buffer';
+
+import type { Role } from '../account.ts';
+
+export interface SsoLink {
+  readonly id: string;
+  readonly accountId: string;
+  readonly providerId: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** As the provider names the person, so that its holder knows which it is. */
+  readonly name: string | undefined;
+  /** What its groups gave at the last sign-in, so that it can be taken back; undefined: nothing. */
+  readonly givenRole: Role | undefined;
+  readonly linkedAt: Date;
+  readonly lastUsedAt: Date | undefined;
+}
+
+/** A login that began at a provider, for logout on either side. */
+export interface SsoLogin {
+  readonly loginId: string;
+  readonly accountId: string;
+  readonly providerId: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly sid: string | undefined;
+  /** The ID token, sealed for `sso-login:<loginId>`: the provider wants to see it again at logout. */
+  readonly sealedIdToken: Buffer;
+  readonly createdAt: Date;
+}
+
+export interface SsoLinkStore {
+  find(issuer: string, subject: string): Promise<SsoLink | undefined>;
+  listOf(accountId: string): Promise<SsoLink[]>;
+  /** @throws AccountError sso.conflict: this person opens another account, or another person of the provider opens this one */
+  insert(link: SsoLink): Promise<void>;
+  noteUse(
+    id: string,
+    use: { at: Date; name: string | undefined; givenRole: Role | undefined },
+  ): Promise<void>;
+  remove(id: string, accountId: string): Promise<SsoLink | undefined>;
+  removeOf(accountId: string): Promise<number>;
+  /** Active admins who can come in by an enabled provider. */
+  countLinkedAdmins(): Promise<number>;
+  /** Forgets those of before `deadBefore`: no login lives that long. */
+  insertLogin(login: SsoLogin, deadBefore: Date): Promise<void>;
+  findLogin(loginId: string): Promise<SsoLogin | undefined>;
+  /** Of a provider's login, or of all logins of a person. */
+  listLogins(issuer: string, which: { sid: string } | { subject: string }): Promise<SsoLogin[]>;
+  removeLogins(loginIds: readonly string[]): Promise<void>;
+  /** False: this logout token was used before. */
+  useLogoutToken(issuer: string, jti: string, until: Date, now: Date): Promise<boolean>;
+}

@@ -1,0 +1,26 @@
+// What a provider said about a person arrives; which role that gives here, and whether two factors were asked for, leaves (row A-06).
+
+import type { Role } from '../account.ts';
+import type { SsoIdentity } from './identity.ts';
+import type { Provider } from './provider.ts';
+
+export function isMultiFactor({ mfa }: Pick<Provider, 'mfa'>, identity: SsoIdentity): boolean {
+  const { acr, amr } = identity;
+  return (acr !== undefined && mfa.acr.includes(acr)) || amr.some((word) => mfa.amr.includes(word));
+}
+
+/**
+ * The highest that one of the groups gives: admin only with a second factor. Undefined: none does, so the account keeps what it
+ * was given here.
+ */
+export function roleFor(
+  provider: Pick<Provider, 'roleMap' | 'mfa'>,
+  identity: SsoIdentity,
+): Role | undefined {
+  const { roleMap } = provider;
+  const isIn = (groups: readonly string[]) =>
+    identity.groups.some((group) => groups.includes(group));
+  if (isIn(roleMap.admin) && isMultiFactor(provider, identity)) return 'admin';
+  if (isIn(roleMap.owner)) return 'owner';
+  return isIn(roleMap.member) ? 'member' : undefined;
+}
