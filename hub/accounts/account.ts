@@ -37,7 +37,7 @@ const usernamePattern = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]*$/u;
 /** As it is shown. @throws AccountError account.username */
 export function requireUsername(text: string): string {
   const username = text.length > 4 * usernameLength.most ? '' : text.normalize('NFKC').trim();
-  const length = [...username].length;
+  const length = Array.from(username).length;
   const isUsable =
     length >= usernameLength.least &&
     length <= usernameLength.most &&

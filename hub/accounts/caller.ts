@@ -29,3 +29,6 @@ export interface NobodyCaller extends Asked {
 }
 
 export type Caller = LoginCaller | TokenCaller | NobodyCaller;
+
+/** Who does something to accounts: somebody signed in, or whoever has a shell on the host. */
+export type Actor = LoginCaller | TokenCaller | 'host';

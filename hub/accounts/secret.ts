@@ -1,6 +1,6 @@
 // Nothing arrives; a secret of 256 bits leaves for whoever will bear it, and its hash for the database.
 
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { createHash, randomBytes } from 'node:crypto';
 
 /** 43 letters of base64url. */

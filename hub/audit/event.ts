@@ -44,6 +44,7 @@ export const auditEvents = [
   'account.email-changed',
   'account.networks-changed',
   'account.breach-check-failed',
+  'account.password-breached',
   // Servers and their agents.
   'server.token-created',
   'server.enrolled',

@@ -43,7 +43,7 @@ function complaintOf(
     return `this password is too long: take at most ${most} characters`;
   if (!password.isWellFormed()) return 'this password has half a character in it: type it anew';
   const text = normalized(password);
-  const length = [...text].length;
+  const length = Array.from(text).length;
   if (length < least) {
     const why = hasFactor ? '' : ', as long as the account has no second factor';
     return `take at least ${least} characters${why}: four or five words make a good password`;
