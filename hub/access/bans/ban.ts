@@ -2,13 +2,13 @@
 
 import type { AuditActor } from '../../audit/audit.ts';
 
-/** Nobody in `network` comes through any door of the hub until `until`. */
+/** Nobody in `network` comes in until `until`: through no door of the hub, or, if the guard said so, not to the hub's own pages and API. */
 export interface Ban {
   readonly id: string;
   /** Canonical, as a prefix: `203.0.113.7/32`, `2001:db8::/64`. */
   readonly network: string;
   /** `guard`: made by the brute-force control of a door. */
-  readonly origin: 'guard' | 'operator';
+  readonly origin: BanOrigin;
   readonly reason: string;
   /** The account's name, `host` for the command line, `system` for the guard. */
   readonly by: string;
@@ -17,6 +17,8 @@ export interface Ban {
   readonly until: Date | undefined;
 }
 
+export type BanOrigin = 'guard' | 'operator';
+
 export interface BanWish {
   /** An address or a network, strictly written (E-20). */
   readonly network: string;
@@ -24,22 +26,23 @@ export interface BanWish {
   readonly forMs: number | undefined;
   readonly reason: string;
   readonly actor: AuditActor;
+  /** Who asks: he is not to ban himself without meaning to. */
+  readonly address?: string | undefined;
+  /** He was told that it is wide, or his own, and means it. */
+  readonly isConfirmed?: boolean | undefined;
   readonly requestId?: string | undefined;
 }
 
-/** What the rest of the hub asks of the bans. hub/access/bans/bans.ts is all of it. */
-export interface BansPort {
-  /** The ban that covers a canonical address now. From memory: it can be asked at every connection. */
-  covering(address: string): Ban | undefined;
-  /**
-   * The guard's: bans the bucket of an address (IPv4 /32, IPv6 /64). Never loopback, never a trusted proxy: that is reported
-   * instead, since it means that client addresses do not reach the hub. Never rejects.
-   */
-  banAddress(address: string, wish: { forMs: number; reason: string }): Promise<Ban | undefined>;
-  /** An operator's. @throws NetAddressError net.*, AccessError ban.* */
-  add(wish: BanWish): Promise<Ban>;
-  /** By id, address or network as it was banned. Undefined: there is none. */
-  remove(which: string, actor: AuditActor, requestId?: string): Promise<Ban | undefined>;
-  /** Those that hold, youngest first. */
-  list(): readonly Ban[];
+/** One ban for each network. */
+export interface BanStore {
+  /** In the place of another one of the same network. */
+  put(ban: Ban): Promise<void>;
+  /** Not over an operator's: false then. */
+  putUnlessOperators(ban: Ban): Promise<boolean>;
+  remove(which: { id: string } | { network: string }): Promise<Ban | undefined>;
+  list(): Promise<Ban[]>;
+  /** Forgets those that are over, and of the guard's all but `mostOfGuard` that last longest. */
+  sweep(now: Date, mostOfGuard: number): Promise<Ban[]>;
+  /** Calls back after a change by any process. Resolves once none is missed. */
+  onChange(callback: () => void): Promise<() => void>;
 }
