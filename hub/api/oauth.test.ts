@@ -73,7 +73,7 @@ test('the whole way of RFC 8628: begin, look, approve, fetch once, ask the API',
     device_code: expect.stringMatching(/^[\w-]{43}$/),
     user_code: expect.stringMatching(/^[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}$/),
     verification_uri: `${origin}/device`,
-    verification_uri_complete: `${origin}/device?user_code=${String(begun['user_code'])}`,
+    verification_uri_complete: `${origin}/device?code=${String(begun['user_code'])}`,
     expires_in: 300,
     interval: 5,
   });
@@ -81,9 +81,14 @@ test('the whole way of RFC 8628: begin, look, approve, fetch once, ask the API',
     status: 400,
     json: { error: 'authorization_pending' },
   });
-  expect(await decide('look-up', begun['user_code'])).toMatchObject({
+  expect(await decide('lookup', begun['user_code'])).toMatchObject({
     status: 200,
-    json: { device_name: '<script>alert(1)</script>', app: 'tv-app', is_same_network: true },
+    json: {
+      user_code: begun['user_code'],
+      device_name: '<script>alert(1)</script>',
+      app: 'tv-app',
+      is_same_network: true,
+    },
   });
   expect(door.provenActions).toEqual([]);
   expect((await decide('approve', begun['user_code'])).status).toBe(200);
@@ -107,7 +112,7 @@ test('a device elsewhere is shown as such', async () => {
   door.address = '198.51.100.1';
   const { user_code: userCode } = await begin();
   door.address = '192.0.2.7';
-  expect((await decide('look-up', userCode)).json).toMatchObject({
+  expect((await decide('lookup', userCode)).json).toMatchObject({
     address: '198.51.100.1',
     is_same_network: false,
   });
@@ -157,11 +162,11 @@ test('the eleventh open request of an address is refused, and when to come back 
 
 test('the sixth wrong code within ten minutes is not looked at', async () => {
   for (let guess = 0; guess < 5; guess++)
-    expect(await decide('look-up', 'BBBB-BBBB')).toMatchObject({
+    expect(await decide('lookup', 'BBBB-BBBB')).toMatchObject({
       status: 404,
       json: { code: 'token.code' },
     });
-  expect(await decide('look-up', 'BBBB-BBBB')).toMatchObject({
+  expect(await decide('lookup', 'BBBB-BBBB')).toMatchObject({
     status: 429,
     json: { code: 'login.locked' },
   });

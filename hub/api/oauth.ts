@@ -103,7 +103,7 @@ async function begin(
         device_code: opening.deviceCode,
         user_code: opening.userCode,
         verification_uri: page,
-        verification_uri_complete: `${page}?user_code=${opening.userCode}`,
+        verification_uri_complete: `${page}?code=${opening.userCode}`,
         expires_in: opening.lifeMs / 1000,
         interval: opening.intervalMs / 1000,
       },

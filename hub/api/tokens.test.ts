@@ -65,7 +65,7 @@ async function make(wish: Body = {}): Promise<{ id: string; token: string }> {
 }
 
 test('a token is shown once, behind a step-up, and listed without its text', async () => {
-  const { id, token } = await make({ days: 7, networks: ['192.0.2.0/24'] });
+  const { id, token } = await make({ expires_in_days: 7, networks: ['192.0.2.0/24'] });
   expect(token).toMatch(/^phx_pat_[0-9A-Za-z]{8}_[\w-]{43}[0-9A-Za-z]{6}$/);
   expect(door.provenActions).toEqual(['tokens.create']);
   const { json } = await call('GET', '/api/v1/tokens', { token });

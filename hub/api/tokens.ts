@@ -3,11 +3,13 @@
 import { z } from '@hono/zod-openapi';
 
 import { addressBucket } from '../../shared/net-address.ts';
+import type { Caller } from '../accounts/caller.ts';
 import type { DeviceGrant } from '../accounts/tokens/device-grant.ts';
 import type { DeviceRequest } from '../accounts/tokens/device-request.ts';
 import { scopes } from '../accounts/tokens/scope.ts';
 import type { Token } from '../accounts/tokens/token.ts';
 import type { Tokens } from '../accounts/tokens/tokens.ts';
+import { readUserCode, showUserCode } from '../accounts/tokens/user-code.ts';
 import { operation, type Operation } from './operation.ts';
 import { listOf, pageOf, pageQuery, placeOf } from './page.ts';
 
@@ -70,12 +72,17 @@ const create = operation({
   body: z.object({
     name: z.string().max(256),
     scopes: z.array(z.enum(scopes)).max(scopes.length),
-    days: z.number().min(0).max(10_000).optional().openapi({ description: '90 if left out' }),
+    expires_in_days: z
+      .number()
+      .min(0)
+      .max(10_000)
+      .optional()
+      .openapi({ description: '90 if left out' }),
     networks: z.array(z.string().max(64)).max(100).optional(),
   }),
   response: tokenSchema.extend({ token: z.string() }).openapi('NewToken'),
   async run(caller, { body }, { tokens }: TokenServices) {
-    const { name, networks, days } = body;
+    const { name, networks, expires_in_days: days } = body;
     const lifeMs = days === undefined ? undefined : days * dayMs;
     const wish = { name, scopes: body.scopes, networks, lifeMs };
     const { token, text } = await tokens.create(caller, wish);
@@ -116,6 +123,7 @@ const revoke = operation({
 
 const deviceSchema = z
   .object({
+    user_code: z.string(),
     device_name: z.string(),
     app: z.string(),
     scopes: z.array(z.enum(scopes)),
@@ -136,9 +144,9 @@ const userCode = z.object({
 });
 
 const look = operation({
-  id: 'devices.look-up',
+  id: 'devices.lookup',
   method: 'post',
-  path: '/devices/look-up',
+  path: '/devices/lookup',
   summary: 'Which device waits with this code',
   auth: 'login',
   scope: 'none',
@@ -146,7 +154,7 @@ const look = operation({
   body: userCode,
   response: deviceSchema,
   async run(caller, { body }, { devices }: TokenServices) {
-    return deviceJson(await devices.look(caller, body.user_code), caller.address);
+    return deviceJson(await devices.look(caller, body.user_code), caller, body);
   },
 });
 
@@ -161,7 +169,7 @@ const approve = operation({
   body: userCode,
   response: deviceSchema,
   async run(caller, { body }, { devices }: TokenServices) {
-    return deviceJson(await devices.approve(caller, body.user_code), caller.address);
+    return deviceJson(await devices.approve(caller, body.user_code), caller, body);
   },
 });
 
@@ -176,7 +184,7 @@ const deny = operation({
   body: userCode,
   response: deviceSchema,
   async run(caller, { body }, { devices }: TokenServices) {
-    return deviceJson(await devices.deny(caller, body.user_code), caller.address);
+    return deviceJson(await devices.deny(caller, body.user_code), caller, body);
   },
 });
 
@@ -213,14 +221,16 @@ function tokenJson(token: Token): z.input<typeof tokenSchema> {
 
 function deviceJson(
   request: DeviceRequest,
-  callerAddress: string | undefined,
+  caller: Pick<Caller, 'address'>,
+  typed: { readonly user_code: string },
 ): z.input<typeof deviceSchema> {
   return {
+    user_code: showUserCode(readUserCode(typed.user_code) ?? ''),
     device_name: request.deviceName,
     app: request.app,
     scopes: [...request.scopes],
     address: request.address ?? null,
-    is_same_network: isSameNetwork(request.address, callerAddress),
+    is_same_network: isSameNetwork(request.address, caller.address),
     created_at: request.createdAt.toISOString(),
     expires_at: request.expiresAt.toISOString(),
   };
