@@ -11,6 +11,7 @@ import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { localCaCommand } from './local-ca.ts';
+import { openApiCommand } from './openapi.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 
@@ -55,6 +56,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(addSwitchCommands(serversCommand(context), context));
   program.addCommand(certificatesCommand(context, finish));
   program.addCommand(localCaCommand(context, finish));
+  program.addCommand(openApiCommand(context));
   return adopt(program, context);
 }
 
