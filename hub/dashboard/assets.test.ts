@@ -14,6 +14,14 @@ const island = (text: string): AssetSource => ({
   isIsland: true,
 });
 
+function urlWith(inner: string): string {
+  const sources = new Map([
+    ['outer.js', island("import { x } from './inner.ts';\nx();")],
+    ['inner.js', island(inner)],
+  ]);
+  return new Assets(sources).url('outer.js');
+}
+
 describe('assets', () => {
   test('have their hash in their name, may be kept for good, and have their type', async () => {
     for (const [name, type] of [
@@ -59,13 +67,6 @@ describe('assets', () => {
   });
 
   test('get another name when something they import changes', () => {
-    const urlWith = (inner: string): string =>
-      new Assets(
-        new Map([
-          ['outer.js', island("import { x } from './inner.ts';\nx();")],
-          ['inner.js', island(inner)],
-        ]),
-      ).url('outer.js');
     expect(urlWith('export const x = () => 1;')).toBe(urlWith('export const x = () => 1;'));
     expect(urlWith('export const x = () => 1;')).not.toBe(urlWith('export const x = () => 2;'));
   });

@@ -33,33 +33,24 @@ export interface AppPageOptions extends DocumentOptions {
   readonly body: Content;
 }
 
-/** For those who are signed in: a bar to go by, a heading, and cards below. */
+/**
+ * For those who are signed in: a bar to go by, a heading, and cards below. Where strangers may read a page as well, they get
+ * it on the door.
+ */
 export function appPage(
   context: PageContext,
   options: AppPageOptions,
 ): Response | Promise<Response> {
   const caller = context.get('caller');
-  if (caller.kind !== 'login') return doorPage(context, options);
-  const { title, here, lead, actions, back, heading = title, body } = options;
+  const page = html`<div class="page">${pageHead(options)} ${options.body}</div>`;
+  if (caller.kind !== 'login') return doorPage(context, { ...options, isWide: true, body: page });
   const frame = html`<div class="app">
       <header class="topbar">
         <a class="brand" href="/">${mark()}<span>Phlix Hub</span></a>
         ${signedIn(caller.account.username)}
       </header>
-      ${navigation(caller.account.role, here)}
-      <main class="main" id="main" tabindex="-1">
-        <div class="page">
-          <div class="page-head">
-            <div>
-              ${back && html`<a class="back" href="${back.href}">${icon('chevron')}${back.text}</a>`}
-              <h1>${heading}</h1>
-              ${lead !== undefined && html`<p class="soft">${lead}</p>`}
-            </div>
-            ${actions !== undefined && html`<div class="actions">${actions}</div>`}
-          </div>
-          ${body}
-        </div>
-      </main>
+      ${navigation(caller.account.role, options.here)}
+      <main class="main" id="main" tabindex="-1">${page}</main>
     </div>
     ${stepUpDialog()}`;
   return context.html(htmlDocument(context, options, frame), options.status ?? 200);
@@ -78,11 +69,13 @@ export function doorPage(
 ): Response | Promise<Response> {
   const { hubHost } = context.get('dashboard');
   const frame = html`<div class="door">
-    <a class="brand" href="/">${mark()}<span>Phlix Hub</span></a>
+    <header>
+      <a class="brand" href="/">${mark()}<span>Phlix Hub</span></a>
+    </header>
     <main class="door-main${options.isWide === true && ' wide'}" id="main" tabindex="-1">
       ${options.body}
     </main>
-    <p class="door-foot">${hubHost}</p>
+    <footer class="door-foot">${hubHost}</footer>
   </div>`;
   return context.html(htmlDocument(context, options, frame), options.status ?? 200);
 }
@@ -94,6 +87,17 @@ export function doorCard(options: { title: string; lead?: Content; body: Content
       ${options.lead !== undefined && html`<p class="soft">${options.lead}</p>`}
     </div>
     ${options.body}
+  </div>`;
+}
+
+function pageHead({ title, heading = title, lead, actions, back }: AppPageOptions): Markup {
+  return html`<div class="page-head">
+    <div>
+      ${back && html`<a class="back" href="${back.href}">${icon('chevron')}${back.text}</a>`}
+      <h1>${heading}</h1>
+      ${lead !== undefined && html`<p class="soft">${lead}</p>`}
+    </div>
+    ${actions !== undefined && html`<div class="actions">${actions}</div>`}
   </div>`;
 }
 

@@ -2,6 +2,7 @@
 
 import {
   browserSupportsWebAuthn,
+  browserSupportsWebAuthnAutofill,
   startAuthentication,
   startRegistration,
   WebAuthnAbortService,
@@ -33,6 +34,11 @@ export async function makePasskey(optionsJSON: unknown): Promise<unknown> {
 /** A browser asks one authenticator at a time. */
 export function stopAsking(): void {
   WebAuthnAbortService.cancelCeremony();
+}
+
+/** Among the suggestions of a field. */
+export async function offersPasskeys(): Promise<boolean> {
+  return browserSupportsWebAuthnAutofill();
 }
 
 export function knowsPasskeys(): boolean {

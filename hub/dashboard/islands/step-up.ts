@@ -1,6 +1,7 @@
 // A challenge of the hub arrives with the ways to meet it (security row A-11); the proof leaves, or nothing when people turn away.
 
 import { askPasskey } from './passkeys.ts';
+import { WayPicker } from './way-picker.ts';
 
 interface Challenge {
   readonly challengeId: string;
@@ -23,9 +24,12 @@ export async function askStepUp(challenge: Challenge, send: Send): Promise<strin
   if (dialog === null) return undefined;
   const forms = [...dialog.querySelectorAll<HTMLFormElement>('form[data-way]')];
   const usable = forms.filter((form) => challenge.methods.includes(form.dataset['way'] ?? ''));
-  if (usable.length === 0) {
-    complain(dialog, 'Nothing that you have set up can prove this. Add a passkey under Security.');
-  }
+  complain(
+    dialog,
+    usable.length > 0
+      ? undefined
+      : 'Nothing that you have set up can prove this. Add a passkey under Security.',
+  );
   const asked = new AbortController();
   const { signal } = asked;
   return new Promise((resolve) => {
@@ -50,9 +54,8 @@ export async function askStepUp(challenge: Challenge, send: Send): Promise<strin
     }
     dialog.addEventListener('close', () => end(undefined), { signal });
     for (const form of forms) form.reset();
-    offer(dialog, usable, usable[0]);
     dialog.showModal();
-    usable[0]?.querySelector<HTMLElement>('input, button')?.focus();
+    new WayPicker(dialog, words).offer(challenge.methods);
   });
 }
 
@@ -67,32 +70,6 @@ async function proveBy(
   const body = way === 'passkey' ? { response: await askPasskey(`${path}/options`, send) } : fields;
   const answer = (await send('POST', path, body)) as { proof?: string } | undefined;
   return answer?.proof ?? '';
-}
-
-/** One way is open, the others are a button each. */
-function offer(
-  dialog: HTMLDialogElement,
-  usable: readonly HTMLFormElement[],
-  shown: HTMLFormElement | undefined,
-): void {
-  for (const form of dialog.querySelectorAll<HTMLFormElement>('form[data-way]'))
-    form.hidden = form !== shown;
-  const others = usable
-    .filter((form) => form !== shown)
-    .map((form) => {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.className = 'button quiet';
-      button.textContent = words[form.dataset['way'] ?? ''] ?? '';
-      button.addEventListener('click', () => {
-        complain(dialog, undefined);
-        offer(dialog, usable, form);
-        form.querySelector<HTMLElement>('input, button')?.focus();
-      });
-      return button;
-    });
-  dialog.querySelector('[data-other-ways]')?.replaceChildren(...others);
-  if (usable.length > 0) complain(dialog, undefined);
 }
 
 function complain(dialog: HTMLDialogElement, text: string | undefined): void {

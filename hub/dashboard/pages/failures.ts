@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import type { DashboardEnv } from '../environment.ts';
-import { appPage, doorCard } from '../layout.ts';
+import { appPage, doorCard, doorPage } from '../layout.ts';
 import { linkButton } from '../parts/button.ts';
 import { emptyState, type EmptyStateOptions } from '../parts/empty-state.ts';
 
@@ -44,5 +44,5 @@ function failure(
     return appPage(context, { title: words.title, status, body });
   }
   const card = doorCard({ title: words.title, lead: words.body, body: home });
-  return appPage(context, { title: words.title, status, body: card });
+  return doorPage(context, { title: words.title, status, body: card });
 }

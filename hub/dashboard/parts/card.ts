@@ -6,6 +6,8 @@ import { attributes, type Content, type Markup } from './markup.ts';
 
 export interface CardOptions {
   readonly title?: string;
+  /** Behind the title: a badge that says how it is. */
+  readonly state?: Content;
   /** One sentence below the title: what this is for. */
   readonly lead?: Content;
   /** Buttons beside the title. */
@@ -19,14 +21,17 @@ export interface CardOptions {
 }
 
 export function card(options: CardOptions): Markup {
-  const { title, lead, actions, body, foot, id } = options;
+  const { title, state, lead, actions, body, foot, id } = options;
   const heading =
     title !== undefined &&
     (options.level === 3 ? html`<h3>${title}</h3>` : html`<h2>${title}</h2>`);
   const head =
     (title !== undefined || actions !== undefined) &&
     html`<header class="card-head">
-      <div>${heading}${lead !== undefined && html`<p class="soft">${lead}</p>`}</div>
+      <div>
+        <div class="card-title">${heading}${state}</div>
+        ${lead !== undefined && html`<p class="soft">${lead}</p>`}
+      </div>
       ${actions !== undefined && html`<div class="actions">${actions}</div>`}
     </header>`;
   return html`<section class="card" ${attributes({ id })}>

@@ -1,0 +1,110 @@
+// Somebody at the door arrives; a passkey or a password and a factor leave for the hub, and the browser goes where it was going.
+
+import { call, type Problem } from './call.ts';
+import { showProblem, whileBusy } from './forms.ts';
+import { askPasskey, awaitPasskey, knowsPasskeys, offersPasskeys, stopAsking } from './passkeys.ts';
+import { toast } from './toast.ts';
+import { WayPicker } from './way-picker.ts';
+
+/** What the hub says to a step of signing in. */
+interface Step {
+  readonly kind: 'done' | 'factor';
+  readonly methods?: readonly string[];
+  /** A login that may only set up the account so far. */
+  readonly restriction?: string | null;
+}
+
+const signIn = document.querySelector<HTMLElement>('[data-sign-in]');
+const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
+const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
+  passkey: 'Use a passkey',
+  totp: 'Use your authenticator app',
+  email: 'Get a code by e-mail',
+  recovery: 'Use a recovery code',
+});
+
+document.addEventListener('answered', (event) => {
+  const form = event.target as HTMLFormElement;
+  if (form.id === 'lost-phone-form') return;
+  event.preventDefault();
+  goOn((event as CustomEvent<Step>).detail);
+});
+
+/** The passkey's form has no field: its proof is made when it is sent. */
+document.querySelector('[data-way="passkey"] form')?.addEventListener(
+  'submit',
+  (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const form = event.target as HTMLFormElement;
+    void prove(form, async () => {
+      const response = await askPasskey('/api/v1/auth/mfa/passkey/options', call);
+      const trust = new FormData(form).has('trust_browser');
+      return call<Step>('POST', '/api/v1/auth/mfa/passkey', { response, trust_browser: trust });
+    });
+  },
+  { capture: true },
+);
+
+document.querySelector('[data-passkey]')?.addEventListener('click', () => {
+  stopAsking();
+  if (passwordForm !== null) void prove(passwordForm, passkeyAlone);
+});
+
+document.querySelector('[data-sends-code]')?.addEventListener('click', (event) => {
+  const form = (event.target as Element).closest('form');
+  if (form === null) return;
+  void whileBusy(form, async () => {
+    try {
+      await call('POST', '/api/v1/auth/mfa/email/send');
+      toast('If the account has an address, a code is on its way.');
+    } catch (error) {
+      showProblem(form, (error as Error).message);
+    }
+  });
+});
+
+if (knowsPasskeys()) {
+  for (const element of document.querySelectorAll<HTMLElement>('[data-needs-passkeys]'))
+    element.hidden = false;
+  void suggestPasskeys();
+}
+
+/** The list of suggestions below the name offers passkeys, so nobody has to know that they have one. */
+async function suggestPasskeys(): Promise<void> {
+  if (passwordForm === null || !(await offersPasskeys())) return;
+  try {
+    const question = await call('POST', '/api/v1/auth/passkey/options', {});
+    const response = await awaitPasskey(question);
+    await prove(passwordForm, async () => call<Step>('POST', '/api/v1/auth/passkey', { response }));
+  } catch {
+    // Nobody chose one, or the button was used instead: the form is still there.
+  }
+}
+
+async function passkeyAlone(): Promise<Step> {
+  const response = await askPasskey('/api/v1/auth/passkey/options', call);
+  return call<Step>('POST', '/api/v1/auth/passkey', { response });
+}
+
+async function prove(form: HTMLFormElement, work: () => Promise<Step>): Promise<void> {
+  showProblem(form, undefined);
+  await whileBusy(form, async () => {
+    try {
+      goOn(await work());
+    } catch (error) {
+      showProblem(form, (error as Problem).message);
+    }
+  });
+}
+
+function goOn(step: Step): void {
+  if (step.kind === 'done') {
+    location.assign(step.restriction === 'enrol' ? '/enrol' : (signIn?.dataset['after'] ?? '/'));
+    return;
+  }
+  stopAsking();
+  for (const each of document.querySelectorAll<HTMLElement>('[data-step]'))
+    each.hidden = each.dataset['step'] !== 'factor';
+  ways.offer(step.methods ?? []);
+}

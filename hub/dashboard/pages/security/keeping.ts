@@ -1,0 +1,20 @@
+// What the page Security knows of an account is named here.
+
+import type { Account } from '../../../accounts/account.ts';
+import type { Passkey } from '../../../accounts/factors/passkeys.ts';
+import type { TotpState } from '../../../accounts/factors/totp.ts';
+import type { TrustedBrowser } from '../../../accounts/factors/trusted-browsers.ts';
+import type { OfferedProvider, ProviderLink } from '../../services.ts';
+
+export interface Keeping {
+  readonly account: Account;
+  readonly passkeys: readonly Passkey[];
+  readonly totp: TotpState | undefined;
+  readonly codesLeft: number;
+  readonly browsers: readonly TrustedBrowser[];
+  readonly hasPassword: boolean;
+  readonly links: readonly ProviderLink[];
+  readonly providers: readonly OfferedProvider[];
+  /** Letters can be sent. */
+  readonly isMailThere: boolean;
+}

@@ -1,0 +1,219 @@
+// Somebody who is not signed in arrives; the ways in leave: a passkey first, then a password, then other providers.
+
+import type { Context } from 'hono';
+import { html } from 'hono/html';
+
+import type { DashboardEnv } from '../environment.ts';
+import { doorCard, doorPage } from '../layout.ts';
+import { button, linkButton } from '../parts/button.ts';
+import { callout } from '../parts/callout.ts';
+import { dialog } from '../parts/dialog.ts';
+import { field, tick } from '../parts/field.ts';
+import { form, formActions } from '../parts/form.ts';
+import type { Content, Markup } from '../parts/markup.ts';
+import type { OfferedProvider, PeopleServices } from '../services.ts';
+import { safeReturn } from './safe-return.ts';
+
+type Services = Pick<PeopleServices, 'setup' | 'localLogin' | 'providers'>;
+
+export async function signInPage(
+  context: Context<DashboardEnv>,
+  services: Services,
+): Promise<Response> {
+  const after = safeReturn(context.req.query('return'));
+  if (context.get('caller').kind === 'login') return context.redirect(after, 303);
+  if (await services.setup.isOpen()) return context.redirect('/setup', 303);
+  const [isLocal, providers] = await Promise.all([
+    services.localLogin.isOpen(),
+    services.providers.offered(),
+  ]);
+  return doorPage(context, {
+    title: 'Sign in',
+    islands: ['sign-in'],
+    body: html`
+      <div data-after="${after}" data-sign-in>
+        ${ways({ isLocal, providers, after, failure: context.req.query('problem') })}
+        ${factorStep()}
+      </div>
+      ${lostPhoneDialog()}
+    `,
+  });
+}
+
+interface Ways {
+  readonly isLocal: boolean;
+  readonly providers: readonly OfferedProvider[];
+  readonly after: string;
+  readonly failure: string | undefined;
+}
+
+function ways({ isLocal, providers, after, failure }: Ways): Markup {
+  const single = providers.map(({ id, name }) =>
+    linkButton(`Continue with ${name}`, startAddress(id, after), {
+      kind: isLocal ? 'plain' : 'primary',
+    }),
+  );
+  return html`<div data-step="first">
+    ${doorCard({
+      title: 'Sign in',
+      lead: isLocal ? 'Welcome back.' : 'This hub knows its people from elsewhere.',
+      body: [
+        failure !== undefined && callout({ tone: 'bad', body: failureWords(failure) }),
+        isLocal && localWays(),
+        isLocal && providers.length > 0 && html`<p class="or">or</p>`,
+        single.length > 0 && html`<div class="stack">${single}</div>`,
+        !isLocal &&
+          providers.length === 0 &&
+          callout({
+            tone: 'warn',
+            body: 'Sign-in with a password is off, and no provider is set up. On the host, phlix-hub auth local-login --for 30m opens it for a while.',
+          }),
+      ],
+    })}
+  </div>`;
+}
+
+function localWays(): Content {
+  return [
+    html`<div class="stack" data-needs-passkeys hidden>
+      ${button('Sign in with a passkey', {
+        kind: 'primary',
+        icon: 'passkey',
+        attributes: { type: 'button', 'data-passkey': true },
+      })}
+    </div>`,
+    html`<p class="or" data-needs-passkeys hidden>or</p>`,
+    form({
+      call: 'POST /api/v1/auth/login',
+      id: 'password-form',
+      body: [
+        field({
+          label: 'User name or e-mail',
+          name: 'username',
+          autocomplete: 'username webauthn',
+          isRequired: true,
+          attributes: { maxlength: 254 },
+        }),
+        field({
+          label: 'Password',
+          name: 'password',
+          type: 'password',
+          autocomplete: 'current-password',
+          isRequired: true,
+        }),
+        html`<div class="stack">${button('Sign in')}</div>`,
+      ],
+    }),
+  ];
+}
+
+/** After the right password. Each way is hidden until the hub has said that it will do. */
+function factorStep(): Markup {
+  return html`<div data-step="factor" hidden>
+    ${doorCard({
+      title: 'One more step',
+      lead: 'Your password was right. Now show that it is you.',
+      body: [
+        factorForm('passkey', button('Use a passkey', { kind: 'primary', icon: 'passkey' })),
+        factorForm('totp', codeField('totp', 'Code from your authenticator app'), submit()),
+        factorForm(
+          'email',
+          html`<p class="soft" data-email-said>The hub can send a code to your e-mail address.</p>`,
+          html`<div class="stack">
+            ${button('Send me a code', { attributes: { type: 'button', 'data-sends-code': true } })}
+          </div>`,
+          codeField('email', 'Code from the e-mail'),
+          submit(),
+        ),
+        factorForm(
+          'recovery',
+          field({
+            label: 'One of your recovery codes',
+            name: 'code',
+            id: 'factor-recovery',
+            isRequired: true,
+            hint: 'Twelve letters and digits. Dashes and capitals do not matter. It is used up by this.',
+            attributes: { class: 'code-long', placeholder: 'XXXX-XXXX-XXXX' },
+          }),
+          submit(),
+        ),
+        html`<div class="stack" data-other-ways></div>`,
+        html`<p class="small soft">
+          <button type="button" class="button quiet" data-opens="lost-phone">
+            Lost your phone?
+          </button>
+        </p>`,
+      ],
+    })}
+  </div>`;
+}
+
+function factorForm(method: string, ...body: readonly Content[]): Markup {
+  const trust =
+    method !== 'recovery' &&
+    tick({
+      label: 'Do not ask for this on this browser for 30 days',
+      name: 'trust_browser',
+      id: `trust-${method}`,
+    });
+  return html`<div data-way="${method}" hidden>
+    ${form({ call: `POST /api/v1/auth/mfa/${method}`, body: [...body, trust] })}
+  </div>`;
+}
+
+function codeField(method: string, label: string): Markup {
+  return field({
+    label,
+    name: 'code',
+    id: `factor-${method}`,
+    autocomplete: 'one-time-code',
+    isRequired: true,
+    attributes: { inputmode: 'numeric', pattern: '[0-9]{6}', maxlength: 6, class: 'code' },
+  });
+}
+
+function submit(): Markup {
+  return html`<div class="stack">${button('Continue', { kind: 'primary' })}</div>`;
+}
+
+function lostPhoneDialog(): Markup {
+  return dialog({
+    id: 'lost-phone',
+    title: 'Lost your phone?',
+    body: form({
+      call: 'POST /api/v1/auth/lost-phone',
+      id: 'lost-phone-form',
+      body: [
+        html`<p>
+          If somebody else may have it, lock your account now. This ends every login, forgets
+          trusted browsers, tokens, passkeys and the authenticator app. Afterwards only a recovery
+          code opens the account, or whoever runs this hub.
+        </p>`,
+        html`<p class="soft">
+          If it is only out of reach, close this and use a recovery code: that locks nothing.
+        </p>`,
+        formActions(
+          button('Close', { attributes: { type: 'button', 'data-closes': true } }),
+          button('Lock my account', { kind: 'danger' }),
+        ),
+      ],
+    }),
+  });
+}
+
+function startAddress(providerId: string, after: string): string {
+  const query = after === '/' ? '' : `?return=${encodeURIComponent(after)}`;
+  return `/auth/oidc/${encodeURIComponent(providerId)}/start${query}`;
+}
+
+/** Providers send people back with a code of ours; anything else in the address is not repeated. */
+function failureWords(code: string): string {
+  const words: Readonly<Record<string, string>> = {
+    'sso.unlinked':
+      'Nobody here is linked to that person. Sign in as usual, then link it under Security.',
+    'sso.unreachable': 'The provider does not answer. Try again, or sign in another way.',
+    'sso.expired': 'That took too long. Begin again.',
+    'login.locked': 'Too many sign-ins failed. Wait a while, then try again.',
+  };
+  return words[code] ?? 'That sign-in did not work. Begin again, or use another way.';
+}
