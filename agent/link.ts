@@ -21,6 +21,7 @@ import { dial } from './dialling/dial.ts';
 import { AgentFailure } from './failure.ts';
 import { goawayFailure, handshakeFailure, upgradeFailure, type LinkPlace } from './link-failure.ts';
 import type { Proxy } from './dialling/proxy-settings.ts';
+import { Reporter } from './report.ts';
 import type { Trust } from './trust.ts';
 
 export interface LinkRequest {
@@ -171,16 +172,19 @@ function startSession(
     maxStreams: maxStreamsPerSession,
     onStream: asked.onStream,
     onNotice: (payload) => {
-      const { addresses, move } = readNotice(payload);
+      const { addresses, move, report } = readNotice(payload);
       if (addresses !== undefined) asked.onAddresses(addresses);
       if (move === true) moveAsked.resolve();
+      if (report !== undefined) reporter.report(report);
     },
     onGoaway: (reason) => retired.resolve(goawayFailure(place, reason)),
     onClosed: (end) => {
+      reporter.stop();
       retired.resolve(goawayFailure(place, end.reason ?? 'internal', end.error));
       closed.resolve();
     },
   });
+  const reporter = new Reporter(session);
   return {
     session,
     slot: asked.slot,
@@ -213,6 +217,8 @@ const notice = z.object({
     .max(8)
     .optional(),
   move: z.boolean().optional(),
+  /** Milliseconds. */
+  report: z.number().int().min(50).max(5000).optional(),
 });
 
 /** A notice of a newer hub that means something else is none of our business. */

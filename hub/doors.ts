@@ -27,6 +27,7 @@ import type { Stores } from './stores.ts';
 import type { Counters } from './telemetry/counters.ts';
 import type { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
+import type { Observatory } from './usage/observatory.ts';
 
 export interface Parts {
   readonly config: HubConfig;
@@ -39,6 +40,7 @@ export interface Parts {
   readonly tunnels: Tunnels;
   readonly presence: PresenceReporter;
   readonly counters: Counters;
+  readonly traffic: Observatory;
   readonly peers: Peers;
   readonly overload: Overload;
 }
@@ -141,6 +143,7 @@ export class Doors implements ControlledHub {
     const { drainTimeoutMs } = this.#parts.config;
     const deadline = performance.now() + drainTimeoutMs;
     this.#draining.abort();
+    this.#parts.traffic.leave();
     this.#handOver.end();
     this.#gateway.stopListening();
     void this.#gateway.moveLinks(drainTimeoutMs);
@@ -200,6 +203,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     trustedProxies,
     limits,
     forwarding,
+    traffic: parts.traffic,
     onUnnamed: seldom((proxy: string) =>
       log.warn(
         { proxy, code: 'net.forwarded-missing' },
@@ -238,7 +242,7 @@ function seldom<Argument>(complain: (argument: Argument) => void): (argument: Ar
 const complaintIntervalMs = 60_000;
 
 function gatewayOf(
-  { config, log, stores, certificates, place, tunnels, presence, peers, overload }: Parts,
+  { config, log, stores, certificates, place, tunnels, presence, peers, overload, traffic }: Parts,
   api: RequestListener,
 ): Gateway {
   return new Gateway({
@@ -254,6 +258,7 @@ function gatewayOf(
     onRequest: api,
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
     limits: config.gatewayLimits,
+    watcher: traffic,
     log,
   });
 }

@@ -26,8 +26,10 @@ import {
 } from './telemetry/certificate-metrics.ts';
 import { Counters } from './telemetry/counters.ts';
 import type { Metric } from './telemetry/metric.ts';
+import { noteRenewal, openTraffic } from './traffic.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
+import type { Observatory } from './usage/observatory.ts';
 
 export interface Hub {
   readonly addresses: HubAddresses;
@@ -35,6 +37,7 @@ export interface Hub {
   readonly stores: Stores;
   readonly tunnels: Tunnels;
   readonly counters: Counters;
+  readonly traffic: Observatory;
   /** When an operator's command, or another process of this hub, wants it to end. */
   readonly stopAsked: Promise<void>;
   /** Accepts no more, lets what runs finish within HUB_DRAIN_TIMEOUT, and closes everything. */
@@ -64,11 +67,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(() => former?.close());
   const stores = await openStores(config, { purpose: 'hub', log });
   opened.add(async () => stores.close());
+  const traffic = await openTraffic(stores, { log, opened });
   const sharing = former === undefined ? sharingOf(config) : 'joining';
   const { certificates, acme, certified } = await openCertificates(config, {
     stores,
     log,
     sharing,
+    onAttempt: (report) => noteRenewal(traffic, report),
   });
   opened.add(async () => (acme ?? certificates).stop());
 
@@ -90,6 +95,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     tunnels,
     presence,
     counters,
+    traffic,
     peers: peersOf(config, log),
     overload,
   });
@@ -100,7 +106,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   const responder = acme?.responder;
-  const measured = { counters, overload, doors, certified, responder };
+  const measured = { counters, traffic, overload, doors, certified, responder };
   await openMetrics(config, measured, { log, opened });
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   opened.add(async () => acme?.stopOrdering());
@@ -111,6 +117,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     stores,
     tunnels,
     counters,
+    traffic,
     stopAsked: doors.stopAsked,
     stop: async () => opened.close(),
   };
@@ -133,7 +140,15 @@ interface OpenedCertificates {
 
 async function openCertificates(
   config: HubConfig,
-  parts: { stores: Stores; log: Logger; sharing: PortSharing },
+  {
+    onAttempt: onAttempted,
+    ...parts
+  }: {
+    stores: Stores;
+    log: Logger;
+    sharing: PortSharing;
+    onAttempt: (report: AttemptReport) => void;
+  },
 ): Promise<OpenedCertificates> {
   const { hubHost, tenantDomain, tls } = config;
   const { log } = parts;
@@ -142,7 +157,10 @@ async function openCertificates(
     // Only now: what talks to authorities and name servers takes a third of a second to load, and 19 MB.
     const rooms = await import('./acme.ts');
     const attempts = new CertificateAttempts();
-    const onAttempt = (report: AttemptReport): void => attempts.note(report);
+    const onAttempt = (report: AttemptReport): void => {
+      attempts.note(report);
+      onAttempted(report);
+    };
     const acme = await rooms.AcmeCertificates.open({ config, tls, onAttempt, ...parts });
     const held = (): HeldCertificate[] => acme.manager.states().map(managedCertificate);
     const certified = [...attempts.metrics, ...certificateGauges(held)];

@@ -12,9 +12,12 @@ import type { Counters } from './telemetry/counters.ts';
 import { EventLoopDelay } from './telemetry/event-loop-delay.ts';
 import { Gauge, type Metric } from './telemetry/metric.ts';
 import { MetricsListener } from './telemetry/metrics-listener.ts';
+import { trafficMetrics } from './telemetry/traffic-metrics.ts';
+import type { Observatory } from './usage/observatory.ts';
 
 export interface Measured {
   readonly counters: Counters;
+  readonly traffic: Observatory;
   readonly overload: Overload;
   readonly doors: Doors;
   /** Of certificates. */
@@ -37,6 +40,7 @@ export async function openMetrics(
     address: listenText(metricsListen),
     metrics: [
       ...measured.counters.metrics,
+      ...trafficMetrics(measured.traffic),
       ...gauges(config, measured, delay),
       ...measured.certified,
       ...dnsTotals(measured),

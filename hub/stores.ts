@@ -5,20 +5,31 @@ import type { ChallengeStore } from './certificates/challenges/solver.ts';
 import type { TxtRecordStore } from './certificates/dns/txt-records.ts';
 import type { AccountStore, CertificateStore, OrderLog } from './certificates/life/certificate.ts';
 import type { HubConfig } from './config.ts';
+import type { BanStore } from './access/bans/ban.ts';
+import type { AuditIndex } from './audit/audit-index.ts';
 import { PostgresAccountStore } from './db/account-store.ts';
+import { PostgresAuditIndex } from './db/audit/audit-index.ts';
+import { PostgresBanStore } from './db/bans/ban-store.ts';
 import { PostgresCertificateStore } from './db/certificate-store.ts';
 import { PostgresChallengeStore } from './db/challenge-store.ts';
-import { openDatabase } from './db/connect.ts';
+import { openDatabase, type Database } from './db/connect.ts';
 import { PostgresDomainStore } from './db/domain-store.ts';
 import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
+import { factorStores, type FactorStores } from './db/factors/factor-stores.ts';
 import { PostgresOrderLog } from './db/order-log.ts';
 import { PostgresPresenceStore } from './db/presence-store.ts';
+import { PostgresSealedRows } from './db/sealed-rows.ts';
 import { PostgresServerStore } from './db/server-store.ts';
 import { PostgresTxtRecordStore } from './db/txt-record-store.ts';
+import { PostgresEventStore } from './db/usage/event-store.ts';
+import { PostgresLimitStore } from './db/usage/limit-store.ts';
+import { PostgresLinkSampleStore } from './db/usage/link-sample-store.ts';
+import { PostgresTrafficStore } from './db/usage/traffic-store.ts';
 import type { DomainStore } from './tunnels/domains/domain.ts';
 import { Enrolment } from './tunnels/enrolment.ts';
 import type { PresenceStore } from './tunnels/presence.ts';
 import type { ServerStore } from './tunnels/server.ts';
+import type { UsageStores } from './usage/observatory.ts';
 
 export interface Stores {
   readonly servers: ServerStore;
@@ -31,6 +42,12 @@ export interface Stores {
   readonly orders: OrderLog;
   readonly challenges: ChallengeStore;
   readonly txtRecords: TxtRecordStore;
+  readonly usage: UsageStores;
+  readonly auditIndex: AuditIndex;
+  readonly bans: BanStore;
+  readonly factors: FactorStores;
+  /** Everything that is sealed, wherever it lies. */
+  readonly sealed: PostgresSealedRows;
   /** Where the database is, without user and password. */
   readonly place: string;
   /** This process runs the database, for itself: no hub runs on the same folder. */
@@ -58,9 +75,23 @@ export async function openStores(
     orders: new PostgresOrderLog(database),
     challenges: new PostgresChallengeStore(database),
     txtRecords: new PostgresTxtRecordStore(database),
+    usage: usageStores(database),
+    auditIndex: new PostgresAuditIndex(database),
+    bans: new PostgresBanStore(database),
+    factors: factorStores(database),
+    sealed: new PostgresSealedRows(database),
     place: database.place,
     isAlone: database.serverPid !== undefined,
     close: async () => database.close(),
+  };
+}
+
+function usageStores(database: Database): UsageStores {
+  return {
+    traffic: new PostgresTrafficStore(database),
+    limits: new PostgresLimitStore(database),
+    linkSamples: new PostgresLinkSampleStore(database),
+    events: new PostgresEventStore(database),
   };
 }
 

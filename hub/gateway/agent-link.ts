@@ -8,6 +8,9 @@ import { Session, type SessionEnd } from '../../shared/mux/session.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
 import type { Hello, OriginProtocol, Welcome } from '../../shared/wire/hello.ts';
 import type { TunnelLink, TunnelStream } from '../tunnels/tunnel.ts';
+import type { MeasuredLink } from '../usage/link-board.ts';
+import type { AgentReport } from '../usage/meter.ts';
+import { readReport } from './agent-report.ts';
 
 export interface AgentLinkOptions {
   readonly agentId: string;
@@ -28,7 +31,7 @@ export interface AgentLinkOptions {
   readonly onClosed: (end: SessionEnd) => void;
 }
 
-export class AgentLink implements TunnelLink {
+export class AgentLink implements TunnelLink, MeasuredLink {
   readonly agentId: string;
   readonly admission: bigint;
   readonly epoch: bigint;
@@ -39,6 +42,8 @@ export class AgentLink implements TunnelLink {
   readonly wantsClientAddress: boolean;
   #move: 'unasked' | 'asked' | 'done' = 'unasked';
   #isLeaving = false;
+  #isReportAsked = false;
+  #report: AgentReport | undefined;
   readonly #session: Session;
   readonly #retirement = new AbortController();
 
@@ -69,6 +74,7 @@ export class AgentLink implements TunnelLink {
         this.#retirement.abort();
       },
       onNotice: (payload) => {
+        if (this.#isReportAsked) this.#noteReport(payload);
         // Said a thousand times, it would be looked up a thousand times for each link.
         if (this.#move !== 'asked' || !isMoved(payload)) return;
         this.#move = 'done';
@@ -105,6 +111,24 @@ export class AgentLink implements TunnelLink {
     return this.#session.inFlightBytes;
   }
 
+  get rttMs(): number | undefined {
+    return this.#session.rttMs;
+  }
+
+  get minRttMs(): number | undefined {
+    return this.#session.minRttMs;
+  }
+
+  get report(): AgentReport | undefined {
+    return this.#report;
+  }
+
+  /** Each question gets one answer: what else an agent says of its streams is not listened to. */
+  askReport(lookMs: number): void {
+    this.#isReportAsked = true;
+    this.#notice({ report: lookMs });
+  }
+
   openStream(opening?: Buffer): TunnelStream {
     return this.#session.openStream(opening);
   }
@@ -131,6 +155,13 @@ export class AgentLink implements TunnelLink {
 
   destroy(): void {
     this.#session.destroy();
+  }
+
+  #noteReport(payload: Buffer): void {
+    const report = readReport(payload, performance.now());
+    if (report === undefined) return;
+    this.#isReportAsked = false;
+    this.#report = report;
   }
 
   #notice(content: object): void {

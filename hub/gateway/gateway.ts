@@ -14,6 +14,7 @@ import type { Logger } from '../../shared/log.ts';
 import { addressBucket } from '../../shared/net-address.ts';
 import type { PortSharing } from '../../shared/listen-address.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
+import type { SessionEnd } from '../../shared/mux/session.ts';
 import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
@@ -54,6 +55,14 @@ export interface GatewayOptions {
   readonly overload: { readonly refusesAgents: boolean };
   readonly log: Logger;
   readonly limits?: GatewayLimits;
+  readonly watcher?: LinkWatcher;
+}
+
+/** Who keeps account of servers that come and go. */
+export interface LinkWatcher {
+  linked(serverId: string, link: AgentLink, facts: { software: string; address: string }): void;
+  /** `reason` undefined: the agent was asked to move, and did. */
+  unlinked(serverId: string, link: AgentLink, reason: string | undefined): void;
 }
 
 export class Gateway {
@@ -275,6 +284,7 @@ export class Gateway {
         this.#growth.giveBack(server.id);
         this.#onMoved();
         this.#touch(server.id);
+        this.#options.watcher?.unlinked(server.id, link, reasonOf(link, end));
         log.info(
           { reason: end.reason, ...(end.error && { err: end.error }) },
           'agent disconnected',
@@ -286,6 +296,8 @@ export class Gateway {
     const { software, slot } = accepted.hello;
     log.info({ address, agentId, software, slot, server: server.name }, 'agent connected');
     if (this.#isClosing) return link.end('draining');
+    // First, for the registry may turn it away at once.
+    this.#options.watcher?.linked(server.id, link, { software, address });
     tunnels.attach(server.id, link);
     this.#touch(server.id);
   }
@@ -295,6 +307,12 @@ export class Gateway {
       this.#log.warn({ err: error, serverId }, 'last seen not stored');
     });
   }
+}
+
+/** For the server's owner. */
+function reasonOf(link: AgentLink, { reason }: SessionEnd): string | undefined {
+  if (link.hasMoved) return undefined;
+  return link.isLeaving ? 'stopped' : (reason ?? 'line-lost');
 }
 
 interface Admitted {

@@ -26,6 +26,9 @@ export interface Portion {
   readonly counted: Counted;
 }
 
+/** Each is four lines of every scrape. */
+const maxNamed = 100;
+
 /** Enrolled a moment ago: counted for the server, and for whoever it turns out to belong to with the next request. */
 const nobody = '';
 
@@ -36,6 +39,9 @@ export class Ledger {
   readonly #taken = new Map<string, Counted>();
   /** Of servers whose tally is gone, so that the sum over all never falls. */
   #former: Counted = nothingCounted;
+  /** The same for the servers that monitoring may tell apart: the first that came. */
+  readonly #named = new Map<string, Counted>();
+  #waits = 0;
   readonly #onTally: (tally: Tally) => void;
 
   /** `onTally`: of each server and owner that is new here, before its first byte; it may be given a rate. */
@@ -64,6 +70,8 @@ export class Ledger {
     const tally = known ?? new Tally(serverId, owner);
     tally.owner = owner;
     this.#tallies.set(serverId, tally);
+    if (this.#named.size < maxNamed && !this.#named.has(serverId))
+      this.#named.set(serverId, nothingCounted);
     this.#onTally(tally);
     return tally;
   }
@@ -94,6 +102,21 @@ export class Ledger {
     return total;
   }
 
+  /** How often an exchange had to wait for a rate, since the start of the process. */
+  get waits(): number {
+    return [...this.#tallies.values()].reduce((waits, tally) => waits + tally.waits, this.#waits);
+  }
+
+  /** Of the first servers that moved anything, for a bounded number of names; what the others moved is in `total` only. */
+  totalsByServer(): Map<string, Counted> {
+    const totals = new Map<string, Counted>();
+    for (const [serverId, former] of this.#named) {
+      const tally = this.#tallies.get(serverId);
+      totals.set(serverId, tally === undefined ? former : sum(former, tally.counted()));
+    }
+    return totals;
+  }
+
   /** What came since the last time, to be stored. Servers at rest are forgotten by the way. */
   take(): Portion[] {
     const portions: Portion[] = [];
@@ -116,6 +139,9 @@ export class Ledger {
 
   #forget(tally: Tally): void {
     this.#former = sum(this.#former, tally.counted());
+    this.#waits += tally.waits;
+    const named = this.#named.get(tally.serverId);
+    if (named !== undefined) this.#named.set(tally.serverId, sum(named, tally.counted()));
     this.#tallies.delete(tally.serverId);
     this.#taken.delete(tally.serverId);
     const { owner } = tally;

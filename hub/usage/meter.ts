@@ -184,7 +184,9 @@ export class Meter {
   #waitMs(bytes: number): number {
     const nowMs = performance.now();
     const ofServer = this.#tally.rate?.take(bytes, nowMs) ?? 0;
-    return Math.max(ofServer, this.#owner.rate?.take(bytes, nowMs) ?? 0);
+    const waitMs = Math.max(ofServer, this.#owner.rate?.take(bytes, nowMs) ?? 0);
+    if (waitMs > 0) this.#tally.waits += 1;
+    return waitMs;
   }
 
   #waitsFor(): Seen {

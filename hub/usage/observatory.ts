@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 
 import { ServerEvents, type EventStore } from './events.ts';
 import { Ledger, type MeteredServer } from './ledger.ts';
-import { LimitBook, type LimitStore, type QuotaRefusal } from './limit-book.ts';
+import { LimitBook, type LimitStore, type QuotaCode, type QuotaRefusal } from './limit-book.ts';
 import type { LimitSubject, TrafficLimits } from './limits.ts';
 import { LinkBoard, type MeasuredLink } from './link-board.ts';
 import { LinkChart, sampleEveryMs, type LinkSampleStore } from './link-chart.ts';
@@ -49,6 +49,8 @@ const glanceMs = 10_000;
 export class Observatory implements UsageReadings {
   readonly ledger: Ledger;
   readonly serverEvents: ServerEvents;
+  /** Since the start of the process. */
+  readonly refusals: Record<QuotaCode, number> = { 'quota.bytes': 0, 'quota.streams': 0 };
   readonly #board: LinkBoard;
   readonly #limits: LimitBook;
   readonly #watcher: Watcher;
@@ -106,7 +108,9 @@ export class Observatory implements UsageReadings {
 
   /** Undefined: the request may begin. Asked on the path of every request. */
   refusal(server: MeteredServer): QuotaRefusal | undefined {
-    return this.#limits.refusal(server);
+    const refusal = this.#limits.refusal(server);
+    if (refusal !== undefined) this.refusals[refusal.code] += 1;
+    return refusal;
   }
 
   open(request: MeteredRequest, server: MeteredServer): Meter {

@@ -33,6 +33,8 @@ export class Tally {
   owner: OwnerTally;
   readonly live = new Set<Meter>();
   rate: Rate | undefined;
+  /** How often somebody had to wait for a rate. */
+  waits = 0;
   /** Of exchanges that are over. */
   #bytesUp = 0;
   #bytesDown = 0;

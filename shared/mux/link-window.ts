@@ -21,6 +21,8 @@ const samplesKept = 4;
 /** From here up a 64 KiB frame passes in 3.3 ms, and smaller frames would only cost CPU. 160 Mbit/s. */
 const fastLineBytesPerMs = 20_000;
 const rateIntervalMs = 50;
+/** A queue is gone soon after its last byte. */
+const queueKnownMs = 2000;
 
 /** Frames in flight that are remembered: 16 MiB in frames of 2 KiB. A peer that grants byte by byte makes more. */
 const maxSentRecords = 8192;
@@ -38,6 +40,7 @@ export class LinkWindow {
   #minRttMs = Number.POSITIVE_INFINITY;
   #minRttSeenAtMs = 0;
   #samples: number[] = [];
+  #sampledAtMs = Number.NEGATIVE_INFINITY;
   #sent: Sent[] = [];
   #sentHead = 0;
   #isStarting = true;
@@ -63,6 +66,12 @@ export class LinkWindow {
   /** The line's delay without our queue; undefined before the first measurement. */
   get minRttMs(): number | undefined {
     return Number.isFinite(this.#minRttMs) ? this.#minRttMs : undefined;
+  }
+
+  /** How long what is sent now waits on the way; undefined when nothing was sent of late. */
+  queueMs(nowMs: number): number | undefined {
+    if (this.#samples.length === 0 || nowMs - this.#sampledAtMs > queueKnownMs) return undefined;
+    return Math.max(0, Math.min(...this.#samples) - this.#minRttMs);
   }
 
   /** Payload of the next data frame: small on slow lines, where a large one would delay whoever comes next. */
@@ -113,6 +122,7 @@ export class LinkWindow {
     const rttMs = nowMs - newest.atMs;
     if (newest.isMeasuring) this.#endMeasuring(rttMs, nowMs);
     else if (rttMs <= this.#minRttMs) this.#setMinRtt(rttMs, nowMs);
+    this.#sampledAtMs = nowMs;
     if (!this.#isMeasuring) this.#adapt(bytes, this.#filter(rttMs), nowMs);
   }
 

@@ -120,6 +120,20 @@ export class Session {
     return this.#keepalive.rttMs;
   }
 
+  /** The line's own round trip, without what queues on it. */
+  get minRttMs(): number | undefined {
+    return this.#linkWindow.minRttMs;
+  }
+
+  /** How long what this end sends now waits on the way; undefined when it sent nothing of late. */
+  get queueMs(): number | undefined {
+    return this.#linkWindow.queueMs(this.#nowMs());
+  }
+
+  get streams(): Iterable<Pick<MuxStream, 'id' | 'waitsFor'>> {
+    return this.#streams.values();
+  }
+
   /** Pings now; without an answer within the time the session ends as after any ping that is lost. */
   probe(deadlineMs: number): void {
     this.#keepalive.probe(deadlineMs);
