@@ -37,6 +37,7 @@ import {
 } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/acme.ts';
+import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts';
 import { dnsSettings } from './settings/dns.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
 import { proxyProblems, proxySettings } from './settings/proxies.ts';
@@ -83,6 +84,9 @@ export interface HubConfig {
   readonly apiLimits: ApiLimits;
   readonly nameLimits: NameLimits;
   readonly domainLimits: DomainLimits;
+  readonly audit: AuditSettings;
+  /** `page`: they are told that they are banned; `close`: their connections are, without a word. */
+  readonly banAnswer: 'page' | 'close';
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -102,11 +106,12 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...limitProblems(settings),
   ]);
   const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
+  const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
     publicUrl: settings.HUB_PUBLIC_URL,
     hubHost,
     tenantDomain: domain,
-    dataDir: settings.HUB_DATA_DIR ?? machine.stateFolder,
+    dataDir,
     databaseUrl: settings.HUB_DATABASE_URL,
     secretKeys: settings.HUB_SECRET_KEY,
     dnsResolvers: settings.HUB_DNS_RESOLVERS,
@@ -131,6 +136,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     apiLimits: apiLimits(settings),
     nameLimits: nameLimits(settings),
     domainLimits: domainLimits(settings),
+    audit: auditOf(settings, dataDir),
+    banAnswer: settings.HUB_BAN_ANSWER,
     unusedSettings: [
       ...settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
       ...(settings.HUB_TLS === 'acme' || settings.HUB_SECRET_KEY === undefined
@@ -196,6 +203,7 @@ const schema = z.object({
   ...acmeSettings,
   ...dnsSettings,
   ...proxySettings,
+  ...auditSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),

@@ -30,6 +30,7 @@ export class Bans {
   readonly #now: () => Date;
   #list = new BanList();
   readonly #made: Record<BanOrigin, number> = { guard: 0, operator: 0 };
+  #refused = 0;
   readonly #listeners = new Set<(ban: Ban) => void>();
   #sweeping: NodeJS.Timeout | undefined;
   #reloading: NodeJS.Timeout | undefined;
@@ -59,6 +60,16 @@ export class Bans {
   /** Made by this process. */
   get made(): Readonly<Record<BanOrigin, number>> {
     return this.#made;
+  }
+
+  /** Those whom a door sent away. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** A door has sent somebody away. */
+  countRefusal(): void {
+    this.#refused += 1;
   }
 
   /** Called with each new one, also of other processes: whoever it covers and is in may have to leave. */
