@@ -1,0 +1,141 @@
+// Questions and changes about people arrive; rows leave. Implements the ports of hub/accounts/accounts.ts and hub/accounts/login/sign-in.ts.
+
+import { AccountError } from '../../accounts/account-error.ts';
+import { emailKey, type Account, type Role } from '../../accounts/account.ts';
+import type { AccountChange, AccountStore } from '../../accounts/accounts.ts';
+import { accounts } from '../account-tables.ts';
+import type { Database, Queries } from '../connect.ts';
+import { and, count, eq, gt, isNotNull, ne } from '../drizzle.ts';
+import { inTransaction, type Transaction } from '../transaction.ts';
+import { isUuid } from '../uuid.ts';
+import { forgetPerson } from './account-removal.ts';
+import { accountColumns, accountOf, lockStandings, requireUnique } from './account-rows.ts';
+
+export class PostgresAccountStore implements AccountStore {
+  readonly #queries: Queries;
+
+  constructor(database: Pick<Database, 'queries'>) {
+    this.#queries = database.queries;
+  }
+
+  async find(id: string): Promise<Account | undefined> {
+    return isUuid(id) ? this.#findBy(eq(accounts.id, id)) : undefined;
+  }
+
+  async findByKey(key: string): Promise<Account | undefined> {
+    return this.#findBy(eq(accounts.key, key));
+  }
+
+  async findByEmail(key: string): Promise<Account | undefined> {
+    return this.#findBy(and(eq(accounts.emailKey, key), isNotNull(accounts.emailVerifiedAt)));
+  }
+
+  async list({ after, limit }: { after?: string | undefined; limit: number }): Promise<Account[]> {
+    const rows = await this.#queries
+      .select(accountColumns)
+      .from(accounts)
+      .where(after === undefined ? undefined : gt(accounts.key, after))
+      .orderBy(accounts.key)
+      .limit(limit);
+    return rows.map(accountOf);
+  }
+
+  async passwordOf(id: string): Promise<string | undefined> {
+    const [row] = await this.#queries
+      .select({ hash: accounts.passwordHash })
+      .from(accounts)
+      .where(eq(accounts.id, id));
+    return row?.hash ?? undefined;
+  }
+
+  async rehash(id: string, former: string, phc: string): Promise<void> {
+    const isSame = and(eq(accounts.id, id), eq(accounts.passwordHash, former));
+    await this.#queries.update(accounts).set({ passwordHash: phc }).where(isSame);
+  }
+
+  async savePassword(id: string, phc: string): Promise<void> {
+    const chosen = { passwordHash: phc, passwordBreached: false };
+    await this.#queries.update(accounts).set(chosen).where(eq(accounts.id, id));
+  }
+
+  async markBreached(id: string): Promise<void> {
+    await this.#queries.update(accounts).set({ passwordBreached: true }).where(eq(accounts.id, id));
+  }
+
+  async noteLogin(id: string, at: Date): Promise<void> {
+    await this.#queries.update(accounts).set({ lastLoginAt: at }).where(eq(accounts.id, id));
+  }
+
+  async change(id: string, change: AccountChange): Promise<Account> {
+    const [row] = await this.#queries
+      .update(accounts)
+      .set(columnsOf(change))
+      .where(eq(accounts.id, id))
+      .returning(accountColumns)
+      .catch(requireUnique);
+    return accountOf(row ?? nobody());
+  }
+
+  async changeStanding(
+    id: string,
+    change: { role?: Role; state?: Account['state'] },
+  ): Promise<Account> {
+    return inTransaction(this.#queries, async (tx) => {
+      await lockStandings(tx);
+      const [row] = await tx
+        .update(accounts)
+        .set(change)
+        .where(eq(accounts.id, id))
+        .returning(accountColumns);
+      const changed = accountOf(row ?? nobody());
+      await requireAdmin(tx);
+      return changed;
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    await inTransaction(this.#queries, async (tx) => {
+      await lockStandings(tx);
+      await forgetPerson(tx, id);
+      const gone = await tx.delete(accounts).where(eq(accounts.id, id));
+      if (gone.rowCount !== 1) nobody();
+      await requireAdmin(tx);
+    });
+  }
+
+  async #findBy(condition: ReturnType<typeof and>): Promise<Account | undefined> {
+    const [row] = await this.#queries.select(accountColumns).from(accounts).where(condition);
+    return row && accountOf(row);
+  }
+}
+
+/** With the change made, and before anybody else can make one: else it is not made. @throws AccountError account.last-admin */
+async function requireAdmin(tx: Transaction): Promise<void> {
+  const [admins] = await tx
+    .select({ left: count() })
+    .from(accounts)
+    .where(and(eq(accounts.role, 'admin'), ne(accounts.state, 'suspended')));
+  if ((admins?.left ?? 0) > 0) return;
+  throw new AccountError(
+    'account.last-admin',
+    'this is the last admin, and a hub without one cannot be administered: make somebody else an admin first',
+  );
+}
+
+function columnsOf(change: AccountChange): Partial<typeof accounts.$inferInsert> {
+  if ('username' in change) return change;
+  if ('networks' in change) return { networks: [...change.networks] };
+  const { email, emailVerifiedAt } = change;
+  return {
+    email: email ?? null,
+    emailKey: email === undefined ? null : emailKey(email),
+    emailVerifiedAt: emailVerifiedAt ?? null,
+  };
+}
+
+function nobody(): never {
+  throw new AccountError(
+    'account.unknown',
+    'there is no such account (any more): "phlix-hub user list" shows those there are',
+  );
+}
