@@ -64,7 +64,7 @@ const remove = operation({
   auth: 'owner',
   scope: 'servers:write',
   stepUp: 'config',
-  params: serverId.extend({ account_id: z.string().max(64) }),
+  params: serverId.extend({ account_id: z.uuid() }),
   target: ({ params }) => `${params.id} ${params.account_id}`,
   async run(caller, { params }, services: MemberServices) {
     const server = await requireOwned(caller, params.id, services);

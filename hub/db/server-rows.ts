@@ -13,14 +13,16 @@ import { isUuid } from './uuid.ts';
 export async function selectServers(
   queries: Queries | Transaction,
   where: SQL | undefined,
+  limit?: number,
 ): Promise<Server[]> {
-  const rows = await queries
+  const query = queries
     .select({ server: servers, held: labels, agentId: agents.agentId })
     .from(servers)
     .leftJoin(labels, and(eq(labels.serverId, servers.id), eq(labels.state, 'active')))
     .leftJoin(agents, and(eq(agents.serverId, servers.id), isNull(agents.revokedAt)))
     .where(where)
     .orderBy(servers.id);
+  const rows = await (limit === undefined ? query : query.limit(limit));
   return rows.map(({ server, held, agentId }) => ({
     id: server.id,
     ownerId: server.ownerId,
