@@ -1,5 +1,9 @@
 // The hub's address and a fresh enrolment token arrive; what somebody pastes at home leaves: for a shell, Docker, compose or systemd.
 
+import { Buffer } from 'node:buffer';
+
+import { toString } from 'qrcode';
+
 export interface AgentSetup {
   /** Lines for the agent's environment. The one text here that holds the token. */
   readonly env: string;
@@ -12,6 +16,12 @@ export interface AgentSetup {
 export function agentSetup(variables: Readonly<Record<string, string>>): AgentSetup {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   return { env: lines.join(''), docker, compose, systemd };
+}
+
+/** The environment's lines for a camera, as an image's address. */
+export async function setupQr({ env }: Pick<AgentSetup, 'env'>): Promise<string> {
+  const drawing = await toString(env, { type: 'svg', errorCorrectionLevel: 'M', margin: 4 });
+  return `data:image/svg+xml;base64,${Buffer.from(drawing).toString('base64')}`;
 }
 
 const envFile = 'phlix-agent.env';

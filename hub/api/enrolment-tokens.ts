@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi';
 
 import type { Audit } from '../audit/audit.ts';
 import type { TokenRequest } from '../tunnels/token.ts';
-import { agentSetup } from './agent-setup.ts';
+import { agentSetup, setupQr } from './agent-setup.ts';
 import { operation, type Operation } from './operation.ts';
 import { requireOwned, type ServerViews } from './server-view.ts';
 
@@ -24,6 +24,7 @@ const setupSchema = z.object({
   docker: z.string(),
   compose: z.string(),
   systemd: z.string(),
+  qr: z.string().openapi({ description: 'A data: address of an image of env' }),
 });
 
 const create = operation({
@@ -87,12 +88,13 @@ const create = operation({
       PHLIX_SUBDOMAIN_AUTO_CLAIM: '1',
       PHLIX_TLS_ENABLED: '1',
     };
+    const setup = agentSetup(environment);
     return {
       token: text,
       expires_at: expiresAt.toISOString(),
       hub_url: hubUrl,
       environment,
-      setup: agentSetup(environment),
+      setup: { ...setup, qr: await setupQr(setup) },
     };
   },
 });

@@ -15,6 +15,8 @@ export interface DashboardEnv {
   readonly Variables: {
     /** Set by hub/api before any page is asked. */
     readonly caller: Caller;
+    /** This request came by a door, and from an address, for admins. */
+    readonly isAdminDoorOpen: boolean;
     readonly dashboard: Dashboard;
   };
 }

@@ -1,11 +1,11 @@
 // A request for a page arrives, with its caller; the page leaves, or a page that says why there is none.
 
-import { Hono, type Context } from 'hono';
+import { Hono } from 'hono';
 
-import type { LoginCaller } from '../accounts/caller.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Assets } from './assets.ts';
 import type { DashboardEnv } from './environment.ts';
+import { hubPages } from './hub-pages.ts';
 import { apiPage } from './pages/api.ts';
 import { invitePage, setupPage } from './pages/arrival.ts';
 import { devicePage } from './pages/device.ts';
@@ -16,7 +16,9 @@ import { landingPage } from './pages/landing.ts';
 import { securityPage } from './pages/security.ts';
 import { signInPage } from './pages/sign-in.ts';
 import { tokensPage } from './pages/tokens.ts';
+import type { ReadHub } from './reading.ts';
 import type { PeopleServices } from './services.ts';
+import { signedIn } from './signed-in.ts';
 
 export interface PagesOptions {
   /** The hub's own name. */
@@ -24,12 +26,14 @@ export interface PagesOptions {
   /** `https://hub.example.org`, what people are told to open; asked for each page, since port 0 is known only after listening. */
   readonly hubUrl: () => string;
   readonly services: PeopleServices;
+  /** What pages about servers and for admins show. */
+  readonly read: ReadHub;
   readonly log: Logger;
 }
 
 /** For the end of hub/api's app: what is not the API is a page. */
 export function createPages(options: PagesOptions): Hono<DashboardEnv> {
-  const { hubHost, hubUrl, services, log } = options;
+  const { hubHost, hubUrl, services, read, log } = options;
   const assets = Assets.load();
   const app = new Hono<DashboardEnv>();
   app.route('/', assets.routes());
@@ -39,6 +43,7 @@ export function createPages(options: PagesOptions): Hono<DashboardEnv> {
   });
   addDoors(app, services);
   addOwnPages(app, services);
+  app.route('/', hubPages(read));
   app.get('*', async (context, next) =>
     isForPeople(context.req.path, context.req.header('accept')) ? notFoundPage(context) : next(),
   );
@@ -81,22 +86,6 @@ function addOwnPages(app: Hono<DashboardEnv>, services: PeopleServices): void {
     '/device',
     signedIn(async (context) => devicePage(context)),
   );
-}
-
-type OwnPage = (context: Context<DashboardEnv>, caller: LoginCaller) => Promise<Response>;
-
-/** Others sign in first and come back; whose account is not safe yet makes it so first. */
-export function signedIn(page: OwnPage): (context: Context<DashboardEnv>) => Promise<Response> {
-  return async (context) => {
-    const caller = context.get('caller');
-    const { path, url } = context.req;
-    if (caller.kind !== 'login') {
-      const back = encodeURIComponent(path + new URL(url).search);
-      return context.redirect(`/sign-in?return=${back}`, 303);
-    }
-    if (caller.login.restriction !== undefined) return context.redirect('/enrol', 303);
-    return page(context, caller);
-  };
 }
 
 /** Programs that ask for what is not there read a problem, which hub/api writes. */
