@@ -16,7 +16,7 @@ import { CertificateError } from './certificates/failure.ts';
 import type { AuthorityAccount } from './certificates/life/certificate.ts';
 import { LiveCertificates } from './certificates/life/live.ts';
 import { CertificateManager, type AttemptReport } from './certificates/life/manager.ts';
-import { KeyRing } from './certificates/life/sealing.ts';
+import type { KeyRing } from './certificates/life/sealing.ts';
 import type { WishSettings } from './certificates/life/wishes.ts';
 import type { HubConfig } from './config.ts';
 import { openNameProofs, startResponder } from './name-proofs.ts';
@@ -28,6 +28,7 @@ export interface AcmeOptions {
   readonly config: HubConfig;
   readonly tls: AcmeTls;
   readonly stores: Stores;
+  readonly keyRing: KeyRing;
   readonly log: Logger;
   /** Of the responder's port. */
   readonly sharing: PortSharing;
@@ -46,8 +47,7 @@ export class AcmeCertificates {
 
   /** Serves what the store holds. @throws CertificateError, AcmeError, DnsError, ListenError */
   static async open(options: AcmeOptions): Promise<AcmeCertificates> {
-    const { stores, log } = options;
-    const keyRing = await openKeyRing(options);
+    const { stores, keyRing, log } = options;
     await resealAccounts(options, keyRing);
     const responder = await startResponder(options);
     const closers: (() => Promise<void>)[] = [async () => responder?.stop()];
@@ -166,25 +166,6 @@ export function wishSettings(
 ): WishSettings {
   const { directoryUrl } = authority;
   return { hubHost, tenantDomain, authority: directoryUrl, profile, challenge, domainChallenge };
-}
-
-/** @throws CertificateError certificate.sealed where the file that opens what is stored is missing */
-export async function openKeyRing({
-  config,
-  tls,
-  stores,
-}: Pick<AcmeOptions, 'config' | 'tls'> & {
-  readonly stores: Pick<Stores, 'certificates' | 'accounts'>;
-}): Promise<KeyRing> {
-  const { secretKeys, dataDir } = config;
-  const hasSealedKeys = async (): Promise<boolean> => {
-    const rows = await stores.certificates.list();
-    return (
-      rows.some(({ issued }) => issued !== undefined) ||
-      (await storedAccounts(tls, stores)).length > 0
-    );
-  };
-  return KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir, hasSealedKeys });
 }
 
 /** Also of the second authority, from which nothing may be ordered for years. */

@@ -138,12 +138,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     domainLimits: domainLimits(settings),
     audit: auditOf(settings, dataDir),
     banAnswer: settings.HUB_BAN_ANSWER,
-    unusedSettings: [
-      ...settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
-      ...(settings.HUB_TLS === 'acme' || settings.HUB_SECRET_KEY === undefined
-        ? []
-        : ['HUB_SECRET_KEY']),
-    ],
+    unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }
 

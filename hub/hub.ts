@@ -7,11 +7,13 @@ import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
+import type { KeyRing } from './certificates/life/sealing.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
+import { openKeyRing } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
 import { Opened } from './opened.ts';
@@ -67,10 +69,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(() => former?.close());
   const stores = await openStores(config, { purpose: 'hub', log });
   opened.add(async () => stores.close());
+  // Whatever the hub's TLS: people's secrets are sealed as well, and a hub that cannot open them does not start.
+  const keyRing = await openKeyRing(config, stores);
   const traffic = await openTraffic(stores, { log, opened });
   const sharing = former === undefined ? sharingOf(config) : 'joining';
   const { certificates, acme, certified } = await openCertificates(config, {
     stores,
+    keyRing,
     log,
     sharing,
     onAttempt: (report) => noteRenewal(traffic, report),
@@ -145,6 +150,7 @@ async function openCertificates(
     ...parts
   }: {
     stores: Stores;
+    keyRing: KeyRing;
     log: Logger;
     sharing: PortSharing;
     onAttempt: (report: AttemptReport) => void;

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 
 import { CodedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { openAuthorities, openKeyRing, standingAt } from './acme.ts';
+import { openAuthorities, standingAt } from './acme.ts';
 import { AcmeAuthority } from './certificates/acme/acme-authority.ts';
 import type { AuthorityName } from './certificates/acme/authority.ts';
 import { createKeyAndCsr } from './certificates/acme/csr.ts';
@@ -16,6 +16,7 @@ import type {
   CertificateWish,
 } from './certificates/life/certificate.ts';
 import type { HubConfig } from './config.ts';
+import { openKeyRing } from './key-ring.ts';
 import { openNameProofs } from './name-proofs.ts';
 import { stagingOf, type AcmeTls } from './settings/acme.ts';
 import type { Stores } from './stores.ts';
@@ -23,7 +24,10 @@ import type { Stores } from './stores.ts';
 export interface RehearsalOptions {
   readonly config: HubConfig;
   readonly tls: AcmeTls;
-  readonly stores: Pick<Stores, 'accounts' | 'certificates' | 'challenges' | 'txtRecords'>;
+  readonly stores: Pick<
+    Stores,
+    'accounts' | 'certificates' | 'challenges' | 'sealed' | 'txtRecords'
+  >;
   readonly log: Logger;
 }
 
@@ -43,7 +47,7 @@ export async function rehearse(
   signal: AbortSignal,
 ): Promise<Rehearsal> {
   const { config, tls, stores } = options;
-  const authorities = await openAuthorities(options, await openKeyRing(options));
+  const authorities = await openAuthorities(options, await openKeyRing(config, stores));
   const { preflight, solverFor } = openNameProofs({
     config,
     tls,

@@ -157,11 +157,12 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
   const { config, tls } = acmeOf(context);
   return withStores(context, config, async (stores) => {
     const found = await requireCertificates(stores, config, wanted);
-    const { openAuthorities, openKeyRing } = await import('../acme.ts');
+    const { openAuthorities } = await import('../acme.ts');
+    const { openKeyRing } = await import('../key-ring.ts');
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
     const authorities = await openAuthorities(
       { tls, stores, log },
-      await openKeyRing({ config, tls, stores }),
+      await openKeyRing(config, stores),
     );
     const reason = reasons[options.reason ?? 'unspecified'];
     const stuck = await withoutRoom(found, stores, new Date());

@@ -42,9 +42,10 @@ async function closedKeys(
   stores: Stores,
   settings: { readonly config: HubConfig; readonly tls: AcmeTls },
 ): Promise<Closed> {
-  const { openKeyRing, storedAccounts } = await import('../acme.ts');
+  const { storedAccounts } = await import('../acme.ts');
+  const { openKeyRing } = await import('../key-ring.ts');
   // The file is missing: nothing opens anything.
-  const keyRing = await openKeyRing({ ...settings, stores }).catch((error: unknown) => {
+  const keyRing = await openKeyRing(settings.config, stores).catch((error: unknown) => {
     if (isSealed(error)) return undefined;
     throw error;
   });

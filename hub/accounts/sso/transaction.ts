@@ -81,7 +81,7 @@ export class SsoTransactions {
       {
         secretHash,
         stateHash: hashOf(transaction.state),
-        sealed: this.#sealing.seal(JSON.stringify(transaction), contextOf(secretHash)),
+        sealed: this.#sealing.seal(JSON.stringify(transaction), transactionContext(secretHash)),
         expiresAt: new Date(startedAt.getTime() + transactionMs),
       },
       startedAt,
@@ -95,12 +95,12 @@ export class SsoTransactions {
     const secretHash = hashOf(secret);
     const sealed = await this.#store.take(secretHash, hashOf(state), this.#now());
     if (sealed === undefined) return undefined;
-    const text = this.#sealing.open(sealed, contextOf(secretHash));
+    const text = this.#sealing.open(sealed, transactionContext(secretHash));
     const stored = JSON.parse(text) as Transaction & { readonly startedAt: string };
     return { ...stored, startedAt: new Date(stored.startedAt) };
   }
 }
 
-function contextOf(secretHash: Buffer): string {
+export function transactionContext(secretHash: Buffer): string {
   return `sso-transaction:${secretHash.toString('base64url')}`;
 }

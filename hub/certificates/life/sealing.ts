@@ -1,4 +1,4 @@
-// Private keys arrive and leave sealed, so that a copy of the database alone opens none of them; opened again for the one use they were sealed for.
+// Private keys and people's secrets arrive and leave sealed, so that a copy of the database alone opens none of them; opened again for the one use they were sealed for.
 
 import { Buffer } from 'node:buffer';
 import {
@@ -9,7 +9,8 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { link, mkdir, stat, unlink } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { CertificateError } from '../failure.ts';
@@ -26,26 +27,45 @@ export interface KeyRingOptions {
 export class KeyRing {
   /** Of keys that none of its secrets has sealed: why, and what to do. */
   readonly foreign: string;
-  readonly #keys: readonly [SealingKey, ...SealingKey[]];
+  /** Where its secrets are kept; undefined: in HUB_SECRET_KEY. */
+  readonly #file: string | undefined;
+  #keys: SealingKeys;
+  #stamp: string | undefined;
 
   /** @throws CertificateError certificate.exposed | certificate.unreadable | certificate.sealed: the file is missing */
   static async open({ secrets, dataDir, hasSealedKeys }: KeyRingOptions): Promise<KeyRing> {
     const [first, ...others] = secrets ?? [];
     if (first !== undefined) {
-      return new KeyRing([sealingKey(first), ...others.map(sealingKey)], foreignToSetting);
+      const keys: SealingKeys = [sealingKey(first), ...others.map(sealingKey)];
+      return new KeyRing(keys, foreignToSetting, undefined);
     }
     const path = join(dataDir, 'sealing.key');
-    const secret = await secretFile(path, hasSealedKeys ?? (async () => false));
-    return new KeyRing([sealingKey(secret)], foreignToFile(path));
+    // Before it is read: whoever replaces it meanwhile is seen the next time.
+    const stamp = stampOf(path);
+    const keys = await secretFile(path, hasSealedKeys ?? (async () => false));
+    return new KeyRing(keys, foreignToFile(path), { path, stamp });
   }
 
-  private constructor(keys: readonly [SealingKey, ...SealingKey[]], foreign: string) {
+  private constructor(
+    keys: SealingKeys,
+    foreign: string,
+    file: { readonly path: string; readonly stamp: string | undefined } | undefined,
+  ) {
     this.#keys = keys;
     this.foreign = foreign;
+    this.#file = file?.path;
+    this.#stamp = file?.stamp;
+  }
+
+  /** Which of its secrets has sealed it: 0 the one that seals now. Undefined: none of them. */
+  generationOf(sealed: Buffer): number | undefined {
+    const index = this.#keys.findIndex(({ id }) => id.equals(sealed.subarray(1, headBytes)));
+    return index < 0 ? undefined : index;
   }
 
   /** What is sealed for one `context` opens for no other: a row cannot lend another its key. */
   seal(text: string, context: string): Buffer {
+    this.#readAgain();
     const [{ id, key }] = this.#keys;
     const head = Buffer.concat([Buffer.from([formatVersion]), id]);
     const nonce = randomBytes(nonceBytes);
@@ -56,8 +76,7 @@ export class KeyRing {
 
   /** False: by a former secret, which has to stay set for as long as this is kept as it is. */
   isCurrent(sealed: Buffer): boolean {
-    const [{ id }] = this.#keys;
-    return id.equals(sealed.subarray(1, headBytes));
+    return this.generationOf(sealed) === 0;
   }
 
   /** @throws CertificateError certificate.sealed: by another secret, for another context, or damaged. */
@@ -66,7 +85,7 @@ export class KeyRing {
     if (sealed.length < headBytes + nonceBytes + tagBytes || head[0] !== formatVersion) {
       throw new CertificateError('certificate.sealed', damaged);
     }
-    const fitting = this.#keys.find(({ id }) => timingSafeEqual(id, head.subarray(1)));
+    const fitting = this.#find(head) ?? (this.#readAgain() ? this.#find(head) : undefined);
     if (fitting === undefined) throw new CertificateError('certificate.sealed', this.foreign);
     const nonce = sealed.subarray(headBytes, headBytes + nonceBytes);
     const decipher = createDecipheriv('aes-256-gcm', fitting.key, nonce, {
@@ -80,7 +99,53 @@ export class KeyRing {
       throw new CertificateError('certificate.sealed', damaged, { cause: error });
     }
   }
+
+  /**
+   * A new secret in front of those of the file, of which the first `kept` stay: all that still open something have to.
+   * False, and nothing done: they are in HUB_SECRET_KEY, where only a person puts another one.
+   * @throws CertificateError as `open`, and what the file system throws
+   */
+  async renew(kept: number): Promise<boolean> {
+    if (this.#file === undefined) return false;
+    const former = (await readPrivateFile(this.#file)).trim().split(',').slice(0, kept);
+    const draft = `${this.#file}.${randomBytes(6).toString('hex')}`;
+    await writePrivateFile(draft, `${[newSecret(), ...former].join(',')}\n`);
+    await rename(draft, this.#file);
+    // Before anything is sealed with it: a power cut must not bring the former file back.
+    const folder = await open(dirname(this.#file));
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+    return this.#readAgain();
+  }
+
+  #find(head: Buffer): SealingKey | undefined {
+    return this.#keys.find(({ id }) => timingSafeEqual(id, head.subarray(1)));
+  }
+
+  /**
+   * The file gets another secret in front while hubs run (phlix-hub keys rotate): each seals with it from then on, and opens
+   * what it finds sealed with it. A file that is gone or damaged meanwhile is heard of at the next start; what was read holds.
+   */
+  #readAgain(): boolean {
+    if (this.#file === undefined) return false;
+    const stamp = stampOf(this.#file);
+    if (stamp === undefined || stamp === this.#stamp) return false;
+    try {
+      const keys = parseSecrets(readFileSync(this.#file, 'utf8'));
+      if (keys === undefined) return false;
+      this.#keys = keys;
+      this.#stamp = stamp;
+      return true;
+    } catch {
+      return false;
+    }
+  }
 }
+
+type SealingKeys = readonly [SealingKey, ...SealingKey[]];
 
 interface SealingKey {
   /** Tells which secret sealed something, and nothing about the secret. */
@@ -116,7 +181,10 @@ function boundTo(head: Buffer, context: string): Buffer {
 }
 
 /** Made once. It appears complete or not at all: of two first starts, one makes it and both read it. */
-async function secretFile(path: string, hasSealedKeys: () => Promise<boolean>): Promise<string> {
+async function secretFile(
+  path: string,
+  hasSealedKeys: () => Promise<boolean>,
+): Promise<SealingKeys> {
   const isThere = await stat(path).then(
     () => true,
     () => false,
@@ -125,8 +193,8 @@ async function secretFile(path: string, hasSealedKeys: () => Promise<boolean>): 
     if (await hasSealedKeys()) throw new CertificateError('certificate.sealed', missing(path));
     await makeSecretFile(path);
   }
-  const secret = (await readPrivateFile(path)).trim();
-  if (/^[\w-]{43}$/.test(secret)) return secret;
+  const keys = parseSecrets(await readPrivateFile(path));
+  if (keys !== undefined) return keys;
   throw new CertificateError(
     'certificate.unreadable',
     `${path} does not hold the hub's secret any more; restore it from a backup: without it the stored keys stay closed.`,
@@ -136,7 +204,7 @@ async function secretFile(path: string, hasSealedKeys: () => Promise<boolean>): 
 async function makeSecretFile(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  await writePrivateFile(draft, `${randomBytes(32).toString('base64url')}\n`);
+  await writePrivateFile(draft, `${newSecret()}\n`);
   try {
     await link(draft, path);
   } catch (error) {
@@ -144,4 +212,23 @@ async function makeSecretFile(path: string): Promise<void> {
   } finally {
     await unlink(draft);
   }
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** As HUB_SECRET_KEY is written: the first seals. */
+function parseSecrets(text: string): SealingKeys | undefined {
+  const [first, ...others] = text.trim().split(',');
+  if (first === undefined || ![first, ...others].every((secret) => /^[\w-]{43}$/.test(secret))) {
+    return undefined;
+  }
+  return [sealingKey(first), ...others.map(sealingKey)];
+}
+
+/** Which file it is, and when it was written: a new one is put in its place, never written into. */
+function stampOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.ino} ${found.mtimeMs}`;
 }
