@@ -35,7 +35,7 @@ export async function setupPage(
       lead: 'Three short steps, and it is yours. You become its first admin.',
       body: arrivalForm('POST /api/v1/setup', {
         label: 'Setup token',
-        hint: html`Its log shows a link with it at the first start, and the file
+        hint: html`The hub’s log shows a link with it at the first start, and the file
           <code>setup-token</code> in its data folder holds it. It is good for 24 hours.`,
       }),
     }),

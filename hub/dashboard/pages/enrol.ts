@@ -5,26 +5,38 @@ import { html } from 'hono/html';
 
 import type { DashboardEnv } from '../environment.ts';
 import { doorCard, doorPage } from '../layout.ts';
-import { button } from '../parts/button.ts';
-import type { Markup } from '../parts/markup.ts';
+import { button, linkButton } from '../parts/button.ts';
+import { field } from '../parts/field.ts';
+import { form } from '../parts/form.ts';
+import type { Content, Markup } from '../parts/markup.ts';
 import { progress } from '../parts/progress.ts';
 import { recoveryCodesPanel } from '../parts/recovery-codes.ts';
 import { totpPanel } from '../parts/totp-panel.ts';
+import type { PeopleServices } from '../services.ts';
 import { arrivalSteps } from './arrival.ts';
 
-export async function enrolPage(context: Context<DashboardEnv>): Promise<Response> {
-  if (context.get('caller').kind !== 'login') return context.redirect('/sign-in', 303);
+export async function enrolPage(
+  context: Context<DashboardEnv>,
+  { accounts }: Pick<PeopleServices, 'accounts'>,
+): Promise<Response> {
+  const caller = context.get('caller');
+  if (caller.kind !== 'login') return context.redirect('/sign-in', 303);
+  const hasPassword = await accounts.hasPassword(caller.account.id);
+  const mayLeave = caller.login.restriction === undefined;
   return doorPage(context, {
     title: 'Make your account safe',
     islands: ['enrol'],
     body: html`<div data-enrol>
-      <div data-step="factor">${factorCard()}</div>
+      <div data-step="factor">${factorCard({ hasPassword, mayLeave })}</div>
       <div data-step="recovery" hidden>${recoveryCard()}</div>
     </div>`,
   });
 }
 
-function factorCard(): Markup {
+function factorCard({
+  hasPassword,
+  mayLeave,
+}: Record<'hasPassword' | 'mayLeave', boolean>): Markup {
   return doorCard({
     title: 'Make it safe',
     lead: 'A passkey lives on your phone or computer and opens with your face, finger or PIN. Nobody can guess it, and no false page can ask for it.',
@@ -39,15 +51,41 @@ function factorCard(): Markup {
         })}
       </div>`,
       html`<p class="or" data-needs-passkeys hidden>or</p>`,
-      html`<div class="stack">
-        ${button('Use an authenticator app', {
-          icon: 'phone',
-          attributes: { type: 'button', 'data-starts-totp': true },
-        })}
-      </div>`,
-      totpPanel(),
+      // Codes of an app come behind a password: alone they open nothing.
+      hasPassword ? authenticator() : firstPassword(),
+      mayLeave && html`<div class="stack">${linkButton('Later', '/', { kind: 'quiet' })}</div>`,
     ],
   });
+}
+
+function authenticator(): Content {
+  const start = button('Use an authenticator app', {
+    icon: 'phone',
+    attributes: { type: 'button', 'data-starts-totp': true },
+  });
+  return [html`<div class="stack">${start}</div>`, totpPanel()];
+}
+
+function firstPassword(): Markup {
+  return html`<details>
+    <summary>Set a password instead</summary>
+    ${form({
+      call: 'PUT /api/v1/account/password',
+      after: 'go /enrol',
+      body: [
+        field({
+          label: 'Password',
+          name: 'new_password',
+          type: 'password',
+          autocomplete: 'new-password',
+          isRequired: true,
+          hint: 'At least 15 characters. Four or five words in a row are easy to keep and hard to guess.',
+          attributes: { minlength: 15, maxlength: 256 },
+        }),
+        html`<div class="stack">${button('Set the password')}</div>`,
+      ],
+    })}
+  </details>`;
 }
 
 function recoveryCard(): Markup {

@@ -6,14 +6,18 @@ import { html } from 'hono/html';
 import type { DashboardEnv } from '../environment.ts';
 import { appPage, doorCard, doorPage } from '../layout.ts';
 import { linkButton } from '../parts/button.ts';
-import { emptyState, type EmptyStateOptions } from '../parts/empty-state.ts';
+import type { Content } from '../parts/markup.ts';
 
 type Answer = Response | Promise<Response>;
+
+interface Words {
+  readonly title: string;
+  readonly body: Content;
+}
 
 export function notFoundPage(context: Context<DashboardEnv>): Answer {
   const { hubHost } = context.get('dashboard');
   return failure(context, 404, {
-    icon: 'search',
     title: 'There is nothing at this address',
     body: html`${hubHost} is the hub itself. A media server has a name of its own: look again at the
     address that its owner gave you.`,
@@ -22,7 +26,6 @@ export function notFoundPage(context: Context<DashboardEnv>): Answer {
 
 export function failurePage(context: Context<DashboardEnv>): Answer {
   return failure(context, 500, {
-    icon: 'alert',
     title: 'The hub failed',
     body: 'This page could not be made; the hub’s log says why. Films that are playing go on. Try again in a moment.',
   });
@@ -30,19 +33,14 @@ export function failurePage(context: Context<DashboardEnv>): Answer {
 
 /** For pages of somebody with another role. */
 export function forbiddenPage(context: Context<DashboardEnv>, body: string): Answer {
-  return failure(context, 403, { icon: 'lock', title: 'Not for this account', body });
+  return failure(context, 403, { title: 'Not for this account', body });
 }
 
-function failure(
-  context: Context<DashboardEnv>,
-  status: 403 | 404 | 500,
-  words: Omit<EmptyStateOptions, 'action'>,
-): Answer {
+function failure(context: Context<DashboardEnv>, status: 403 | 404 | 500, words: Words): Answer {
+  const { title, body: lead } = words;
   const home = linkButton('To the start', '/', { kind: 'primary' });
-  if (context.get('caller').kind === 'login') {
-    const body = emptyState({ ...words, action: home });
-    return appPage(context, { title: words.title, status, body });
-  }
-  const card = doorCard({ title: words.title, lead: words.body, body: home });
-  return doorPage(context, { title: words.title, status, body: card });
+  if (context.get('caller').kind === 'login')
+    return appPage(context, { title, lead, status, body: html`<div>${home}</div>` });
+  const body = doorCard({ title, lead, body: html`<div class="stack">${home}</div>` });
+  return doorPage(context, { title, status, body });
 }

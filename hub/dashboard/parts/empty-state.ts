@@ -15,7 +15,7 @@ export interface EmptyStateOptions {
 export function emptyState(options: EmptyStateOptions): Markup {
   return html`<div class="empty">
     <span class="empty-icon">${icon(options.icon)}</span>
-    <h3>${options.title}</h3>
+    <p class="empty-title">${options.title}</p>
     <p>${options.body}</p>
     ${options.action !== undefined && html`<div class="actions">${options.action}</div>`}
   </div>`;

@@ -41,11 +41,13 @@ function emailCard({ account, isMailThere }: Keeping): Markup {
       email !== undefined && html`<p>${email}</p>`,
       isOpen &&
         isMailThere &&
-        form({
-          call: 'POST /api/v1/account/email/verification',
-          said: 'A letter with a link is on its way.',
-          body: button('Send the link again', { kind: 'quiet' }),
-        }),
+        html`<div class="actions">
+          ${form({
+            call: 'POST /api/v1/account/email/verification',
+            said: 'A letter with a link is on its way.',
+            body: button('Send the link again'),
+          })}
+        </div>`,
       !isMailThere &&
         html`<p class="hint">This hub sends no mail yet: its operator has to set up SMTP.</p>`,
       dialog({
