@@ -36,12 +36,20 @@ import {
   nameLimits,
 } from './limits.ts';
 import type { Machine } from './machine.ts';
+import {
+  accountProblems,
+  accountSettings,
+  peopleConfig,
+  type PeopleConfig,
+} from './settings/accounts.ts';
 import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/acme.ts';
+import { adminSettings } from './settings/admin.ts';
 import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts';
 import { dnsSettings } from './settings/dns.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
 import { proxyProblems, proxySettings } from './settings/proxies.ts';
 import { filesTls, fileProblems, tlsSettings, type FilesTls } from './settings/tls.ts';
+import { shownSettings, type ShownSetting } from './shown-settings.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';
 
@@ -69,6 +77,12 @@ export interface HubConfig {
   readonly trustedProxies: CidrSet;
   /** Trusted proxies begin each connection with a PROXY header. */
   readonly isProxied: boolean;
+  /** Undefined: what is for admins is at the visitors' door. */
+  readonly adminListen: ListenAddress | undefined;
+  /** Undefined: admins may come from anywhere. */
+  readonly adminNetworks: CidrSet | undefined;
+  /** Whom to tell of a hole; undefined: there is no security.txt. */
+  readonly securityContact: string | undefined;
   readonly logLevel: LogLevel;
   readonly drainTimeoutMs: number;
   /** 0: what breaks off ends. */
@@ -87,6 +101,9 @@ export interface HubConfig {
   readonly audit: AuditSettings;
   /** `page`: they are told that they are banned; `close`: their connections are, without a word. */
   readonly banAnswer: 'page' | 'close';
+  /** What admins may see of all this. */
+  readonly shown: readonly ShownSetting[];
+  readonly people: PeopleConfig;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -104,6 +121,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...acmeProblems(settings),
     ...proxyProblems(settings),
     ...limitProblems(settings),
+    ...accountProblems(settings),
   ]);
   const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
@@ -123,6 +141,9 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     tls: tlsOf(settings, environment),
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
     isProxied: settings.HUB_PROXY_PROTOCOL,
+    adminListen: settings.HUB_ADMIN_LISTEN,
+    adminNetworks: settings.HUB_ADMIN_ALLOW_CIDRS && new CidrSet(settings.HUB_ADMIN_ALLOW_CIDRS),
+    securityContact: settings.HUB_SECURITY_CONTACT,
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
     resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,
@@ -136,8 +157,10 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     apiLimits: apiLimits(settings),
     nameLimits: nameLimits(settings),
     domainLimits: domainLimits(settings),
+    people: peopleConfig(settings),
     audit: auditOf(settings, dataDir),
     banAnswer: settings.HUB_BAN_ANSWER,
+    shown: shownSettings(Object.keys(schema.shape), settings, environment),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
   };
 }
@@ -198,6 +221,7 @@ const schema = z.object({
   ...acmeSettings,
   ...dnsSettings,
   ...proxySettings,
+  ...adminSettings,
   ...auditSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
@@ -210,6 +234,7 @@ const schema = z.object({
   /** A full uplink delays a ping by seconds; more than ten is a dead line. */
   HUB_PING_DEADLINE: duration(100, 300 * second).default(10 * second),
   ...limitSettings,
+  ...accountSettings,
 });
 
 type Settings = z.output<typeof schema>;
@@ -217,10 +242,7 @@ type Settings = z.output<typeof schema>;
 const settingsOfLaterVersions = [
   'HUB_USER',
   'HUB_TRUSTED_NETWORKS',
-  'HUB_ADMIN_ALLOW_CIDRS',
-  'HUB_ADMIN_LISTEN',
   'HUB_LOCAL_LOGIN',
-  'HUB_HIBP',
   'HUB_NATS_URL',
 ];
 

@@ -18,11 +18,14 @@ import { operations, type ApiServices } from './operations.ts';
 import { peopleDoor, type PeopleDoor } from './people.ts';
 import { problem, problemFor } from './problem.ts';
 import { addRoutes, eventStream } from './routes.ts';
+import { wellKnown } from './well-known.ts';
 
 /** What people are served. Without it there is what agents need, as on the door that is theirs. */
 export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly services: ApiServices;
   readonly stepUp: StepUpDesk;
+  /** Whom to tell of a hole; undefined: nobody has said. */
+  readonly securityContact: string | undefined;
   /** The dashboard. `caller`, `cookies` and `requestId` are set for it as for operations. */
   readonly pages?: Hono<HubEnv>;
 }
@@ -63,6 +66,8 @@ function servePeople(
 ): void {
   const channels = operations.filter(({ produces }) => produces === eventStream);
   const paths = new Set(channels.map(({ path }) => `/api/v1${path}`));
+  // Before the door: whoever looks for them is no caller.
+  app.route('/', wellKnown(people));
   app.use(peopleDoor({ ...people, channels: paths }));
   const api = new Hono<HubEnv>();
   addRoutes(api, { operations, limits: limits, ...people });

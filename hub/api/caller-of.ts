@@ -9,7 +9,7 @@ import type { Login } from '../accounts/login/login.ts';
 export interface LoginDesk {
   find(
     secret: string,
-    from: { readonly address: string | undefined },
+    from: { readonly address: string | undefined; readonly requestId: string },
   ): Promise<{ readonly account: Account; readonly login: Login } | undefined>;
 }
 
@@ -56,9 +56,6 @@ export async function callerOf(
       'this token is unknown, revoked or expired: make a new one on the page of tokens',
     );
   }
-  const found =
-    loginSecret === undefined
-      ? undefined
-      : await logins.find(loginSecret, { address: asked.address });
+  const found = loginSecret === undefined ? undefined : await logins.find(loginSecret, asked);
   return found === undefined ? { kind: 'nobody', ...asked } : { kind: 'login', ...asked, ...found };
 }

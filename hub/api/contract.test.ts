@@ -39,7 +39,7 @@ describe('every operation', () => {
   test('declares each parameter of its path, and no other', () => {
     for (const { id, path, params } of operations) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-      expect([id, Object.keys(params?.shape ?? {}).toSorted()]).toEqual([id, inPath.toSorted()]);
+      expect([id, Object.keys(params?.shape ?? {})]).toEqual([id, inPath]);
     }
   });
 

@@ -4,9 +4,11 @@ import { certificateOperations, type CertificateServices } from './certificates.
 import { domainOperations, type DomainServices } from './domains.ts';
 import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
 import { eventOperations, type EventServices } from './events.ts';
+import { healthOperations, type HealthServices } from './health.ts';
 import { memberOperations, type MemberServices } from './members.ts';
 import type { Operation } from './operation.ts';
 import { serverOperations, type ServerServices } from './servers.ts';
+import { settingOperations, type SettingServices } from './settings.ts';
 import { tokenOperations, type TokenServices } from './tokens.ts';
 
 /** What all areas together need: each names its own part. */
@@ -16,6 +18,8 @@ export type ApiServices = ServerServices &
   DomainServices &
   CertificateServices &
   EventServices &
+  SettingServices &
+  HealthServices &
   TokenServices;
 
 export const operations: readonly Operation<ApiServices>[] = [
@@ -25,5 +29,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...domainOperations,
   ...certificateOperations,
   ...eventOperations,
+  ...settingOperations,
+  ...healthOperations,
   ...tokenOperations,
 ];

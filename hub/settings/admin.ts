@@ -1,0 +1,29 @@
+// The HUB_ADMIN_ settings and the contact for security arrive; where admins may come from, and whom to tell of a hole, leaves.
+
+import { parseNetwork } from '../../shared/net-address.ts';
+import { list, listenAddress, setting } from '../../shared/settings/kinds.ts';
+
+export const adminSettings = {
+  HUB_ADMIN_LISTEN: listenAddress().optional(),
+  HUB_ADMIN_ALLOW_CIDRS: list(
+    {
+      expected: 'networks that admins come from, separated by commas',
+      remedy: 'write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/64, with no bits set behind the prefix',
+    },
+    parseNetwork,
+  ).optional(),
+  HUB_SECURITY_CONTACT: setting(
+    {
+      expected: 'where to report a hole',
+      remedy: 'write mailto:security@example.org or https://example.org/security',
+    },
+    contact,
+  ).optional(),
+} as const;
+
+/** RFC 9116 §2.5.3: a URI, and one that somebody reads. */
+function contact(text: string): string | undefined {
+  const url = URL.parse(text.trim());
+  if (url === null || !['mailto:', 'https:', 'tel:'].includes(url.protocol)) return undefined;
+  return url.protocol === 'mailto:' && !url.pathname.includes('@') ? undefined : url.href;
+}
