@@ -12,27 +12,31 @@ import type { AuditEntry } from '../../hub/audit/audit.ts';
 import type { Database } from '../../hub/db/connect.ts';
 import { PostgresDeviceRequestStore } from '../../hub/db/tokens/device-request-store.ts';
 import { PostgresTokenStore } from '../../hub/db/tokens/token-store.ts';
+import type { Notice } from '../../hub/notices/notice.ts';
 import { memoryGuardStore } from './memory-guard-store.ts';
 
 export class TokenWorld {
   now = new Date('2026-11-22T12:00:00Z');
   readonly accounts = new Map<string, Account>();
   readonly noted: AuditEntry[] = [];
+  readonly told: Notice[] = [];
   readonly tokens: Tokens;
   readonly devices: DeviceGrant;
 
   constructor(database: Database) {
     const now = (): Date => this.now;
     const audit = { note: (entry: AuditEntry) => void this.noted.push(entry) };
+    const notices = { tell: (notice: Notice) => void this.told.push(notice) };
     this.tokens = new Tokens({
       store: new PostgresTokenStore(database),
       holders: { find: async (id) => this.accounts.get(id) },
       audit,
+      notices,
       now,
     });
     const guard = new Guard({ store: memoryGuardStore(), limits: defaultAccountLimits, now });
     const store = new PostgresDeviceRequestStore(database);
-    this.devices = new DeviceGrant({ store, guard, audit, now });
+    this.devices = new DeviceGrant({ store, guard, audit, notices, now });
   }
 
   pass(ms: number): void {

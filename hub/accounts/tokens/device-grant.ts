@@ -4,6 +4,7 @@ import { randomUUIDv7 } from 'node:crypto';
 
 import { addressBucket, networkAround } from '../../../shared/net-address.ts';
 import type { Audit } from '../../audit/audit.ts';
+import type { Notices } from '../../notices/notice.ts';
 import { AccountError } from '../account-error.ts';
 import type { LoginCaller } from '../caller.ts';
 import type { Guard } from '../login/guard.ts';
@@ -49,6 +50,7 @@ export class DeviceGrant {
   readonly #store: DeviceRequestStore;
   readonly #guard: Pick<Guard, 'admit'>;
   readonly #audit: Audit;
+  readonly #notices: Notices;
   readonly #now: () => Date;
 
   constructor(options: {
@@ -56,11 +58,13 @@ export class DeviceGrant {
     /** Counts wrong codes by person and by place, for all processes. */
     guard: Pick<Guard, 'admit'>;
     audit: Audit;
+    notices: Notices;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#guard = options.guard;
     this.#audit = options.audit;
+    this.#notices = options.notices;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -129,7 +133,13 @@ export class DeviceGrant {
 
   /** @throws AccountError token.code | login.locked */
   async approve(caller: LoginCaller, typed: string): Promise<DeviceRequest> {
-    return this.#decide(caller, typed, 'approved');
+    const approved = await this.#decide(caller, typed, 'approved');
+    this.#notices.tell({
+      kind: 'device.paired',
+      to: { kind: 'account', accountId: caller.account.id },
+      facts: { address: approved.address, software: approved.app, name: approved.deviceName },
+    });
+    return approved;
   }
 
   /** @throws AccountError token.code | login.locked */

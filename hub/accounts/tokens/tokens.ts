@@ -4,6 +4,7 @@ import { randomInt, timingSafeEqual } from 'node:crypto';
 
 import { NetAddressError, parseNetwork } from '../../../shared/net-address.ts';
 import type { Audit, AuditEntry } from '../../audit/audit.ts';
+import type { Notices } from '../../notices/notice.ts';
 import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { LoginCaller } from '../caller.ts';
@@ -45,6 +46,7 @@ export class Tokens {
   readonly #store: TokenStore;
   readonly #holders: TokenHolders;
   readonly #audit: Audit;
+  readonly #notices: Notices;
   readonly #now: () => Date;
   readonly #listeners = new Set<(id: string | undefined) => void>();
   #unwatch: (() => void) | undefined;
@@ -53,11 +55,13 @@ export class Tokens {
     store: TokenStore;
     holders: TokenHolders;
     audit: Audit;
+    notices: Notices;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#holders = options.holders;
     this.#audit = options.audit;
+    this.#notices = options.notices;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -123,6 +127,11 @@ export class Tokens {
         `an account holds ${personalTokenLimits.perAccount} tokens at most: remove those that nothing uses any more`,
       );
     this.#audit.note({ ...noted(caller, token), event: 'token.created' });
+    this.#notices.tell({
+      kind: 'token.created',
+      to: { kind: 'account', accountId: account.id },
+      facts: { address: caller.address, software: caller.login.software, name: token.name },
+    });
     return { token, text };
   }
 

@@ -53,6 +53,9 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
     world.pass(5000);
     expect(await world.devices.poll(deviceCode, app)).toEqual({ kind: 'invalid' });
     expect(world.noted.map(({ event }) => event)).toEqual(['token.device-approved']);
+    expect(world.told).toMatchObject([
+      { kind: 'device.paired', facts: { address: '198.51.100.4', name: '<b>TV</b>' } },
+    ]);
     expect(JSON.stringify(world.noted)).not.toContain(userCode.slice(0, 4));
   });
 

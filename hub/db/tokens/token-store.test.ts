@@ -37,7 +37,8 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       scopes: ['servers:read', 'usage:read'],
     });
     expect(world.noted).toMatchObject([{ event: 'token.created', target: token.id, result: 'ok' }]);
-    expect(JSON.stringify([world.noted, token])).not.toContain(text.slice(17));
+    expect(world.told).toMatchObject([{ kind: 'token.created', facts: { name: 'my script' } }]);
+    expect(JSON.stringify([world.noted, world.told, token])).not.toContain(text.slice(17));
   });
 
   test('no secret is kept: a copy of the database opens nothing', async () => {
