@@ -1,39 +1,54 @@
-// Events of the hub arrive as they happen; whoever listens for their kind gets them. The browser connects again by itself.
+// News of the hub arrive as they happen; whoever listens for their topic gets them. The browser connects again by itself.
 
-type Listener = (payload: unknown) => void;
+/** As hub/api/news.ts names them. */
+export type Topic = 'servers' | 'streams' | 'usage' | 'account' | 'admin';
 
-const path = '/api/v1/events';
+type Listener = (body: unknown) => void;
 
-/** One connection per page, however many listen. */
+/** One connection per page, however many listen: a browser has few of them. */
 let source: EventSource | undefined;
-const listeners = new Map<string, Set<Listener>>();
+let openFor = '';
+let server: string | undefined;
+let isReadyBefore = false;
+const listeners = new Map<Topic, Set<Listener>>();
+const returns = new Set<() => void>();
 
-/** `kind` is the event's name on the wire, such as `server.online`. Returns what stops it. */
-export function listen(kind: string, listener: Listener): () => void {
-  const same = listeners.get(kind) ?? new Set();
-  if (!listeners.has(kind)) {
-    listeners.set(kind, same);
-    stream().addEventListener(kind, ({ data }: MessageEvent<string>) => {
-      const payload: unknown = JSON.parse(data);
-      for (const each of same) each(payload);
-    });
-  }
-  same.add(listener);
+/** Returns what stops it. */
+export function listen(topic: Topic, listener: Listener): () => void {
+  const same = listeners.get(topic) ?? new Set();
+  listeners.set(topic, same.add(listener));
+  queueMicrotask(connect);
   return () => same.delete(listener);
+}
+
+/** This page is about one server: what happens to others is not sent. Before anything else. */
+export function listenToServer(id: string): void {
+  server = id;
 }
 
 /** Told when the connection is there again after a gap: what is shown may be old. */
 export function onReconnect(listener: () => void): void {
-  let isFirst = true;
-  stream().addEventListener('open', () => {
-    if (!isFirst) listener();
-    isFirst = false;
-  });
+  returns.add(listener);
 }
 
-function stream(): EventSource {
-  source ??= new EventSource(path);
-  return source;
+/** All that asked in one go share one connection. */
+function connect(): void {
+  const topics = [...listeners.keys()].sort();
+  if (topics.join(',') === openFor) return;
+  openFor = topics.join(',');
+  source?.close();
+  const about = server === undefined ? '' : `&server=${encodeURIComponent(server)}`;
+  source = new EventSource(`/api/v1/events?topics=${openFor}${about}`);
+  // The first event of each connection: nothing that happened before it is repeated.
+  source.addEventListener('ready', () => {
+    if (isReadyBefore) for (const listener of returns) listener();
+    isReadyBefore = true;
+  });
+  for (const topic of topics)
+    source.addEventListener(topic, ({ data }: MessageEvent<string>) => {
+      const body: unknown = JSON.parse(data);
+      for (const listener of listeners.get(topic) ?? []) listener(body);
+    });
 }
 
 // A page in the browser's back list must not hold a connection that another page needs.
