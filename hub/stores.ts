@@ -8,6 +8,7 @@ import type { HubConfig } from './config.ts';
 import type { BanStore } from './access/bans/ban.ts';
 import type { AuditIndex } from './audit/audit-index.ts';
 import { PostgresAccountStore } from './db/account-store.ts';
+import { peopleStores, type PeopleStores } from './db/accounts/people-stores.ts';
 import { PostgresAuditIndex } from './db/audit/audit-index.ts';
 import { PostgresBanStore } from './db/bans/ban-store.ts';
 import { PostgresCertificateStore } from './db/certificate-store.ts';
@@ -45,6 +46,7 @@ export interface Stores {
   readonly usage: UsageStores;
   readonly auditIndex: AuditIndex;
   readonly bans: BanStore;
+  readonly people: PeopleStores;
   readonly factors: FactorStores;
   /** Everything that is sealed, wherever it lies. */
   readonly sealed: PostgresSealedRows;
@@ -78,6 +80,7 @@ export async function openStores(
     usage: usageStores(database),
     auditIndex: new PostgresAuditIndex(database),
     bans: new PostgresBanStore(database),
+    people: peopleStores(database),
     factors: factorStores(database),
     sealed: new PostgresSealedRows(database),
     place: database.place,

@@ -41,6 +41,8 @@ interface SetupOptions {
   readonly signIn: Pick<SignIn, 'enter'>;
   readonly limits: AccountLimits;
   readonly audit: Audit;
+  /** There is an admin: what was written down for him can go. */
+  readonly onSetUp?: () => void;
   readonly now?: () => Date;
 }
 
@@ -93,6 +95,7 @@ export class Setup {
     if (outcome === 'unknown') throw unknown();
     const { address, requestId } = visit;
     const actor = { id: account.id, name: account.username };
+    this.#options.onSetUp?.();
     audit.note({ event: 'admin.setup', actor, address, result: 'ok', requestId });
     const restriction = profile.passwordHash === undefined ? ('enrol' as const) : undefined;
     return signIn.enter(account, { method: 'setup', restriction }, visit);

@@ -1,0 +1,193 @@
+// Settings and stores arrive; the rooms of people leave, put together: accounts, the doors by which they sign in, and what guards those.
+
+import type { Logger } from '../shared/log.ts';
+import type { Account } from './accounts/account.ts';
+import { Accounts, type Possessions } from './accounts/accounts.ts';
+import { FactorNews } from './accounts/factors/factor-news.ts';
+import { Factors } from './accounts/factors/factors.ts';
+import { Passkeys } from './accounts/factors/passkeys.ts';
+import { Pepper } from './accounts/factors/pepper.ts';
+import { RecoveryCodes } from './accounts/factors/recovery.ts';
+import { Totp } from './accounts/factors/totp.ts';
+import { TrustedBrowsers } from './accounts/factors/trusted-browsers.ts';
+import { Invitations } from './accounts/invitations.ts';
+import { Arrivals } from './accounts/login/arrivals.ts';
+import { Guard, type Closed } from './accounts/login/guard.ts';
+import { KnownBrowsers } from './accounts/login/known-browsers.ts';
+import { Logins } from './accounts/login/logins.ts';
+import { SignIn } from './accounts/login/sign-in.ts';
+import { Transactions } from './accounts/login/transactions.ts';
+import { BreachList, noBreaches } from './accounts/password/breaches.ts';
+import { CommonPasswords } from './accounts/password/common-passwords.ts';
+import { Passwords } from './accounts/password/passwords.ts';
+import type { ProfileChecks } from './accounts/profile.ts';
+import { Setup } from './accounts/setup.ts';
+import type { LocalLogin } from './accounts/sso/identity.ts';
+import { StepUp } from './accounts/step-up/step-up.ts';
+import type { Audit } from './audit/audit.ts';
+import type { KeyRing } from './certificates/life/sealing.ts';
+import type { HubConfig } from './config.ts';
+import type { Notices } from './notices/notice.ts';
+import type { SafeFetch } from './notices/safe-fetch.ts';
+import type { Opened } from './opened.ts';
+import type { Stores } from './stores.ts';
+import { AccountMetrics } from './telemetry/account-metrics.ts';
+
+export interface PeopleParts {
+  readonly stores: Stores;
+  readonly keyRing: KeyRing;
+  readonly audit: Audit;
+  readonly notices: Notices;
+  readonly fetch: SafeFetch;
+  readonly localLogin: LocalLogin;
+  /** Links to identity providers. */
+  readonly links: { isLinked(accountId: string): Promise<boolean> };
+  /** `https://hub.example.org`; of a trial hub known only when it listens. */
+  readonly origin: () => string;
+  /** There is a first admin. */
+  readonly onSetUp: () => void;
+  /** An address has failed too often. */
+  readonly onClosed: (closed: Closed) => void;
+  readonly log: Logger;
+  readonly opened: Opened;
+}
+
+export type People = Awaited<ReturnType<typeof openPeople>>;
+
+export async function openPeople(config: HubConfig, parts: PeopleParts) {
+  const rooms = openRooms(config, parts);
+  const { logins } = rooms;
+  parts.opened.add(async () => logins.stop());
+  await logins.start();
+  return rooms;
+}
+
+function openRooms(config: HubConfig, parts: PeopleParts) {
+  const { stores, audit, notices } = parts;
+  const { limits, stepUp: policy } = config.people;
+  const counts = new AccountMetrics();
+  const factors = openFactors(parts);
+  const checks = profileChecks(config, parts, counts);
+  const logins = new Logins({ store: stores.people.logins, limits, audit, counts });
+  const transactions = new Transactions({ store: stores.people.transactions, limits });
+  const guard = openGuard(config, parts, counts);
+  const browsers = new KnownBrowsers({ store: stores.people.browsers, limits });
+  const accounts = new Accounts({
+    store: stores.people.accounts,
+    checks,
+    factors: factors.factors,
+    trustedBrowsers: factors.trustedBrowsers,
+    logins,
+    transactions,
+    possessions: possessionsOf(stores),
+    audit,
+    notices,
+  });
+  const doors = {
+    ...factors,
+    accounts: stores.people.accounts,
+    passwords: checks.passwords,
+    guard,
+    browsers,
+    logins,
+    limits,
+    audit,
+    counts,
+  };
+  const signIn = new SignIn({
+    ...doors,
+    transactions,
+    localLogin: parts.localLogin,
+    arrivals: new Arrivals({ store: stores.people.arrivals, notices, audit }),
+    notices,
+    onPassword: lookUpBreaches(config, accounts, parts.log),
+  });
+  const stepUp = new StepUp({ ...doors, store: stores.people.stepUps, policy, sso: parts.links });
+  const entering = { checks, signIn, limits, audit };
+  return {
+    ...factors,
+    accounts,
+    signIn,
+    logins,
+    transactions,
+    guard,
+    browsers,
+    stepUp,
+    setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
+    invitations: new Invitations({ ...entering, store: stores.people.invitations }),
+    metrics: counts.metrics,
+  };
+}
+
+function profileChecks(
+  { people: { limits, breachList } }: HubConfig,
+  { fetch }: PeopleParts,
+  counts: AccountMetrics,
+): ProfileChecks {
+  const { hashesAtOnce: atOnce, hashesQueued: queued } = limits;
+  return {
+    passwords: new Passwords({ limits: { atOnce, queued } }),
+    breaches: breachList === undefined ? noBreaches : new BreachList({ ...breachList, fetch }),
+    common: new CommonPasswords(),
+    counts,
+  };
+}
+
+function openGuard(
+  { people: { limits } }: HubConfig,
+  { stores, onClosed }: PeopleParts,
+  counts: AccountMetrics,
+): Guard {
+  return new Guard({
+    store: stores.people.guard,
+    limits,
+    onClosed: (closed) => {
+      counts.blocked();
+      onClosed(closed);
+    },
+  });
+}
+
+/** Nobody waits for it, and a sign-in does not fail with it. */
+function lookUpBreaches(
+  { people: { breachList } }: HubConfig,
+  accounts: Accounts,
+  log: Logger,
+): (account: Account, password: string) => void {
+  if (breachList === undefined) return () => undefined;
+  return (account, password) => {
+    accounts.lookUpBreach(account, password).catch((error: unknown) => {
+      log.warn({ err: error }, 'whether a password is known from a breach could not be noted');
+    });
+  };
+}
+
+function openFactors({ stores, keyRing, audit, notices, origin }: PeopleParts) {
+  const news = new FactorNews({ audit, notices });
+  const pepper = new Pepper({ store: stores.factors.secrets, sealing: keyRing });
+  const issuer = 'Phlix Hub';
+  const totp = new Totp({ store: stores.factors.totp, sealing: keyRing, news, issuer, window: 1 });
+  const passkeys = new Passkeys({
+    store: stores.factors.passkeys,
+    news,
+    relyingParty: () => ({ id: new URL(origin()).hostname, origin: origin(), name: issuer }),
+  });
+  const recovery = new RecoveryCodes({ store: stores.factors.recovery, pepper, news });
+  const trustedBrowsers = new TrustedBrowsers({
+    store: stores.factors.trustedBrowsers,
+    news,
+    lifeDays: 30,
+  });
+  const factors = new Factors({ holdings: stores.factors.standings, totp, passkeys, recovery });
+  return { news, totp, passkeys, recovery, trustedBrowsers, factors };
+}
+
+function possessionsOf({ servers }: Stores): Possessions {
+  return {
+    giveUp: async (ownerId) => {
+      const own = (await servers.list()).filter((server) => server.ownerId === ownerId);
+      for (const { id } of own) await servers.revoke(id);
+      return own.length;
+    },
+  };
+}
