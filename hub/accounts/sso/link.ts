@@ -3,6 +3,7 @@
 import type { Buffer } from 'node:buffer';
 
 import type { Role } from '../account.ts';
+import type { NewAccount } from '../setup.ts';
 
 export interface SsoLink {
   readonly id: string;
@@ -18,7 +19,7 @@ export interface SsoLink {
   readonly lastUsedAt: Date | undefined;
 }
 
-/** A login that began at a provider, for logout on either side. */
+/** A login that began at a provider, for logout on either side; it is forgotten with the login. */
 export interface SsoLogin {
   readonly loginId: string;
   readonly accountId: string;
@@ -34,8 +35,12 @@ export interface SsoLogin {
 export interface SsoLinkStore {
   find(issuer: string, subject: string): Promise<SsoLink | undefined>;
   listOf(accountId: string): Promise<SsoLink[]>;
-  /** @throws AccountError sso.conflict: this person opens another account, or another person of the provider opens this one */
-  insert(link: SsoLink): Promise<void>;
+  /**
+   * With the account, where it is a new one: both or neither.
+   * @throws AccountError sso.conflict: this person opens another account, or another person of the provider opens this one
+   * @throws AccountError account.exists
+   */
+  insert(link: SsoLink, made?: NewAccount): Promise<void>;
   noteUse(
     id: string,
     use: { at: Date; name: string | undefined; givenRole: Role | undefined },
@@ -44,12 +49,11 @@ export interface SsoLinkStore {
   removeOf(accountId: string): Promise<number>;
   /** Active admins who can come in by an enabled provider. */
   countLinkedAdmins(): Promise<number>;
-  /** Forgets those of before `deadBefore`: no login lives that long. */
-  insertLogin(login: SsoLogin, deadBefore: Date): Promise<void>;
+  /** Gone again with its login. */
+  insertLogin(login: SsoLogin): Promise<void>;
   findLogin(loginId: string): Promise<SsoLogin | undefined>;
   /** Of a provider's login, or of all logins of a person. */
   listLogins(issuer: string, which: { sid: string } | { subject: string }): Promise<SsoLogin[]>;
-  removeLogins(loginIds: readonly string[]): Promise<void>;
   /** False: this logout token was used before. */
   useLogoutToken(issuer: string, jti: string, until: Date, now: Date): Promise<boolean>;
 }

@@ -24,3 +24,19 @@ export function roleFor(
   if (isIn(roleMap.owner)) return 'owner';
   return isIn(roleMap.member) ? 'member' : undefined;
 }
+
+const ranks: Readonly<Record<Role, number>> = { admin: 2, owner: 1, member: 0 };
+
+/**
+ * What groups gave, they take back; what was given here, they leave, and raise where they give more. `givenBefore`: what they
+ * gave at the last sign-in.
+ */
+export function settledRole(
+  current: Role,
+  { given, givenBefore }: { given: Role | undefined; givenBefore: Role | undefined },
+): { readonly role: Role; readonly givenRole: Role | undefined } {
+  const isByGroups = givenBefore !== undefined && givenBefore === current;
+  if (given === undefined) return { role: isByGroups ? 'member' : current, givenRole: undefined };
+  const isOwnWord = !isByGroups && ranks[current] >= ranks[given];
+  return isOwnWord ? { role: current, givenRole: undefined } : { role: given, givenRole: given };
+}
