@@ -12,6 +12,8 @@ afterEach(async () => reporter?.stop());
 /** A store that keeps what it was told, and fails when asked to. */
 class Told {
   readonly failures: unknown[] = [];
+  /** What whoever watches heard, as soon as the store had it. */
+  readonly heard: string[][] = [];
   isFailing = false;
   isOver = false;
   readonly #events = new EventEmitter();
@@ -30,7 +32,9 @@ class Told {
 
   async start(beatMs?: number): Promise<ReturnType<PresenceReporter['noting']>> {
     const onFailure = (error: unknown) => void this.failures.push(error);
-    reporter = new PresenceReporter({ store: this.store, onFailure, ...(beatMs && { beatMs }) });
+    const watcher = { onTold: (ids: Iterable<string>) => void this.heard.push([...ids]) };
+    const times = beatMs && { beatMs };
+    reporter = new PresenceReporter({ store: this.store, onFailure, watcher, ...times });
     await reporter.start();
     return reporter.noting({ attach: () => undefined, detach: () => undefined });
   }
@@ -73,6 +77,21 @@ test('a sign of life is given while nothing changes, also when the store fails',
   told.isFailing = false;
   expect(await told.next()).toEqual(['movies']);
   expect(told.failures.length).toBeGreaterThan(0);
+});
+
+test('who came or went is passed on once the store has it, and not before', async () => {
+  const told = new Told();
+  const links = await told.start(5);
+  told.isFailing = true;
+  const link = {};
+  links.attach('movies', link);
+  await told.next();
+  expect(await told.next()).toEqual(['movies']);
+  expect(told.heard).toEqual([]);
+  told.isFailing = false;
+  await expect.poll(() => told.heard).toEqual([['movies']]);
+  links.detach('movies', link);
+  await expect.poll(() => told.heard).toEqual([['movies'], ['movies']]);
 });
 
 test('the run ends when the hub stops', async () => {

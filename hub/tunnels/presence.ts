@@ -25,6 +25,16 @@ interface LinkRegistry<Link> {
   detach(serverId: string, link: Link): void;
 }
 
+/** Who is told what happens here; a server is connected from its first link to the end of its last. */
+export interface PresenceWatcher {
+  readonly onConnected?: (serverId: string) => void;
+  readonly onDisconnected?: (serverId: string) => void;
+  /** The store says by now who came and who went: whoever looks there finds it. */
+  readonly onTold?: (serverIds: Iterable<string>) => void;
+  /** With each sign of life. */
+  readonly onBeat?: (serverIds: Iterable<string>) => void;
+}
+
 /** Three of these may be missed before a run counts as lost (lostAfterMs). */
 const beatMs = 5000;
 /** Longer than a restart of the database, during which nobody can tell anything. */
@@ -35,8 +45,11 @@ export class PresenceReporter {
   readonly #store: PresenceStore;
   readonly #onFailure: (error: unknown) => void;
   readonly #beatMs: number;
+  readonly #watcher: PresenceWatcher;
   readonly #links = new Map<string, Set<object>>();
   readonly #since = new Map<string, Date>();
+  /** Those who came or went since the store was told. */
+  #changed = new Set<string>();
   #hasNews = false;
   #isStopping = false;
   #wake: () => void = () => undefined;
@@ -46,10 +59,12 @@ export class PresenceReporter {
     store: PresenceStore;
     onFailure: (error: unknown) => void;
     beatMs?: number;
+    watcher?: PresenceWatcher;
   }) {
     this.#store = options.store;
     this.#onFailure = options.onFailure;
     this.#beatMs = options.beatMs ?? beatMs;
+    this.#watcher = options.watcher ?? {};
   }
 
   async start(): Promise<void> {
@@ -86,7 +101,8 @@ export class PresenceReporter {
     }
     this.#links.set(serverId, new Set([link]));
     this.#since.set(serverId, new Date());
-    this.#tellSoon();
+    this.#watcher.onConnected?.(serverId);
+    this.#tellSoon(serverId);
   }
 
   /** A link is detached twice when it drains before it closes. */
@@ -95,10 +111,12 @@ export class PresenceReporter {
     if (links?.delete(link) !== true || links.size > 0) return;
     this.#links.delete(serverId);
     this.#since.delete(serverId);
-    this.#tellSoon();
+    this.#watcher.onDisconnected?.(serverId);
+    this.#tellSoon(serverId);
   }
 
-  #tellSoon(): void {
+  #tellSoon(serverId: string): void {
+    this.#changed.add(serverId);
     this.#hasNews = true;
     this.#wake();
   }
@@ -109,9 +127,14 @@ export class PresenceReporter {
       await this.#newsOrBeat();
       if (this.#isStopping) break;
       this.#hasNews = false;
+      const changed = this.#changed;
+      this.#changed = new Set();
       try {
         await run.tell(this.#since);
+        if (changed.size > 0) this.#watcher.onTold?.(changed);
+        this.#watcher.onBeat?.(this.#since.keys());
       } catch (error) {
+        for (const serverId of changed) this.#changed.add(serverId);
         this.#onFailure(error);
       }
     }
