@@ -53,7 +53,7 @@ export function appPage(
       <main class="main" id="main" tabindex="-1">${page}</main>
     </div>
     ${stepUpDialog()}`;
-  return context.html(htmlDocument(context, options, frame), options.status ?? 200);
+  return answer(context, options, frame);
 }
 
 export interface DoorPageOptions extends DocumentOptions {
@@ -77,7 +77,7 @@ export function doorPage(
     </main>
     <footer class="door-foot">${hubHost}</footer>
   </div>`;
-  return context.html(htmlDocument(context, options, frame), options.status ?? 200);
+  return answer(context, options, frame);
 }
 
 export function doorCard(options: { title: string; lead?: Content; body: Content }): Markup {
@@ -88,6 +88,16 @@ export function doorCard(options: { title: string; lead?: Content; body: Content
     </div>
     ${options.body}
   </div>`;
+}
+
+/** Whose page it is may have signed out by the time somebody goes back to it. */
+function answer(
+  context: PageContext,
+  options: DocumentOptions,
+  frame: Markup,
+): Response | Promise<Response> {
+  context.header('cache-control', 'no-store');
+  return context.html(htmlDocument(context, options, frame), options.status ?? 200);
 }
 
 function pageHead({ title, heading = title, lead, actions, back }: AppPageOptions): Markup {
