@@ -9,6 +9,8 @@ const named = (all: readonly { readonly id: string }[]) => all.map(({ id }) => i
 /** Whoever ends a login or a token of his own must not be kept from it by a factor that was stolen with it. */
 const protecting: ReadonlySet<string> = new Set([
   'tokens.revoke',
+  'trusted-browsers.revoke',
+  'trusted-browsers.revoke-all',
   'logins.end',
   'logins.end-others',
 ]);

@@ -23,9 +23,13 @@ import { lastFactor } from './totp.ts';
 export type AuthenticationResponse = Readonly<Record<string, unknown>>;
 export type RegistrationResponse = Readonly<Record<string, unknown>>;
 /** JSON for PublicKeyCredential.parseRequestOptionsFromJSON(). */
-export type PasskeyQuestion = object;
+export interface PasskeyQuestion {
+  readonly challenge: string;
+}
 /** JSON for PublicKeyCredential.parseCreationOptionsFromJSON(). */
-export type PasskeyOffer = object;
+export interface PasskeyOffer {
+  readonly challenge: string;
+}
 
 export interface Passkey {
   readonly id: string;
