@@ -1,6 +1,8 @@
 // Settings and stores arrive; the checker of owners' domains leaves, for the hub that runs it and the command that asks it once.
 
 import type { Logger } from '../shared/log.ts';
+import type { Audit } from './audit/audit.ts';
+import { noteDomain } from './audited.ts';
 import type { HubConfig } from './config.ts';
 import { openDomainQuestions } from './domain-questions.ts';
 import type { Stores } from './stores.ts';
@@ -16,7 +18,11 @@ export interface DomainChecks {
   destinationOf(serverId: string): Promise<Destination>;
 }
 
-export function openDomainChecks(config: HubConfig, stores: Stores, log: Logger): DomainChecks {
+export function openDomainChecks(
+  config: HubConfig,
+  stores: Stores,
+  { log, audit }: { log: Logger; audit: Audit },
+): DomainChecks {
   const { hubHost, tenantDomain, domainLimits: limits } = config;
   const lookout = new Lookout({
     questions: openDomainQuestions(config),
@@ -31,7 +37,10 @@ export function openDomainChecks(config: HubConfig, stores: Stores, log: Logger)
     lookout,
     limits,
     targetOf,
-    onChange: (claim, former) => tell(log, claim, former, sentenceOf(claim, limits)),
+    onChange: (claim, former) => {
+      tell(log, claim, former, sentenceOf(claim, limits));
+      noteDomain(audit, claim);
+    },
     onFailure: (error) => log.error({ err: error }, 'domains could not be checked'),
   });
   return {

@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { createApi, type RequestListener } from './api/app.ts';
+import type { Ban } from './access/bans/ban.ts';
+import type { Bans } from './access/bans/bans.ts';
+import type { Audit } from './audit/audit.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { HubConfig } from './config.ts';
 import type { ControlClient } from './control-client.ts';
@@ -40,6 +43,8 @@ export interface Parts {
   readonly tunnels: Tunnels;
   readonly presence: PresenceReporter;
   readonly counters: Counters;
+  readonly audit: Audit;
+  readonly bans: Bans;
   readonly traffic: Observatory;
   readonly peers: Peers;
   readonly overload: Overload;
@@ -73,6 +78,7 @@ export class Doors implements ControlledHub {
     const hub = { onRequest: apiOf(parts), onUpgrade: this.#gateway.onUpgrade };
     this.#edge = edgeOf(parts, hub, this.#draining.signal);
     this.#redirect = redirectOf(parts);
+    parts.bans.onBanned(() => this.#cutBanned());
     const { tunnelListen } = parts.config;
     this.#tunnelPort = tunnelListen.port;
     this.#handOver = new HandOver({
@@ -82,12 +88,21 @@ export class Doors implements ControlledHub {
     });
   }
 
+  /** What an operator says holds for what is under way too; the guard's word keeps people from signing in, and no film is cut for it. */
+  #cutBanned(): void {
+    const { bans } = this.#parts;
+    const isBanned = (address: string): boolean => bans.everywhere(address) !== undefined;
+    this.#edge.cut(isBanned);
+    this.#gateway.cut(isBanned);
+  }
+
   /** When an operator's command, or the process that took over, wants this one to end. */
   get stopAsked(): Promise<void> {
     return this.#stopAsked.promise;
   }
 
   askToStop(): void {
+    this.#parts.audit.note({ event: 'hub.draining', actor: 'system', result: 'ok' });
     this.#stopAsked.resolve();
   }
 
@@ -152,7 +167,7 @@ export class Doors implements ControlledHub {
   }
 }
 
-function apiOf({ config, log, stores, place, peers }: Parts): RequestListener {
+function apiOf({ config, log, stores, place, peers, audit }: Parts): RequestListener {
   return createApi({
     enrolment: stores.enrolment,
     peerOf: (socket) => peers.of(socket),
@@ -162,6 +177,7 @@ function apiOf({ config, log, stores, place, peers }: Parts): RequestListener {
     addressesOf: (server) => place.addressesOf(server),
     failuresPerMinute: config.gatewayLimits.failuresPerMinute,
     limits: config.apiLimits,
+    audit,
     log,
   });
 }
@@ -204,6 +220,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     limits,
     forwarding,
     traffic: parts.traffic,
+    bans: { covering: (address) => refusing(parts.bans, address) },
     onUnnamed: seldom((proxy: string) =>
       log.warn(
         { proxy, code: 'net.forwarded-missing' },
@@ -215,6 +232,10 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
       log.debug({ serverId, entry }, 'request denied');
     },
   });
+  const isTurnedAway =
+    config.banAnswer === 'close'
+      ? (address: string): boolean => refusing(parts.bans, address) !== undefined
+      : undefined;
   const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
   return new EdgeListener({
     certificates,
@@ -224,8 +245,16 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     front,
     admission,
     trustedProxies,
+    isTurnedAway,
     limits,
   });
+}
+
+/** An operator's ban, at any door. */
+function refusing(bans: Bans, address: string): Ban | undefined {
+  const ban = bans.everywhere(address);
+  if (ban !== undefined) bans.countRefusal();
+  return ban;
 }
 
 /** A complaint that would come with every request comes once in a while. */
@@ -242,7 +271,19 @@ function seldom<Argument>(complain: (argument: Argument) => void): (argument: Ar
 const complaintIntervalMs = 60_000;
 
 function gatewayOf(
-  { config, log, stores, certificates, place, tunnels, presence, peers, overload, traffic }: Parts,
+  {
+    config,
+    log,
+    stores,
+    certificates,
+    place,
+    tunnels,
+    presence,
+    peers,
+    overload,
+    traffic,
+    bans,
+  }: Parts,
   api: RequestListener,
 ): Gateway {
   return new Gateway({
@@ -259,6 +300,8 @@ function gatewayOf(
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
     limits: config.gatewayLimits,
     watcher: traffic,
+    // Agents read no pages.
+    isTurnedAway: (address) => refusing(bans, address) !== undefined,
     log,
   });
 }

@@ -2,7 +2,10 @@
 
 import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
+import type { Audit } from './audit/audit.ts';
+import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
@@ -40,6 +43,7 @@ export interface Hub {
   readonly tunnels: Tunnels;
   readonly counters: Counters;
   readonly traffic: Observatory;
+  readonly audited: Audited;
   /** When an operator's command, or another process of this hub, wants it to end. */
   readonly stopAsked: Promise<void>;
   /** Accepts no more, lets what runs finish within HUB_DRAIN_TIMEOUT, and closes everything. */
@@ -71,6 +75,8 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(async () => stores.close());
   // Whatever the hub's TLS: people's secrets are sealed as well, and a hub that cannot open them does not start.
   const keyRing = await openKeyRing(config, stores);
+  const audited = await openAudited(config, { stores, log, opened });
+  const { audit, bans } = audited;
   const traffic = await openTraffic(stores, { log, opened });
   const sharing = former === undefined ? sharingOf(config) : 'joining';
   const { certificates, acme, certified } = await openCertificates(config, {
@@ -78,14 +84,17 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     keyRing,
     log,
     sharing,
-    onAttempt: (report) => noteRenewal(traffic, report),
+    onAttempt: (report) => {
+      noteRenewal(traffic, report);
+      noteCertificate(audit, report);
+    },
   });
   opened.add(async () => (acme ?? certificates).stop());
 
   const overload = watchMemory(config, log);
   opened.add(() => overload.stop());
-  const { place, tunnels } = await openNames(config, { stores, log, opened });
-  const presence = reportPresence(stores, log);
+  const { place, tunnels } = await openNames(config, { stores, log, audit, opened });
+  const presence = reportPresence(stores, audited, log);
   opened.add(async () => presence.stop());
   await presence.start();
 
@@ -100,6 +109,8 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     tunnels,
     presence,
     counters,
+    audit,
+    bans,
     traffic,
     peers: peersOf(config, log),
     overload,
@@ -111,9 +122,11 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   const responder = acme?.responder;
-  const measured = { counters, traffic, overload, doors, certified, responder };
+  const measured = { counters, traffic, audited, overload, doors, certified, responder };
   await openMetrics(config, measured, { log, opened });
   log.info({ ...addresses, database: stores.place }, 'hub ready');
+  noteStart(audit, former !== undefined);
+  opened.add(() => audit.note({ event: 'hub.stopped', actor: 'system', result: 'ok' }));
   opened.add(async () => acme?.stopOrdering());
   await acme?.start();
   return {
@@ -123,9 +136,15 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     tunnels,
     counters,
     traffic,
+    audited,
     stopAsked: doors.stopAsked,
     stop: async () => opened.close(),
   };
+}
+
+function noteStart(audit: Audit, tookOver: boolean): void {
+  const event = tookOver ? 'hub.took-over' : 'hub.started';
+  audit.note({ event, actor: 'system', result: 'ok', reason: version });
 }
 
 /** @throws ControlError */
@@ -192,9 +211,10 @@ function watchMemory({ memoryLimitBytes: limitBytes }: HubConfig, log: Logger): 
   });
 }
 
-function reportPresence(stores: Stores, log: Logger): PresenceReporter {
+function reportPresence(stores: Stores, { audit }: Audited, log: Logger): PresenceReporter {
   return new PresenceReporter({
     store: stores.presence,
+    watcher: notingTunnels(audit),
     onFailure: (error) => log.warn({ err: error }, 'who is connected could not be stored'),
   });
 }

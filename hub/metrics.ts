@@ -18,6 +18,7 @@ import type { Observatory } from './usage/observatory.ts';
 export interface Measured {
   readonly counters: Counters;
   readonly traffic: Observatory;
+  readonly audited: { readonly metrics: readonly Metric[] };
   readonly overload: Overload;
   readonly doors: Doors;
   /** Of certificates. */
@@ -41,6 +42,7 @@ export async function openMetrics(
     metrics: [
       ...measured.counters.metrics,
       ...trafficMetrics(measured.traffic),
+      ...measured.audited.metrics,
       ...gauges(config, measured, delay),
       ...measured.certified,
       ...dnsTotals(measured),

@@ -1,6 +1,7 @@
 // The stores arrive; who is reached by which name leaves: servers by label and by domain of their own, and the hub itself.
 
 import type { Logger } from '../shared/log.ts';
+import type { Audit } from './audit/audit.ts';
 import type { HubConfig } from './config.ts';
 import { openDomainChecks } from './domain-checks.ts';
 import type { Opened } from './opened.ts';
@@ -16,7 +17,7 @@ export interface Names {
 
 export async function openNames(
   config: HubConfig,
-  { stores, log, opened }: { stores: Stores; log: Logger; opened: Opened },
+  { stores, log, audit, opened }: { stores: Stores; log: Logger; audit: Audit; opened: Opened },
 ): Promise<Names> {
   const domains = new LiveDomains({
     store: stores.domains,
@@ -41,7 +42,7 @@ export async function openNames(
   await domains.start();
   opened.add(async () => tunnels.stop());
   await tunnels.start();
-  const { checker } = openDomainChecks(config, stores, log);
+  const { checker } = openDomainChecks(config, stores, { log, audit });
   opened.add(async () => checker.stop());
   await checker.start();
   return { place, tunnels };

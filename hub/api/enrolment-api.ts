@@ -8,6 +8,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 
 import type { Logger } from '../../shared/log.ts';
+import { noAudit, type Audit } from '../audit/audit.ts';
 import type { Enrolled, Redemption } from '../tunnels/enrolment.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { Server } from '../tunnels/server.ts';
@@ -30,6 +31,7 @@ export interface EnrolmentApiOptions {
   /** Failed attempts of one address within a minute: guessing 256 bits is hopeless at any rate, but a broken loop fills the log. */
   readonly failuresPerMinute: number;
   readonly limits?: ApiLimits;
+  readonly audit?: Audit;
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly nowMs?: () => number;
@@ -122,15 +124,22 @@ class EnrolmentDesk {
     context: Context<HubEnv>,
     { asked, channel, nonce }: { asked: Asked; channel: Channel; nonce: Buffer },
   ): Promise<Response> {
-    const { enrolment, log } = this.#options;
+    const { enrolment, log, audit = noAudit } = this.#options;
+    const { peerAddress: address } = channel;
     try {
       const enrolled = await enrolment.redeem(redemptionOf(asked, channel, nonce));
       log.info(enrolmentFacts(enrolled, channel, asked.software), 'server enrolled');
+      const { agentId: target, server } = enrolled;
+      const reason = `token ${asked.token_id}, name ${server.label ?? 'none'}`;
+      const fact = { address, target, method: 'token', reason };
+      audit.note({ ...fact, event: 'server.enrolled', server: server.id, result: 'ok' });
       return context.json(replyOf(this.#options, enrolled), 201);
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error;
       if (error.code.startsWith('enrol.')) this.#failures.note(channel.bucket);
-      log.info({ err: error, address: channel.peerAddress }, 'enrolment refused');
+      log.info({ err: error, address }, 'enrolment refused');
+      const fact = { address, target: asked.token_id, method: 'token', reason: error.code };
+      audit.note({ ...fact, event: 'server.enrolment-denied', result: 'denied' });
       return problem(context, error.code, error.message);
     }
   }

@@ -11,16 +11,11 @@ import { domainName } from '../tunnels/domains/domain-name.ts';
 import type { DomainClaim } from '../tunnels/domains/domain.ts';
 import { systemSuffixes } from '../tunnels/domains/public-suffixes.ts';
 import { proofRecordOf } from '../tunnels/domains/sentence.ts';
-import {
-  configOf,
-  noteIdleFolder,
-  printJson,
-  withStores,
-  type CommandContext,
-} from './command-context.ts';
+import { configOf, noteIdleFolder, printJson, type CommandContext } from './command-context.ts';
 import { claimJson, listText, recordsText, standing, title } from './domain-words.ts';
 import { certificateJson, certificateOf, certificateText } from './domain-certificate.ts';
 import { exitCode } from './exit-code.ts';
+import { withAudit, type Audited } from './host-audit.ts';
 import { requireServer } from './servers.ts';
 
 interface Options {
@@ -80,6 +75,7 @@ interface Room {
   readonly config: HubConfig;
   readonly stores: Stores;
   readonly checks: DomainChecks;
+  readonly note: Audited['note'];
 }
 
 async function withDomains<Result>(
@@ -88,11 +84,12 @@ async function withDomains<Result>(
   work: (room: Room) => Promise<Result>,
 ): Promise<Result> {
   const config = configOf(context);
-  return withStores(context, config, async (stores) => {
+  return withAudit(context, config, async ({ stores, audit, note }) => {
     const { openDomainChecks } = await import('../domain-checks.ts');
     if (options.json !== true) noteIdleFolder(context, config, stores);
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-    return work({ config, stores, checks: openDomainChecks(config, stores, log) });
+    const checks = openDomainChecks(config, stores, { log, audit });
+    return work({ config, stores, checks, note });
   });
 }
 
@@ -103,9 +100,10 @@ async function add(
   options: Options,
 ): Promise<void> {
   const hostname = domainName(domain, configOf(context), systemSuffixes());
-  await withDomains(context, options, async ({ config, stores, checks }) => {
+  await withDomains(context, options, async ({ config, stores, checks, note }) => {
     const server = await requireServer(stores.servers, config, wanted);
     const claim = await stores.domains.claim(hostname, server.id);
+    note({ event: 'domain.added', server: server.id, target: hostname });
     const destination = await checks.destinationOf(server.id);
     if (options.json) {
       return printJson(context, claimJson(claim, server, config, destination));
@@ -198,7 +196,7 @@ async function check(context: CommandContext, domain: string, options: Options):
 
 async function remove(context: CommandContext, domain: string, options: Options): Promise<void> {
   const hostname = domainName(domain, configOf(context));
-  await withDomains(context, options, async ({ config, stores }) => {
+  await withDomains(context, options, async ({ config, stores, note }) => {
     const serverId =
       options.server === undefined
         ? undefined
@@ -208,6 +206,7 @@ async function remove(context: CommandContext, domain: string, options: Options)
     );
     const claim = chosen(hostname, claims);
     await stores.domains.remove(claim.id);
+    note({ event: 'domain.removed', server: claim.serverId, target: hostname });
     if (options.json) return printJson(context, { hostname, server_id: claim.serverId });
     const record = proofRecordOf(claim);
     context.stdout.write(

@@ -2,17 +2,13 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { tokenIdLength } from '../../shared/enrolment-token.ts';
 import { durationText, parseDuration } from '../../shared/settings/kinds.ts';
 import { localCaDomains } from '../certificates/local-ca.ts';
 import { openLocalAuthority } from '../certificates/local-authority.ts';
 import { localCaFolder, publicUrlOf, type HubConfig } from '../config.ts';
-import {
-  configOf,
-  noteIdleFolder,
-  printJson,
-  withStores,
-  type CommandContext,
-} from './command-context.ts';
+import { configOf, noteIdleFolder, printJson, type CommandContext } from './command-context.ts';
+import { withAudit } from './host-audit.ts';
 import { requireServer } from './servers.ts';
 
 interface CreateOptions {
@@ -53,7 +49,7 @@ Examples:
 async function create(context: CommandContext, options: CreateOptions): Promise<void> {
   const config = configOf(context);
   const caFingerprint = await pinnedFingerprint(config);
-  const { text, expiresAt } = await withStores(context, config, async (stores) => {
+  const { text, expiresAt } = await withAudit(context, config, async ({ stores, note }) => {
     const slot =
       options.server === undefined
         ? undefined
@@ -64,6 +60,13 @@ async function create(context: CommandContext, options: CreateOptions): Promise<
       cidr: options.cidr,
       serverId: slot?.id,
       caFingerprint,
+    });
+    const reason = `until ${token.expiresAt.toISOString()}, name ${options.label ?? 'any'}, network ${options.cidr ?? 'any'}`;
+    note({
+      event: 'server.token-created',
+      server: slot?.id,
+      target: token.text.slice(4, 4 + tokenIdLength),
+      reason,
     });
     if (options.json !== true) noteIdleFolder(context, config, stores);
     return token;

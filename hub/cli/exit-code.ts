@@ -1,6 +1,9 @@
 // A failure arrives; the exit code of sysexits.h leaves, so that service managers and scripts can tell what to do.
 
 import { CodedError } from '../../shared/errors.ts';
+import type { NetAddressErrorCode } from '../../shared/net-address.ts';
+import type { AccessErrorCode } from '../access/access-error.ts';
+import type { AuditErrorCode } from '../audit/audit-error.ts';
 import type { AcmeErrorCode } from '../certificates/acme/problem.ts';
 import type { DnsErrorCode } from '../certificates/dns/failure.ts';
 import type { CertificateErrorCode } from '../certificates/failure.ts';
@@ -23,6 +26,9 @@ export const exitCode = {
 } as const;
 
 type Code =
+  | AccessErrorCode
+  | AuditErrorCode
+  | NetAddressErrorCode
   | AcmeErrorCode
   | CertificateErrorCode
   | ControlErrorCode
@@ -128,6 +134,18 @@ const table: Record<Code, number> = {
   'name.quota': exitCode.badData,
   'name.changes': exitCode.tryLater,
   'server.unknown': exitCode.badData,
+
+  'audit.folder': exitCode.cannotCreate,
+  'audit.locked': exitCode.tryLater,
+  'audit.query': exitCode.badData,
+  'ban.loopback': exitCode.badData,
+  'ban.proxy': exitCode.badData,
+  'ban.wide': exitCode.usage,
+  'ban.own': exitCode.usage,
+  'ban.limit': exitCode.badData,
+  'net.address-invalid': exitCode.badData,
+  'net.prefix-invalid': exitCode.badData,
+  'net.host-bits': exitCode.badData,
 
   'domain.invalid': exitCode.badData,
   'domain.reserved': exitCode.badData,

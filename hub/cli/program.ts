@@ -4,6 +4,8 @@ import { Command, CommanderError } from 'commander';
 
 import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
+import { auditCommand } from './audit.ts';
+import { banCommand } from './bans.ts';
 import { certificatesCommand } from './certificates.ts';
 import type { CommandContext } from './command-context.ts';
 import { domainsCommand } from './domains.ts';
@@ -55,6 +57,8 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(enrolTokenCommand(context));
   program.addCommand(addSwitchCommands(serversCommand(context), context));
   program.addCommand(certificatesCommand(context, finish));
+  program.addCommand(banCommand(context, finish));
+  program.addCommand(auditCommand(context, finish));
   program.addCommand(localCaCommand(context, finish));
   program.addCommand(openApiCommand(context));
   return adopt(program, context);

@@ -7,6 +7,7 @@ import type { HubConfig } from '../config.ts';
 import { entriesOf } from '../edge/denied/entries.ts';
 import type { Server, SwitchChange } from '../tunnels/server.ts';
 import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import { withAudit } from './host-audit.ts';
 import { addressOf, requireServer, serverJson } from './servers.ts';
 import {
   joinChanges,
@@ -44,10 +45,13 @@ export function addSwitchCommands(servers: Command, context: CommandContext): Co
     .addHelpText('after', switchHelp)
     .action(async (wanted: string, change: SwitchChange, options: Options) => {
       const config = configOf(context);
-      const server = await withStores(context, config, async (stores) => {
-        const { id } = await requireServer(stores.servers, config, wanted);
+      const server = await withAudit(context, config, async ({ stores, note }) => {
+        const { id, label } = await requireServer(stores.servers, config, wanted);
         if (change.authority === 'second') requireSecond(config);
-        return stores.servers.changeSwitches(id, change);
+        const changed = await stores.servers.changeSwitches(id, change);
+        const reason = JSON.stringify(change);
+        note({ event: 'server.changed', server: id, target: label, reason });
+        return changed;
       });
       print(context, config, server, options);
     });

@@ -16,6 +16,7 @@ import {
   withStores,
   type CommandContext,
 } from './command-context.ts';
+import { withAudit } from './host-audit.ts';
 import { age, printable, table } from './table.ts';
 
 interface Options {
@@ -145,9 +146,12 @@ async function rename(
   options: Options,
 ): Promise<void> {
   const config = configOf(context);
-  const server = await withStores(context, config, async ({ servers }) => {
+  const server = await withAudit(context, config, async ({ stores: { servers }, note }) => {
     const found = await requireServer(servers, config, wanted);
-    return servers.rename(found.id, label.toLowerCase());
+    const renamed = await servers.rename(found.id, label.toLowerCase());
+    const reason = `${found.label ?? 'no name'} to ${renamed.label ?? 'no name'}`;
+    note({ event: 'server.renamed', server: found.id, target: renamed.label, reason });
+    return renamed;
   });
   if (options.json) return printJson(context, serverJson(server, config));
   context.stdout.write(`${printable(server.name)} is now at ${addressOf(server, config)}.\n`);
@@ -155,9 +159,11 @@ async function rename(
 
 async function revoke(context: CommandContext, wanted: string, options: Options): Promise<void> {
   const config = configOf(context);
-  const { before, after } = await withStores(context, config, async ({ servers }) => {
-    const before = await requireServer(servers, config, wanted);
-    return { before, after: (await servers.revoke(before.id)) ?? before };
+  const { before, after } = await withAudit(context, config, async ({ stores, note }) => {
+    const before = await requireServer(stores.servers, config, wanted);
+    const after = (await stores.servers.revoke(before.id)) ?? before;
+    note({ event: 'server.revoked', server: before.id, target: before.label });
+    return { before, after };
   });
   if (options.json) return printJson(context, serverJson(after, config));
   const address = addressOf(before, config);

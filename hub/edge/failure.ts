@@ -19,6 +19,7 @@ export type EdgeFailureCode =
   | 'edge.busy'
   | 'edge.overloaded'
   | 'edge.denied'
+  | 'edge.banned'
   | 'edge.challenge'
   | 'edge.internal'
   | 'quota.bytes'
@@ -115,6 +116,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     title: 'Not from outside',
     sentence:
       'This address of the media server can be used at its home only, so the hub did not pass the request on.',
+  },
+  'edge.banned': {
+    status: 403,
+    title: 'This address is shut out',
+    sentence:
+      'Whoever runs this hub has banned the network address that you come from. It may be one that you share with others: ask whoever runs the hub, or come by another line.',
   },
   'edge.challenge': {
     status: 404,
@@ -223,6 +230,8 @@ export interface FailureDetail {
   readonly retryAfter?: number;
   /** The entry of the deny-list, for programs. */
   readonly entry?: string;
+  /** When a ban ends, RFC 3339; null: never by itself. For programs. */
+  readonly until?: string | null;
   /** The visitor's cookies are too much to be sent: nobody could ever come back with them. */
   readonly hasFullJar?: boolean;
 }
@@ -261,7 +270,7 @@ function problem(
   failure: EdgeFailure & FailureDetail,
   requestId: string,
 ): string {
-  const { sentence, entry } = failure;
+  const { sentence, entry, until } = failure;
   const hint = failure.ownerHint === undefined ? '' : ` If it is your server: ${failure.ownerHint}`;
   return `${JSON.stringify({
     type: `urn:phlix-hub:error:${code}`,
@@ -270,6 +279,7 @@ function problem(
     detail: sentence + hint,
     code,
     ...(entry === undefined ? {} : { entry }),
+    ...(until === undefined ? {} : { until }),
     instance: `urn:uuid:${requestId}`,
   })}\n`;
 }

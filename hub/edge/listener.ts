@@ -30,6 +30,8 @@ export interface EdgeListenerOptions {
   readonly front: Pick<Front, 'accept' | 'drain' | 'stop'>;
   readonly admission: Admission;
   readonly trustedProxies: CidrSet;
+  /** Whose connections end before they begin, where nobody wants to tell them why. Absent: nobody's. */
+  readonly isTurnedAway?: ((address: string) => boolean) | undefined;
   readonly limits: EdgeLimits;
 }
 
@@ -92,6 +94,15 @@ export class EdgeListener {
     for (const server of Object.values(this.#tls)) server.setTicketKeys(keys);
   }
 
+  /** Ends the connections of whoever is not to be here any more, with all that runs on them. */
+  cut(isBanned: (address: string) => boolean): void {
+    const { peers } = this.#options;
+    for (const socket of this.#sockets.values()) {
+      const peer = peers.of(socket);
+      if (peer !== undefined && isBanned(peer.address)) socket.destroy();
+    }
+  }
+
   #checkEmpty(): void {
     if (this.#sockets.size === 0) this.#onEmpty();
   }
@@ -121,6 +132,7 @@ export class EdgeListener {
 
   #count(socket: Socket, { address }: ConnectionPeer): boolean {
     const { admission, trustedProxies } = this.#options;
+    if (this.#options.isTurnedAway?.(address) === true) return false;
     // Everybody behind a trusted proxy shares its address.
     if (trustedProxies.has(address)) return true;
     const bucket = addressBucket(address);

@@ -35,6 +35,11 @@ export interface TrafficCounter {
   refused(request: MeteredRequest, server: MeteredServer): Meter;
 }
 
+/** Who may not come in, through whichever door. Answers at once. */
+export interface Banned {
+  covering(address: string): { readonly until: Date | undefined } | undefined;
+}
+
 /** Which servers there are, by hostname. Answers at once: it stands on the path of every request. */
 interface TunnelDirectory {
   find(hostname: string): EdgeTunnel | undefined;
@@ -52,6 +57,8 @@ export interface RoutingOptions {
   readonly onUnnamed?: (proxy: string) => void;
   /** Told of each request that the deny-list kept back. */
   readonly onDenied?: (serverId: string, entry: string) => void;
+  /** Absent: everybody may come. */
+  readonly bans?: Banned;
   /** Absent: nothing is counted or limited. */
   readonly traffic?: TrafficCounter;
 }
@@ -82,6 +89,8 @@ export class Routing {
   enter(request: NormalRequest, connection: VisitorConnection): Route {
     const { hostname } = request;
     if (!connection.covers(hostname)) return { code: 'edge.misdirected' };
+    const ban = this.#banOf(request, connection);
+    if (ban !== undefined) return ban;
     if (hostname === this.#options.hubHostname) return 'hub';
     if (isChallengeTarget(request.target)) return { code: 'edge.challenge' };
     const tunnel = this.#options.tunnels.find(hostname);
@@ -101,6 +110,18 @@ export class Routing {
     return this.#options.admission.openStream(tunnel.serverId, connection.visited, bucket)
       ? { tunnel, bucket }
       : { code: 'edge.busy' };
+  }
+
+  /** The visitor's own, not that of the proxy that brings him. */
+  #banOf(request: NormalRequest, connection: VisitorConnection): EdgeRefusal | undefined {
+    const { bans } = this.#options;
+    const address = bans && this.addressOf(request, connection);
+    const ban = address === undefined ? undefined : bans?.covering(address);
+    if (ban === undefined) return undefined;
+    const { until } = ban;
+    if (until === undefined) return { code: 'edge.banned', detail: { until: null } };
+    const retryAfter = Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000));
+    return { code: 'edge.banned', detail: { until: until.toISOString(), retryAfter } };
   }
 
   leave({ tunnel, bucket, meter }: Entry): void {

@@ -27,6 +27,8 @@ export interface DoorOptions {
   readonly limits: GatewayLimits;
   /** Proxies that do not say whom they bring: everybody behind them has one address. */
   readonly trustedProxies: { has(address: string): boolean };
+  /** Whose connections end before they begin. Absent: nobody's. */
+  readonly isTurnedAway?: ((address: string) => boolean) | undefined;
   readonly onSecure: (socket: TLSSocket, peer: Peer) => void;
 }
 
@@ -96,6 +98,14 @@ export class Door {
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
+  /** Ends the connections of whoever is not to be here any more. */
+  cut(isBanned: (address: string) => boolean): void {
+    for (const socket of this.#sockets) {
+      const peer = this.#options.peers.of(socket);
+      if (peer !== undefined && isBanned(peer.address)) socket.destroy();
+    }
+  }
+
   destroyAll(): void {
     this.#crush.stop();
     for (const socket of this.#sockets) socket.destroy();
@@ -107,6 +117,7 @@ export class Door {
     // `on`, here and below: of `once` every link would keep a wrapper of 200 bytes for a close that comes once anyway.
     socket.on('close', () => this.#sockets.delete(socket));
     this.#options.peers.meet(socket, ({ address }) => {
+      if (this.#options.isTurnedAway?.(address) === true) return void socket.destroy();
       const isWelcome = this.#count(socket, this.#bucketOf(socket, address)) && this.#crush.enter();
       if (isWelcome) this.#tls.emit('connection', socket);
       else socket.destroy();

@@ -53,6 +53,8 @@ export interface GatewayOptions {
   readonly ping: { readonly intervalMs: number; readonly deadlineMs: number };
   /** While it is true no agent is let in. */
   readonly overload: { readonly refusesAgents: boolean };
+  /** Addresses whose connections end before they begin. Absent: none. */
+  readonly isTurnedAway?: (address: string) => boolean;
   readonly log: Logger;
   readonly limits?: GatewayLimits;
   readonly watcher?: LinkWatcher;
@@ -116,6 +118,11 @@ export class Gateway {
     this.#isClosing = false;
     for (const link of this.#links) link.stay();
     return bound;
+  }
+
+  /** Ends the connections of whoever is not to be here any more. */
+  cut(isBanned: (address: string) => boolean): void {
+    this.#door.cut(isBanned);
   }
 
   /** Takes no more agents: whoever dials now reaches another process, or comes back. `listen` takes them again. */

@@ -1,7 +1,7 @@
 // Bans arrive; the one that covers an address leaves, however many there are: asked at every connection and request.
 
 import { networkAround } from '../../../shared/net-address.ts';
-import type { Ban } from './ban.ts';
+import type { Ban, BanOrigin } from './ban.ts';
 
 type Family = 'ipv4' | 'ipv6';
 
@@ -28,11 +28,12 @@ export class BanList {
     if (this.#byNetwork.delete(network)) this.#count(network, -1);
   }
 
-  /** Takes canonical text. */
-  covering(address: string, now: Date): Ban | undefined {
+  /** Takes canonical text. `origin`: only those. */
+  covering(address: string, now: Date, origin?: BanOrigin): Ban | undefined {
     for (const length of this.#lengths[familyOf(address)].keys()) {
       const ban = this.#byNetwork.get(networkAround(address, length));
-      if (ban !== undefined && holds(ban, now)) return ban;
+      if (ban === undefined || !holds(ban, now)) continue;
+      if (origin === undefined || ban.origin === origin) return ban;
     }
     return undefined;
   }

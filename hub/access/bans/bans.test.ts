@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, bigInt, integer, property, tuple } from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -177,6 +177,16 @@ describe('the guard', () => {
     expect(bans.list()).toMatchObject([{ origin: 'operator', until: undefined }]);
   });
 
+  test('does not lift what an operator said of a wider network', async () => {
+    const bans = await open();
+    await bans.banAddress('203.0.113.7', term);
+    expect(bans.everywhere('203.0.113.7')).toBeUndefined();
+    await bans.add(wish('203.0.113.0/24'));
+    await bans.banAddress('203.0.113.8', term);
+    for (const address of ['203.0.113.7', '203.0.113.8', '203.0.113.9'])
+      expect(bans.everywhere(address)).toMatchObject({ network: '203.0.113.0/24' });
+  });
+
   test('bans in its own process when the database is away', async () => {
     const bans = await open();
     store.putUnlessOperators = async () => Promise.reject(new Error('away'));
@@ -187,10 +197,10 @@ describe('the guard', () => {
 
 describe('a list of bans', () => {
   test('agrees with arithmetic on every address and prefix', () => {
-    const address = fc.bigInt({ min: 0n, max: 2n ** 32n - 1n });
-    const cases = fc.tuple(address, address, fc.integer({ min: 0, max: 32 }));
-    fc.assert(
-      fc.property(cases, ([one, other, prefix]) => {
+    const address = bigInt({ min: 0n, max: 2n ** 32n - 1n });
+    const cases = tuple(address, address, integer({ min: 0, max: 32 }));
+    assert(
+      property(cases, ([one, other, prefix]) => {
         const mask = (value: bigint): bigint =>
           (value >> BigInt(32 - prefix)) << BigInt(32 - prefix);
         const list = new BanList([banOf(`${textOf(mask(one))}/${prefix}`)]);

@@ -79,8 +79,12 @@ export class Bans {
 
   /** The ban that covers a canonical address now. From memory: it can be asked at every connection. */
   covering(address: string): Ban | undefined {
-    const ban = this.#list.covering(address, this.#now());
-    return ban === undefined || this.#exemption(address) !== undefined ? undefined : ban;
+    return this.#covering(address);
+  }
+
+  /** The same if it holds at every door: an operator's. The guard's keeps people from the hub's own pages and API only. */
+  everywhere(address: string): Ban | undefined {
+    return this.#covering(address, 'operator');
   }
 
   /** Those that hold, youngest first. */
@@ -153,6 +157,11 @@ export class Bans {
     this.#list.remove(ban.network);
     this.#note('ban.removed', ban, by);
     return ban;
+  }
+
+  #covering(address: string, origin?: BanOrigin): Ban | undefined {
+    const ban = this.#list.covering(address, this.#now(), origin);
+    return ban === undefined || this.#exemption(address) !== undefined ? undefined : ban;
   }
 
   /** @throws AccessError ban.* */

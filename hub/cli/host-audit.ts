@@ -1,0 +1,41 @@
+// A command that changes something arrives; it runs with a way to note what it did, at the end of the chain that the running hub writes too.
+
+import { createLogger } from '../../shared/log.ts';
+import type { AuditEntry } from '../audit/audit.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import type { HubConfig } from '../config.ts';
+import type { Stores } from '../stores.ts';
+import { withStores, type CommandContext } from './command-context.ts';
+
+export interface Audited {
+  readonly stores: Stores;
+  readonly audit: AuditLog;
+  /** What whoever has a shell on this host did. */
+  readonly note: (entry: Omit<AuditEntry, 'actor' | 'method' | 'result'>) => void;
+}
+
+/**
+ * Opened before the work: what could not be noted is not done. Noted entries are on the disk when it resolves.
+ * @throws AuditError audit.folder
+ */
+export async function withAudit<Result>(
+  context: CommandContext,
+  config: HubConfig,
+  work: (audited: Audited) => Promise<Result>,
+): Promise<Result> {
+  return withStores(context, config, async (stores) => {
+    const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
+    const audit = await AuditLog.open({ ...config.audit, index: stores.auditIndex, log });
+    try {
+      const note: Audited['note'] = (entry) =>
+        audit.note({ ...entry, actor: 'host', method: 'cli', result: 'ok' });
+      return await work({ stores, audit, note });
+    } finally {
+      await audit.close();
+      if (audit.counts.waiting > 0)
+        context.stderr.write(
+          'phlix-hub: it is done, but the audit log does not say so: see above why it could not be written.\n',
+        );
+    }
+  });
+}

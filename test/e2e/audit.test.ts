@@ -1,0 +1,79 @@
+import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { HubProcess } from '../support/deployment.ts';
+
+/** Through a whole hub: its doors, its database, its files and its commands. */
+describe('the audit log of a running hub', () => {
+  let hub: HubProcess;
+
+  beforeAll(async () => {
+    hub = await HubProcess.start();
+  }, 90_000);
+  afterAll(async () => {
+    await hub.stop();
+    rmSync(hub.folder, { recursive: true, force: true });
+  });
+
+  async function entries(...words: string[]): Promise<Record<string, unknown>[]> {
+    const { stdout, stderr } = await hub.run('audit', 'list', '--json', ...words);
+    expect(stderr).toBe('');
+    return (JSON.parse(stdout) as { entries: Record<string, unknown>[] }).entries;
+  }
+
+  test('knows who did what, the hub and the command line in one chain', async () => {
+    const token = await hub.createToken('--label', 'movies');
+    await expect.poll(async () => entries(), { timeout: 20_000 }).toHaveLength(3);
+    const bySeq = (await entries()).toSorted((a, b) => Number(a['seq']) - Number(b['seq']));
+    const [opened, started, made] = bySeq;
+    expect(opened).toMatchObject({ event: 'segment.open', seq: 1 });
+    expect(started).toMatchObject({ event: 'hub.started', actor: { name: 'system' } });
+    expect(made).toMatchObject({
+      event: 'server.token-created',
+      actor: { name: 'host' },
+      method: 'cli',
+      target: token.slice(4, 12),
+    });
+    const { exitCode, stdout } = await hub.run('audit', 'verify');
+    expect([exitCode, stdout]).toEqual([0, 'The log is whole: 3 lines in 1 files.\n']);
+    const { stdout: csv } = await hub.run('audit', 'export', '--format', 'csv');
+    expect(csv.split('\r\n')).toHaveLength(5);
+    expect(
+      csv + readFileSync(join(hub.folder, 'audit', 'audit-00000001.jsonl'), 'utf8'),
+    ).not.toContain(token.slice(12));
+  }, 60_000);
+
+  test('goes on after kill -9, and verify names a line that was changed', async () => {
+    process.kill(hub.program.pid, 'SIGKILL');
+    await hub.program.ended;
+    await hub.startAgain();
+    await expect
+      .poll(async () => (await entries('--event', 'hub.started')).length, { timeout: 20_000 })
+      .toBe(2);
+    expect((await hub.run('audit', 'verify', '--json')).exitCode).toBe(0);
+    const path = join(hub.folder, 'audit', 'audit-00000001.jsonl');
+    const [text, { uid, gid }] = [readFileSync(path, 'utf8'), statSync(path)];
+    writeFileSync(path, text.replace('"host"', '"HOST"'));
+    chownSync(path, uid, gid);
+    const { exitCode, stdout } = await hub.run('audit', 'verify');
+    expect(exitCode).toBe(65);
+    expect(stdout).toContain('audit-00000001.jsonl line 3: it was changed');
+    writeFileSync(path, text);
+    expect((await hub.run('audit', 'verify')).exitCode).toBe(0);
+  }, 90_000);
+
+  test.each([
+    [['list', '--event', 'nonsense'], 64],
+    [['list', '--since', 'yesterday'], 64],
+    [['list', '--limit', '0'], 64],
+    [['list', '--result', 'maybe'], 64],
+    [['export', '--format', 'xml'], 64],
+    [['list', 'everything'], 64],
+  ])('%j is refused', async (words, code) => {
+    const { exitCode, stderr } = await hub.run('audit', ...words);
+    expect(exitCode).toBe(code);
+    expect(stderr).toMatch(/phlix-hub: /);
+  });
+});
