@@ -8,6 +8,7 @@ import { Factors } from './accounts/factors/factors.ts';
 import { Passkeys } from './accounts/factors/passkeys.ts';
 import { Pepper } from './accounts/factors/pepper.ts';
 import { RecoveryCodes } from './accounts/factors/recovery.ts';
+import { Resets } from './accounts/factors/resets.ts';
 import { Totp } from './accounts/factors/totp.ts';
 import { TrustedBrowsers } from './accounts/factors/trusted-browsers.ts';
 import { Invitations } from './accounts/invitations.ts';
@@ -24,6 +25,8 @@ import type { ProfileChecks } from './accounts/profile.ts';
 import { Setup } from './accounts/setup.ts';
 import type { LocalLogin } from './accounts/sso/identity.ts';
 import { StepUp } from './accounts/step-up/step-up.ts';
+import { DeviceGrant } from './accounts/tokens/device-grant.ts';
+import { Tokens } from './accounts/tokens/tokens.ts';
 import type { Audit } from './audit/audit.ts';
 import type { KeyRing } from './certificates/life/sealing.ts';
 import type { HubConfig } from './config.ts';
@@ -41,7 +44,10 @@ export interface PeopleParts {
   readonly fetch: SafeFetch;
   readonly localLogin: LocalLogin;
   /** Links to identity providers. */
-  readonly links: { isLinked(accountId: string): Promise<boolean> };
+  readonly links: {
+    isLinked(accountId: string): Promise<boolean>;
+    removeAll(accountId: string): Promise<void>;
+  };
   /** `https://hub.example.org`; of a trial hub known only when it listens. */
   readonly origin: () => string;
   /** There is a first admin. */
@@ -56,9 +62,11 @@ export type People = Awaited<ReturnType<typeof openPeople>>;
 
 export async function openPeople(config: HubConfig, parts: PeopleParts) {
   const rooms = openRooms(config, parts);
-  const { logins } = rooms;
+  const { logins, tokens } = rooms;
   parts.opened.add(async () => logins.stop());
   await logins.start();
+  parts.opened.add(() => tokens.stop());
+  await tokens.start();
   return rooms;
 }
 
@@ -103,6 +111,21 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     onPassword: lookUpBreaches(config, accounts, parts.log),
   });
   const stepUp = new StepUp({ ...doors, store: stores.people.stepUps, policy, sso: parts.links });
+  const noted = { audit, notices };
+  const tokens = new Tokens({ ...noted, store: stores.tokens, holders: stores.people.accounts });
+  const devices = new DeviceGrant({ ...noted, store: stores.deviceRequests, guard });
+  const resets = new Resets({
+    store: stores.factors.standings,
+    news: factors.news,
+    elsewhere: {
+      endLogins: async (accountId) => {
+        await transactions.endAll(accountId);
+        await logins.endAll(accountId);
+      },
+      revokeTokens: async (accountId) => void (await tokens.revokeAll(accountId)),
+      unlinkSso: async (accountId) => parts.links.removeAll(accountId),
+    },
+  });
   const entering = { checks, signIn, limits, audit };
   return {
     ...factors,
@@ -113,6 +136,9 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     guard,
     browsers,
     stepUp,
+    tokens,
+    devices,
+    resets,
     setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
     invitations: new Invitations({ ...entering, store: stores.people.invitations }),
     metrics: counts.metrics,

@@ -1,6 +1,8 @@
 // The hub's settings arrive; its stores leave, on a database that is open and migrated.
 
 import type { Logger } from '../shared/log.ts';
+import type { DeviceRequestStore } from './accounts/tokens/device-request.ts';
+import type { TokenStore } from './accounts/tokens/token.ts';
 import type { ChallengeStore } from './certificates/challenges/solver.ts';
 import type { TxtRecordStore } from './certificates/dns/txt-records.ts';
 import type { AccountStore, CertificateStore, OrderLog } from './certificates/life/certificate.ts';
@@ -21,6 +23,8 @@ import { PostgresOrderLog } from './db/order-log.ts';
 import { PostgresPresenceStore } from './db/presence-store.ts';
 import { PostgresSealedRows } from './db/sealed-rows.ts';
 import { PostgresServerStore } from './db/server-store.ts';
+import { PostgresDeviceRequestStore } from './db/tokens/device-request-store.ts';
+import { PostgresTokenStore } from './db/tokens/token-store.ts';
 import { PostgresTxtRecordStore } from './db/txt-record-store.ts';
 import { PostgresEventStore } from './db/usage/event-store.ts';
 import { PostgresLimitStore } from './db/usage/limit-store.ts';
@@ -48,6 +52,8 @@ export interface Stores {
   readonly bans: BanStore;
   readonly people: PeopleStores;
   readonly factors: FactorStores;
+  readonly tokens: TokenStore;
+  readonly deviceRequests: DeviceRequestStore;
   /** Everything that is sealed, wherever it lies. */
   readonly sealed: PostgresSealedRows;
   /** Where the database is, without user and password. */
@@ -82,6 +88,8 @@ export async function openStores(
     bans: new PostgresBanStore(database),
     people: peopleStores(database),
     factors: factorStores(database),
+    tokens: new PostgresTokenStore(database),
+    deviceRequests: new PostgresDeviceRequestStore(database),
     sealed: new PostgresSealedRows(database),
     place: database.place,
     isAlone: database.serverPid !== undefined,
