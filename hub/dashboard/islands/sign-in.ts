@@ -24,8 +24,6 @@ const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
 });
 
 document.addEventListener('answered', (event) => {
-  const form = event.target as HTMLFormElement;
-  if (form.id === 'lost-phone-form') return;
   event.preventDefault();
   goOn((event as CustomEvent<Step>).detail);
 });

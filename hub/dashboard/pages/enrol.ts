@@ -8,27 +8,35 @@ import { doorCard, doorPage } from '../layout.ts';
 import { button, linkButton } from '../parts/button.ts';
 import { field } from '../parts/field.ts';
 import { form } from '../parts/form.ts';
-import type { Content, Markup } from '../parts/markup.ts';
+import { attributes, type Content, type Markup } from '../parts/markup.ts';
 import { progress } from '../parts/progress.ts';
 import { recoveryCodesPanel } from '../parts/recovery-codes.ts';
+import { stepUpDialog } from '../parts/step-up-dialog.ts';
 import { totpPanel } from '../parts/totp-panel.ts';
 import type { PeopleServices } from '../services.ts';
 import { arrivalSteps } from './arrival.ts';
 
 export async function enrolPage(
   context: Context<DashboardEnv>,
-  { accounts }: Pick<PeopleServices, 'accounts'>,
+  { accounts, recovery }: Pick<PeopleServices, 'accounts' | 'recovery'>,
 ): Promise<Response> {
   const caller = context.get('caller');
   if (caller.kind !== 'login') return context.redirect('/sign-in', 303);
-  const hasPassword = await accounts.hasPassword(caller.account.id);
-  const mayLeave = caller.login.restriction === undefined;
+  const { account, login } = caller;
+  const [hasPassword, codesLeft] = await Promise.all([
+    accounts.hasPassword(account.id),
+    recovery.left(account.id),
+  ]);
+  const mayLeave = login.restriction === undefined;
+  // While the login is restricted nothing is asked again; codes that somebody still has must not be void before new ones are seen.
+  const codesFirst = !mayLeave && codesLeft === 0;
   return doorPage(context, {
     title: 'Make your account safe',
     islands: ['enrol'],
-    body: html`<div data-enrol>
+    body: html`<div data-enrol${attributes({ 'data-codes-first': codesFirst })}>
       <div data-step="factor">${factorCard({ hasPassword, mayLeave })}</div>
       <div data-step="recovery" hidden>${recoveryCard()}</div>
+      ${stepUpDialog()}
     </div>`,
   });
 }

@@ -9,7 +9,7 @@ import { button, linkButton } from '../parts/button.ts';
 import { callout } from '../parts/callout.ts';
 import { dialog } from '../parts/dialog.ts';
 import { field, tick } from '../parts/field.ts';
-import { form, formActions } from '../parts/form.ts';
+import { form } from '../parts/form.ts';
 import type { Content, Markup } from '../parts/markup.ts';
 import type { OfferedProvider, PeopleServices } from '../services.ts';
 import { safeReturn } from './safe-return.ts';
@@ -176,28 +176,25 @@ function submit(): Markup {
   return html`<div class="stack">${button('Continue', { kind: 'primary' })}</div>`;
 }
 
+/** Row A-17: what to do before somebody else does it. */
 function lostPhoneDialog(): Markup {
   return dialog({
     id: 'lost-phone',
     title: 'Lost your phone?',
-    body: form({
-      call: 'POST /api/v1/auth/lost-phone',
-      id: 'lost-phone-form',
-      body: [
-        html`<p>
-          If somebody else may have it, lock your account now. This ends every login, forgets
-          trusted browsers, tokens, passkeys and the authenticator app. Afterwards only a recovery
-          code opens the account, or whoever runs this hub.
-        </p>`,
-        html`<p class="soft">
-          If it is only out of reach, close this and use a recovery code: that locks nothing.
-        </p>`,
-        formActions(
-          button('Close', { attributes: { type: 'button', 'data-closes': true } }),
-          button('Lock my account', { kind: 'danger' }),
-        ),
-      ],
-    }),
+    body: html`<ul class="lost">
+      <li>
+        <strong>You have a recovery code:</strong> sign in with it, and make a new passkey. Then
+        remove the lost one under Security.
+      </li>
+      <li>
+        <strong>You are signed in somewhere else:</strong> open Security there and choose
+        <em>Lock my account</em>. Then nothing that was on the phone opens it any more.
+      </li>
+      <li>
+        <strong>Neither:</strong> whoever runs this hub can reset your account, so that you begin
+        anew.
+      </li>
+    </ul>`,
   });
 }
 
