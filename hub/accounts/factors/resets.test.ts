@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { sql } from 'drizzle-orm';
 import { generateSync } from 'otplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -20,7 +21,6 @@ describe.each(Object.entries(databaseKinds))(
     let told: Told;
     let rooms: FactorRooms;
     let elsewhere: string[];
-    let isLastAdmin: boolean;
     let resets: Resets;
     let robin: { id: string; username: string };
 
@@ -34,7 +34,6 @@ describe.each(Object.entries(databaseKinds))(
       robin = { id: randomUUID(), username: 'robin' };
       rooms = await openFactorRooms(opened.database, { told, now: () => now });
       elsewhere = [];
-      isLastAdmin = false;
       const note = (what: string) => async (accountId: string) => {
         if (accountId === robin.id) elsewhere.push(what);
       };
@@ -42,7 +41,6 @@ describe.each(Object.entries(databaseKinds))(
         endLogins: note('logins'),
         revokeTokens: note('tokens'),
         unlinkSso: note('sso'),
-        isLastAdmin: async () => isLastAdmin,
       };
       resets = new Resets({
         store: rooms.standings,
@@ -210,7 +208,11 @@ describe.each(Object.entries(databaseKinds))(
 
     test('the last admin does not reset himself from the dashboard; the host may', async () => {
       await enrolEverything();
-      isLastAdmin = true;
+      const { queries } = opened.database;
+      await queries.execute(sql`INSERT INTO owners (id) VALUES (${robin.id})`);
+      await queries.execute(sql`
+      INSERT INTO accounts (id, owner_id, username, key, role, state, created_at)
+      VALUES (${robin.id}, ${robin.id}, 'robin', 'robin', 'admin', 'active', now())`);
       const self: Doer = { actor: { id: robin.id, name: 'robin' } };
       await expect(
         resets.resetByAdmin(robin.id, { reason: 'x', keepsSso: false, doer: self }),

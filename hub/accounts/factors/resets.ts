@@ -13,6 +13,7 @@ export interface ResetStore {
   lock(accountId: string, at: Date): Promise<Lockout>;
   /** The recovery codes as well; the next login enrols a factor first. */
   reset(accountId: string, at: Date): Promise<void>;
+  isLastAdmin(accountId: string): Promise<boolean>;
 }
 
 /** What other rooms hold of an account. Each is over when its promise is. */
@@ -21,7 +22,6 @@ export interface HeldElsewhere {
   /** Personal tokens, and those of paired devices. */
   revokeTokens(accountId: string): Promise<void>;
   unlinkSso(accountId: string): Promise<void>;
-  isLastAdmin(accountId: string): Promise<boolean>;
 }
 
 export interface ResetsOptions {
@@ -66,7 +66,7 @@ export class Resets {
   ): Promise<void> {
     const { store, elsewhere, news } = this.#options;
     const isSelf = typeof doer.actor !== 'string' && doer.actor.id === accountId;
-    if (isSelf && (await elsewhere.isLastAdmin(accountId))) {
+    if (isSelf && (await store.isLastAdmin(accountId))) {
       throw new AccountError(
         'account.last-admin',
         'you are the only admin: make another one first, or do it on the host with phlix-hub user reset-mfa',

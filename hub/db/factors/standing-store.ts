@@ -50,6 +50,13 @@ export class PostgresStandingStore implements HoldingsStore, ResetStore {
     });
   }
 
+  async isLastAdmin(accountId: string): Promise<boolean> {
+    const { rows } = await this.#queries.execute<{ is_last: boolean }>(sql`
+      SELECT coalesce(bool_and(id = ${accountId}), false) AS is_last FROM accounts
+      WHERE role = 'admin' AND state = 'active'`);
+    return rows[0]?.is_last ?? false;
+  }
+
   async reset(accountId: string, at: Date): Promise<void> {
     await inTransaction(this.#queries, async (tx) => {
       await lockFactors(tx, accountId);
