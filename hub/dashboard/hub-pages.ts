@@ -7,6 +7,7 @@ import type { LoginCaller } from '../accounts/caller.ts';
 import type { DashboardEnv } from './environment.ts';
 import { forbiddenPage, notFoundPage } from './pages/failures.ts';
 import { newServerPage } from './pages/new-server.ts';
+import { serverPage } from './pages/server.ts';
 import { serversPage } from './pages/servers.ts';
 import { HubReading, type ReadHub } from './reading.ts';
 import { signedIn } from './signed-in.ts';
@@ -35,6 +36,7 @@ export function hubPages(read: ReadHub): Hono<DashboardEnv> {
   };
   add('/servers', serversPage);
   add('/servers/new', newServerPage);
+  add('/servers/:id', serverPage);
   return app;
 }
 

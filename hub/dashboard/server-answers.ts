@@ -65,10 +65,72 @@ export interface MemberAnswer {
   readonly since: string;
 }
 
+export interface StreamAnswer {
+  readonly id: string;
+  readonly since: string;
+  readonly address: string | null;
+  readonly app: string;
+  readonly kind: string | null;
+  readonly path: string;
+  readonly bytes_up: number;
+  readonly bytes_down: number;
+  readonly bits_per_second: number;
+  readonly limited_by: 'viewer' | 'line' | 'agent' | 'origin' | 'limit' | null;
+}
+
+export interface LinkAnswer {
+  readonly links: number;
+  readonly rtt_ms: number | null;
+  readonly queue_ms: number | null;
+  readonly bits_per_second_up: number;
+  readonly bits_per_second_down: number;
+}
+
+export interface LiveAnswer {
+  /** `phlix-agent/0.1.0`, as it said when it last connected. */
+  readonly agent: string | undefined;
+  readonly is_connected: boolean;
+  readonly link: LinkAnswer | null;
+  readonly streams: readonly StreamAnswer[];
+}
+
+export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx' | 'none';
+
+export interface TrafficAnswer {
+  readonly at: string;
+  readonly bytes_up: number;
+  readonly bytes_down: number;
+  readonly requests: Readonly<Record<StatusClass, number>>;
+}
+
+export interface EventAnswer {
+  readonly id: string;
+  readonly at: string;
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, string>>;
+}
+
+export interface LimitsAnswer {
+  readonly bytes_per_month: number | null;
+  readonly megabits_per_second: number | null;
+  readonly streams: number | null;
+  readonly bytes_this_month: number;
+}
+
+export interface AlertAnswer {
+  /** null: nobody wants to know. */
+  readonly offline_minutes: number | null;
+}
+
 export interface ServerAnswers {
   'servers.list': Listed<ServerAnswer>;
   'servers.show': ServerInFull;
   'certificates.of-server': Listed<CertificateAnswer>;
   'domains.list': Listed<DomainAnswer>;
   'members.list': Listed<MemberAnswer>;
+  'usage.live': LiveAnswer;
+  'usage.traffic': Listed<TrafficAnswer>;
+  'usage.events': Listed<EventAnswer>;
+  'usage.limits': LimitsAnswer;
+  'alerts.show': AlertAnswer;
 }
