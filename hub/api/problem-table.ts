@@ -1,5 +1,7 @@
 // Every code that the hub's own doors answer with stands here once, with its HTTP status and its title.
 
+import type { NetAddressErrorCode } from '../../shared/net-address.ts';
+import type { AccessErrorCode } from '../access/access-error.ts';
 import type { AccountErrorCode } from '../accounts/account-error.ts';
 import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
 import type { NoticeErrorCode } from '../notices/notice-error.ts';
@@ -10,6 +12,9 @@ export type ProblemCode =
   | TunnelErrorCode
   | DomainErrorCode
   | AccountErrorCode
+  | AccessErrorCode
+  | NetAddressErrorCode
+  | 'audit.query'
   | NoticeErrorCode
   | ApiErrorCode
   | 'enrol.rate-limited'
@@ -124,6 +129,15 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'notice.target': { status: 400, title: 'No usable place for notices' },
   'notice.unknown': { status: 404, title: 'Unknown place for notices' },
   'notice.quota': { status: 403, title: 'No more places for notices' },
+  'audit.query': { status: 400, title: 'No usable question' },
+  'ban.loopback': { status: 400, title: 'The machine itself' },
+  'ban.proxy': { status: 400, title: 'A trusted proxy' },
+  'ban.wide': { status: 409, title: 'A wide network' },
+  'ban.own': { status: 409, title: 'Your own address' },
+  'ban.limit': { status: 409, title: 'No more bans' },
+  'net.address-invalid': { status: 400, title: 'No usable address' },
+  'net.prefix-invalid': { status: 400, title: 'No usable network' },
+  'net.host-bits': { status: 400, title: 'No usable network' },
   'notice.undelivered': { status: 502, title: 'The notice was not taken' },
 };
 

@@ -48,7 +48,7 @@ export interface AuditIndex {
 
 /** Pages of everything that fits, for exports, up to `most`. */
 export async function* allOf(
-  index: AuditIndex,
+  index: Pick<AuditIndex, 'find'>,
   query: Omit<AuditQuery, 'limit' | 'cursor'>,
   most: number,
 ): AsyncGenerator<ChainRecord> {
