@@ -1,6 +1,7 @@
 // The hub's settings arrive; its stores leave, on a database that is open and migrated.
 
 import type { Logger } from '../shared/log.ts';
+import { usernameKey } from './accounts/account.ts';
 import type { DeviceRequestStore } from './accounts/tokens/device-request.ts';
 import type { TokenStore } from './accounts/tokens/token.ts';
 import type { ChallengeStore } from './certificates/challenges/solver.ts';
@@ -19,10 +20,14 @@ import { openDatabase, type Database } from './db/connect.ts';
 import { PostgresDomainStore } from './db/domain-store.ts';
 import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
 import { factorStores, type FactorStores } from './db/factors/factor-stores.ts';
+import { noticeStores, type NoticeStores } from './db/notices/notice-stores.ts';
 import { PostgresOrderLog } from './db/order-log.ts';
 import { PostgresPresenceStore } from './db/presence-store.ts';
 import { PostgresSealedRows } from './db/sealed-rows.ts';
+import { databaseTime } from './db/database-time.ts';
+import { PostgresServerSharing } from './db/server-sharing.ts';
 import { PostgresServerStore } from './db/server-store.ts';
+import { ssoStores, type SsoStores } from './db/sso/sso-stores.ts';
 import { PostgresDeviceRequestStore } from './db/tokens/device-request-store.ts';
 import { PostgresTokenStore } from './db/tokens/token-store.ts';
 import { PostgresTxtRecordStore } from './db/txt-record-store.ts';
@@ -34,10 +39,12 @@ import type { DomainStore } from './tunnels/domains/domain.ts';
 import { Enrolment } from './tunnels/enrolment.ts';
 import type { PresenceStore } from './tunnels/presence.ts';
 import type { ServerStore } from './tunnels/server.ts';
+import type { ServerSharing } from './tunnels/sharing.ts';
 import type { UsageStores } from './usage/observatory.ts';
 
 export interface Stores {
   readonly servers: ServerStore;
+  readonly sharing: ServerSharing;
   readonly enrolment: Enrolment;
   readonly presence: PresenceStore;
   readonly domains: DomainStore;
@@ -52,6 +59,8 @@ export interface Stores {
   readonly bans: BanStore;
   readonly people: PeopleStores;
   readonly factors: FactorStores;
+  readonly sso: SsoStores;
+  readonly notices: NoticeStores;
   readonly tokens: TokenStore;
   readonly deviceRequests: DeviceRequestStore;
   /** Everything that is sealed, wherever it lies. */
@@ -60,6 +69,8 @@ export interface Stores {
   readonly place: string;
   /** This process runs the database, for itself: no hub runs on the same folder. */
   readonly isAlone: boolean;
+  /** By the database's clock. */
+  now(): Promise<Date>;
   close(): Promise<void>;
 }
 
@@ -75,6 +86,7 @@ export async function openStores(
   const store = new PostgresEnrolmentStore(database, { limits });
   return {
     servers: new PostgresServerStore(database, { limits, ownLabels }),
+    sharing: new PostgresServerSharing(database, { keyOf: usernameKey }),
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
     presence: new PostgresPresenceStore(database),
     domains: new PostgresDomainStore(database, config.domainLimits),
@@ -88,11 +100,14 @@ export async function openStores(
     bans: new PostgresBanStore(database),
     people: peopleStores(database),
     factors: factorStores(database),
+    sso: ssoStores(database),
+    notices: noticeStores(database),
     tokens: new PostgresTokenStore(database),
     deviceRequests: new PostgresDeviceRequestStore(database),
     sealed: new PostgresSealedRows(database),
     place: database.place,
     isAlone: database.serverPid !== undefined,
+    now: async () => databaseTime(database.queries),
     close: async () => database.close(),
   };
 }
