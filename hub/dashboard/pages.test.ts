@@ -45,8 +45,20 @@ const services: PeopleServices = {
   localLogin: { isOpen: async () => true },
   providers: {
     offered: async () => [{ id: 'idp', name: hostile }],
-    linksOf: async () => [
-      { id: 'link', providerName: hostile, subjectName: hostile, createdAt: at },
+  },
+  ssoLinks: {
+    listOf: async () => [
+      {
+        id: 'link',
+        accountId: account.id,
+        providerId: 'idp',
+        issuer: 'https://idp.example.org',
+        subject: hostile,
+        name: hostile,
+        givenRole: undefined,
+        linkedAt: at,
+        lastUsedAt: undefined,
+      },
     ],
   },
   accounts: { hasPassword: async () => true },

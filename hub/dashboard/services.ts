@@ -7,32 +7,20 @@ import type { Totp } from '../accounts/factors/totp.ts';
 import type { TrustedBrowsers } from '../accounts/factors/trusted-browsers.ts';
 import type { Login } from '../accounts/login/login.ts';
 import type { LocalLogin } from '../accounts/sso/identity.ts';
+import type { SsoLink } from '../accounts/sso/link.ts';
+import type { Provider } from '../accounts/sso/provider.ts';
 import type { Token } from '../accounts/tokens/token.ts';
 
 /** An identity provider, as the sign-in page offers it. */
-export interface OfferedProvider {
-  readonly id: string;
-  readonly name: string;
-}
-
-/** An account's tie to a person at a provider. */
-export interface ProviderLink {
-  readonly id: string;
-  readonly providerName: string;
-  /** As the provider calls the person: for words only. */
-  readonly subjectName: string | undefined;
-  readonly createdAt: Date;
-}
+export type OfferedProvider = Pick<Provider, 'id' | 'name'>;
 
 export interface PeopleServices {
   /** No account exists yet: the setup token opens the first. */
   readonly setup: { isOpen(): Promise<boolean> };
   readonly localLogin: Pick<LocalLogin, 'isOpen'>;
-  /** Those that are enabled, in the order of the settings. */
-  readonly providers: {
-    offered(): Promise<readonly OfferedProvider[]>;
-    linksOf(accountId: string): Promise<readonly ProviderLink[]>;
-  };
+  /** Those that are enabled. */
+  readonly providers: { offered(): Promise<readonly OfferedProvider[]> };
+  readonly ssoLinks: { listOf(accountId: string): Promise<readonly SsoLink[]> };
   readonly accounts: { hasPassword(accountId: string): Promise<boolean> };
   readonly logins: { list(account: Account): Promise<readonly Login[]> };
   readonly passkeys: Pick<Passkeys, 'list'>;

@@ -15,6 +15,8 @@ interface Step {
 }
 
 const signIn = document.querySelector<HTMLElement>('[data-sign-in]');
+/** No passkey needs to be offered any more. */
+let isFirstProven = false;
 const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
 const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
   passkey: 'Use a passkey',
@@ -71,13 +73,16 @@ if (knowsPasskeys()) {
 /** The list of suggestions below the name offers passkeys, so nobody has to know that they have one. */
 async function suggestPasskeys(): Promise<void> {
   if (passwordForm === null || !(await offersPasskeys())) return;
+  let response: unknown;
   try {
-    const question = await call('POST', '/api/v1/auth/passkey/options', {});
-    const response = await awaitPasskey(question);
-    await prove(passwordForm, async () => call<Step>('POST', '/api/v1/auth/passkey', { response }));
+    response = await awaitPasskey(await call('POST', '/api/v1/auth/passkey/options', {}));
   } catch {
     // Nobody chose one, or the button was used instead: the form is still there.
+    return;
   }
+  await prove(passwordForm, async () => call<Step>('POST', '/api/v1/auth/passkey', { response }));
+  // Refused, or the page stood open for too long: with a new question it works the next time.
+  if (!isFirstProven) void suggestPasskeys();
 }
 
 async function passkeyAlone(): Promise<Step> {
@@ -97,6 +102,7 @@ async function prove(form: HTMLFormElement, work: () => Promise<Step>): Promise<
 }
 
 function goOn(step: Step): void {
+  isFirstProven = true;
   if (step.kind === 'done') {
     location.assign(step.restriction === 'enrol' ? '/enrol' : (signIn?.dataset['after'] ?? '/'));
     return;

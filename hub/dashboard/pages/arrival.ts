@@ -53,17 +53,25 @@ export async function invitePage(context: Context<DashboardEnv>): Promise<Respon
       body: arrivalForm('POST /api/v1/invitations/accept', {
         label: 'Invitation',
         hint: 'The long word behind # in the link that you were sent.',
+        look: '/api/v1/invitations/look',
       }),
     }),
   });
 }
 
-function arrivalForm(call: string, token: { label: string; hint: Content }): Markup {
+interface Token {
+  readonly label: string;
+  readonly hint: Content;
+  /** Where to ask what it is for, before anybody fills in a form in vain. */
+  readonly look?: string;
+}
+
+function arrivalForm(call: string, { look, ...token }: Token): Markup {
   return html`${progress(arrivalSteps, 0)}
   ${form({
     call,
     after: 'go /enrol',
-    attributes: { 'data-arrival': true },
+    attributes: { 'data-arrival': true, 'data-looks': look },
     body: [
       html`<div data-token-field>
         ${field({ ...token, name: 'token', isRequired: true, attributes: { class: 'code-long' } })}

@@ -17,7 +17,14 @@ import { trustedBrowsersCard } from './security/trusted-browsers-card.ts';
 
 type Services = Pick<
   PeopleServices,
-  'accounts' | 'passkeys' | 'totp' | 'recovery' | 'trustedBrowsers' | 'providers' | 'mail'
+  | 'accounts'
+  | 'passkeys'
+  | 'totp'
+  | 'recovery'
+  | 'trustedBrowsers'
+  | 'providers'
+  | 'ssoLinks'
+  | 'mail'
 >;
 
 /** With fewer a new set is due: one is used up at each loss. */
@@ -51,7 +58,7 @@ async function keepingOf({ account }: LoginCaller, services: Services): Promise<
     services.recovery.left(account.id),
     services.trustedBrowsers.list(account.id),
     services.accounts.hasPassword(account.id),
-    services.providers.linksOf(account.id),
+    services.ssoLinks.listOf(account.id),
     services.providers.offered(),
   ]);
   return {

@@ -3,6 +3,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
+import { safeReturnTo } from '../../accounts/sso/return-to.ts';
 import type { DashboardEnv } from '../environment.ts';
 import { doorCard, doorPage } from '../layout.ts';
 import { button, linkButton } from '../parts/button.ts';
@@ -12,7 +13,6 @@ import { field, tick } from '../parts/field.ts';
 import { form } from '../parts/form.ts';
 import type { Content, Markup } from '../parts/markup.ts';
 import type { OfferedProvider, PeopleServices } from '../services.ts';
-import { safeReturn } from './safe-return.ts';
 
 type Services = Pick<PeopleServices, 'setup' | 'localLogin' | 'providers'>;
 
@@ -20,7 +20,7 @@ export async function signInPage(
   context: Context<DashboardEnv>,
   services: Services,
 ): Promise<Response> {
-  const after = safeReturn(context.req.query('return'));
+  const after = safeReturnTo(context.req.query('return'));
   if (context.get('caller').kind === 'login') return context.redirect(after, 303);
   if (await services.setup.isOpen()) return context.redirect('/setup', 303);
   const [isLocal, providers] = await Promise.all([

@@ -3,6 +3,7 @@
 import { html } from 'hono/html';
 
 import type { LoginCaller } from '../../../accounts/caller.ts';
+import type { SsoLink } from '../../../accounts/sso/link.ts';
 import { badge } from '../../parts/badge.ts';
 import { button, linkButton, opener } from '../../parts/button.ts';
 import { card } from '../../parts/card.ts';
@@ -77,24 +78,27 @@ function emailCard({ account, isMailThere }: Keeping): Markup {
 
 function providersCard({ providers, links }: Keeping): Markup | undefined {
   if (providers.length === 0 && links.length === 0) return undefined;
-  const linked = new Set(links.map(({ providerName }) => providerName));
+  const linked = new Set(links.map(({ providerId }) => providerId));
+  // One that is switched off opens nothing, and can still be unlinked.
+  const nameOf = (link: SsoLink): string =>
+    providers.find(({ id }) => id === link.providerId)?.name ?? 'A provider that is off';
   return card({
     title: 'Single sign-on',
     lead: 'Sign in with an account that you have elsewhere.',
     id: 'providers',
     body: [
       itemList('Providers', [
-        ...links.map(({ id, providerName, subjectName, createdAt }) => ({
+        ...links.map((link) => ({
           icon: 'link' as const,
-          title: providerName,
-          detail: html`${subjectName ?? 'Linked'}, since ${day(createdAt)}`,
-          actions: opener('Unlink', `unlink-${id}`, {
+          title: nameOf(link),
+          detail: html`${link.name ?? 'Linked'}, since ${day(link.linkedAt)}`,
+          actions: opener('Unlink', `unlink-${link.id}`, {
             kind: 'quiet',
-            spoken: `Unlink ${providerName}`,
+            spoken: `Unlink ${nameOf(link)}`,
           }),
         })),
         ...providers
-          .filter(({ name }) => !linked.has(name))
+          .filter(({ id }) => !linked.has(id))
           .map(({ id, name }) => ({
             icon: 'link' as const,
             title: name,
@@ -106,12 +110,12 @@ function providersCard({ providers, links }: Keeping): Markup | undefined {
             }),
           })),
       ]),
-      links.map(({ id, providerName }) =>
+      links.map((link) =>
         confirmation({
-          id: `unlink-${id}`,
-          title: `Unlink ${providerName}?`,
-          lost: [`${providerName} does not open this account any more.`],
-          call: `DELETE /api/v1/account/sso-links/${id}`,
+          id: `unlink-${link.id}`,
+          title: `Unlink ${nameOf(link)}?`,
+          lost: [`${nameOf(link)} does not open this account any more.`],
+          call: `DELETE /api/v1/account/sso-links/${link.id}`,
           confirm: 'Unlink',
         }),
       ),

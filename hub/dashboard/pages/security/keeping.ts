@@ -4,7 +4,8 @@ import type { Account } from '../../../accounts/account.ts';
 import type { Passkey } from '../../../accounts/factors/passkeys.ts';
 import type { TotpState } from '../../../accounts/factors/totp.ts';
 import type { TrustedBrowser } from '../../../accounts/factors/trusted-browsers.ts';
-import type { OfferedProvider, ProviderLink } from '../../services.ts';
+import type { SsoLink } from '../../../accounts/sso/link.ts';
+import type { OfferedProvider } from '../../services.ts';
 
 export interface Keeping {
   readonly account: Account;
@@ -13,7 +14,7 @@ export interface Keeping {
   readonly codesLeft: number;
   readonly browsers: readonly TrustedBrowser[];
   readonly hasPassword: boolean;
-  readonly links: readonly ProviderLink[];
+  readonly links: readonly SsoLink[];
   readonly providers: readonly OfferedProvider[];
   /** Letters can be sent. */
   readonly isMailThere: boolean;

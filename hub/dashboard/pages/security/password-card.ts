@@ -46,14 +46,6 @@ export function passwordCard({ hasPassword, passkeys, totp, account }: Keeping):
               tabindex="-1"
               aria-hidden="true"
             />`,
-            hasPassword &&
-              field({
-                label: 'Password so far',
-                name: 'current_password',
-                type: 'password',
-                autocomplete: 'current-password',
-                isRequired: true,
-              }),
             field({
               label: 'New password',
               name: 'new_password',
