@@ -10,6 +10,7 @@ import { CidrSet } from '../shared/net-address.ts';
 import {
   choice,
   duration,
+  flag,
   list,
   listenAddress,
   path,
@@ -46,10 +47,12 @@ import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/ac
 import { adminSettings } from './settings/admin.ts';
 import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts';
 import { dnsSettings } from './settings/dns.ts';
+import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
 import { proxyProblems, proxySettings } from './settings/proxies.ts';
 import { filesTls, fileProblems, tlsSettings, type FilesTls } from './settings/tls.ts';
 import { shownSettings, type ShownSetting } from './shown-settings.ts';
+import type { SmtpSettings } from './notices/mail/smtp-mailer.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';
 
@@ -104,6 +107,10 @@ export interface HubConfig {
   /** What admins may see of all this. */
   readonly shown: readonly ShownSetting[];
   readonly people: PeopleConfig;
+  /** Undefined: the hub sends no mail. */
+  readonly mail: SmtpSettings | undefined;
+  /** False: single sign-on only (row A-07). */
+  readonly allowsLocalLogin: boolean;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
 }
@@ -122,6 +129,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...proxyProblems(settings),
     ...limitProblems(settings),
     ...accountProblems(settings),
+    ...mailProblems(settings),
   ]);
   const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
@@ -158,6 +166,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     nameLimits: nameLimits(settings),
     domainLimits: domainLimits(settings),
     people: peopleConfig(settings),
+    mail: mailOf(settings),
+    allowsLocalLogin: settings.HUB_LOCAL_LOGIN,
     audit: auditOf(settings, dataDir),
     banAnswer: settings.HUB_BAN_ANSWER,
     shown: shownSettings(Object.keys(schema.shape), settings, environment),
@@ -221,6 +231,8 @@ const schema = z.object({
   ...acmeSettings,
   ...dnsSettings,
   ...proxySettings,
+  ...mailSettings,
+  HUB_LOCAL_LOGIN: flag().default(true),
   ...adminSettings,
   ...auditSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
@@ -239,12 +251,7 @@ const schema = z.object({
 
 type Settings = z.output<typeof schema>;
 
-const settingsOfLaterVersions = [
-  'HUB_USER',
-  'HUB_TRUSTED_NETWORKS',
-  'HUB_LOCAL_LOGIN',
-  'HUB_NATS_URL',
-];
+const settingsOfLaterVersions = ['HUB_USER', 'HUB_TRUSTED_NETWORKS', 'HUB_NATS_URL'];
 
 function tlsOf(settings: Settings, environment: Environment): HubTls {
   if (settings.HUB_TLS === 'acme') return acmeTls(settings, environment);

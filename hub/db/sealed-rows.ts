@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 
 import { sealedSecretContext } from '../accounts/factors/pepper.ts';
 import { totpContext } from '../accounts/factors/totp.ts';
+import { ssoLoginContext } from '../accounts/sso/link.ts';
 import { sealingContext as providerContext } from '../accounts/sso/provider.ts';
 import { transactionContext } from '../accounts/sso/transaction.ts';
 import { sealingContext as targetContext } from '../notices/targets/target.ts';
@@ -76,6 +77,13 @@ export const sealedColumns: readonly SealedColumn[] = [
     column: 'sealed',
     key: 'secret_hash',
     context: (hash) => transactionContext(bytesOf(hash)),
+  },
+  {
+    what: 'logins by identity providers',
+    table: 'sso_logins',
+    column: 'sealed_id_token',
+    key: 'login_id',
+    context: ssoLoginContext,
   },
   {
     what: 'targets of notices',

@@ -27,9 +27,13 @@ export interface SsoLogin {
   readonly issuer: string;
   readonly subject: string;
   readonly sid: string | undefined;
-  /** The ID token, sealed for `sso-login:<loginId>`: the provider wants to see it again at logout. */
+  /** The ID token, sealed for ssoLoginContext(loginId): the provider wants to see it again at logout. */
   readonly sealedIdToken: Buffer;
   readonly createdAt: Date;
+}
+
+export function ssoLoginContext(loginId: string): string {
+  return `sso-login:${loginId}`;
 }
 
 export interface SsoLinkStore {

@@ -6,7 +6,7 @@ import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { Login } from '../login/login.ts';
 import type { Logins } from '../login/logins.ts';
-import type { SsoLinkStore, SsoLogin } from './link.ts';
+import { ssoLoginContext, type SsoLinkStore, type SsoLogin } from './link.ts';
 import type { ProviderStore } from './provider.ts';
 import type { LogoutClaims, RelyingParty } from './relying-party.ts';
 
@@ -43,7 +43,7 @@ export class SsoLogout {
     const provider = began && (await providers.find(began.providerId));
     if (began === undefined || provider === undefined) return undefined;
     try {
-      const idToken = sealing.open(began.sealedIdToken, `sso-login:${id}`);
+      const idToken = sealing.open(began.sealedIdToken, ssoLoginContext(id));
       return await relyingParty.endSessionUrl(provider, idToken);
     } catch (error) {
       if (error instanceof AccountError) return undefined;

@@ -11,7 +11,7 @@ import type { SignInOutcome } from '../login/sign-in.ts';
 import { softwareOf } from '../login/software.ts';
 import type { StepUp, SteppedUp } from '../step-up/step-up.ts';
 import type { SsoIdentity, SsoSignIn } from './identity.ts';
-import type { SsoLink, SsoLinkStore } from './link.ts';
+import { ssoLoginContext, type SsoLink, type SsoLinkStore } from './link.ts';
 import { Newcomers, type NewcomerAccounts } from './newcomers.ts';
 import type { Provider, ProviderStore } from './provider.ts';
 import type { Redeemed, RelyingParty } from './relying-party.ts';
@@ -205,7 +205,7 @@ export class Sso {
       issuer,
       subject,
       sid,
-      sealedIdToken: this.#options.sealing.seal(idToken, `sso-login:${login.id}`),
+      sealedIdToken: this.#options.sealing.seal(idToken, ssoLoginContext(login.id)),
       createdAt: this.#now(),
     });
   }
