@@ -25,7 +25,7 @@ CREATE TABLE traffic_limits (
   scope text NOT NULL CHECK (scope IN ('server', 'account')),
   subject_id text NOT NULL,
   bytes_per_month bigint CHECK (bytes_per_month > 0),
-  megabits_per_second integer CHECK (megabits_per_second > 0),
+  megabits_per_second double precision CHECK (megabits_per_second > 0),
   streams integer CHECK (streams > 0),
   PRIMARY KEY (scope, subject_id)
 );
