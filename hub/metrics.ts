@@ -19,6 +19,7 @@ export interface Measured {
   readonly counters: Counters;
   readonly traffic: Observatory;
   readonly audited: { readonly metrics: readonly Metric[] };
+  readonly people: { readonly metrics: readonly Metric[] };
   readonly overload: Overload;
   readonly doors: Doors;
   /** Of certificates. */
@@ -43,6 +44,7 @@ export async function openMetrics(
       ...measured.counters.metrics,
       ...trafficMetrics(measured.traffic),
       ...measured.audited.metrics,
+      ...measured.people.metrics,
       ...gauges(config, measured, delay),
       ...measured.certified,
       ...dnsTotals(measured),

@@ -1,5 +1,10 @@
 // The operations of every area of the API leave, in one list: what the router serves, the document describes and the tests hold.
 
+import { accountOperations, type AccountServices } from './account.ts';
+import { arrivalOperations, type ArrivalServices } from './arrivals.ts';
+import { authOperations, type AuthServices } from './auth.ts';
+import { auditOperations, type AuditServices } from './audit.ts';
+import { banOperations, type BanServices } from './bans.ts';
 import { certificateOperations, type CertificateServices } from './certificates.ts';
 import { domainOperations, type DomainServices } from './domains.ts';
 import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
@@ -9,13 +14,19 @@ import { healthOperations, type HealthServices } from './health.ts';
 import { memberOperations, type MemberServices } from './members.ts';
 import type { Operation } from './operation.ts';
 import { resetOperations, type ResetServices } from './resets.ts';
+import { peopleAdminOperations, type PeopleAdminServices } from './people-admin.ts';
 import { serverOperations, type ServerServices } from './servers.ts';
 import { settingOperations, type SettingServices } from './settings.ts';
+import { stepUpOperations, type StepUpServices } from './step-up.ts';
 import { tokenOperations, type TokenServices } from './tokens.ts';
+import { trafficLimitOperations, type TrafficLimitServices } from './traffic-limits.ts';
 import { trustOperations, type TrustServices } from './trusted-browsers.ts';
+import { usageOperations, type UsageServices } from './usage.ts';
 
 /** What all areas together need: each names its own part. */
 export type ApiServices = ServerServices &
+  UsageServices &
+  TrafficLimitServices &
   MemberServices &
   EnrolmentTokenServices &
   DomainServices &
@@ -26,10 +37,19 @@ export type ApiServices = ServerServices &
   TokenServices &
   FactorServices &
   TrustServices &
-  ResetServices;
+  ResetServices &
+  AuthServices &
+  StepUpServices &
+  ArrivalServices &
+  AccountServices &
+  PeopleAdminServices &
+  AuditServices &
+  BanServices;
 
 export const operations: readonly Operation<ApiServices>[] = [
   ...serverOperations,
+  ...usageOperations,
+  ...trafficLimitOperations,
   ...memberOperations,
   ...enrolmentTokenOperations,
   ...domainOperations,
@@ -38,7 +58,14 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...settingOperations,
   ...healthOperations,
   ...tokenOperations,
+  ...authOperations,
+  ...stepUpOperations,
+  ...arrivalOperations,
+  ...accountOperations,
+  ...peopleAdminOperations,
   ...factorOperations,
   ...trustOperations,
   ...resetOperations,
+  ...auditOperations,
+  ...banOperations,
 ];

@@ -62,16 +62,21 @@ export interface Closed {
   readonly kind: KeyKind;
   readonly failures: number;
   readonly until: Date;
+  /** An address that went on after every pause. */
+  readonly isForDays: boolean;
 }
 
-type KeyKind =
-  | 'address'
-  | 'account'
-  | 'factor'
-  | 'browser'
-  | 'browser-factor'
-  | 'code'
-  | 'code-address';
+/** What failures are counted of. */
+export const keyKinds = [
+  'address',
+  'account',
+  'factor',
+  'browser',
+  'browser-factor',
+  'code',
+  'code-address',
+] as const;
+export type KeyKind = (typeof keyKinds)[number];
 
 interface GuardOptions {
   readonly store: GuardStore;
@@ -111,7 +116,7 @@ export class Guard {
     const { refusedMs, closing } = await this.#count(keys);
     if (refusedMs > 0) throw locked(refusedMs);
     await this.#sweepNowAndThen();
-    const closed = closing.flatMap(({ key, count }) => closedOf(key, count) ?? []);
+    const closed = closing.flatMap(({ key, count }) => this.#closedOf(key, count) ?? []);
     const closedKeys = closing.map(({ key }) => key);
     return {
       isLast: closed.some(({ kind }) => isTold(kind)),
@@ -131,7 +136,7 @@ export class Guard {
   /** Who is refused now: at most 200, for the list that admins read. */
   async listClosed(): Promise<Closed[]> {
     const closed = await this.#store.listClosed(this.#now(), 200);
-    return closed.flatMap(({ key, count }) => closedOf(key, count) ?? []);
+    return closed.flatMap(({ key, count }) => this.#closedOf(key, count) ?? []);
   }
 
   /** An admin lifts it. */
@@ -185,6 +190,13 @@ export class Guard {
     await this.#store.sweep(this.#now(), this.#limits.countedKeys);
   }
 
+  #closedOf(key: string, { until, failures, dayFailures }: Count): Closed | undefined {
+    const kind = kindOf(key);
+    const isForDays = kind === 'address' && dayFailures >= this.#limits.addressFailuresPerDay;
+    const what = key.slice(key.indexOf(':') + 1);
+    return until && { what, kind, failures, until, isForDays };
+  }
+
   #ruleOf(key: string): Rule {
     return this.#rules[kindOf(key)];
   }
@@ -219,18 +231,8 @@ function keyOf(kind: KeyKind, what: string): string {
 }
 
 function kindOf(key: string): KeyKind {
-  const kind = key.slice(0, key.indexOf(':'));
-  switch (kind) {
-    case 'account':
-    case 'factor':
-    case 'browser':
-    case 'browser-factor':
-    case 'code':
-    case 'code-address':
-      return kind;
-    default:
-      return 'address';
-  }
+  const word = key.slice(0, key.indexOf(':'));
+  return keyKinds.find((kind) => kind === word) ?? 'address';
 }
 
 function ownKeyOf({ browserId, stage }: Attempt): string | undefined {
@@ -251,11 +253,6 @@ function strangersKeys({ visit, stage, subject }: Attempt): string[] {
 /** The slow path of an account is everyday life; that its second factor is guessed at is not. */
 function isTold(kind: KeyKind): boolean {
   return kind === 'factor' || kind === 'browser-factor';
-}
-
-function closedOf(key: string, { until, failures }: Count): Closed | undefined {
-  const kind = kindOf(key);
-  return until && { what: key.slice(key.indexOf(':') + 1), kind, failures, until };
 }
 
 function locked(retryAfterMs: number): AccountError {
