@@ -21,6 +21,7 @@ export type EdgeFailureCode =
   | 'edge.denied'
   | 'edge.banned'
   | 'edge.challenge'
+  | 'edge.webauthn'
   | 'edge.internal'
   | 'quota.bytes'
   | 'quota.streams'
@@ -128,6 +129,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     title: 'Nothing is proved here',
     sentence:
       'Under this path authorities look whether a name belongs to this hub, and the hub itself answers them. Requests for it are not passed on.',
+  },
+  'edge.webauthn': {
+    status: 404,
+    title: 'No passkeys are shared',
+    sentence:
+      'Under this path browsers look which other sites may use the passkeys of this one. None may, so requests for it are not passed on.',
   },
   'edge.internal': {
     status: 500,

@@ -16,6 +16,7 @@ import type { EdgeFailureCode, FailureDetail } from './failure.ts';
 import { clearingFields, type NewlyOwned } from './former-owner.ts';
 import type { NormalRequest } from './normalize.ts';
 import { isChallengeTarget } from './proof.ts';
+import { asksForRelatedOrigins } from './related-origins.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { VisitorRequest } from './visitor.ts';
 
@@ -91,6 +92,7 @@ export class Routing {
     if (!connection.covers(hostname)) return { code: 'edge.misdirected' };
     const ban = this.#banOf(request, connection);
     if (ban !== undefined) return ban;
+    if (asksForRelatedOrigins(request.target)) return { code: 'edge.webauthn' };
     if (hostname === this.#options.hubHostname) return 'hub';
     if (isChallengeTarget(request.target)) return { code: 'edge.challenge' };
     const tunnel = this.#options.tunnels.find(hostname);
