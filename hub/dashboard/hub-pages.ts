@@ -5,6 +5,13 @@ import { Hono, type Context } from 'hono';
 import { CodedError } from '../../shared/errors.ts';
 import type { LoginCaller } from '../accounts/caller.ts';
 import type { DashboardEnv } from './environment.ts';
+import { auditPage } from './pages/admin/audit.ts';
+import { bansPage } from './pages/admin/bans.ts';
+import { healthPage } from './pages/admin/health.ts';
+import { adminServersPage } from './pages/admin/servers.ts';
+import { settingsPage } from './pages/admin/settings.ts';
+import { userPage } from './pages/admin/user.ts';
+import { usersPage } from './pages/admin/users.ts';
 import { forbiddenPage, notFoundPage } from './pages/failures.ts';
 import { newServerPage } from './pages/new-server.ts';
 import { serverPage } from './pages/server.ts';
@@ -37,10 +44,23 @@ export function hubPages(read: ReadHub): Hono<DashboardEnv> {
   add('/servers', serversPage);
   add('/servers/new', newServerPage);
   add('/servers/:id', serverPage);
+  add('/admin/users', usersPage);
+  add('/admin/users/:id', userPage);
+  add('/admin/servers', adminServersPage);
+  add('/admin/bans', bansPage);
+  add('/admin/audit', auditPage);
+  add('/admin/settings', settingsPage);
+  add('/admin/health', healthPage);
+  app.get('/admin', (context) => context.redirect('/admin/users', 303));
   return app;
 }
 
-const absent: ReadonlySet<string> = new Set(['api.not-found', 'api.malformed', 'server.unknown']);
+const absent: ReadonlySet<string> = new Set([
+  'api.not-found',
+  'api.malformed',
+  'server.unknown',
+  'account.unknown',
+]);
 
 /** What is not there and what is not theirs to see look alike. */
 async function refusal(context: Context<DashboardEnv>, error: unknown): Promise<Response> {

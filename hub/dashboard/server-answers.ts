@@ -88,7 +88,7 @@ export interface LinkAnswer {
 
 export interface LiveAnswer {
   /** `phlix-agent/0.1.0`, as it said when it last connected. */
-  readonly agent: string | undefined;
+  readonly agent?: string | undefined;
   readonly is_connected: boolean;
   readonly link: LinkAnswer | null;
   readonly streams: readonly StreamAnswer[];

@@ -107,7 +107,9 @@ function valueOf(input: Field, before: unknown): unknown {
       .filter((line) => line !== '');
   if (input.value === '') return input.dataset['null'] === undefined ? undefined : null;
   const isNumber = input.type === 'number' || input.dataset['number'] !== undefined;
-  return isNumber ? Number(input.value) : input.value;
+  if (!isNumber) return input.value;
+  // People count in gigabytes what the API counts in bytes.
+  return Number(input.value) * Number(input.dataset['times'] ?? 1);
 }
 
 /** Several boxes of one name are a list of those that are ticked. */

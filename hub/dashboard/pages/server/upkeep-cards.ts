@@ -95,11 +95,17 @@ export function limitsCard(serverId: string, limits: LimitsAnswer): Markup {
           body: [
             field({
               label: 'Gigabytes in a month',
-              name: 'gigabytes_per_month',
+              name: 'bytes_per_month',
               type: 'number',
               value: bytes === null ? undefined : bytes / gigabyte,
               hint: 'Both ways together, by the calendar month. Empty: no limit.',
-              attributes: { min: 1, max: 1_000_000, step: 'any', 'data-null': true },
+              attributes: {
+                min: 1,
+                max: 1_000_000,
+                step: 'any',
+                'data-null': true,
+                'data-times': gigabyte,
+              },
             }),
             field({
               label: 'Megabits in a second',

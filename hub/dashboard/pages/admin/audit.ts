@@ -1,0 +1,180 @@
+// Filters arrive, in the address; the page leaves that shows what happened at this hub, and gives it away as a file.
+
+import type { Context } from 'hono';
+import { html } from 'hono/html';
+
+import { CodedError } from '../../../../shared/errors.ts';
+import type { LoginCaller } from '../../../accounts/caller.ts';
+import type { AuditAnswer } from '../../admin-answers.ts';
+import type { DashboardEnv } from '../../environment.ts';
+import { badge, type Tone } from '../../parts/badge.ts';
+import { button, linkButton } from '../../parts/button.ts';
+import { callout } from '../../parts/callout.ts';
+import { card } from '../../parts/card.ts';
+import { emptyState } from '../../parts/empty-state.ts';
+import { field, select } from '../../parts/field.ts';
+import type { Content, Markup } from '../../parts/markup.ts';
+import { moment } from '../../parts/moment.ts';
+import { table } from '../../parts/table.ts';
+import type { HubReading } from '../../reading.ts';
+import type { Listed } from '../../server-answers.ts';
+import { adminPage, nextPage } from './admin-page.ts';
+
+const filters = ['event', 'actor', 'server', 'address', 'result', 'from', 'until'] as const;
+type Filters = Readonly<Partial<Record<(typeof filters)[number], string>>>;
+
+const areas = [
+  { value: '', label: 'Everything' },
+  { value: 'login.', label: 'Sign-in' },
+  { value: 'mfa.', label: 'Second factors' },
+  { value: 'account.', label: 'Accounts' },
+  { value: 'admin.', label: 'Administration' },
+  { value: 'server.', label: 'Servers' },
+  { value: 'domain.', label: 'Domains' },
+  { value: 'token.', label: 'Tokens and devices' },
+  { value: 'cert.', label: 'Certificates' },
+  { value: 'ban.', label: 'Bans' },
+  { value: 'key.', label: 'Keys' },
+  { value: 'hub.', label: 'The hub itself' },
+];
+
+export async function auditPage(
+  context: Context<DashboardEnv>,
+  _caller: LoginCaller,
+  hub: HubReading,
+): Promise<Response> {
+  const asked = filtersOf(context);
+  const cursor = context.req.query('cursor');
+  const { problem, items, next_cursor: next } = await readEntries(hub, asked, cursor);
+  const query = exportQuery(asked);
+  return adminPage(context, '/admin/audit', {
+    title: 'Audit',
+    lead: 'What happened, youngest first. Each line holds the hash of the one before: one that is changed is found.',
+    actions: [
+      linkButton('CSV', `/api/v1/admin/audit/export.csv${query}`, {
+        icon: 'download',
+        spoken: 'Download as CSV',
+        attributes: { download: true },
+      }),
+      linkButton('JSON', `/api/v1/admin/audit/export.jsonl${query}`, {
+        icon: 'download',
+        spoken: 'Download as lines of JSON',
+        attributes: { download: true },
+      }),
+    ],
+    body: [
+      card({ body: filterForm(asked) }),
+      problem !== undefined &&
+        callout({ tone: 'bad', title: 'This filter finds nothing', body: problem }),
+      card({
+        body:
+          items.length === 0
+            ? emptyState({
+                icon: 'search',
+                title: 'Nothing fits',
+                body: 'Take a filter away, or choose a longer time.',
+                action: linkButton('Show everything', '/admin/audit'),
+              })
+            : table({
+                caption: 'Entries of the audit log',
+                columns: [
+                  { title: 'When' },
+                  { title: 'What' },
+                  { title: 'Who' },
+                  { title: 'From' },
+                  { title: 'About' },
+                  { title: 'Result' },
+                ],
+                rows: items.map(row),
+              }),
+      }),
+      nextPage(context, next, 'Older entries'),
+    ],
+  });
+}
+
+/** What somebody mistyped in a filter is said above the list. */
+async function readEntries(
+  hub: HubReading,
+  asked: Filters,
+  cursor: string | undefined,
+): Promise<Listed<AuditAnswer> & { problem?: string }> {
+  const { from, until } = asked;
+  const instants = { from: instantOf(from), until: instantOf(until) };
+  try {
+    return await hub.ask('audit.list', { ...asked, ...instants, cursor, limit: '50' });
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'api.malformed') throw error;
+    return { items: [], problem: error.message };
+  }
+}
+
+/** A GET form of the page itself: an address can be kept, and sent to somebody. */
+function filterForm(asked: Filters): Markup {
+  return html`<form method="get" action="/admin/audit" class="filters">
+    ${select({ label: 'What', name: 'event', value: asked.event ?? '', choices: areasWith(asked) })}
+    ${field({ label: 'Who', name: 'actor', value: asked.actor, type: 'search' })}
+    ${field({ label: 'From address', name: 'address', value: asked.address, type: 'search' })}
+    ${select({
+      label: 'Result',
+      name: 'result',
+      value: asked.result ?? '',
+      choices: [
+        { value: '', label: 'Any' },
+        { value: 'ok', label: 'ok' },
+        { value: 'denied', label: 'denied' },
+        { value: 'failed', label: 'failed' },
+      ],
+    })}
+    ${field({ label: 'Since (UTC)', name: 'from', value: asked.from, type: 'datetime-local' })}
+    ${field({ label: 'Until (UTC)', name: 'until', value: asked.until, type: 'datetime-local' })}
+    <div class="form-actions">
+      ${linkButton('Clear', '/admin/audit', { kind: 'quiet' })}
+      ${button('Filter', { kind: 'primary', icon: 'search' })}
+    </div>
+  </form>`;
+}
+
+/** A single event may stand in the address, from a link. */
+function areasWith({ event = '' }: Filters) {
+  const isKnown = areas.some(({ value }) => value === event);
+  return isKnown ? areas : [...areas, { value: event, label: event }];
+}
+
+const tones: Readonly<Record<string, Tone>> = { ok: 'good', denied: 'warn', failed: 'bad' };
+
+function row(entry: AuditAnswer): Content[] {
+  const { ts, event, actor, actor_ip: address, target, result, reason, method } = entry;
+  const name = actor?.name ?? actor?.id;
+  return [
+    moment(new Date(ts)),
+    html`<code>${event}</code>${method !== null && html` <span class="soft">${method}</span>`}`,
+    name ?? '–',
+    address ?? '–',
+    html`${target ?? '–'}${reason !== null && html`<span class="soft">, ${reason}</span>`}`,
+    result === null ? '–' : badge(result, tones[result] ?? 'calm'),
+  ];
+}
+
+function filtersOf(context: Context<DashboardEnv>): Filters {
+  const said = filters.flatMap((name) => {
+    const value = context.req.query(name)?.trim();
+    return value === undefined || value === '' ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(said);
+}
+
+/** A field for date and time has neither seconds nor zone. */
+function instantOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const isLocal = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text);
+  return isLocal ? `${text}:00Z` : text;
+}
+
+function exportQuery(asked: Filters): string {
+  const instants = { from: instantOf(asked.from), until: instantOf(asked.until) };
+  const entries = Object.entries({ ...asked, ...instants }).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as [string, string]],
+  );
+  return entries.length === 0 ? '' : `?${new URLSearchParams(entries).toString()}`;
+}

@@ -1,0 +1,70 @@
+// What the hub finds when it looks at itself arrives; the page leaves that says what is wrong first, each with its remedy.
+
+import type { Context } from 'hono';
+
+import type { LoginCaller } from '../../../accounts/caller.ts';
+import type { FindingState, HealthAnswer } from '../../admin-answers.ts';
+import type { DashboardEnv } from '../../environment.ts';
+import { badge, type Tone } from '../../parts/badge.ts';
+import { linkButton } from '../../parts/button.ts';
+import { callout } from '../../parts/callout.ts';
+import { card } from '../../parts/card.ts';
+import type { IconName } from '../../parts/icon.ts';
+import { itemList } from '../../parts/item-list.ts';
+import type { Markup } from '../../parts/markup.ts';
+import type { HubReading } from '../../reading.ts';
+import { adminPage } from './admin-page.ts';
+
+const looks: Readonly<Record<FindingState, { icon: IconName; tone: Tone; word: string }>> = {
+  failure: { icon: 'alert', tone: 'bad', word: 'Wrong' },
+  warning: { icon: 'alert', tone: 'warn', word: 'Look at it' },
+  ok: { icon: 'check', tone: 'good', word: 'Good' },
+};
+const order: readonly FindingState[] = ['failure', 'warning', 'ok'];
+
+export async function healthPage(
+  context: Context<DashboardEnv>,
+  _caller: LoginCaller,
+  hub: HubReading,
+): Promise<Response> {
+  const health = await hub.ask('health.show');
+  return adminPage(context, '/admin/health', {
+    title: 'Health',
+    lead: 'The hub has just looked at itself. The command phlix-hub doctor says the same on the host.',
+    actions: linkButton('Look again', '/admin/health'),
+    body: [summary(health), findings(health)],
+  });
+}
+
+function summary({ state, items }: HealthAnswer): Markup {
+  const count = items.filter((item) => item.state === state).length;
+  if (state === 'ok')
+    return callout({
+      tone: 'good',
+      title: 'All is well',
+      body: `${items.length} things were looked at.`,
+    });
+  const things = count === 1 ? 'One thing' : `${count} things`;
+  return callout({
+    tone: looks[state].tone,
+    title: state === 'failure' ? `${things} must be put right` : `${things} should be looked at`,
+    body: 'Each says below what to do.',
+  });
+}
+
+function findings({ items }: HealthAnswer): Markup {
+  const sorted = items.toSorted(
+    (one, other) => order.indexOf(one.state) - order.indexOf(other.state),
+  );
+  return card({
+    body: itemList(
+      'Findings',
+      sorted.map(({ check, state, sentence }) => ({
+        icon: looks[state].icon,
+        title: check,
+        badges: badge(looks[state].word, looks[state].tone),
+        detail: sentence,
+      })),
+    ),
+  });
+}
