@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { pino } from 'pino';
@@ -139,6 +139,18 @@ describe('the audit log', () => {
     expect(await verify(audit)).toMatchObject({ breaks: [] });
   });
 
+  test.runIf(process.getuid?.() === 0)(
+    'of a command of root’s belongs to the hub’s user',
+    async () => {
+      await chown(folder.path, 4711, 4712);
+      const log = await open();
+      log.note(failed);
+      await log.flush();
+      const made = [audit, authLogPath, join(audit, 'lock'), join(audit, 'audit-00000001.jsonl')];
+      for (const path of made) expect((await stat(path)).uid).toBe(4711);
+    },
+  );
+
   test('cuts a text that was written to fill the disk', async () => {
     const log = await open();
     log.note({ ...failed, target: 'a'.repeat(1_000_000) });
@@ -238,6 +250,12 @@ describe('the audit log', () => {
 });
 
 describe('auth.log', () => {
+  test('is there from the start: fail2ban does not begin without it', async () => {
+    const log = await open();
+    await log.flush();
+    expect((await stat(authLogPath)).mode & 0o777).toBe(0o640);
+  });
+
   test('has the address before what a stranger wrote, and nobody else reads it', async () => {
     const log = await open();
     log.note({

@@ -3,8 +3,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
 import type { Logger } from '../../shared/log.ts';
-import { cleanText, escapeInvisible } from './redaction.ts';
 import type { AuditRecord } from './line.ts';
+import { leaveToOwner } from './ownership.ts';
+import { cleanText, escapeInvisible } from './redaction.ts';
 
 /** Undefined: nothing that a guard at the door would act on. */
 export function authLine(record: AuditRecord): string | undefined {
@@ -53,6 +54,10 @@ export class AuthLog {
   constructor(path: string, log: Logger) {
     this.#path = path;
     this.#log = log;
+    // fail2ban does not start where there is no file yet.
+    this.#then(async () => {
+      this.#file = await this.#open();
+    });
   }
 
   write(records: readonly AuditRecord[]): void {
@@ -62,7 +67,10 @@ export class AuthLog {
 
   /** After the file was renamed: the next line goes into a new one under the old name. */
   reopen(): void {
-    this.#then(() => this.#close());
+    this.#then(async () => {
+      await this.#close();
+      this.#file = await this.#open();
+    });
   }
 
   async close(): Promise<void> {
@@ -93,7 +101,10 @@ export class AuthLog {
   async #open(): Promise<FileHandle> {
     const file = await open(this.#path, 'a', mode);
     // The umask of a service would take the group's right away. Whoever made the file before may have chosen otherwise.
-    if ((await file.stat()).size === 0) await file.chmod(mode);
+    if ((await file.stat()).size === 0) {
+      await file.chmod(mode);
+      leaveToOwner(this.#path);
+    }
     return file;
   }
 

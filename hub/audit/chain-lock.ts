@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { AuditError } from './audit-error.ts';
+import { leaveToOwner } from './ownership.ts';
 
 /** SQLITE_BUSY: somebody else has it. */
 const busy = 5;
@@ -26,6 +27,7 @@ export class ChainLock {
     try {
       this.#database = new DatabaseSync(path, { timeout: 0 });
       chmodSync(path, 0o600);
+      leaveToOwner(path);
     } catch (error) {
       throw unlockable(path, error);
     }

@@ -17,6 +17,7 @@ import {
   type Line,
   type LoggedEntry,
 } from './line.ts';
+import { leaveToOwner } from './ownership.ts';
 import { cutUnfinished, readEnd, type SegmentEnd } from './segment-end.ts';
 import {
   createWhole,
@@ -74,6 +75,7 @@ export class Chain {
     try {
       await mkdir(options.folder, { recursive: true, mode: 0o700 });
       await chmod(options.folder, 0o700);
+      leaveToOwner(options.folder);
     } catch (error) {
       throw unwritable(options.folder, error);
     }

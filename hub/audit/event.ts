@@ -86,6 +86,7 @@ export const auditEvents = [
   'ban.expired',
   'quota.exceeded',
   'notice.failed',
+  'notice.target-changed',
   // The hub itself.
   'hub.started',
   'hub.stopped',

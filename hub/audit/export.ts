@@ -42,9 +42,21 @@ export const csvHeading =
 /** RFC 4180. */
 export function csvLine(entry: ChainRecord): string {
   const { at, seq, event, actorId, actorName, address, target, server } = entry;
+  const { result, method, reason, requestId, hash } = entry;
   const fields = [
-    ...[at.toISOString(), String(seq), event, actorId, actorName, address, target, server],
-    ...[entry.result, entry.method, entry.reason, entry.requestId, entry.hash],
+    at.toISOString(),
+    String(seq),
+    event,
+    actorId,
+    actorName,
+    address,
+    target,
+    server,
+    result,
+    method,
+    reason,
+    requestId,
+    hash,
   ];
   return `${fields.map(field).join(',')}\r\n`;
 }

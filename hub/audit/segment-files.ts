@@ -8,6 +8,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 
+import { leaveToOwner } from './ownership.ts';
+
 export interface SegmentFile {
   readonly number: number;
   readonly name: string;
@@ -80,6 +82,7 @@ export async function pack(folder: string, segment: SegmentFile): Promise<void> 
     createGzip(),
     createWriteStream(part, { mode: 0o600 }),
   );
+  leaveToOwner(part);
   await persist(part);
   await rename(part, `${segment.path}.gz`);
   await persist(folder);
@@ -97,6 +100,7 @@ export async function createWhole(folder: string, name: string, text: string): P
   } finally {
     await file.close();
   }
+  leaveToOwner(part);
   await rename(part, path);
   await persist(folder);
 }

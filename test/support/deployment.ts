@@ -30,6 +30,7 @@ export interface HubProcessOptions {
   readonly folder?: string;
   /** HUB_*, on top of the trial hub on loopback. */
   readonly settings?: Settings;
+  readonly wrap?: Wrap;
   /** Each line that one of its processes prints. */
   readonly onLine?: (line: string) => void;
 }
@@ -38,6 +39,7 @@ export interface HubProcessOptions {
 export class HubProcess {
   readonly folder: string;
   readonly #settings: Settings;
+  readonly #wrap: Wrap;
   readonly #onLine: ((line: string) => void) | undefined;
   #program: Program;
   #ports: HubPorts = { https: 0, http: 0, tunnel: 0 };
@@ -48,9 +50,10 @@ export class HubProcess {
     return hub;
   }
 
-  private constructor({ folder, settings, onLine }: HubProcessOptions) {
+  private constructor({ folder, settings, wrap, onLine }: HubProcessOptions) {
     this.folder = folder ?? temporaryFolder('hub').path;
     this.#settings = settings ?? {};
+    this.#wrap = wrap ?? ((command) => command);
     this.#onLine = onLine;
     // Passable: a hub that is root runs its database as another user.
     mkdirSync(this.folder, { recursive: true, mode: 0o755 });
@@ -125,7 +128,7 @@ export class HubProcess {
 
   #launch(...words: string[]): Program {
     const command: [string, ...string[]] = [process.execPath, hubScript, ...words];
-    const program = new Program({ command, env: this.#environment() });
+    const program = new Program({ command: this.#wrap(command), env: this.#environment() });
     if (this.#onLine !== undefined) program.onLine(this.#onLine);
     return program;
   }

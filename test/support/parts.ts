@@ -124,6 +124,11 @@ const parts = {
     binary: 'dig',
     neededBy: "the built-in responder's answers as people look at them",
   },
+  fail2ban: {
+    debianPackage: 'fail2ban',
+    binary: 'fail2ban-server',
+    neededBy: 'auth.log as fail2ban reads it, and a ban that it really makes',
+  },
   unbound: {
     debianPackage: 'unbound',
     binary: 'unbound',

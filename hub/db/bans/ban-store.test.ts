@@ -23,19 +23,6 @@ describe.each(Object.entries(databaseKinds))('bans on %s', (_kind, openTestDatab
     await opened.database.queries.delete(bans);
   });
 
-  function banOf(network: string, change: Partial<Ban> = {}): Ban {
-    return {
-      id: randomUUIDv7(),
-      network,
-      origin: 'operator',
-      reason: 'noise',
-      by: 'ann',
-      createdAt: start,
-      until: undefined,
-      ...change,
-    };
-  }
-
   test('there is one for a network, the last one said', async () => {
     const [first, second] = [banOf('1.2.3.4/32'), banOf('1.2.3.4/32', { until: later(1000) })];
     await store.put(first);
@@ -82,3 +69,16 @@ describe.each(Object.entries(databaseKinds))('bans on %s', (_kind, openTestDatab
     await another.close();
   });
 });
+
+function banOf(network: string, change: Partial<Ban> = {}): Ban {
+  return {
+    id: randomUUIDv7(),
+    network,
+    origin: 'operator',
+    reason: 'noise',
+    by: 'ann',
+    createdAt: start,
+    until: undefined,
+    ...change,
+  };
+}
