@@ -3,7 +3,7 @@
 import type { Caller } from '../accounts/caller.ts';
 import type { Assets } from './assets.ts';
 
-export interface Dashboard {
+interface Dashboard {
   readonly assets: Assets;
   /** The hub's own name, as people know it: `hub.example.org`. */
   readonly hubHost: string;

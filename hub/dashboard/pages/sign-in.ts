@@ -208,7 +208,7 @@ function failureWords(code: string): string {
   const words: Readonly<Record<string, string>> = {
     'sso.unlinked':
       'Nobody here is linked to that person. Sign in as usual, then link it under Security.',
-    'sso.unreachable': 'The provider does not answer. Try again, or sign in another way.',
+    'sso.unavailable': 'The provider does not answer. Try again, or sign in another way.',
     'sso.expired': 'That took too long. Begin again.',
     'login.locked': 'Too many sign-ins failed. Wait a while, then try again.',
   };

@@ -6,7 +6,7 @@ import { icon, type IconName } from './icon.ts';
 import { attributes, type Attributes, type Markup } from './markup.ts';
 
 /** One `primary` per view; `danger` takes something away for good; `quiet` stands in rows. */
-export type ButtonKind = 'primary' | 'plain' | 'quiet' | 'danger';
+type ButtonKind = 'primary' | 'plain' | 'quiet' | 'danger';
 
 export interface ButtonOptions {
   readonly kind?: ButtonKind;

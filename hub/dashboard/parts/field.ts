@@ -73,7 +73,7 @@ export function area(options: AreaOptions): Markup {
   </div>`;
 }
 
-export interface Choice {
+interface Choice {
   readonly value: string;
   readonly label: string;
 }

@@ -4,7 +4,7 @@ import { html } from 'hono/html';
 
 import type { Content, Markup } from './markup.ts';
 
-export interface Column {
+interface Column {
   readonly title: string;
   /** Figures stand at the end, under each other. */
   readonly align?: 'end';
