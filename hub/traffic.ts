@@ -1,6 +1,8 @@
 // Stores arrive; what counts, limits and remembers the traffic of a hub leaves, open and ticking.
 
 import type { Logger } from '../shared/log.ts';
+import type { News } from './api/news.ts';
+import { liveJson } from './api/usage.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
 import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';
@@ -28,5 +30,33 @@ export function noteRenewal(traffic: Observatory, { certificate, outcome }: Atte
   traffic.serverEvents.note(serverId, 'certificate-renewed', {
     names: names.join(' '),
     not_after: outcome.notAfter.toISOString(),
+  });
+}
+
+/** Whoever listens to a server's streams is told each two seconds; while nobody does, nobody looks at them. Returns the way to end it. */
+export function tellStreams(traffic: Observatory, news: News): () => void {
+  const watched = new Map<string, () => void>();
+  const follow = (): void => {
+    const heard = news.heardServers('streams');
+    for (const serverId of heard)
+      if (!watched.has(serverId)) watched.set(serverId, watch(traffic, news, serverId));
+    for (const [serverId, stop] of watched) {
+      if (heard.has(serverId)) continue;
+      stop();
+      watched.delete(serverId);
+    }
+  };
+  news.onInterest = follow;
+  return () => {
+    news.onInterest = () => undefined;
+    for (const stop of watched.values()) stop();
+  };
+}
+
+/** With the visitors' addresses, which are not for those with whom a server is shared. */
+function watch(traffic: Observatory, news: News, serverId: string): () => void {
+  return traffic.watch(serverId, (state) => {
+    const about = { serverId, isForOwners: true } as const;
+    news.tell({ topic: 'streams', about, body: liveJson(state, true) });
   });
 }

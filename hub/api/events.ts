@@ -8,7 +8,7 @@ import { EventChannel } from './event-channel.ts';
 import { topics, type News, type NewsItem, type Topic } from './news.ts';
 import { operation, type Operation } from './operation.ts';
 import type { Stream } from './reply.ts';
-import { requireVisible, type ServerViews, type SignedIn } from './server-view.ts';
+import { requireOwned, requireVisible, type ServerViews, type SignedIn } from './server-view.ts';
 
 /** Whether what a caller came with is still good. */
 export interface CallerLife {
@@ -91,11 +91,12 @@ export class EventChannels {
     });
     const listening: Listening = { caller, channel };
     const heard = new Set<Topic>([...wanted.topics, 'servers']);
-    const stop = this.#news.listen(heard, (item) => {
+    const listener = (item: NewsItem): void => {
       if (wanted.topics.has(item.topic)) channel.tell(item);
       else if (typeof item.about === 'object' && 'serverId' in item.about)
         seen.delete(item.about.serverId);
-    });
+    };
+    const stop = this.#news.listen(heard, listener, wanted.serverId);
     this.#open.add(listening);
     signal.addEventListener('abort', () => channel.close(), { once: true });
     if (signal.aborted) channel.close();
@@ -146,6 +147,9 @@ export class EventChannels {
     if (about === 'admins') return isAdmin;
     if ('accountId' in about) return about.accountId === caller.account.id;
     if (serverId !== undefined && about.serverId !== serverId) return false;
+    // Asked each time: who may look at the visitors of a server is worth a question every two seconds.
+    if (about.isForOwners === true)
+      return requireOwned(caller, about.serverId, this.#views).then(() => true, isNotThere);
     // What changed in a server may be who sees it.
     const known = topic === 'servers' ? undefined : seen.get(about.serverId);
     if (known !== undefined) return known;
