@@ -32,7 +32,9 @@ export async function start(context: CommandContext, takesOver = false): Promise
     log.warn('hub runs as root; a user of its own with CAP_NET_BIND_SERVICE is safer');
   }
   const stopAsked = onceAskedToStop(log);
+  const onReopen = beforeReopen(log);
   const hub = await startHub(config, { log, takesOver });
+  onReopen(() => hub.audited.audit.reopen());
   await Promise.race([stopAsked, hub.stopAsked]);
   log.info('hub stopping');
   // Drained and closed it is by then; whatever does not close must not keep a service manager waiting.
@@ -59,6 +61,23 @@ async function onceAskedToStop(log: Logger): Promise<void> {
     };
     for (const signal of Object.keys(signalNumbers)) process.on(signal, onSignal);
   });
+}
+
+/**
+ * SIGHUP: auth.log was renamed by whoever rotates it. From the first moment on, since by itself the signal ends a process; in a
+ * terminal it shall, for there it says that the terminal is gone.
+ */
+function beforeReopen(log: Logger): (reopen: () => void) => void {
+  let reopen = (): void => undefined;
+  if (!process.stdin.isTTY) {
+    process.on('SIGHUP', () => {
+      log.info('files are opened again');
+      reopen();
+    });
+  }
+  return (known) => {
+    reopen = known;
+  };
 }
 
 /** The database writes its last checkpoint in a second or two; a slow disk may need ten. */
