@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
-import { createApi, type RequestListener } from './api/app.ts';
+import { AdminDoor } from './admin-door.ts';
+import { createApi, type PeopleOptions, type RequestListener } from './api/app.ts';
 import type { Ban } from './access/bans/ban.ts';
 import type { Bans } from './access/bans/bans.ts';
 import type { Audit } from './audit/audit.ts';
@@ -25,11 +26,13 @@ import { HandOver } from './hand-over.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
 import type { Overload } from './overload.ts';
 import type { Place } from './place.ts';
+import type { Reception } from './reception.ts';
 import { resumeOptions } from './resumes.ts';
 import type { Stores } from './stores.ts';
 import type { Counters } from './telemetry/counters.ts';
 import type { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
+import type { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
 
 export interface Parts {
@@ -48,6 +51,8 @@ export interface Parts {
   readonly traffic: Observatory;
   readonly peers: Peers;
   readonly overload: Overload;
+  readonly reception: Reception;
+  readonly unnamed: Unnamed;
 }
 
 /** Where it really listens; ports given as 0 are known here. */
@@ -57,6 +62,8 @@ export interface HubAddresses {
   readonly https: AddressInfo;
   readonly tunnel: AddressInfo;
   readonly http: AddressInfo | undefined;
+  /** Where admins have a door of their own. */
+  readonly admin: AddressInfo | undefined;
 }
 
 /** The least that is left to agents for their goaway when visitors took all of HUB_DRAIN_TIMEOUT. */
@@ -66,6 +73,7 @@ export class Doors implements ControlledHub {
   readonly #parts: Parts;
   readonly #gateway: Gateway;
   readonly #edge: EdgeListener;
+  readonly #admin: AdminDoor | undefined;
   readonly #redirect: RedirectListener;
   readonly #handOver: HandOver;
   #tunnelPort: number;
@@ -75,9 +83,10 @@ export class Doors implements ControlledHub {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#gateway = gatewayOf(parts, apiOf(parts));
-    const hub = { onRequest: apiOf(parts), onUpgrade: this.#gateway.onUpgrade };
+    const hub = { onRequest: visitorsApi(parts), onUpgrade: this.#gateway.onUpgrade };
     this.#edge = edgeOf(parts, hub, this.#draining.signal);
     this.#redirect = redirectOf(parts);
+    if (parts.config.adminListen !== undefined) this.#admin = new AdminDoor(parts);
     parts.bans.onBanned(() => this.#cutBanned());
     const { tunnelListen } = parts.config;
     this.#tunnelPort = tunnelListen.port;
@@ -131,8 +140,12 @@ export class Doors implements ControlledHub {
     const http =
       config.httpListen &&
       (await listen(this.#redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
+    const admin =
+      config.adminListen &&
+      this.#admin &&
+      (await listen(this.#admin, 'HUB_ADMIN_LISTEN', config.adminListen, sharing));
     if (former !== undefined) await this.#letGo(former);
-    return { publicUrl: place.publicUrl, https, tunnel, http };
+    return { publicUrl: place.publicUrl, https, tunnel, http, admin };
   }
 
   /** This one serves by now: a former hub that hangs at the last word drains when it hears it, and is no reason to give up. */
@@ -162,13 +175,31 @@ export class Doors implements ControlledHub {
     this.#handOver.end();
     this.#gateway.stopListening();
     void this.#gateway.moveLinks(drainTimeoutMs);
-    await Promise.all([this.#redirect.close(), this.#edge.close(drainTimeoutMs)]);
+    // They run for as long as somebody listens, and come back to whoever serves then.
+    this.#parts.reception.channels.closeAll();
+    await Promise.all([
+      this.#redirect.close(),
+      this.#edge.close(drainTimeoutMs),
+      this.#admin?.close(drainTimeoutMs),
+    ]);
     await this.#gateway.close(Math.max(farewellMs, deadline - performance.now()));
   }
 }
 
-function apiOf({ config, log, stores, place, peers, audit }: Parts): RequestListener {
+/** What visitors find at the hub's own name: the dashboard too, and what is for admins unless they have a door of their own. */
+function visitorsApi(parts: Parts): RequestListener {
+  const { config, place, reception } = parts;
+  const admins = { networks: config.adminNetworks, isHere: config.adminListen === undefined };
+  return apiOf(parts, { ...reception.people, origin: () => place.publicUrl, admins });
+}
+
+/** Without `people` what agents need, and no more. */
+function apiOf(
+  { config, log, stores, place, peers, audit }: Parts,
+  people?: PeopleOptions,
+): RequestListener {
   return createApi({
+    ...(people && { people }),
     enrolment: stores.enrolment,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
@@ -221,12 +252,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     forwarding,
     traffic: parts.traffic,
     bans: { covering: (address) => refusing(parts.bans, address) },
-    onUnnamed: seldom((proxy: string) =>
-      log.warn(
-        { proxy, code: 'net.forwarded-missing' },
-        'a trusted proxy does not say who its visitors are: let it set X-Forwarded-For, or where it passes TLS through send a PROXY header, with HUB_PROXY_PROTOCOL=1',
-      ),
-    ),
+    onUnnamed: (proxy) => parts.unnamed.note(proxy),
     onDenied: (serverId, entry) => {
       counters.requestsDenied.increment();
       log.debug({ serverId, entry }, 'request denied');
@@ -256,19 +282,6 @@ function refusing(bans: Bans, address: string): Ban | undefined {
   if (ban !== undefined) bans.countRefusal();
   return ban;
 }
-
-/** A complaint that would come with every request comes once in a while. */
-function seldom<Argument>(complain: (argument: Argument) => void): (argument: Argument) => void {
-  let complainedAt = -Infinity;
-  return (argument) => {
-    const now = performance.now();
-    if (now - complainedAt < complaintIntervalMs) return;
-    complainedAt = now;
-    complain(argument);
-  };
-}
-
-const complaintIntervalMs = 60_000;
 
 function gatewayOf(
   {

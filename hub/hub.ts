@@ -4,6 +4,7 @@ import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
+import { News } from './api/news.ts';
 import type { Audit } from './audit/audit.ts';
 import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
 import { FileCertificates } from './certificates/files.ts';
@@ -16,10 +17,17 @@ import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
+import { banWhoGuesses } from './guessing.ts';
 import { openKeyRing } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
 import { Opened } from './opened.ts';
+import { createSafeFetch } from './outbound/safe-fetch.ts';
+import { openPeople, type People } from './people.ts';
+import { openReception } from './reception.ts';
+import { isSameSite } from './same-site.ts';
+import { tellPresence, type GivenCertificate } from './services.ts';
+import { announceSetup, forgetSetupToken } from './setup-token.ts';
 import { Overload } from './overload.ts';
 import { openStores, type Stores } from './stores.ts';
 import {
@@ -34,6 +42,7 @@ import type { Metric } from './telemetry/metric.ts';
 import { noteRenewal, openTraffic } from './traffic.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
+import { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
 
 export interface Hub {
@@ -44,6 +53,7 @@ export interface Hub {
   readonly counters: Counters;
   readonly traffic: Observatory;
   readonly audited: Audited;
+  readonly people: People;
   /** When an operator's command, or another process of this hub, wants it to end. */
   readonly stopAsked: Promise<void>;
   /** Accepts no more, lets what runs finish within HUB_DRAIN_TIMEOUT, and closes everything. */
@@ -79,7 +89,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const { audit, bans } = audited;
   const traffic = await openTraffic(stores, { log, opened });
   const sharing = former === undefined ? sharingOf(config) : 'joining';
-  const { certificates, acme, certified } = await openCertificates(config, {
+  const { certificates, acme, ...held } = await openCertificates(config, {
     stores,
     keyRing,
     log,
@@ -93,10 +103,35 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
 
   const overload = watchMemory(config, log);
   opened.add(() => overload.stop());
-  const { place, tunnels } = await openNames(config, { stores, log, audit, opened });
-  const presence = reportPresence(stores, audited, log);
+  const names = await openNames(config, { stores, log, audit, opened });
+  const { place, tunnels } = names;
+  const news = new News();
+  const presence = reportPresence(stores, { audit, news }, log);
   opened.add(async () => presence.stop());
   await presence.start();
+
+  const people = await openPeople(config, {
+    stores,
+    keyRing,
+    audit,
+    ...withoutProviders,
+    notices: { tell: ({ kind, to }) => log.debug({ kind, to }, 'notice') },
+    fetch: createSafeFetch(),
+    origin: () => place.publicUrl,
+    onSetUp: () => void forgetSetupToken(config.dataDir),
+    onClosed: (closed) => void banWhoGuesses(bans, closed),
+    log,
+    opened,
+  });
+
+  warnOfSites(config, log);
+  const unnamed = new Unnamed(log);
+  const reception = await openReception(config, {
+    ...{ stores, people, audited, traffic, acme, news, unnamed, log, opened },
+    ...names,
+    ...held,
+    ...withoutProviders,
+  });
 
   const counters = new Counters();
   const doors = new Doors({
@@ -114,6 +149,8 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     traffic,
     peers: peersOf(config, log),
     overload,
+    reception,
+    unnamed,
   });
   opened.add(async () => doors.close());
   // Before the doors: when this one fails, its agents find their way back to the former.
@@ -122,8 +159,11 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const control = await Control.open(config.dataDir, doors, log);
   opened.add(() => control?.close());
   const responder = acme?.responder;
-  const measured = { counters, traffic, audited, overload, doors, certified, responder };
+  const { certified } = held;
+  const measured = { counters, traffic, audited, people, overload, doors, certified, responder };
   await openMetrics(config, measured, { log, opened });
+  const { dataDir } = config;
+  await announceSetup(people.setup, { dataDir, publicUrl: place.publicUrl, log });
   log.info({ ...addresses, database: stores.place }, 'hub ready');
   noteStart(audit, former !== undefined);
   opened.add(() => audit.note({ event: 'hub.stopped', actor: 'system', result: 'ok' }));
@@ -137,9 +177,29 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     counters,
     traffic,
     audited,
+    people,
     stopAsked: doors.stopAsked,
     stop: async () => opened.close(),
   };
+}
+
+/** No identity provider is set up: people sign in here. */
+const withoutProviders = {
+  providers: { offered: async () => [] },
+  ssoLinks: { listOf: async () => [] },
+  mail: { isThere: false },
+  localLogin: { isOpen: async () => true, requireOpen: async () => undefined },
+  links: { isLinked: async () => false, removeAll: async () => undefined },
+};
+
+/** security.md, section 0. The guards hold in any case. */
+function warnOfSites(config: HubConfig, log: Logger): void {
+  const { hubHost, tenantDomain } = config;
+  if (!isSameSite(config)) return;
+  log.warn(
+    { code: 'config.same-site', hubHost, tenantDomain },
+    'browsers take the hub and its servers for one site: a HUB_TENANT_DOMAIN that is registered by itself would keep them apart',
+  );
 }
 
 function noteStart(audit: Audit, tookOver: boolean): void {
@@ -160,6 +220,9 @@ interface OpenedCertificates {
   /** Where the hub gets them by itself. */
   readonly acme?: AcmeCertificates;
   readonly certified: readonly Metric[];
+  readonly held: () => readonly HeldCertificate[];
+  /** Those that the hub does not get by itself. */
+  readonly given: () => readonly GivenCertificate[];
 }
 
 async function openCertificates(
@@ -189,14 +252,15 @@ async function openCertificates(
     const acme = await rooms.AcmeCertificates.open({ config, tls, onAttempt, ...parts });
     const held = (): HeldCertificate[] => acme.manager.states().map(managedCertificate);
     const certified = [...attempts.metrics, ...certificateGauges(held)];
-    return { certificates: acme.source, acme, certified };
+    return { certificates: acme.source, acme, certified, held, given: () => [] };
   }
   const certificates =
     tls.kind === 'files'
       ? await FileCertificates.open({ ...names, pairs: tls.pairs, log })
       : await LocalCa.open({ ...names, folder: localCaFolder(config), log });
   const held = (): HeldCertificate[] => certificates.held().map(givenCertificate);
-  return { certificates, certified: certificateGauges(held) };
+  const given = (): readonly GivenCertificate[] => certificates.held();
+  return { certificates, certified: certificateGauges(held), held, given };
 }
 
 function watchMemory({ memoryLimitBytes: limitBytes }: HubConfig, log: Logger): Overload {
@@ -211,10 +275,14 @@ function watchMemory({ memoryLimitBytes: limitBytes }: HubConfig, log: Logger): 
   });
 }
 
-function reportPresence(stores: Stores, { audit }: Audited, log: Logger): PresenceReporter {
+function reportPresence(
+  stores: Stores,
+  { audit, news }: { audit: Audit; news: News },
+  log: Logger,
+): PresenceReporter {
   return new PresenceReporter({
     store: stores.presence,
-    watcher: notingTunnels(audit),
+    watcher: { ...notingTunnels(audit), onTold: (ids) => tellPresence(news, ids) },
     onFailure: (error) => log.warn({ err: error }, 'who is connected could not be stored'),
   });
 }

@@ -9,6 +9,7 @@ export class ListenError extends CodedError<ListenErrorCode> {}
 
 export type ListenSetting =
   | 'HUB_HTTPS_LISTEN'
+  | 'HUB_ADMIN_LISTEN'
   | 'HUB_HTTP_LISTEN'
   | 'HUB_TUNNEL_LISTEN'
   | 'HUB_METRICS_LISTEN'

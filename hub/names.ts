@@ -3,7 +3,7 @@
 import type { Logger } from '../shared/log.ts';
 import type { Audit } from './audit/audit.ts';
 import type { HubConfig } from './config.ts';
-import { openDomainChecks } from './domain-checks.ts';
+import { openDomainChecks, type DomainChecks } from './domain-checks.ts';
 import type { Opened } from './opened.ts';
 import { Place } from './place.ts';
 import type { Stores } from './stores.ts';
@@ -13,6 +13,7 @@ import { Tunnels } from './tunnels/registry.ts';
 export interface Names {
   readonly place: Place;
   readonly tunnels: Tunnels;
+  readonly domainChecks: DomainChecks;
 }
 
 export async function openNames(
@@ -42,8 +43,9 @@ export async function openNames(
   await domains.start();
   opened.add(async () => tunnels.stop());
   await tunnels.start();
-  const { checker } = openDomainChecks(config, stores, { log, audit });
+  const domainChecks = openDomainChecks(config, stores, { log, audit });
+  const { checker } = domainChecks;
   opened.add(async () => checker.stop());
   await checker.start();
-  return { place, tunnels };
+  return { place, tunnels, domainChecks };
 }

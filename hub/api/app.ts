@@ -26,8 +26,8 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly stepUp: StepUpDesk;
   /** Whom to tell of a hole; undefined: nobody has said. */
   readonly securityContact: string | undefined;
-  /** The dashboard. `caller`, `cookies` and `requestId` are set for it as for operations. */
-  readonly pages?: Hono<HubEnv>;
+  /** Adds the dashboard. `caller` and the other variables are set for it as for operations. */
+  readonly servePages?: (app: Hono<HubEnv>) => void;
 }
 
 export interface ApiOptions extends EnrolmentApiOptions {
@@ -46,7 +46,7 @@ export function createApi(options: ApiOptions): RequestListener {
   // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
   app.route('/api/v1', enrolmentApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);
-  if (options.people?.pages === undefined) serveLanding(app, options);
+  if (options.people?.servePages === undefined) serveLanding(app, options);
   serveFailures(app, options);
   // Node's own Request and Response stay as they are for the rest of the process.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -75,7 +75,7 @@ function servePeople(
   api.get('/openapi.json', (context) => context.json(document));
   app.route('/api/v1', api);
   app.route('/oauth', oauthApi({ devices: people.services.devices, origin: people.origin }));
-  if (people.pages !== undefined) app.route('/', people.pages);
+  people.servePages?.(app);
 }
 
 function serveLanding(app: Hono<HubEnv>, { hubHost }: ApiOptions): void {

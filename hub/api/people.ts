@@ -38,7 +38,7 @@ export function peopleDoor(door: PeopleDoor): MiddlewareHandler<HubEnv> {
     const { req } = context;
     const arrival = arrivalOf(context.env.incoming);
     const ban = arrival.address === undefined ? undefined : door.bans.covering(arrival.address);
-    if (ban !== undefined) return banned(context, ban);
+    if (ban?.origin === 'operator') return banned(context, ban);
     requireNoToken(req.url);
     const cookies = requireClearCookies(cookieLines(context.env.incoming.headers.cookie));
     const opensChannel = door.channels.has(req.path) || req.header('upgrade') !== undefined;
@@ -50,6 +50,9 @@ export function peopleDoor(door: PeopleDoor): MiddlewareHandler<HubEnv> {
     const loginSecret = cookies.get('phlix_session');
     const credentials = { authorization: req.header('authorization'), loginSecret };
     const caller = await callerOf(credentials, { address, peer, requestId }, door);
+    // Failures of a neighbour at the same address shut nobody out who is in, or whose browser is known (security row A-10).
+    const isKnown = caller.kind !== 'nobody' || cookies.has('phlix_dc');
+    if (ban !== undefined && !isKnown && req.method !== 'GET') return banned(context, ban);
     if (caller.kind === 'nobody' && loginSecret !== undefined) {
       const forget = setCookieLine({ name: 'phlix_session', value: undefined });
       context.header('set-cookie', forget, { append: true });

@@ -1,0 +1,56 @@
+// The rooms of a running hub arrive; what people meet at its doors leaves: the API with its services, and the pages that ask it.
+
+import type { Logger } from '../shared/log.ts';
+import type { PeopleOptions } from './api/app.ts';
+import { openApiDocument } from './api/document.ts';
+import type { EventChannels } from './api/events.ts';
+import { operations } from './api/operations.ts';
+import { createReader } from './api/reader.ts';
+import type { HubConfig } from './config.ts';
+import { createPages, type PagesOptions } from './dashboard/pages.ts';
+import { openServices, type ServiceParts } from './services.ts';
+
+export interface ReceptionParts extends ServiceParts {
+  readonly localLogin: PagesOptions['services']['localLogin'];
+  readonly providers: PagesOptions['services']['providers'];
+  readonly ssoLinks: PagesOptions['services']['ssoLinks'];
+  readonly mail: PagesOptions['services']['mail'];
+  readonly log: Logger;
+}
+
+export interface Reception {
+  /** For every door of people; which of them it is, and who may be an admin there, the doors add. */
+  readonly people: Omit<PeopleOptions, 'admins' | 'origin'>;
+  readonly channels: EventChannels;
+}
+
+export async function openReception(config: HubConfig, parts: ReceptionParts): Promise<Reception> {
+  const { people, audited, place, log } = parts;
+  const services = await openServices(config, parts);
+  const pages = createPages({
+    hubHost: config.hubHost,
+    hubUrl: () => place.publicUrl,
+    services: {
+      ...people,
+      localLogin: parts.localLogin,
+      providers: parts.providers,
+      ssoLinks: parts.ssoLinks,
+      mail: parts.mail,
+      api: { document: () => openApiDocument(operations) },
+    },
+    read: createReader(operations, services),
+    log,
+  });
+  return {
+    people: {
+      logins: people.logins,
+      tokens: people.tokens,
+      stepUp: people.stepUp,
+      bans: audited.bans,
+      securityContact: config.securityContact,
+      services,
+      servePages: (app) => void app.route('/', pages),
+    },
+    channels: services.channels,
+  };
+}
