@@ -48,6 +48,17 @@ export function notFoundPage(hubHost: string): Page {
   );
 }
 
+export function providerAwayPage(hubHost: string): Page {
+  return page(
+    'No answer',
+    html`<h1>The identity provider does not answer</h1>
+      <p>
+        ${hubHost} asked it to sign you in, and got nothing back. Try again in a minute, or
+        <a href="/sign-in">sign in another way</a>.
+      </p>`,
+  );
+}
+
 type Page = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 function page(title: string, body: Page): Page {

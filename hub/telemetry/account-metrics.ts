@@ -4,7 +4,7 @@ import type { AccountCounts, LoginResult } from '../accounts/noted.ts';
 import type { Metric, Sample } from './metric.ts';
 
 /** One number for each set of labels; they only ever go up. */
-class LabelledCounter implements Metric {
+export class LabelledCounter implements Metric {
   readonly type = 'counter';
   readonly name: string;
   readonly help: string;

@@ -19,19 +19,22 @@ export interface ProvidersOptions {
   readonly now?: () => Date;
 }
 
-export interface ProviderWish extends Partial<
-  Omit<Provider, 'id' | 'sealedSecret' | 'createdAt' | 'answeredAt'>
-> {
-  /** Undefined stays as it is, null takes it away. */
-  readonly secret?: string | null | undefined;
-}
+type Settable = Omit<Provider, 'id' | 'sealedSecret' | 'createdAt' | 'answeredAt'>;
 
-export interface NewProvider extends ProviderWish {
+/** What is left out, or undefined, stays as it is. */
+export type ProviderWish = {
+  readonly [Key in keyof Settable]?: Settable[Key] | undefined;
+} & {
+  /** null takes it away. */
+  readonly secret?: string | null | undefined;
+};
+
+export type NewProvider = ProviderWish & {
   readonly id: string;
   readonly preset: PresetName;
   readonly issuer: string;
   readonly clientId: string;
-}
+};
 
 const maxSecretLength = 1000;
 

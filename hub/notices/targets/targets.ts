@@ -38,9 +38,9 @@ export interface NewTarget {
   readonly address: string;
   /** Of a webhook one is made where none is given. */
   readonly secret?: string | undefined;
-  readonly kinds?: readonly NoticeKind[];
+  readonly kinds?: readonly NoticeKind[] | undefined;
   /** Only an admin may open networks. */
-  readonly allow?: readonly string[];
+  readonly allow?: readonly string[] | undefined;
 }
 
 /** What "send a test" shows. */

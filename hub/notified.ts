@@ -1,0 +1,157 @@
+// Settings and stores arrive; the notices of a running hub leave: who tells, who is told, by which way, and what watches over servers and certificates.
+
+import type { Logger } from '../shared/log.ts';
+import type { KeyRing } from './certificates/life/sealing.ts';
+import type { HubConfig } from './config.ts';
+import type { Addressees } from './notices/addressee.ts';
+import { noMailer, SmtpMailer, type Conversation } from './notices/mail/smtp-mailer.ts';
+import type { Letter, Mailer } from './notices/mailer.ts';
+import type { Notices } from './notices/notice.ts';
+import { NoticeError } from './notices/notice-error.ts';
+import { NoticeQueue } from './notices/queue.ts';
+import type { SafeFetch } from './notices/safe-fetch.ts';
+import { NoticeTargets } from './notices/targets/targets.ts';
+import { CertificateWatch, type WatchedCertificate } from './notices/watch/certificate-watch.ts';
+import { OfflineWatch } from './notices/watch/offline-watch.ts';
+import type { Opened } from './opened.ts';
+import type { Stores } from './stores.ts';
+import type { HeldCertificate } from './telemetry/certificate-metrics.ts';
+import type { Metric } from './telemetry/metric.ts';
+import { NoticeMetrics } from './telemetry/notice-metrics.ts';
+
+export interface Notified {
+  readonly notices: Notices;
+  readonly targets: NoticeTargets;
+  readonly mailer: Mailer;
+  readonly metrics: readonly Metric[];
+}
+
+export interface NotifiedParts {
+  readonly stores: Stores;
+  readonly keyRing: KeyRing;
+  readonly fetch: SafeFetch;
+  /** `https://hub.example.org`; of a trial hub known only when it listens. */
+  readonly origin: () => string;
+  readonly log: Logger;
+  readonly opened: Opened;
+}
+
+export function openNotified(config: HubConfig, parts: NotifiedParts): Notified {
+  const { stores, keyRing, fetch, origin, log, opened } = parts;
+  const { hubHost } = config;
+  const smtp = config.mail && new SmtpMailer(config.mail, { hubHost });
+  const mailer = smtp ?? noMailer;
+  const counts = new NoticeMetrics();
+  const targets = new NoticeTargets({
+    store: stores.notices.targets,
+    sealing: keyRing,
+    post: async (letter) => (smtp === undefined ? noConversation(letter) : smtp.converse(letter)),
+    fetch,
+    hub: origin,
+  });
+  const notices = new NoticeQueue({
+    addressees: addresseesOf(stores),
+    targets: stores.notices.targets,
+    send: async (target, message) => targets.send(target, message),
+    mailer,
+    hub: origin,
+    log,
+    onOutcome: (channel, result) => counts.noteOutcome(channel, result),
+    onDropped: (reason) => counts.noteDropped(reason),
+  });
+  opened.add(async () => notices.stop());
+  return { notices, targets, mailer, metrics: counts.metrics };
+}
+
+/** Of servers and certificates, once both are there. */
+export function startWatches(
+  { notices }: Pick<Notified, 'notices'>,
+  parts: { stores: Stores; held: () => readonly HeldCertificate[]; log: Logger; opened: Opened },
+): void {
+  const { stores, held, log, opened } = parts;
+  const { presence, servers, notices: kept } = stores;
+  const servers_ = new OfflineWatch({ presence, servers, alerts: kept.alerts, notices, log });
+  opened.add(async () => servers_.stop());
+  servers_.start();
+  const certificates = new CertificateWatch({
+    held: () => watchedOf(held()),
+    once: kept.once,
+    notices,
+    log,
+  });
+  opened.add(() => certificates.stop());
+  certificates.start();
+}
+
+async function noConversation(letter: Letter): Promise<Conversation> {
+  try {
+    await noMailer.send(letter);
+  } catch (error) {
+    if (error instanceof NoticeError) return { isSent: false, transcript: [], failure: error };
+    throw error;
+  }
+  return { isSent: true, transcript: [], failure: undefined };
+}
+
+/** A hub has a handful of admins and owners, and a notice is rare: they are looked up when there is one. */
+function addresseesOf({ people: { accounts } }: Stores): Addressees {
+  return {
+    async of(audience) {
+      if (audience.kind === 'account') {
+        const account = await accounts.find(audience.accountId);
+        return account === undefined ? [] : [account].filter(isActive).map(addresseeOf);
+      }
+      const meant = [];
+      for await (const account of everybody(accounts)) {
+        const isMeant =
+          audience.kind === 'admins'
+            ? account.role === 'admin'
+            : account.ownerId === audience.ownerId;
+        if (isMeant && isActive(account)) meant.push(addresseeOf(account));
+      }
+      return meant;
+    },
+  };
+}
+
+type People = Stores['people']['accounts'];
+type Person = Awaited<ReturnType<People['list']>>[number];
+
+async function* everybody(accounts: People): AsyncGenerator<Person> {
+  let after: string | undefined;
+  for (;;) {
+    const page = await accounts.list({ after, limit: pageLength });
+    yield* page;
+    if (page.length < pageLength) return;
+    after = page.at(-1)?.key;
+  }
+}
+
+const pageLength = 500;
+
+function isActive({ state }: Person): boolean {
+  return state === 'active';
+}
+
+function addresseeOf({ id, email, emailVerifiedAt }: Person) {
+  return { accountId: id, email: emailVerifiedAt === undefined ? undefined : email };
+}
+
+/** What is held twice, as while it is replaced, is good for as long as the better one. */
+function watchedOf(held: readonly HeldCertificate[]): WatchedCertificate[] {
+  const byNames = new Map<string, WatchedCertificate>();
+  for (const { names, keyKind, notAfter, isReleased, isFailing } of held) {
+    if (isReleased) continue;
+    const key = `${keyKind} ${names.toSorted().join(' ')}`;
+    const known = byNames.get(key)?.notAfter;
+    if (known !== undefined && (notAfter === undefined || known >= notAfter)) continue;
+    byNames.set(key, {
+      names,
+      notAfter,
+      ownerId: undefined,
+      failure: isFailing ? 'the last attempt to renew it failed.' : undefined,
+      wantedSince: undefined,
+    });
+  }
+  return [...byNames.values()];
+}
