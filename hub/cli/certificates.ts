@@ -86,7 +86,8 @@ export function certificatesCommand(
     .option('--yes', 'forget them, rather than show which')
     .action(async (options: Options) => {
       const { forgetKeys } = await import('./forgotten-keys.ts');
-      const { config, tls } = acmeOf(context);
+      const config = configOf(context);
+      const tls = config.tls.kind === 'acme' ? config.tls : undefined;
       finish(await forgetKeys(context, { config, tls }, options));
     });
   subcommand('test', 'whether an order would succeed, at the staging of the authority')

@@ -12,6 +12,7 @@ import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
+import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
 import { openApiCommand } from './openapi.ts';
 import { addSwitchCommands } from './server-switches.ts';
@@ -59,6 +60,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(certificatesCommand(context, finish));
   program.addCommand(banCommand(context, finish));
   program.addCommand(auditCommand(context, finish));
+  program.addCommand(keysCommand(context, finish));
   program.addCommand(localCaCommand(context, finish));
   program.addCommand(openApiCommand(context));
   return adopt(program, context);
