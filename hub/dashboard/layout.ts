@@ -3,6 +3,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
+import type { LoginCaller } from '../accounts/caller.ts';
 import type { DashboardEnv } from './environment.ts';
 import { navigation, type Place } from './navigation.ts';
 import { icon, mark } from './parts/icon.ts';
@@ -47,7 +48,7 @@ export function appPage(
   const frame = html`<div class="app">
       <header class="topbar">
         <a class="brand" href="/">${mark()}<span>Phlix Hub</span></a>
-        ${signedIn(caller.account.username)}
+        ${signedIn(caller)}
       </header>
       ${navigation(caller.account.role, options.here)}
       <main class="main" id="main" tabindex="-1">${page}</main>
@@ -111,10 +112,17 @@ function pageHead({ title, heading = title, lead, actions, back }: AppPageOption
   </div>`;
 }
 
-function signedIn(username: string): Markup {
+function signedIn({ account: { username }, login }: LoginCaller): Markup {
+  // Who came by a provider is signed out there as well.
+  const way = login.methods.includes('sso') ? 'sso/logout' : 'logout';
   return html`<div class="who">
     <a class="who-name" href="/security" title="Your account">${username}</a>
-    <button type="button" class="button quiet square" data-signs-out aria-label="Sign out">
+    <button
+      type="button"
+      class="button quiet square"
+      data-signs-out="/api/v1/auth/${way}"
+      aria-label="Sign out"
+    >
       ${icon('signOut')}
     </button>
   </div>`;

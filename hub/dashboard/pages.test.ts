@@ -215,7 +215,7 @@ describe('pages', () => {
       `/sign-in?problem=${encodeURIComponent('<b>call 555-0100</b>')}`,
     );
     expect(text).not.toContain('555-0100');
-    expect(text).toContain('That sign-in did not work.');
+    expect(text).toContain('That did not work.');
   });
 
   test('that are not there say so to people, and leave programs to the API', async () => {

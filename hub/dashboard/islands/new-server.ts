@@ -41,8 +41,10 @@ async function begin({ expires_at: expiresAt, setup }: EnrolmentAnswer): Promise
   }
   const picture = document.querySelector<HTMLImageElement>('#setup-qr');
   if (picture !== null) picture.src = setup.qr;
-  const expires = document.querySelector<HTMLTimeElement>('#setup-expires');
-  if (expires !== null) expires.dateTime = expiresAt;
+  const expires = document.createElement('time');
+  expires.dateTime = expiresAt;
+  expires.dataset['relative'] = '';
+  document.querySelector('#setup-expires')?.replaceChildren(expires);
   showTimes(document);
   showStage('paste');
   listen('servers', () => void look());

@@ -17,7 +17,8 @@ document.addEventListener('click', (event) => {
   const target = event.target as Element;
   const reveals = target.closest<HTMLElement>('[data-reveals]');
   if (reveals !== null) reveal(reveals);
-  if (target.closest('[data-signs-out]') !== null) void signOut();
+  const signsOut = target.closest<HTMLElement>('[data-signs-out]');
+  if (signsOut !== null) void signOut(signsOut.dataset['signsOut'] ?? '');
 });
 
 function reveal(button: HTMLElement): void {
@@ -29,10 +30,10 @@ function reveal(button: HTMLElement): void {
   button.setAttribute('aria-pressed', String(isHidden));
 }
 
-async function signOut(): Promise<void> {
+async function signOut(path: string): Promise<void> {
   try {
-    await call('POST', '/api/v1/auth/logout');
-    location.assign('/sign-in');
+    const left = await call<{ location: string } | undefined>('POST', path);
+    location.assign(left?.location ?? '/sign-in');
   } catch (error) {
     toast((error as Error).message, 'bad');
   }

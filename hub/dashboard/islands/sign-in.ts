@@ -64,7 +64,10 @@ document.querySelector('[data-sends-code]')?.addEventListener('click', (event) =
   });
 });
 
-if (knowsPasskeys()) {
+/** A provider has proven the first half, and sent the browser here for the second. */
+const methods = signIn?.dataset['methods'];
+if (methods !== undefined) goOn({ kind: 'factor', methods: methods.split(',') });
+else if (knowsPasskeys()) {
   for (const element of document.querySelectorAll<HTMLElement>('[data-needs-passkeys]'))
     element.hidden = false;
   void suggestPasskeys();

@@ -1,6 +1,7 @@
 // A challenge of the hub arrives with the ways to meet it (security row A-11); the proof leaves, or nothing when people turn away.
 
 import { askPasskey } from './passkeys.ts';
+import { toastNext } from './toast.ts';
 import { WayPicker } from './way-picker.ts';
 
 interface Challenge {
@@ -16,6 +17,7 @@ const words: Readonly<Record<string, string>> = {
   totp: 'Use your authenticator app instead',
   recovery: 'Use a recovery code instead',
   password: 'Use your password instead',
+  sso: 'Sign in at your provider instead',
 };
 
 /** The proof for X-Phlix-Step-Up; empty where the login itself was lifted. Undefined: the dialog was closed. */
@@ -66,10 +68,26 @@ async function proveBy(
 ): Promise<string> {
   const way = form.dataset['way'] ?? '';
   const path = `/api/v1/auth/step-up/${challengeId}/${way}`;
+  if (way === 'sso') return leaveFor(path, send);
   const fields = Object.fromEntries(new FormData(form));
   const body = way === 'passkey' ? { response: await askPasskey(`${path}/options`, send) } : fields;
   const answer = (await send('POST', path, body)) as { proof?: string } | undefined;
   return answer?.proof ?? '';
+}
+
+/** The provider asks, and sends the browser back here; what was begun is then done by pressing its button again. */
+async function leaveFor(path: string, send: Send): Promise<never> {
+  const links = (await send('GET', '/api/v1/account/sso-links', undefined)) as SsoLinks;
+  const provider = links.items[0]?.provider_id ?? '';
+  const body = { return_to: location.pathname };
+  const away = (await send('POST', `${path}/${provider}`, body)) as { location: string };
+  toastNext('Your provider knows you. Press the button again, and it is done.');
+  location.assign(away.location);
+  return new Promise(() => undefined);
+}
+
+interface SsoLinks {
+  readonly items: readonly { readonly provider_id: string }[];
 }
 
 function complain(dialog: HTMLDialogElement, text: string | undefined): void {

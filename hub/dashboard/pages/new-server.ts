@@ -88,7 +88,7 @@ function pasteCard(): Markup {
           <output id="setup-env" class="secret-text"></output>
           <p class="hint">
             Save it under this name. It holds the token: it is shown this once, and is good until
-            <time id="setup-expires" data-relative></time>.
+            <span id="setup-expires"></span>.
           </p>
         </div>
         <figure class="setup-qr">

@@ -12,6 +12,7 @@ import type { PeopleServices } from '../services.ts';
 import { accountCards } from './security/account-cards.ts';
 import { factorCards } from './security/factor-cards.ts';
 import { passwordCard } from './security/password-card.ts';
+import { problemWords } from './problem-words.ts';
 import type { Keeping } from './security/keeping.ts';
 import { trustedBrowsersCard } from './security/trusted-browsers-card.ts';
 
@@ -36,12 +37,15 @@ export async function securityPage(
   services: Services,
 ): Promise<Response> {
   const keeping = await keepingOf(caller, services);
+  // Of a provider that was to be linked.
+  const problem = context.req.query('problem');
   return appPage(context, {
     title: 'Security',
     here: 'security',
     lead: 'What opens your account, and what to do when something is lost.',
     islands: ['security'],
     body: [
+      problem !== undefined && callout({ tone: 'bad', body: problemWords(problem) }),
       warnings(keeping),
       factorCards(keeping),
       passwordCard(keeping),

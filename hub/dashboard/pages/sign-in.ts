@@ -11,8 +11,9 @@ import { callout } from '../parts/callout.ts';
 import { dialog } from '../parts/dialog.ts';
 import { field, tick } from '../parts/field.ts';
 import { form } from '../parts/form.ts';
-import type { Content, Markup } from '../parts/markup.ts';
+import { attributes, type Content, type Markup } from '../parts/markup.ts';
 import type { OfferedProvider, PeopleServices } from '../services.ts';
+import { problemWords } from './problem-words.ts';
 
 type Services = Pick<PeopleServices, 'setup' | 'localLogin' | 'providers'>;
 
@@ -27,11 +28,13 @@ export async function signInPage(
     services.localLogin.isOpen(),
     services.providers.offered(),
   ]);
+  // After a provider that asked for one proof only: the second is asked for here.
+  const methods = context.req.query('factor');
   return doorPage(context, {
     title: 'Sign in',
     islands: ['sign-in'],
     body: html`
-      <div data-after="${after}" data-sign-in>
+      <div data-sign-in${attributes({ 'data-after': after, 'data-methods': methods })}>
         ${ways({ isLocal, providers, after, failure: context.req.query('problem') })}
         ${factorStep()}
       </div>
@@ -58,7 +61,7 @@ function ways({ isLocal, providers, after, failure }: Ways): Markup {
       title: 'Sign in',
       lead: isLocal ? 'Welcome back.' : 'This hub knows its people from elsewhere.',
       body: [
-        failure !== undefined && callout({ tone: 'bad', body: failureWords(failure) }),
+        failure !== undefined && callout({ tone: 'bad', body: problemWords(failure) }),
         isLocal && localWays(),
         isLocal && providers.length > 0 && html`<p class="or">or</p>`,
         single.length > 0 && html`<div class="stack">${single}</div>`,
@@ -112,7 +115,7 @@ function factorStep(): Markup {
   return html`<div data-step="factor" hidden>
     ${doorCard({
       title: 'One more step',
-      lead: 'Your password was right. Now show that it is you.',
+      lead: 'So far it was right. Now show that it is you.',
       body: [
         factorForm('passkey', button('Use a passkey', { kind: 'primary', icon: 'passkey' })),
         factorForm('totp', codeField('totp', 'Code from your authenticator app'), submit()),
@@ -201,16 +204,4 @@ function lostPhoneDialog(): Markup {
 function startAddress(providerId: string, after: string): string {
   const query = after === '/' ? '' : `?return=${encodeURIComponent(after)}`;
   return `/auth/oidc/${encodeURIComponent(providerId)}/start${query}`;
-}
-
-/** Providers send people back with a code of ours; anything else in the address is not repeated. */
-function failureWords(code: string): string {
-  const words: Readonly<Record<string, string>> = {
-    'sso.unlinked':
-      'Nobody here is linked to that person. Sign in as usual, then link it under Security.',
-    'sso.unavailable': 'The provider does not answer. Try again, or sign in another way.',
-    'sso.expired': 'That took too long. Begin again.',
-    'login.locked': 'Too many sign-ins failed. Wait a while, then try again.',
-  };
-  return words[code] ?? 'That sign-in did not work. Begin again, or use another way.';
 }

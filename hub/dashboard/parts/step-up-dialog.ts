@@ -51,6 +51,7 @@ export function stepUpDialog(): Markup {
         }),
         button('Continue', { kind: 'primary' }),
       )}
+      ${way('sso', button('Sign in at your provider again', { kind: 'primary', icon: 'link' }))}
       <div class="stack" data-other-ways></div>
     `,
   });
