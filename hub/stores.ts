@@ -2,6 +2,7 @@
 
 import type { Logger } from '../shared/log.ts';
 import { usernameKey } from './accounts/account.ts';
+import type { PersonalRecords } from './accounts/export.ts';
 import type { DeviceRequestStore } from './accounts/tokens/device-request.ts';
 import type { TokenStore } from './accounts/tokens/token.ts';
 import type { ChallengeStore } from './certificates/challenges/solver.ts';
@@ -31,6 +32,7 @@ import { ssoStores, type SsoStores } from './db/sso/sso-stores.ts';
 import { PostgresDeviceRequestStore } from './db/tokens/device-request-store.ts';
 import { PostgresTokenStore } from './db/tokens/token-store.ts';
 import { PostgresTxtRecordStore } from './db/txt-record-store.ts';
+import { PostgresPersonalRecords } from './db/accounts/personal-records.ts';
 import { PostgresEventStore } from './db/usage/event-store.ts';
 import { PostgresLimitStore } from './db/usage/limit-store.ts';
 import { PostgresLinkSampleStore } from './db/usage/link-sample-store.ts';
@@ -55,6 +57,7 @@ export interface Stores {
   readonly challenges: ChallengeStore;
   readonly txtRecords: TxtRecordStore;
   readonly usage: UsageStores;
+  readonly personalRecords: PersonalRecords;
   readonly auditIndex: AuditIndex;
   readonly bans: BanStore;
   readonly people: PeopleStores;
@@ -96,6 +99,7 @@ export async function openStores(
     challenges: new PostgresChallengeStore(database),
     txtRecords: new PostgresTxtRecordStore(database),
     usage: usageStores(database),
+    personalRecords: new PostgresPersonalRecords(database),
     auditIndex: new PostgresAuditIndex(database),
     bans: new PostgresBanStore(database),
     people: peopleStores(database),

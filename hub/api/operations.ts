@@ -1,5 +1,6 @@
 // The operations of every area of the API leave, in one list: what the router serves, the document describes and the tests hold.
 
+import { accountExportOperations, type AccountExportServices } from './account-export.ts';
 import { accountOperations, type AccountServices } from './account.ts';
 import { arrivalOperations, type ArrivalServices } from './arrivals.ts';
 import { authOperations, type AuthServices } from './auth.ts';
@@ -12,11 +13,13 @@ import { eventOperations, type EventServices } from './events.ts';
 import { factorOperations, type FactorServices } from './factors.ts';
 import { healthOperations, type HealthServices } from './health.ts';
 import { memberOperations, type MemberServices } from './members.ts';
+import { noticeOperations, type NoticeServices } from './notices.ts';
 import type { Operation } from './operation.ts';
 import { resetOperations, type ResetServices } from './resets.ts';
 import { peopleAdminOperations, type PeopleAdminServices } from './people-admin.ts';
 import { serverOperations, type ServerServices } from './servers.ts';
 import { settingOperations, type SettingServices } from './settings.ts';
+import { ssoOperations, type SsoServices } from './sso.ts';
 import { stepUpOperations, type StepUpServices } from './step-up.ts';
 import { tokenOperations, type TokenServices } from './tokens.ts';
 import { trafficLimitOperations, type TrafficLimitServices } from './traffic-limits.ts';
@@ -26,6 +29,7 @@ import { usageOperations, type UsageServices } from './usage.ts';
 /** What all areas together need: each names its own part. */
 export type ApiServices = ServerServices &
   UsageServices &
+  AccountExportServices &
   TrafficLimitServices &
   MemberServices &
   EnrolmentTokenServices &
@@ -44,11 +48,14 @@ export type ApiServices = ServerServices &
   AccountServices &
   PeopleAdminServices &
   AuditServices &
-  BanServices;
+  BanServices &
+  SsoServices &
+  NoticeServices;
 
 export const operations: readonly Operation<ApiServices>[] = [
   ...serverOperations,
   ...usageOperations,
+  ...accountExportOperations,
   ...trafficLimitOperations,
   ...memberOperations,
   ...enrolmentTokenOperations,
@@ -68,4 +75,6 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...resetOperations,
   ...auditOperations,
   ...banOperations,
+  ...ssoOperations,
+  ...noticeOperations,
 ];

@@ -27,7 +27,21 @@ export const personal = [
   'trusted_browsers',
 ] as const;
 
+/** What its servers moved, and how. An account that is not the operator's has its own id as its owner's. */
+const ofServers = ['link_means', 'link_samples', 'server_agents', 'server_events'] as const;
+
+async function forgetTraffic(tx: Transaction, ownerId: string): Promise<void> {
+  const servers = sql`(SELECT id FROM servers WHERE owner_id = ${ownerId})`;
+  await tx.execute(sql`
+    DELETE FROM traffic_limits WHERE (scope = 'account' AND subject_id = ${ownerId})
+      OR (scope = 'server' AND subject_id IN (SELECT id::text FROM ${servers} AS own))`);
+  await tx.execute(sql`DELETE FROM traffic WHERE owner_id = ${ownerId}`);
+  for (const table of ofServers)
+    await tx.execute(sql`DELETE FROM ${sql.identifier(table)} WHERE server_id IN ${servers}`);
+}
+
 export async function forgetPerson(tx: Transaction, accountId: string): Promise<void> {
+  await forgetTraffic(tx, accountId);
   for (const table of personal) {
     await tx.execute(
       sql`DELETE FROM ${sql.identifier(table)} WHERE account_id = ${accountId}::uuid`,

@@ -1,6 +1,7 @@
 // Batches of what servers moved arrive and are added to their hour and their day; sums leave. Implements TrafficStore of hub/usage/roll-up.ts.
 
 import type { TrafficBatch, TrafficStore } from '../../usage/roll-up.ts';
+import { operatorId } from '../../tunnels/token.ts';
 import { statusClasses } from '../../usage/tally.ts';
 import type { StatusClass, TrafficQuestion, TrafficRow } from '../../usage/usage.ts';
 import type { Database, Queries } from '../connect.ts';
@@ -54,6 +55,10 @@ export class PostgresTrafficStore implements TrafficStore {
   async forget(before: Date): Promise<void> {
     const instant = before.toISOString();
     await this.#queries.execute(sql`DELETE FROM traffic WHERE at < ${instant}::timestamptz`);
+    // What was still counted when its account was deleted came behind it.
+    await this.#queries.execute(sql`
+      DELETE FROM traffic WHERE owner_id NOT IN ('', ${operatorId})
+        AND NOT EXISTS (SELECT FROM accounts WHERE accounts.owner_id = traffic.owner_id)`);
     await this.#queries.execute(sql`
       DELETE FROM traffic_writers WHERE written_at < now() - ${writerLife}::interval`);
   }
