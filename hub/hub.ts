@@ -21,12 +21,14 @@ import { banWhoGuesses } from './guessing.ts';
 import { openKeyRing } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
+import { openNotified, startWatches, tellReuse } from './notified.ts';
 import { Opened } from './opened.ts';
 import { createSafeFetch } from './outbound/safe-fetch.ts';
 import { openPeople, type People } from './people.ts';
 import { openReception } from './reception.ts';
 import { isSameSite } from './same-site.ts';
 import { tellPresence, type GivenCertificate } from './services.ts';
+import { openProviders, openSingleSignOn, requireOpenDoor } from './single-sign-on.ts';
 import { announceSetup, forgetSetupToken } from './setup-token.ts';
 import { Overload } from './overload.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -110,27 +112,30 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(async () => presence.stop());
   await presence.start();
 
+  const origin = () => place.publicUrl;
+  const outside = { stores, keyRing, audit, fetch: createSafeFetch(), origin, log, opened };
+  const notified = openNotified(config, outside);
+  const { notices } = notified;
+  await requireOpenDoor(config, stores);
+  const providing = openProviders(config, { ...outside, notices });
   const people = await openPeople(config, {
-    stores,
-    keyRing,
-    audit,
-    ...withoutProviders,
-    notices: { tell: ({ kind, to }) => log.debug({ kind, to }, 'notice') },
-    fetch: createSafeFetch(),
-    origin: () => place.publicUrl,
+    ...outside,
+    notices,
+    localLogin: providing.localLogin,
+    links: providing.ssoLinks,
     onSetUp: () => void forgetSetupToken(config.dataDir),
-    onClosed: (closed) => void banWhoGuesses(bans, closed),
-    log,
-    opened,
+    onClosed: (closed) => void banWhoGuesses({ bans, notices }, closed),
   });
+  const signOn = openSingleSignOn({ ...outside, notices }, providing, people);
+  tellReuse(notified, stores);
+  startWatches(notified, { ...outside, held: held.held });
 
   warnOfSites(config, log);
   const unnamed = new Unnamed(log);
   const reception = await openReception(config, {
-    ...{ stores, people, audited, traffic, acme, news, unnamed, log, opened },
+    ...{ stores, people, audited, traffic, acme, news, unnamed, signOn, notified, log, opened },
     ...names,
     ...held,
-    ...withoutProviders,
   });
 
   const counters = new Counters();
@@ -160,7 +165,17 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(() => control?.close());
   const responder = acme?.responder;
   const { certified } = held;
-  const measured = { counters, traffic, audited, people, overload, doors, certified, responder };
+  const measured = {
+    counters,
+    traffic,
+    audited,
+    people,
+    notified,
+    overload,
+    doors,
+    certified,
+    responder,
+  };
   await openMetrics(config, measured, { log, opened });
   const { dataDir } = config;
   await announceSetup(people.setup, { dataDir, publicUrl: place.publicUrl, log });
@@ -182,15 +197,6 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     stop: async () => opened.close(),
   };
 }
-
-/** No identity provider is set up: people sign in here. */
-const withoutProviders = {
-  providers: { offered: async () => [] },
-  ssoLinks: { listOf: async () => [] },
-  mail: { isThere: false },
-  localLogin: { isOpen: async () => true, requireOpen: async () => undefined },
-  links: { isLinked: async () => false, removeAll: async () => undefined },
-};
 
 /** security.md, section 0. The guards hold in any case. */
 function warnOfSites(config: HubConfig, log: Logger): void {

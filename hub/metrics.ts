@@ -20,6 +20,7 @@ export interface Measured {
   readonly traffic: Observatory;
   readonly audited: { readonly metrics: readonly Metric[] };
   readonly people: { readonly metrics: readonly Metric[] };
+  readonly notified: { readonly metrics: readonly Metric[] };
   readonly overload: Overload;
   readonly doors: Doors;
   /** Of certificates. */
@@ -45,6 +46,7 @@ export async function openMetrics(
       ...trafficMetrics(measured.traffic),
       ...measured.audited.metrics,
       ...measured.people.metrics,
+      ...measured.notified.metrics,
       ...gauges(config, measured, delay),
       ...measured.certified,
       ...dnsTotals(measured),

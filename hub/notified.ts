@@ -63,6 +63,17 @@ export function openNotified(config: HubConfig, parts: NotifiedParts): Notified 
   return { notices, targets, mailer, metrics: counts.metrics };
 }
 
+/** Row D-01: whoever brings a used token has seen it somewhere. */
+export function tellReuse({ notices }: Pick<Notified, 'notices'>, { enrolment }: Stores): void {
+  enrolment.onTokenReused(({ id: tokenId, ownerId }, address) =>
+    notices.tell({
+      kind: 'server.token-reused',
+      to: { kind: 'owner', ownerId },
+      facts: { tokenId, address },
+    }),
+  );
+}
+
 /** Of servers and certificates, once both are there. */
 export function startWatches(
   { notices }: Pick<Notified, 'notices'>,
@@ -70,9 +81,9 @@ export function startWatches(
 ): void {
   const { stores, held, log, opened } = parts;
   const { presence, servers, notices: kept } = stores;
-  const servers_ = new OfflineWatch({ presence, servers, alerts: kept.alerts, notices, log });
-  opened.add(async () => servers_.stop());
-  servers_.start();
+  const offline = new OfflineWatch({ presence, servers, alerts: kept.alerts, notices, log });
+  opened.add(async () => offline.stop());
+  offline.start();
   const certificates = new CertificateWatch({
     held: () => watchedOf(held()),
     once: kept.once,

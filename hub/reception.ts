@@ -7,14 +7,10 @@ import type { EventChannels } from './api/events.ts';
 import { operations } from './api/operations.ts';
 import { createReader } from './api/reader.ts';
 import type { HubConfig } from './config.ts';
-import { createPages, type PagesOptions } from './dashboard/pages.ts';
+import { createPages } from './dashboard/pages.ts';
 import { openServices, type ServiceParts } from './services.ts';
 
 export interface ReceptionParts extends ServiceParts {
-  readonly localLogin: PagesOptions['services']['localLogin'];
-  readonly providers: PagesOptions['services']['providers'];
-  readonly ssoLinks: PagesOptions['services']['ssoLinks'];
-  readonly mail: PagesOptions['services']['mail'];
   readonly log: Logger;
 }
 
@@ -32,10 +28,8 @@ export async function openReception(config: HubConfig, parts: ReceptionParts): P
     hubUrl: () => place.publicUrl,
     services: {
       ...people,
-      localLogin: parts.localLogin,
-      providers: parts.providers,
-      ssoLinks: parts.ssoLinks,
-      mail: parts.mail,
+      ...parts.signOn,
+      mail: { isThere: parts.notified.mailer.isSet },
       api: { document: () => openApiDocument(operations) },
     },
     read: createReader(operations, services),

@@ -15,9 +15,11 @@ import { localCaFolder, type HubConfig } from './config.ts';
 import type { DomainChecks } from './domain-checks.ts';
 import { entriesOf } from './edge/denied/entries.ts';
 import { Health } from './health.ts';
+import type { Notified } from './notified.ts';
 import type { Opened } from './opened.ts';
 import type { People } from './people.ts';
 import type { Place } from './place.ts';
+import type { SignOn } from './single-sign-on.ts';
 import type { Stores } from './stores.ts';
 import { tellStreams } from './traffic.ts';
 import type { HeldCertificate } from './telemetry/certificate-metrics.ts';
@@ -41,6 +43,8 @@ export interface ServiceParts {
   readonly held: () => readonly HeldCertificate[];
   readonly news: News;
   readonly unnamed: { readonly at: Date | undefined };
+  readonly signOn: SignOn;
+  readonly notified: Notified;
   readonly opened: Opened;
 }
 
@@ -54,6 +58,7 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
   return {
     ...people,
     usage: parts.traffic,
+    personalRecords: stores.personalRecords,
     origin: () => place.publicUrl,
     servers,
     sharing,
@@ -74,6 +79,9 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     auditIndex: stores.auditIndex,
     verifyAudit: verifyOf(config, stores),
     bans: audited.bans,
+    ...parts.signOn,
+    noticeTargets: parts.notified.targets,
+    serverAlerts: stores.notices.alerts,
   };
 }
 

@@ -67,7 +67,8 @@ export async function requireOpenDoor(
   await requireWayIn({ providers, links });
 }
 
-export type SingleSignOn = ReturnType<typeof openSingleSignOn>;
+/** What the API and the pages are given of it. */
+export type SignOn = ReturnType<typeof openSingleSignOn>;
 
 export function openSingleSignOn(parts: SingleSignOnParts, providing: Providing, rooms: People) {
   const { stores, keyRing: sealing, audit, notices } = parts;
@@ -102,7 +103,8 @@ export function openSingleSignOn(parts: SingleSignOnParts, providing: Providing,
     sealing,
     audit,
   });
-  return { sso, ssoLogout };
+  const { providers: known, ssoLinks, localLogin } = providing;
+  return { sso, ssoLogout, providers: known, ssoLinks, localLogin };
 }
 
 /** By the provider's groups. Like every change of a role it ends the account's logins. */

@@ -14,6 +14,7 @@ import { securityHeaders } from './headers.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { defaultApiLimits } from './limits.ts';
 import { oauthApi } from './oauth.ts';
+import { oidcRoutes } from './oidc.ts';
 import { operations, type ApiServices } from './operations.ts';
 import { peopleDoor, type PeopleDoor } from './people.ts';
 import { problem, problemFor } from './problem.ts';
@@ -62,7 +63,7 @@ export function createApi(options: ApiOptions): RequestListener {
 function servePeople(
   app: Hono<HubEnv>,
   people: PeopleOptions,
-  { limits = defaultApiLimits }: ApiOptions,
+  { limits = defaultApiLimits, hubHost }: ApiOptions,
 ): void {
   const channels = operations.filter(({ produces }) => produces === eventStream);
   const paths = new Set(channels.map(({ path }) => `/api/v1${path}`));
@@ -75,6 +76,7 @@ function servePeople(
   api.get('/openapi.json', (context) => context.json(document));
   app.route('/api/v1', api);
   app.route('/oauth', oauthApi({ devices: people.services.devices, origin: people.origin }));
+  app.route('/auth/oidc', oidcRoutes({ ...people.services, hubHost }));
   people.servePages?.(app);
 }
 

@@ -40,6 +40,8 @@ export interface Enrolled {
   readonly refused: { readonly label: string; readonly code: LabelRefusal } | undefined;
 }
 
+type ReuseListener = (token: TokenRecord, peerAddress: string) => void;
+
 type LabelRefusal = 'name.invalid' | 'name.reserved' | 'name.taken' | 'name.quarantined';
 
 const maxNameLength = 64;
@@ -49,6 +51,7 @@ export class Enrolment {
   readonly #hubHost: string;
   readonly #ownLabels: readonly string[];
   readonly #now: () => Date;
+  #onReused: ReuseListener = () => undefined;
 
   /** `ownLabels`: labels under the tenant domain that the hub uses itself. */
   constructor(options: {
@@ -61,6 +64,11 @@ export class Enrolment {
     this.#hubHost = options.hubHost;
     this.#ownLabels = options.ownLabels ?? [];
     this.#now = options.now ?? (() => new Date());
+  }
+
+  /** Whoever knows a used token has seen it somewhere: its owner is told (security row D-01). */
+  onTokenReused(listener: ReuseListener): void {
+    this.#onReused = listener;
   }
 
   /**
@@ -96,15 +104,23 @@ export class Enrolment {
       throw badProof('the key did not sign this connection');
     }
     const agentId = await agentIdOf(request.publicKey);
-    return this.#store.transaction(async (tx) => {
-      const token = await tx.lockToken(request.tokenId);
-      requireSecret(token, request.secret);
-      if (token.usedAt !== undefined) {
-        return repeatAnswer(tx, token, agentId);
-      }
-      requireUsable(token, request.peerAddress, this.#now());
-      return this.#enrol(tx, token, agentId, request);
-    });
+    let used: TokenRecord | undefined;
+    try {
+      return await this.#store.transaction(async (tx) => {
+        const token = await tx.lockToken(request.tokenId);
+        requireSecret(token, request.secret);
+        if (token.usedAt !== undefined) {
+          used = token;
+          return repeatAnswer(tx, token, agentId);
+        }
+        requireUsable(token, request.peerAddress, this.#now());
+        return this.#enrol(tx, token, agentId, request);
+      });
+    } catch (error) {
+      const isReuse = error instanceof TunnelError && error.code === 'enrol.token-used';
+      if (isReuse && used !== undefined) this.#onReused(used, request.peerAddress);
+      throw error;
+    }
   }
 
   async #enrol(
