@@ -124,14 +124,11 @@ function lifeOf({ people: { logins, accounts, tokens } }: ServiceParts): CallerL
   };
 }
 
-function domainDesk(
-  config: HubConfig,
-  { checker, destinationOf }: DomainChecks,
-): ApiServices['domainChecks'] {
+function domainDesk(config: HubConfig, checks: DomainChecks): ApiServices['domainChecks'] {
   const suffixes = systemSuffixes();
   return {
-    check: async (hostname) => checker.check(hostname),
-    destinationOf,
+    check: async (hostname) => checks.checker.check(hostname),
+    destinationOf: async (serverId) => checks.destinationOf(serverId),
     hostnameOf: (text) => domainName(text, config, suffixes),
   };
 }
