@@ -21,13 +21,10 @@ export class PostgresAuditIndex implements AuditIndex {
 
   async insert(records: readonly ChainRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const values = columns.map(({ read, type }) => {
-      const list = records.map((record) => storable(read(record)));
-      return sql`${sql.param(list)}::${sql.raw(type)}[]`;
-    });
+    const rows = JSON.stringify(records.map(rowOf));
     await this.#queries.execute(sql`
-      INSERT INTO audit_entries (${sql.raw(columns.map(({ name }) => name).join(', '))})
-      SELECT * FROM unnest(${sql.join(values, sql`, `)})
+      INSERT INTO audit_entries (${sql.raw(columns)})
+      SELECT ${sql.raw(columns)} FROM json_populate_recordset(NULL::audit_entries, ${rows}::json)
       ON CONFLICT (chain, seq) DO NOTHING`);
   }
 
@@ -82,31 +79,32 @@ export class PostgresAuditIndex implements AuditIndex {
   }
 }
 
-/** One array for each column: a statement's text is the same however many records there are. */
-const columns: readonly {
-  name: string;
-  type: 'uuid' | 'bigint' | 'timestamptz' | 'text';
-  read: (record: ChainRecord) => string | number | undefined;
-}[] = [
-  { name: 'chain', type: 'uuid', read: (record) => record.chain },
-  { name: 'seq', type: 'bigint', read: (record) => record.seq },
-  { name: 'at', type: 'timestamptz', read: (record) => record.at.toISOString() },
-  { name: 'event', type: 'text', read: (record) => record.event },
-  { name: 'actor_id', type: 'text', read: (record) => record.actorId },
-  { name: 'actor_name', type: 'text', read: (record) => record.actorName },
-  { name: 'address', type: 'text', read: (record) => record.address },
-  { name: 'target', type: 'text', read: (record) => record.target },
-  { name: 'server', type: 'text', read: (record) => record.server },
-  { name: 'result', type: 'text', read: (record) => record.result },
-  { name: 'method', type: 'text', read: (record) => record.method },
-  { name: 'reason', type: 'text', read: (record) => record.reason },
-  { name: 'request_id', type: 'text', read: (record) => record.requestId },
-  { name: 'hash', type: 'text', read: (record) => record.hash },
-];
+const columns =
+  'chain, seq, at, event, actor_id, actor_name, address, target, server, result, method, reason, request_id, hash';
 
-/** PostgreSQL's text holds every character but this one. */
-function storable(value: string | number | undefined): string | number | null {
-  return typeof value === 'string' ? value.replaceAll('\0', '\uFFFD') : (value ?? null);
+/** All rows in one parameter of JSON: a third of what arrays of columns cost this process. */
+function rowOf(record: ChainRecord): object {
+  return {
+    chain: record.chain,
+    seq: record.seq,
+    at: record.at,
+    event: record.event,
+    actor_id: storable(record.actorId),
+    actor_name: storable(record.actorName),
+    address: storable(record.address),
+    target: storable(record.target),
+    server: storable(record.server),
+    result: record.result,
+    method: storable(record.method),
+    reason: storable(record.reason),
+    request_id: storable(record.requestId),
+    hash: record.hash,
+  };
+}
+
+/** PostgreSQL's text holds every character but this one, and no half of a pair of surrogates. */
+function storable(text: string | undefined): string | undefined {
+  return text?.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 function within(chain: string, { first, last }: Seqs) {
