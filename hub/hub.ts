@@ -133,7 +133,17 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   warnOfSites(config, log);
   const unnamed = new Unnamed(log);
   const reception = await openReception(config, {
-    ...{ stores, people, audited, traffic, acme, news, unnamed, signOn, notified, log, opened },
+    stores,
+    people,
+    audited,
+    traffic,
+    acme,
+    news,
+    unnamed,
+    signOn,
+    notified,
+    log,
+    opened,
     ...names,
     ...held,
   });
