@@ -6,7 +6,7 @@ import { html } from 'hono/html';
 import { safeReturnTo } from '../../accounts/sso/return-to.ts';
 import type { DashboardEnv } from '../environment.ts';
 import { doorCard, doorPage } from '../layout.ts';
-import { button, linkButton } from '../parts/button.ts';
+import { button, linkButton, opener } from '../parts/button.ts';
 import { callout } from '../parts/callout.ts';
 import { dialog } from '../parts/dialog.ts';
 import { field, tick } from '../parts/field.ts';
@@ -117,41 +117,20 @@ function factorStep(): Markup {
       title: 'One more step',
       lead: 'So far it was right. Now show that it is you.',
       body: [
-        factorForm('passkey', button('Use a passkey', { kind: 'primary', icon: 'passkey' })),
-        factorForm('totp', codeField('totp', 'Code from your authenticator app'), submit()),
-        factorForm(
-          'email',
-          html`<p class="soft" data-email-said>The hub can send a code to your e-mail address.</p>`,
-          html`<div class="stack">
-            ${button('Send me a code', { attributes: { type: 'button', 'data-sends-code': true } })}
-          </div>`,
-          codeField('email', 'Code from the e-mail'),
-          submit(),
-        ),
-        factorForm(
-          'recovery',
-          field({
-            label: 'One of your recovery codes',
-            name: 'code',
-            id: 'factor-recovery',
-            isRequired: true,
-            hint: 'Twelve letters and digits. Dashes and capitals do not matter. It is used up by this.',
-            attributes: { class: 'code-long', placeholder: 'XXXX-XXXX-XXXX' },
-          }),
-          submit(),
-        ),
+        factorForm('passkey', undefined, passkeyButton()),
+        factorForm('totp', codeField('totp', 'Code from your authenticator app')),
+        factorForm('email', [sendCode(), codeField('email', 'Code from the e-mail')]),
+        factorForm('recovery', recoveryField()),
         html`<div class="stack" data-other-ways></div>`,
-        html`<p class="small soft">
-          <button type="button" class="button quiet" data-opens="lost-phone">
-            Lost your phone?
-          </button>
-        </p>`,
+        html`<div class="stack">
+          ${opener('Lost your phone?', 'lost-phone', { kind: 'quiet' })}
+        </div>`,
       ],
     })}
   </div>`;
 }
 
-function factorForm(method: string, ...body: readonly Content[]): Markup {
+function factorForm(method: string, fields: Content, deed: Markup = continueButton()): Markup {
   const trust =
     method !== 'recovery' &&
     tick({
@@ -159,9 +138,33 @@ function factorForm(method: string, ...body: readonly Content[]): Markup {
       name: 'trust_browser',
       id: `trust-${method}`,
     });
+  const body = [fields, trust, html`<div class="stack">${deed}</div>`];
   return html`<div data-way="${method}" hidden>
-    ${form({ call: `POST /api/v1/auth/mfa/${method}`, body: [...body, trust] })}
+    ${form({ call: `POST /api/v1/auth/mfa/${method}`, body })}
   </div>`;
+}
+
+function passkeyButton(): Markup {
+  return button('Use a passkey', { kind: 'primary', icon: 'passkey' });
+}
+
+function sendCode(): Markup {
+  const send = button('Send me a code', {
+    attributes: { type: 'button', 'data-sends-code': true },
+  });
+  return html`<p class="soft">The hub can send a code to your e-mail address.</p>
+    <div class="stack">${send}</div>`;
+}
+
+function recoveryField(): Markup {
+  return field({
+    label: 'One of your recovery codes',
+    name: 'code',
+    id: 'factor-recovery',
+    isRequired: true,
+    hint: 'Twelve letters and digits. Dashes and capitals do not matter. It is used up by this.',
+    attributes: { class: 'code-long', placeholder: 'XXXX-XXXX-XXXX' },
+  });
 }
 
 function codeField(method: string, label: string): Markup {
@@ -175,8 +178,8 @@ function codeField(method: string, label: string): Markup {
   });
 }
 
-function submit(): Markup {
-  return html`<div class="stack">${button('Continue', { kind: 'primary' })}</div>`;
+function continueButton(): Markup {
+  return button('Continue', { kind: 'primary' });
 }
 
 /** Row A-17: what to do before somebody else does it. */
