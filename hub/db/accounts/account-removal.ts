@@ -9,8 +9,10 @@ export const cascading = [
   'known_browsers',
   'login_places',
   'logins',
+  'notice_targets',
   'server_members',
   'sign_ins',
+  'sso_links',
 ] as const;
 
 /** Those of other rooms, which know an account by its id alone. */
@@ -23,6 +25,7 @@ export const personal = [
   'passkey_challenges',
   'passkeys',
   'recovery_codes',
+  'sso_logins',
   'totp_secrets',
   'trusted_browsers',
 ] as const;

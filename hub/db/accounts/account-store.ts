@@ -81,25 +81,23 @@ export class PostgresAccountStore implements AccountStore {
     change: { role?: Role; state?: Account['state'] },
   ): Promise<Account> {
     return inTransaction(this.#queries, async (tx) => {
-      await lockStandings(tx);
+      const former = await lockStanding(tx, id);
       const [row] = await tx
         .update(accounts)
         .set(change)
         .where(eq(accounts.id, id))
         .returning(accountColumns);
-      const changed = accountOf(row ?? nobody());
-      await requireAdmin(tx);
-      return changed;
+      await requireAdmin(tx, former);
+      return accountOf(row ?? nobody());
     });
   }
 
   async remove(id: string): Promise<void> {
     await inTransaction(this.#queries, async (tx) => {
-      await lockStandings(tx);
+      const former = await lockStanding(tx, id);
       await forgetPerson(tx, id);
-      const gone = await tx.delete(accounts).where(eq(accounts.id, id));
-      if (gone.rowCount !== 1) nobody();
-      await requireAdmin(tx);
+      await tx.delete(accounts).where(eq(accounts.id, id));
+      await requireAdmin(tx, former);
     });
   }
 
@@ -109,8 +107,16 @@ export class PostgresAccountStore implements AccountStore {
   }
 }
 
+/** @throws AccountError account.unknown */
+async function lockStanding(tx: Transaction, id: string): Promise<Account> {
+  await lockStandings(tx);
+  const [row] = await tx.select(accountColumns).from(accounts).where(eq(accounts.id, id));
+  return accountOf(row ?? nobody());
+}
+
 /** With the change made, and before anybody else can make one: else it is not made. @throws AccountError account.last-admin */
-async function requireAdmin(tx: Transaction): Promise<void> {
+async function requireAdmin(tx: Transaction, former: Account): Promise<void> {
+  if (former.role !== 'admin' || former.state === 'suspended') return;
   const [admins] = await tx
     .select({ left: count() })
     .from(accounts)
