@@ -3,6 +3,7 @@
 import { CodedError } from '../../shared/errors.ts';
 import type { NetAddressErrorCode } from '../../shared/net-address.ts';
 import type { AccessErrorCode } from '../access/access-error.ts';
+import { AccountError, type AccountErrorCode } from '../accounts/account-error.ts';
 import type { AuditErrorCode } from '../audit/audit-error.ts';
 import type { AcmeErrorCode } from '../certificates/acme/problem.ts';
 import type { DnsErrorCode } from '../certificates/dns/failure.ts';
@@ -42,8 +43,16 @@ type Code =
 /** Undefined: nobody foresaw it, so it is a bug. */
 export function exitCodeOf(error: unknown): number | undefined {
   if (!(error instanceof CodedError)) return undefined;
-  return Object.hasOwn(table, error.code) ? table[error.code as Code] : undefined;
+  if (Object.hasOwn(table, error.code)) return table[error.code as Code];
+  return error instanceof AccountError ? (ofPeople[error.code] ?? exitCode.badData) : undefined;
 }
+
+/** What people are refused for is in what was asked for, with few exceptions. */
+const ofPeople: Partial<Record<AccountErrorCode, number>> = {
+  'sso.lockout': exitCode.config,
+  'sso.unavailable': exitCode.unavailable,
+  'sso.failed': exitCode.unavailable,
+};
 
 /** 75 asks for another attempt later, 69 says that something else must come up first; all others need a person. */
 const table: Record<Code, number> = {

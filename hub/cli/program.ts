@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { auditCommand } from './audit.ts';
+import { authCommand } from './auth.ts';
 import { banCommand } from './bans.ts';
 import { certificatesCommand } from './certificates.ts';
 import type { CommandContext } from './command-context.ts';
@@ -17,6 +18,7 @@ import { localCaCommand } from './local-ca.ts';
 import { openApiCommand } from './openapi.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
+import { ssoCommand } from './sso.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
 export async function runHub(words: readonly string[], context: CommandContext): Promise<number> {
@@ -61,6 +63,8 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(banCommand(context, finish));
   program.addCommand(auditCommand(context, finish));
   program.addCommand(keysCommand(context, finish));
+  program.addCommand(ssoCommand(context));
+  program.addCommand(authCommand(context));
   program.addCommand(localCaCommand(context, finish));
   program.addCommand(openApiCommand(context));
   return adopt(program, context);
