@@ -62,6 +62,7 @@ export type People = Awaited<ReturnType<typeof openPeople>>;
 
 export async function openPeople(config: HubConfig, parts: PeopleParts) {
   const rooms = openRooms(config, parts);
+  await rooms.pepper.verify();
   const { logins, tokens } = rooms;
   parts.opened.add(async () => logins.stop());
   await logins.start();
@@ -74,7 +75,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
   const { stores, audit, notices } = parts;
   const { limits, stepUp: policy } = config.people;
   const counts = new AccountMetrics();
-  const factors = openFactors(parts);
+  const factors = openFactors(config, parts);
   const checks = profileChecks(config, parts, counts);
   const logins = new Logins({ store: stores.people.logins, limits, audit, counts });
   const transactions = new Transactions({ store: stores.people.transactions, limits });
@@ -188,24 +189,34 @@ function lookUpBreaches(
   };
 }
 
-function openFactors({ stores, keyRing, audit, notices, origin }: PeopleParts) {
+function openFactors(
+  { hubHost, people: { factors: settings } }: HubConfig,
+  { stores, keyRing, audit, notices, origin }: PeopleParts,
+) {
   const news = new FactorNews({ audit, notices });
   const pepper = new Pepper({ store: stores.factors.secrets, sealing: keyRing });
-  const issuer = 'Phlix Hub';
-  const totp = new Totp({ store: stores.factors.totp, sealing: keyRing, news, issuer, window: 1 });
+  const name = 'Phlix Hub';
+  const totp = new Totp({
+    store: stores.factors.totp,
+    sealing: keyRing,
+    news,
+    // Of several hubs each has its own line in the app.
+    issuer: `${name} ${hubHost}`,
+    window: settings.totpWindow,
+  });
   const passkeys = new Passkeys({
     store: stores.factors.passkeys,
     news,
-    relyingParty: () => ({ id: new URL(origin()).hostname, origin: origin(), name: issuer }),
+    relyingParty: () => ({ id: new URL(origin()).hostname, origin: origin(), name }),
   });
   const recovery = new RecoveryCodes({ store: stores.factors.recovery, pepper, news });
   const trustedBrowsers = new TrustedBrowsers({
     store: stores.factors.trustedBrowsers,
     news,
-    lifeDays: 30,
+    lifeDays: settings.trustedBrowserDays,
   });
   const factors = new Factors({ holdings: stores.factors.standings, totp, passkeys, recovery });
-  return { news, totp, passkeys, recovery, trustedBrowsers, factors };
+  return { news, pepper, totp, passkeys, recovery, trustedBrowsers, factors };
 }
 
 function possessionsOf({ servers }: Stores): Possessions {

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod';
 
+import { defaultFactorSettings, type FactorSettings } from '../accounts/factors/limits.ts';
 import { defaultAccountLimits, type AccountLimits } from '../accounts/limits.ts';
 import { stepUpPolicies, type StepUpPolicy } from '../accounts/step-up/step-up.ts';
 import { choice, duration, integer, setting } from '../../shared/settings/kinds.ts';
@@ -28,6 +29,9 @@ const breachListUrl = setting(
 /** Ranges only: below the least people lock themselves out, beyond the most the limit protects nobody. */
 export const accountSettings = {
   HUB_STEP_UP: choice(stepUpPolicies).default('all-config'),
+  /** Beyond two steps a code that was seen over a shoulder is good for minutes. */
+  HUB_TOTP_WINDOW: integer(0, 2).default(defaultFactorSettings.totpWindow),
+  HUB_TRUSTED_BROWSER_DAYS: integer(1, 90).default(defaultFactorSettings.trustedBrowserDays),
   HUB_HIBP: choice(['on', 'off']).default('off'),
   HUB_HIBP_URL: breachListUrl.optional(),
   HUB_LIMIT_LOGIN_ADDRESS_FAILURES: integer(1, 100_000).optional(),
@@ -60,6 +64,7 @@ type AccountSettings = z.output<z.ZodObject<typeof accountSettings>>;
 export interface PeopleConfig {
   readonly limits: AccountLimits;
   readonly stepUp: StepUpPolicy;
+  readonly factors: FactorSettings;
   /** Undefined: passwords are compared with the list that comes with the hub, and nobody is asked. */
   readonly breachList: { readonly baseUrl: URL; readonly isMirror: boolean } | undefined;
 }
@@ -68,7 +73,11 @@ export function peopleConfig(settings: AccountSettings): PeopleConfig {
   const { HUB_HIBP, HUB_HIBP_URL: mirror, HUB_STEP_UP: stepUp } = settings;
   const baseUrl = mirror ?? new URL('https://api.pwnedpasswords.com');
   const breachList = HUB_HIBP === 'on' ? { baseUrl, isMirror: mirror !== undefined } : undefined;
-  return { limits: accountLimits(settings), stepUp, breachList };
+  const factors = {
+    totpWindow: settings.HUB_TOTP_WINDOW,
+    trustedBrowserDays: settings.HUB_TRUSTED_BROWSER_DAYS,
+  };
+  return { limits: accountLimits(settings), stepUp, factors, breachList };
 }
 
 /** A setting that nothing reads would be believed. */

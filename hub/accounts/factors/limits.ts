@@ -2,7 +2,6 @@
 
 const second = 1000;
 const minute = 60 * second;
-const day = 24 * 60 * minute;
 
 export const factorLimits = {
   /** WebAuthn's own advice is five minutes for somebody who has to look for a key (Level 3 §15.1). */
@@ -19,12 +18,6 @@ export const factorLimits = {
   recoveryCodes: 10,
   /** Row A-08. */
   trustedBrowsers: 30,
-  /** Row A-04. */
-  emailCodeLifeMs: 5 * minute,
-  emailCodeTries: 5,
-  emailCodesPerAccount: { count: 3, withinMs: 10 * minute },
-  emailCodesPerAddress: { count: 5, withinMs: 5 * minute },
-  emailLinkLifeMs: day,
 } as const;
 
 /** Settings of the operator. */
@@ -33,11 +26,9 @@ export interface FactorSettings {
   readonly totpWindow: number;
   /** 1 to 90. */
   readonly trustedBrowserDays: number;
-  readonly hasEmailCodes: boolean;
 }
 
 export const defaultFactorSettings: FactorSettings = {
   totpWindow: 1,
   trustedBrowserDays: 30,
-  hasEmailCodes: false,
 };

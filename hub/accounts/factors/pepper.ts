@@ -10,6 +10,8 @@ export interface SealedSecretStore {
   find(name: string): Promise<Buffer | undefined>;
   /** What is stored in the end: somebody else's, if that was first. */
   insert(name: string, sealed: Buffer): Promise<Buffer>;
+  /** Compare-and-set: nothing happens where it is another one by now. */
+  replace(name: string, former: Buffer, sealed: Buffer): Promise<void>;
 }
 
 export interface PepperOptions {
@@ -27,6 +29,21 @@ export class Pepper {
 
   constructor(options: PepperOptions) {
     this.#options = options;
+  }
+
+  /**
+   * At the start, so that a secret that was replaced without its former is heard of before anybody stands at the door. One that
+   * opens by a former secret is sealed anew.
+   * @throws CodedError certificate.sealed
+   */
+  async verify(): Promise<void> {
+    const { store, sealing } = this.#options;
+    const sealed = await store.find(pepperName);
+    if (sealed === undefined) return;
+    const context = sealedSecretContext(pepperName);
+    const text = sealing.open(sealed, context);
+    if (sealing.isCurrent(sealed)) return;
+    await store.replace(pepperName, sealed, sealing.seal(text, context));
   }
 
   /** @throws CodedError where the key cannot be opened; asked again the next time. */

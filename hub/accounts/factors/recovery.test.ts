@@ -8,10 +8,13 @@ import {
   doer,
   openFactorRooms,
   testKeyRing,
+  testSecret,
   Told,
   type FactorRooms,
 } from '../../../test/support/factors.ts';
 import { recoveryCodes } from '../../db/factor-tables.ts';
+import { PostgresSealedSecretStore } from '../../db/factors/sealed-secret-store.ts';
+import { Pepper } from './pepper.ts';
 import { RecoveryCodes, type RecoveryStore } from './recovery.ts';
 import { newRecoveryCode, requireRecoveryCode } from './recovery-code.ts';
 
@@ -159,6 +162,19 @@ describe.each(Object.entries(databaseKinds))('recovery codes on %s', (_kind, ope
       code: 'mfa.sealed',
     });
     expect(await rooms.recovery.use(robin, code)).toBe(true);
+  });
+
+  test('keep a hub from starting whose secret does not open their key, and are sealed anew by its next one', async () => {
+    await rooms.recovery.regenerate(robin, doer);
+    const store = new PostgresSealedSecretStore(opened.database);
+    const next = 'quite another secret, of 32 characters or more';
+    const verify = async (...secrets: string[]): Promise<void> =>
+      new Pepper({ store, sealing: await testKeyRing(...secrets) }).verify();
+    await expect(verify(next)).rejects.toMatchObject({ code: 'certificate.sealed' });
+    await verify(next, testSecret);
+    await verify(next);
+    await expect(verify(testSecret)).rejects.toMatchObject({ code: 'certificate.sealed' });
+    await verify(testSecret, next);
   });
 
   test('prove nothing beside no factor at all', async () => {

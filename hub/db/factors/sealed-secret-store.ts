@@ -5,7 +5,7 @@ import type { Buffer } from 'node:buffer';
 import type { SealedSecretStore } from '../../accounts/factors/pepper.ts';
 import type { Database, Queries } from '../connect.ts';
 import { DatabaseError } from '../database-error.ts';
-import { eq } from '../drizzle.ts';
+import { and, eq } from '../drizzle.ts';
 import { sealedSecrets } from '../factor-tables.ts';
 
 export class PostgresSealedSecretStore implements SealedSecretStore {
@@ -32,5 +32,12 @@ export class PostgresSealedSecretStore implements SealedSecretStore {
       'database.failed',
       `the ${name} was removed in the moment it was stored: the next attempt stores it again`,
     );
+  }
+
+  async replace(name: string, former: Buffer, sealed: Buffer): Promise<void> {
+    await this.#queries
+      .update(sealedSecrets)
+      .set({ sealed })
+      .where(and(eq(sealedSecrets.name, name), eq(sealedSecrets.sealed, former)));
   }
 }
