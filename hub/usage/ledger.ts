@@ -33,7 +33,7 @@ const maxNamed = 100;
 const nobody = '';
 
 export class Ledger {
-  readonly #tallies = new Map<string, Tally>();
+  readonly #tallies = new Map<string, Tally<Meter>>();
   readonly #owners = new Map<string, OwnerTally>();
   /** What has been taken of each tally. */
   readonly #taken = new Map<string, Counted>();
@@ -42,10 +42,10 @@ export class Ledger {
   /** The same for the servers that monitoring may tell apart: the first that came. */
   readonly #named = new Map<string, Counted>();
   #waits = 0;
-  readonly #onTally: (tally: Tally) => void;
+  readonly #onTally: (tally: Tally<Meter>) => void;
 
   /** `onTally`: of each server and owner that is new here, before its first byte; it may be given a rate. */
-  constructor(onTally: (tally: Tally) => void = () => undefined) {
+  constructor(onTally: (tally: Tally<Meter>) => void = () => undefined) {
     this.#onTally = onTally;
   }
 
@@ -62,12 +62,12 @@ export class Ledger {
     return new Meter(request, this.tally(server));
   }
 
-  tally({ serverId, ownerId }: MeteredServer): Tally {
+  tally({ serverId, ownerId }: MeteredServer): Tally<Meter> {
     const known = this.#tallies.get(serverId);
     if (known !== undefined && (ownerId === undefined || known.owner.ownerId === ownerId))
       return known;
     const owner = this.#owner(ownerId ?? nobody);
-    const tally = known ?? new Tally(serverId, owner);
+    const tally = known ?? new Tally<Meter>(serverId, owner);
     tally.owner = owner;
     this.#tallies.set(serverId, tally);
     if (this.#named.size < maxNamed && !this.#named.has(serverId))
@@ -76,11 +76,11 @@ export class Ledger {
     return tally;
   }
 
-  get tallies(): Iterable<Tally> {
+  get tallies(): Iterable<Tally<Meter>> {
     return this.#tallies.values();
   }
 
-  find(serverId: string): Tally | undefined {
+  find(serverId: string): Tally<Meter> | undefined {
     return this.#tallies.get(serverId);
   }
 
@@ -137,7 +137,7 @@ export class Ledger {
     return difference(tally.counted(), this.#taken.get(tally.serverId) ?? nothingCounted);
   }
 
-  #forget(tally: Tally): void {
+  #forget(tally: Tally<Meter>): void {
     this.#former = sum(this.#former, tally.counted());
     this.#waits += tally.waits;
     const named = this.#named.get(tally.serverId);

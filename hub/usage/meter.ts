@@ -49,7 +49,7 @@ type Seen = 'viewer' | 'limit' | 'line' | 'origin' | 'arrival';
 
 export class Meter {
   readonly #request: MeteredRequest;
-  readonly #tally: Tally;
+  readonly #tally: Tally<Meter>;
   readonly #owner: OwnerTally;
   readonly #since = Date.now();
   #status: number | undefined;
@@ -78,7 +78,7 @@ export class Meter {
   onDownRoom: () => void = nothing;
   onUpRoom: () => void = nothing;
 
-  constructor(request: MeteredRequest, tally: Tally) {
+  constructor(request: MeteredRequest, tally: Tally<Meter>) {
     this.#request = request;
     this.#tally = tally;
     this.#owner = tally.owner;

@@ -1,6 +1,5 @@
 // What the exchanges of one server moved arrives as numbers; what has come since somebody last looked leaves.
 
-import type { Meter } from './meter.ts';
 import type { Rate } from './rate.ts';
 import type { StatusClass } from './usage.ts';
 
@@ -27,11 +26,17 @@ export interface Counted {
   readonly requests: readonly number[];
 }
 
-export class Tally {
+/** One exchange that still runs. */
+interface Moving {
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+export class Tally<One extends Moving = Moving> {
   readonly serverId: string;
   /** The latest one: bytes are counted for whoever the server belongs to. */
   owner: OwnerTally;
-  readonly live = new Set<Meter>();
+  readonly live = new Set<One>();
   rate: Rate | undefined;
   /** How often somebody had to wait for a rate. */
   waits = 0;
@@ -52,12 +57,12 @@ export class Tally {
     this.#requests[index] = (this.#requests[index] ?? 0) + 1;
   }
 
-  begin(meter: Meter): void {
+  begin(meter: One): void {
     this.live.add(meter);
     this.owner.running += 1;
   }
 
-  end(meter: Meter, owner: OwnerTally): void {
+  end(meter: One, owner: OwnerTally): void {
     if (!this.live.delete(meter)) return;
     owner.running -= 1;
     this.#bytesUp += meter.bytesUp;

@@ -32,7 +32,7 @@ beforeAll(async () => {
   origin = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://origin');
     const [, what, size] = url.pathname.split('/');
-    if (what === 'bytes') return void sendBytes(response, Number(size));
+    if (what === 'bytes') return sendBytes(response, Number(size));
     if (what === 'trickle') return trickle(response);
     if (what === 'deaf') return void request.pause();
     if (what === 'status') return void response.writeHead(Number(size)).end();
@@ -56,7 +56,7 @@ afterEach(async () => {
   // An upload that nobody reads would notice an end of its visitor only after minutes.
   origin.closeAllConnections();
   await home.hub.traffic.setLimits(home.subject, {});
-  await vi.waitFor(() => expect(home.hub.traffic.live()).toEqual([]), { timeout: 10_000 });
+  await vi.waitUntil(() => home.hub.traffic.live().length === 0, { timeout: 10_000 });
 });
 afterAll(async () => {
   await home?.close();
@@ -162,21 +162,21 @@ describe('a stream that runs', () => {
   test('is limited by its viewer when he stops reading', async () => {
     const answer = await visitor().ask(`/bytes/${bigBytes}`);
     answer.pause();
-    await limitedBy('viewer');
+    expect(await limitedBy('viewer')).toHaveLength(1);
     answer.destroy();
   });
 
   test('is limited by its origin when that sends slowly', async () => {
     const answer = await visitor().ask('/trickle');
     answer.resume();
-    await limitedBy('origin');
+    expect(await limitedBy('origin')).toHaveLength(1);
     answer.destroy();
   });
 
   test('is limited by its origin when that takes no upload', async () => {
     const asked = visitor().ask('/deaf', { method: 'POST', body: Readable.from(pieces(bigBytes)) });
     asked.catch(() => undefined);
-    await limitedBy('origin');
+    expect(await limitedBy('origin')).toHaveLength(1);
   });
 
   test('is limited by its viewer when he uploads slowly', async () => {
@@ -184,7 +184,7 @@ describe('a stream that runs', () => {
     const asked = curl.start(addressOf('/upload'), '--upload-file', '-', ...rate);
     asked.stdin?.on('error', () => undefined);
     asked.stdin?.write(Buffer.alloc(400_000));
-    await limitedBy('viewer');
+    expect(await limitedBy('viewer')).toHaveLength(1);
     asked.kill();
   });
 
@@ -319,7 +319,7 @@ describe('another home', () => {
     await other.moveBehindLine(1_000_000);
     const answer = await visitor(other).ask(`/bytes/${bigBytes}`);
     answer.resume();
-    await limitedBy('line', other);
+    expect(await limitedBy('line', other)).toHaveLength(1);
     expect(other.hub.traffic.linkQuality(other.serverId)?.queueMs).toBeGreaterThan(0);
     answer.destroy();
   });
@@ -331,7 +331,7 @@ describe('another home', () => {
     other = await WatchedHome.open({ originPort, settings });
     const answer = await visitor(other).ask(`/bytes/${bigBytes}`);
     answer.resume();
-    await limitedBy('agent', other);
+    expect(await limitedBy('agent', other)).toHaveLength(1);
     answer.destroy();
   });
 });
