@@ -14,6 +14,7 @@ import { userPage } from './pages/admin/user.ts';
 import { usersPage } from './pages/admin/users.ts';
 import { forbiddenPage, notFoundPage } from './pages/failures.ts';
 import { newServerPage } from './pages/new-server.ts';
+import { hubNoticesPage, ownNoticesPage } from './pages/notices.ts';
 import { serverPage } from './pages/server.ts';
 import { serversPage } from './pages/servers.ts';
 import { HubReading, type ReadHub } from './reading.ts';
@@ -49,6 +50,8 @@ export function hubPages(read: ReadHub): Hono<DashboardEnv> {
   add('/admin/servers', adminServersPage);
   add('/admin/bans', bansPage);
   add('/admin/audit', auditPage);
+  add('/admin/notices', hubNoticesPage);
+  add('/notices', ownNoticesPage);
   add('/admin/settings', settingsPage);
   add('/admin/health', healthPage);
   app.get('/admin', (context) => context.redirect('/admin/users', 303));

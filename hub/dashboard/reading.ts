@@ -2,6 +2,7 @@
 
 import type { Caller } from '../accounts/caller.ts';
 import type { AdminAnswers } from './admin-answers.ts';
+import type { NoticeAnswers } from './notice-answers.ts';
 import type { ServerAnswers } from './server-answers.ts';
 
 /** Given by the composition root (hub/api/reader.ts). Text, as in a path or a query. @throws CodedError */
@@ -13,7 +14,7 @@ export type ReadHub = (
 
 export type Question = Readonly<Record<string, string | undefined>>;
 
-export type Answers = ServerAnswers & AdminAnswers;
+export type Answers = ServerAnswers & AdminAnswers & NoticeAnswers;
 
 /** What a page may ask. What it changes goes through the API itself, from the browser. */
 export class HubReading {

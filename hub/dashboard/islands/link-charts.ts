@@ -47,6 +47,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 const chartHeight = 180;
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 /** A line is broken where three samples in a row are missing: the server was away. */
 const missedSamples = 3;
 
@@ -101,7 +102,7 @@ function draw(place: HTMLElement, kind: Kind): uPlot {
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, Math.max(kind.least, (most ?? 0) * 1.1)] } },
     axes: [
-      axis,
+      { ...axis, space: 70, values: (_, times) => times.map(clockText) },
       {
         ...axis,
         size: 84,
@@ -125,15 +126,15 @@ function readOut(chart: uPlot, place: HTMLElement, kind: Kind): void {
     said.textContent = '';
     return;
   }
-  const clock = new Date(time * 1000).toLocaleTimeString([], {
-    hour: '2-digit',
-    minute: '2-digit',
-  });
   const values = lines.map((line) => {
     const value = line[at];
     return value === null || value === undefined ? '–' : kind.words(value);
   });
-  said.textContent = `${clock}: ${values.join(', ')}`;
+  said.textContent = `${clockText(time)}: ${values.join(', ')}`;
+}
+
+function clockText(time: number): string {
+  return clock.format(new Date(time * 1000));
 }
 
 function withGaps(samples: readonly LinkSample[], stepMs: number): LinkSample[] {

@@ -57,7 +57,7 @@ function show(card: HTMLElement, server: ListedServer): void {
   const time = document.createElement('time');
   time.dateTime = at;
   time.dataset['relative'] = '';
-  since.replaceChildren(server.is_connected ? 'Online since ' : 'Last seen ', time);
+  since.replaceChildren(server.is_connected ? 'Connected ' : 'Last seen ', time);
   showTimes(card);
 }
 

@@ -87,7 +87,7 @@ function pasteCard(): Markup {
           <div class="copyable-head"><span>phlix-agent.env</span>${copyButton('setup-env')}</div>
           <output id="setup-env" class="secret-text"></output>
           <p class="hint">
-            Save it under this name. It holds the token: it is shown this once, and is good until
+            Save it under this name. It holds the token, which is shown this once and ends
             <span id="setup-expires"></span>.
           </p>
         </div>

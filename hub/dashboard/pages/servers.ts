@@ -72,7 +72,7 @@ function serverCard(server: ServerAnswer): Markup {
 
 function since(server: ServerAnswer): Content {
   const { connected_since: from, last_seen_at: last } = server;
-  if (from !== null) return html`Online since ${moment(new Date(from))}`;
+  if (from !== null) return html`Connected ${moment(new Date(from))}`;
   if (last !== null) return html`Last seen ${moment(new Date(last))}`;
   return 'Its agent has not connected yet';
 }

@@ -92,12 +92,11 @@ export function shares(label: string, each: readonly Share[]): Markup {
           preserveAspectRatio="none"
           aria-hidden="true"
         >
-          <rect class="share-ground" width="100" height="8" rx="4" />
+          <rect class="share-ground" width="100" height="8" />
           <rect
             class="share-part"
             width="${raw((value === 0 ? 0 : Math.max(1, part)).toFixed(2))}"
             height="8"
-            rx="4"
           />
         </svg>
         <span class="share-text">${text}</span>

@@ -13,6 +13,7 @@ import { callout } from '../../parts/callout.ts';
 import { card } from '../../parts/card.ts';
 import { emptyState } from '../../parts/empty-state.ts';
 import { field, select } from '../../parts/field.ts';
+import { icon } from '../../parts/icon.ts';
 import type { Content, Markup } from '../../parts/markup.ts';
 import { moment } from '../../parts/moment.ts';
 import { table } from '../../parts/table.ts';
@@ -63,7 +64,7 @@ export async function auditPage(
       }),
     ],
     body: [
-      card({ body: filterForm(asked) }),
+      filterBox(asked),
       problem !== undefined &&
         callout({ tone: 'bad', title: 'This filter finds nothing', body: problem }),
       card({
@@ -109,6 +110,15 @@ async function readEntries(
   }
 }
 
+/** Open where something is filtered: nobody wonders why so little is shown. */
+function filterBox(asked: Filters): Markup {
+  const isOpen = Object.keys(asked).length > 0;
+  return html`<details class="card filter-box" ${isOpen && html`open`}>
+    <summary>${icon('search')}<span>Filter</span></summary>
+    <div class="card-body">${filterForm(asked)}</div>
+  </details>`;
+}
+
 /** A GET form of the page itself: an address can be kept, and sent to somebody. */
 function filterForm(asked: Filters): Markup {
   return html`<form method="get" action="/admin/audit" class="filters">
@@ -148,10 +158,14 @@ function row(entry: AuditAnswer): Content[] {
   const name = actor?.name ?? actor?.id;
   return [
     moment(new Date(ts)),
-    html`<code>${event}</code>${method !== null && html` <span class="soft">${method}</span>`}`,
+    html`<span
+      ><code>${event}</code>${method !== null && html` <span class="soft">${method}</span>`}</span
+    >`,
     name ?? '–',
     address ?? '–',
-    html`${target ?? '–'}${reason !== null && html`<span class="soft">, ${reason}</span>`}`,
+    html`<span
+      >${target ?? '–'}${reason !== null && html`<span class="soft">, ${reason}</span>`}</span
+    >`,
     result === null ? '–' : badge(result, tones[result] ?? 'calm'),
   ];
 }

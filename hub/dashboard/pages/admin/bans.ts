@@ -61,7 +61,7 @@ function banItem(ban: BanAnswer) {
       call: `DELETE /api/v1/admin/bans/${id}`,
       after: 'reload',
       said: `${network} may come in again.`,
-      body: button('Let in again', { kind: 'quiet', spoken: `Let ${network} in again` }),
+      body: button('Let in again', { kind: 'quiet', spoken: `Let in again: ${network}` }),
     }),
   };
 }
@@ -86,7 +86,7 @@ function blocksCard(blocks: readonly LoginBlockAnswer[]): Markup {
                 said: 'It may try again.',
                 body: html`<input type="hidden" name="kind" value="${kind}" />
                   <input type="hidden" name="what" value="${what}" />
-                  ${button('Let it try', { kind: 'quiet', spoken: `Let ${what} try again` })}`,
+                  ${button('Let it try', { kind: 'quiet', spoken: `Let it try: ${what}` })}`,
               }),
             })),
           ),
@@ -110,7 +110,7 @@ function addDialog(): Markup {
           hint: 'Such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48.',
         }),
         select({
-          label: 'For',
+          label: 'How long',
           name: 'seconds',
           value: '86400',
           attributes: { 'data-number': true, 'data-null': true },
@@ -118,7 +118,7 @@ function addDialog(): Markup {
             { value: '3600', label: 'An hour' },
             { value: '86400', label: 'A day' },
             { value: '2592000', label: '30 days' },
-            { value: '', label: 'Good' },
+            { value: '', label: 'For good' },
           ],
         }),
         field({ label: 'Why', name: 'reason', id: 'ban-reason', attributes: { maxlength: 200 } }),

@@ -56,7 +56,7 @@ function row(server: ServerAnswer) {
   const { id, name, addresses, access, is_connected: isConnected, last_seen_at: seen } = server;
   const [address] = addresses;
   return [
-    html`<a href="/servers/${id}">${name}</a>`,
+    html`<a class="row-link" href="/servers/${id}">${name}</a>`,
     address === undefined ? '–' : new URL(address).host,
     access === 'owner' ? 'Yours' : 'Another account',
     serverState(server),

@@ -56,7 +56,7 @@ function factsCard(user: UserAnswer): Markup {
       <dt>Signs in from</dt>
       <dd>${user.networks.length === 0 ? 'anywhere' : user.networks.join(', ')}</dd>
       <dt>Did</dt>
-      <dd><a href="/admin/audit?actor=${user.id}">what the audit log says</a></dd>
+      <dd><a class="row-link" href="/admin/audit?actor=${user.id}">what the audit log says</a></dd>
     </dl>`,
   });
 }

@@ -18,7 +18,7 @@ export function alertsCard(serverId: string, alert: AlertAnswer): Markup {
   );
   return card({
     title: 'Alerts',
-    lead: html`Told by mail, and to the <a href="/security">targets of your account</a>.`,
+    lead: html`Told by mail, and to the <a href="/notices">places you chose</a>.`,
     body: form({
       call: `PUT /api/v1/servers/${serverId}/alerts`,
       said: 'Saved.',

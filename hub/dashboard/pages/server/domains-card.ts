@@ -49,7 +49,7 @@ export function domainsCard(
                   after: 'reload',
                   body: button('Look again', {
                     kind: 'quiet',
-                    spoken: `Look at ${domain.hostname} again`,
+                    spoken: `Look again at ${domain.hostname}`,
                   }),
                 })}${opener('Remove', `remove-${domain.id}`, {
                   kind: 'quiet',

@@ -1,0 +1,186 @@
+import { chromium, type Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { DashboardGuest, looks, type Look } from '../support/dashboard-guest.ts';
+import {
+  answers,
+  live,
+  samples,
+  server,
+  serverIdOf,
+  somebody,
+} from '../support/dashboard-scenes.ts';
+import { hasParts, partPath } from '../support/parts.ts';
+import {
+  stageDashboard,
+  type CannedAnswers,
+  type StagedDashboard,
+} from '../support/staged-dashboard.ts';
+
+const patience = { timeout: 15_000 };
+
+const pages = [
+  ['servers', '/servers'],
+  ['new-server', '/servers/new'],
+  ['server', `/servers/${serverIdOf(1)}`],
+  ['admin-users', '/admin/users'],
+  ['admin-user', `/admin/users/${serverIdOf(3)}`],
+  ['admin-servers', '/admin/servers'],
+  ['admin-bans', '/admin/bans'],
+  ['admin-audit', '/admin/audit?event=login.&result=failed'],
+  ['admin-notices', '/admin/notices'],
+  ['own-notices', '/notices'],
+  ['admin-settings', '/admin/settings'],
+  ['admin-health', '/admin/health'],
+] as const;
+
+describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins', () => {
+  const closers: (() => Promise<void>)[] = [];
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: partPath('chromium'),
+      args: ['--no-sandbox', '--disable-gpu'],
+    });
+  }, 60_000);
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const close of closers.splice(0).toReversed()) await close();
+  });
+
+  async function visit(
+    scene: CannedAnswers = answers,
+    look?: Look,
+  ): Promise<{ guest: DashboardGuest; stage: StagedDashboard }> {
+    const stage = await stageDashboard(somebody(), scene);
+    closers.push(() => stage.close());
+    const path = `GET /api/v1/servers/${serverIdOf(1)}`;
+    stage.api.set(`${path}/live`, live);
+    stage.api.set(`${path}/link`, samples);
+    stage.api.set('GET /api/v1/servers', scene['servers.list']);
+    const guest = await DashboardGuest.arrive(browser, stage, look);
+    closers.push(() => guest.leave());
+    return { guest, stage };
+  }
+
+  test.each(looks)(
+    'fit $width pixels in $colorScheme, keep the policy, and shut nobody out',
+    async (look) => {
+      const { guest } = await visit(answers, look);
+      const found: Record<string, string[]> = {};
+      for (const [name, path] of pages) {
+        await guest.open(path);
+        await guest.page.locator('h1').waitFor(patience);
+        if (name === 'server') await guest.page.locator('[data-chart] canvas').first().waitFor();
+        await guest.photograph(`${name}-${look.width}-${look.colorScheme}`);
+        const faults = [
+          ...(await guest.barriers()),
+          ...(await guest.misfits()),
+          ...guest.mishaps(),
+        ];
+        if (faults.length > 0) found[name] = faults;
+      }
+      expect(found).toEqual({});
+    },
+    120_000,
+  );
+
+  test('a list with no server says what belongs there and how to begin', async () => {
+    const { guest } = await visit({ ...answers, 'servers.list': { items: [], next_cursor: null } });
+    await guest.open('/servers');
+    await guest.page.getByRole('link', { name: 'Add a server' }).click();
+    await guest.page.waitForURL('**/servers/new', patience);
+    expect(guest.mishaps()).toEqual([]);
+  });
+
+  test('a server that goes offline is seen to be, without a reload', async () => {
+    const { guest, stage } = await visit();
+    await guest.open('/servers');
+    const card = guest.page.locator(`[data-server="${serverIdOf(1)}"]`);
+    await card.getByText('Online', { exact: true }).waitFor(patience);
+    const { items } = answers['servers.list'] as { items: { id: string }[] };
+    const gone = server(1, { is_connected: false, connected_since: null });
+    stage.api.set('GET /api/v1/servers', { items: [gone, ...items.slice(1)], next_cursor: null });
+    stage.tell('servers', { id: serverIdOf(1) });
+    await card.getByText('Offline', { exact: true }).waitFor(patience);
+    await guest.page.getByText('1 of 4 online').waitFor(patience);
+    expect(guest.mishaps()).toEqual([]);
+  });
+
+  test('another server’s token is shown once, ready to paste, and the page turns green by itself', async () => {
+    const { guest, stage } = await visit();
+    const { page } = guest;
+    const token = 'phe_abcdefgh-a-token-that-is-shown-once';
+    stage.api.set('POST /api/v1/enrolment-tokens', {
+      token,
+      expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+      setup: {
+        env: `PHLIX_HUB_URL=https://hub.example.org\nPHLIX_HUB_ENROLLMENT_TOKEN=${token}\n`,
+        docker: 'docker run phlix-agent',
+        compose: 'services:',
+        systemd: '[Unit]',
+        qr: 'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/%3E',
+      },
+    });
+    await guest.open('/servers/new');
+    await page.getByRole('button', { name: 'Make the token' }).click();
+    await page.getByText(token).waitFor(patience);
+    await page.getByRole('tab', { name: 'systemd' }).click();
+    expect(await page.getByRole('tabpanel').textContent()).toContain('[Unit]');
+    await page.keyboard.press('ArrowLeft');
+    expect(await page.getByRole('tabpanel').textContent()).toContain('services:');
+    await guest.photograph('new-server-paste');
+    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
+    const { items } = answers['servers.list'] as { items: object[] };
+    const added = server(6, { name: 'Cellar', addresses: ['https://cellar.phlix.example'] });
+    stage.api.set('GET /api/v1/servers', { items: [...items, added], next_cursor: null });
+    stage.tell('servers', { id: added.id });
+    await page.getByRole('heading', { name: 'Cellar is online' }).waitFor(patience);
+    await guest.photograph('new-server-done');
+    expect(await page.getByRole('link', { name: 'Look at it' }).getAttribute('href')).toBe(
+      `/servers/${added.id}`,
+    );
+    expect([...(await guest.barriers()), ...guest.mishaps()]).toEqual([]);
+  }, 60_000);
+
+  test('a server’s page shows who plays, and what limits them, as it happens', async () => {
+    const { guest, stage } = await visit();
+    const { page } = guest;
+    await guest.open(`/servers/${serverIdOf(1)}`);
+    await page.getByRole('row', { name: /Infuse.*Home line/ }).waitFor(patience);
+    expect(await page.locator('[data-chart="delay"]').getAttribute('aria-label')).toMatch(
+      /^Round trip: 1\d ms on average/,
+    );
+    stage.tell('streams', { ...live, streams: live.streams.slice(0, 1) });
+    await expect.poll(() => page.locator('#streams tbody tr').count(), patience).toBe(1);
+    stage.tell('streams', { ...live, link: null, is_connected: false, streams: [] });
+    await page.getByText('Nobody is watching').waitFor(patience);
+    await page.getByText('Offline', { exact: true }).waitFor(patience);
+    expect(guest.mishaps()).toEqual([]);
+  }, 60_000);
+
+  test('revoking names what is lost, and wants the name typed', async () => {
+    const { guest, stage } = await visit();
+    const { page } = guest;
+    let isRevoked = false;
+    await page.route('**/api/v1/servers/*', (route) => {
+      isRevoked ||= route.request().method() === 'DELETE';
+      return route.fulfill({ status: 204 });
+    });
+    await guest.open(`/servers/${serverIdOf(1)}`);
+    await page.getByRole('button', { name: 'Revoke this server' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Revoke Movies?' });
+    await dialog.getByText('movies.phlix.example stop').waitFor(patience);
+    await guest.photograph('server-revoke');
+    expect(await guest.barriers()).toEqual([]);
+    await dialog.getByLabel('Type movies to confirm').fill('series');
+    await dialog.getByRole('button', { name: 'Revoke it for good' }).click();
+    await dialog.getByText('Type movies exactly').waitFor(patience);
+    expect(isRevoked).toBe(false);
+    await dialog.getByLabel('Type movies to confirm').fill('movies');
+    await dialog.getByRole('button', { name: 'Revoke it for good' }).click();
+    await page.waitForURL(`${stage.url}/servers`, patience);
+    expect(isRevoked).toBe(true);
+  }, 60_000);
+});
