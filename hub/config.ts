@@ -84,6 +84,8 @@ export interface HubConfig {
   readonly adminListen: ListenAddress | undefined;
   /** Undefined: admins may come from anywhere. */
   readonly adminNetworks: CidrSet | undefined;
+  /** Servers whose answers say nothing of it are reached by TLS alone from then on. */
+  readonly tenantHsts: boolean;
   /** Whom to tell of a hole; undefined: there is no security.txt. */
   readonly securityContact: string | undefined;
   readonly logLevel: LogLevel;
@@ -152,6 +154,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     adminListen: settings.HUB_ADMIN_LISTEN,
     adminNetworks: settings.HUB_ADMIN_ALLOW_CIDRS && new CidrSet(settings.HUB_ADMIN_ALLOW_CIDRS),
     securityContact: settings.HUB_SECURITY_CONTACT,
+    tenantHsts: settings.HUB_TENANT_HSTS,
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
     resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,

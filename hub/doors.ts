@@ -21,6 +21,7 @@ import { EdgeListener } from './edge/listener.ts';
 import type { Peers } from './edge/peers.ts';
 import { noProofs, type EdgeProofs } from './edge/proof.ts';
 import { RedirectListener } from './edge/redirect.ts';
+import { usualTenantFields } from './edge/response-policy.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { HandOver } from './hand-over.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
@@ -234,6 +235,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     idleTimeoutMs: limits.idleBodyMs,
     slowBodyBytes: limits.slowBodyBytes,
     resume: resumeOptions({ timeoutMs, draining, counters, log }),
+    usualFields: usualTenantFields({ transportSecurity: config.tenantHsts }),
     onCurbed: (what) => counters.fieldsCurbed[what].increment(),
     onFailure: ({ id, hostname }, code, error) =>
       log[code === 'edge.internal' ? 'error' : 'debug'](

@@ -16,7 +16,7 @@ import { H2cExchange } from './h2c/exchange.ts';
 import { defaultEdgeLimits } from './limits.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import { Resume, type ResumeOptions } from './resume/resume.ts';
-import { tenantFields, type Curbed } from './response-policy.ts';
+import { missingFrom, tenantFields, type Curbed } from './response-policy.ts';
 import { leastLoaded } from './stream-pool.ts';
 import type { StreamPool, Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly slowBodyBytes?: number;
   /** Absent: what breaks off ends. */
   readonly resume?: ResumeOptions | undefined;
+  /** Lines that a response gets which has none of that name. */
+  readonly usualFields?: FieldLines;
   /** Told of each line of a response that reached beyond its own host and was cut back. */
   readonly onCurbed?: (what: Curbed) => void;
   /** Told once of each exchange that failed, for the log; a visitor who left is no failure. */
@@ -292,7 +294,8 @@ export class Forwarding implements ExchangeListener {
 
   #withOurs(fields: FieldLines): FieldLines {
     const { ownFields = [] } = this.#request;
-    return ownFields.length === 0 ? fields : [...fields, ...ownFields];
+    const ours = [...ownFields, ...missingFrom(fields, this.#options.usualFields)];
+    return ours.length === 0 ? fields : [...fields, ...ours];
   }
 
   #curbed(fields: FieldLines): FieldLines {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { tenantFields, type Curbed } from './response-policy.ts';
+import { tenantFields, type Curbed, missingFrom, usualTenantFields } from './response-policy.ts';
 
 const hostname = 'movies.phlix.example';
 const asked = { hostname, authority: `${hostname}:8443`, target: '/web/sw.js?v=1' };
@@ -130,4 +130,28 @@ test('all other lines pass in their order, and the same array leaves when nothin
   expect(tenantFields(fields, asked)).toBe(fields);
   const more = ['etag', '"1"', 'alt-svc', 'clear', 'set-cookie', 'a=b', 'nel', '{}', 'link', '<a>'];
   expect(tenantFields(more, asked)).toEqual(['etag', '"1"', 'set-cookie', 'a=b', 'link', '<a>']);
+});
+
+describe('what every response is better off with', () => {
+  const usual = usualTenantFields({ transportSecurity: true });
+
+  test('is added where it says nothing of its own', () => {
+    expect(missingFrom(['etag', '"1"'], usual)).toEqual([
+      'strict-transport-security',
+      'max-age=31536000',
+      'x-content-type-options',
+      'nosniff',
+    ]);
+  });
+
+  test('gives way to what it says, and never holds a policy for pages', () => {
+    const own = ['x-content-type-options', 'sniff', 'strict-transport-security', 'max-age=0'];
+    expect(missingFrom(own, usual)).toEqual([]);
+    expect(usual.join(' ')).not.toMatch(/content-security|frame-options/);
+  });
+
+  test('leaves TLS out when the operator wants it so', () => {
+    const without = usualTenantFields({ transportSecurity: false });
+    expect(missingFrom([], without)).toEqual(['x-content-type-options', 'nosniff']);
+  });
 });

@@ -44,6 +44,30 @@ export function tenantFields(
   return kept ?? fields;
 }
 
+/**
+ * What every server is better off with (security row A-19), unless it says something of its own: its visitors come by TLS only,
+ * and what it calls a film is no script. Never a policy for its pages, which would break televisions' shells.
+ */
+export function usualTenantFields(options: { transportSecurity: boolean }): FieldLines {
+  const transport = ['strict-transport-security', 'max-age=31536000'];
+  return [...(options.transportSecurity ? transport : []), 'x-content-type-options', 'nosniff'];
+}
+
+/** Of the usual lines, those whose name stands nowhere in the response. */
+export function missingFrom(fields: FieldLines, usual: FieldLines = []): FieldLines {
+  const missing: string[] = [];
+  for (let i = 0; i < usual.length; i += 2) {
+    const name = usual[i] as string;
+    if (!hasName(fields, name)) missing.push(name, usual[i + 1] as string);
+  }
+  return missing;
+}
+
+function hasName(fields: FieldLines, name: string): boolean {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return true;
+  return false;
+}
+
 interface Rule {
   /** undefined: the line goes. */
   allowed(value: string, asked: Asked): string | undefined;

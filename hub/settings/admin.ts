@@ -1,7 +1,7 @@
-// The HUB_ADMIN_ settings and the contact for security arrive; where admins may come from, and whom to tell of a hole, leaves.
+// The settings of the hub's own guards arrive; where admins may come from, what servers' answers say of TLS, and whom to tell of a hole leave.
 
 import { parseNetwork } from '../../shared/net-address.ts';
-import { list, listenAddress, setting } from '../../shared/settings/kinds.ts';
+import { flag, list, listenAddress, setting } from '../../shared/settings/kinds.ts';
 
 export const adminSettings = {
   HUB_ADMIN_LISTEN: listenAddress().optional(),
@@ -12,6 +12,7 @@ export const adminSettings = {
     },
     parseNetwork,
   ).optional(),
+  HUB_TENANT_HSTS: flag().default(true),
   HUB_SECURITY_CONTACT: setting(
     {
       expected: 'where to report a hole',

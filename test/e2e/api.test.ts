@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 
@@ -20,7 +22,10 @@ let stranger: ApiClient;
 
 beforeAll(async () => {
   hub = await HubProcess.start({ settings: { HUB_SECURITY_CONTACT: 'mailto:holes@example.org' } });
-  origin = createServer((_request, response) => response.end('a film'));
+  origin = createServer(({ url }, response) => {
+    if (url === '/own') response.setHeader('strict-transport-security', 'max-age=60');
+    response.end('a film');
+  });
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');
   admin = new ApiClient(hub);
@@ -228,6 +233,17 @@ describe('a server', () => {
     heard.close();
   });
 
+  test('answers with what every site is better off with, and with no policy of the hub', async () => {
+    const film = await headersOf('olgas-films.phlix.localhost', '/film');
+    expect(film).toMatchObject({
+      'strict-transport-security': 'max-age=31536000',
+      'x-content-type-options': 'nosniff',
+    });
+    expect(Object.keys(film).join(' ')).not.toMatch(/content-security|frame-options|opener/);
+    const own = await headersOf('olgas-films.phlix.localhost', '/own');
+    expect(own['strict-transport-security']).toBe('max-age=60');
+  });
+
   test('is not there for others, and there to look at for members', async () => {
     const { id } = await only(owner);
     const path = `/api/v1/servers/${id}`;
@@ -347,6 +363,17 @@ describe('an open channel', () => {
     for (const one of open) one.close();
   });
 });
+
+async function headersOf(servername: string, path: string): Promise<IncomingMessage['headers']> {
+  const ca = readFileSync(hub.caFile);
+  const place = { host: '127.0.0.1', port: hub.ports.https, servername, ca, agent: false as const };
+  const headers = { host: `${servername}:${hub.ports.https}` };
+  const asked = request({ ...place, path, headers });
+  asked.end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.headers;
+}
 
 interface Listed {
   readonly id: string;
