@@ -17,6 +17,7 @@ interface Step {
 const signIn = document.querySelector<HTMLElement>('[data-sign-in]');
 /** No passkey needs to be offered any more. */
 let isFirstProven = false;
+let isLeaving = false;
 const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
 const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
   passkey: 'Use a passkey',
@@ -106,7 +107,10 @@ async function prove(form: HTMLFormElement, work: () => Promise<Step>): Promise<
 
 function goOn(step: Step): void {
   isFirstProven = true;
+  // The button's passkey and the suggested one may both arrive: the browser leaves once.
+  if (isLeaving) return;
   if (step.kind === 'done') {
+    isLeaving = true;
     location.assign(step.restriction === 'enrol' ? '/enrol' : (signIn?.dataset['after'] ?? '/'));
     return;
   }

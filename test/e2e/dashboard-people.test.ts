@@ -1,0 +1,283 @@
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+
+import { generate } from 'otplib';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { DashboardGuest, looks } from '../support/dashboard-guest.ts';
+import { HubProcess } from '../support/deployment.ts';
+import { hasParts } from '../support/parts.ts';
+import { openTrustingBrowser } from '../support/trusting-browser.ts';
+
+const password = 'quiet lamps under seven bridges';
+/** A page that has to be found, filled and left: Chromium on a busy machine. */
+const patience = { timeout: 15_000 };
+
+describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () => {
+  let hub: HubProcess;
+  let browser: Browser;
+  let robin: DashboardGuest;
+  let recoveryCodes: string[] = [];
+
+  beforeAll(async () => {
+    hub = await HubProcess.start();
+    browser = await openTrustingBrowser(hub.caFile);
+    robin = await DashboardGuest.arrive(browser, hub);
+  }, 120_000);
+
+  afterAll(async () => {
+    await robin?.leave();
+    await browser?.close();
+    await hub?.stop();
+  });
+
+  async function press(name: string | RegExp, guest = robin): Promise<void> {
+    await guest.page
+      .getByRole('button', { name, exact: true })
+      .filter({ visible: true })
+      .first()
+      .click(patience);
+  }
+
+  async function arriveAt(path: string | RegExp, guest = robin): Promise<void> {
+    await guest.page.waitForURL(typeof path === 'string' ? `${hub.url}${path}` : path, patience);
+  }
+
+  test('lead the first admin from the setup token to a passkey and spare keys', async () => {
+    const { page } = robin;
+    const token = (await readFile(join(hub.folder, 'setup-token'), 'utf8')).trim();
+    await robin.open('/');
+    await page.getByRole('link', { name: 'Set up this hub' }).click();
+    await robin.open(`/setup#${token}`);
+    // Nothing that is photographed or kept in a history holds it.
+    await arriveAt('/setup');
+    await page.getByLabel('User name').fill('robin');
+    await press('Continue');
+    await arriveAt('/enrol');
+    await robin.touch(true);
+    await press('Make a passkey');
+    await page.getByText('Spare keys').last().waitFor(patience);
+    await expect.poll(() => page.locator('#recovery-codes li').count(), patience).toBe(10);
+    recoveryCodes = await page.locator('#recovery-codes li').allTextContents();
+    expect(recoveryCodes[0]).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}$/);
+    expect(await robin.passkeys()).toBe(1);
+    await press('I have put them somewhere safe');
+    await arriveAt('/servers');
+    expect(robin.mishaps()).toEqual([]);
+  }, 60_000);
+
+  test('let nobody set the hub up twice', async () => {
+    const second = await DashboardGuest.arrive(browser, hub);
+    await second.open('/setup');
+    const heading = second.page.getByRole('heading', { level: 1 });
+    await expect.poll(() => heading.textContent(), patience).toBe('This hub is set up');
+    await second.leave();
+  });
+
+  const ownPages = ['/security', '/devices', '/tokens', '/device?code=WDJB-MJHT', '/api', '/enrol'];
+  const doors = ['/', '/sign-in', '/invite', '/api', '/nothing-here'];
+
+  test.each(looks)(
+    'have no barrier, no violation and no error at $width pixels in $colorScheme',
+    async ({ width, colorScheme }) => {
+      const stranger = await DashboardGuest.arrive(browser, hub, { width, colorScheme });
+      await robin.page.setViewportSize({ width, height: 844 });
+      await robin.page.emulateMedia({ colorScheme });
+      for (const [guest, paths] of [
+        [robin, ownPages],
+        [stranger, doors],
+      ] as const)
+        for (const path of paths) {
+          await guest.open(path);
+          await guest.photograph(`${path.replaceAll(/\W+/g, '_')}-${width}-${colorScheme}`);
+          expect({ path, found: await guest.barriers() }).toEqual({ path, found: [] });
+          expect({ path, found: await guest.misfits() }).toEqual({ path, found: [] });
+        }
+      expect(robin.mishaps()).toEqual([]);
+      // Chromium calls a page that is not there an error, which it is.
+      expect(stranger.mishaps().filter((each) => !each.includes('/nothing-here'))).toEqual([]);
+      await stranger.leave();
+    },
+    120_000,
+  );
+
+  test('sign out, and in again with a passkey that is asked for no name', async () => {
+    await robin.touch(false);
+    await robin.open('/security');
+    await press('Sign out');
+    await arriveAt('/sign-in');
+    await robin.open('/devices');
+    await arriveAt('/sign-in?return=%2Fdevices');
+    await press('Sign in with a passkey');
+    await robin.touch(true);
+    await arriveAt('/devices');
+    expect(robin.mishaps()).toEqual([]);
+  }, 60_000);
+
+  test('ask who is there before a password is set, and go on by themselves', async () => {
+    const { page } = robin;
+    await robin.open('/security');
+    await robin.touch(false);
+    await press('Set a password');
+    await page.getByLabel('New password', { exact: true }).fill(password);
+    await page.locator('dialog[open]').getByRole('button', { name: 'Set a password' }).click();
+    await page.getByRole('heading', { name: 'Is it you?' }).waitFor(patience);
+    await robin.touch(true);
+    await press('Continue with a passkey');
+    await page.getByText('Your password is changed.').waitFor(patience);
+    expect(robin.mishaps().filter(isNoRefusal)).toEqual([]);
+  }, 60_000);
+
+  test('set up an authenticator app, which the password then asks for', async () => {
+    const { page } = robin;
+    await robin.open('/security');
+    await press('Set it up');
+    await page.getByRole('heading', { name: 'Is it you?' }).waitFor(patience);
+    await press('Continue with a passkey');
+    await page.locator('[data-totp-qr]').waitFor(patience);
+    await page.getByText('It cannot scan').click();
+    const secret = (await page.locator('#totp-secret').textContent()) ?? '';
+    await page.getByLabel('Type the code that it shows').fill(await codeOf(secret));
+    await press('Confirm');
+    await page.getByText('The authenticator app is set up.').waitFor(patience);
+
+    const phone = await DashboardGuest.arrive(browser, hub);
+    await phone.open('/sign-in');
+    await phone.page.getByLabel('User name or e-mail').fill('robin');
+    await phone.page.getByLabel('Password', { exact: true }).fill(password);
+    await press('Sign in', phone);
+    await phone.page.getByRole('heading', { name: 'One more step' }).waitFor(patience);
+    expect(await phone.barriers()).toEqual([]);
+    await press('Use your authenticator app', phone);
+    // The code of this half minute is spent: the next one is inside the window.
+    const next = await codeOf(secret, 30_000);
+    await phone.page.getByLabel('Code from your authenticator app').fill(next);
+    await press('Continue', phone);
+    await arriveAt('/servers', phone);
+    expect(phone.mishaps()).toEqual([]);
+    await phone.leave();
+  }, 90_000);
+
+  test('show each login, and end another one within a second', async () => {
+    const thief = await signInWithRecovery();
+    await arriveAt('/enrol', thief);
+    await robin.open('/devices');
+    const rows = robin.page.getByRole('list', { name: 'Browsers' }).getByRole('listitem');
+    await expect.poll(() => rows.count(), patience).toBeGreaterThan(1);
+    await press('Sign out everywhere else');
+    await robin.page
+      .locator('dialog[open]')
+      .getByRole('button', { name: 'Sign out everywhere else' })
+      .click();
+    await robin.page.getByText('You are signed in here only.').waitFor(patience);
+    await thief.open('/enrol');
+    await arriveAt('/sign-in', thief);
+    await thief.leave();
+  }, 90_000);
+
+  test('make a token that is shown once, and take it back', async () => {
+    const { page } = robin;
+    await robin.open('/tokens');
+    await press('Make a token');
+    await page.getByLabel('What is it for?').fill('Backup script');
+    await page.locator('dialog[open]').getByRole('button', { name: 'Make the token' }).click();
+    await meetStepUp();
+    await expect
+      .poll(() => page.locator('#token-text').textContent(), patience)
+      .toMatch(/^phx_pat_/);
+    const token = (await page.locator('#token-text').textContent()) ?? '';
+    expect(await statusOf('/api/v1/servers', token)).toBe(200);
+    await robin.open('/tokens');
+    expect(await page.content()).not.toContain(token);
+    await press('Revoke Backup script');
+    await page.getByRole('button', { name: 'Revoke the token' }).click();
+    await page.getByText('Backup script is revoked.').waitFor(patience);
+    expect(await statusOf('/api/v1/servers', token)).toBe(401);
+  }, 90_000);
+
+  test('let a device in by its code, after a look at who asks', async () => {
+    const { page } = robin;
+    const form = 'client_id=phlix-tv&device_name=Living%20room%20%3Cb%3ETV';
+    const asked = (await post('/oauth/device_authorization', form)) as Record<string, string>;
+    await robin.open(`/device?code=${asked['user_code']}`);
+    await press('Continue');
+    await page.getByText('Living room <b>TV').waitFor(patience);
+    expect(await page.locator('.user-code').textContent()).toBe(asked['user_code']);
+    expect(await robin.barriers()).toEqual([]);
+    await press('Let it in');
+    await meetStepUp();
+    await page.getByText('The device is in.').waitFor(patience);
+    const grant = 'grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=phlix-tv';
+    const answer = await post('/oauth/token', `${grant}&device_code=${asked['device_code']}`);
+    expect(answer).toMatchObject({ token_type: 'Bearer' });
+    await robin.open('/devices');
+    await page.getByText('Living room <b>TV').waitFor(patience);
+  }, 90_000);
+
+  /** Where the login was lifted a moment ago the hub does not ask again. */
+  async function meetStepUp(): Promise<void> {
+    const { page } = robin;
+    await robin.touch(true);
+    const asks = page.getByRole('heading', { name: 'Is it you?' });
+    const done = page.locator('#token-text, [data-device-said]').filter({ hasText: /\S/ });
+    await asks.or(done).first().waitFor(patience);
+    if (await asks.isVisible()) await press('Continue with a passkey');
+  }
+
+  async function signInWithRecovery(): Promise<DashboardGuest> {
+    const guest = await DashboardGuest.arrive(browser, hub);
+    await guest.open('/sign-in');
+    await guest.page.getByLabel('User name or e-mail').fill('ROBIN');
+    await guest.page.getByLabel('Password', { exact: true }).fill(password);
+    await press('Sign in', guest);
+    await press('Use a recovery code', guest);
+    const code = recoveryCodes[0]?.toLowerCase().replaceAll('-', '') ?? '';
+    await guest.page.getByLabel('One of your recovery codes').fill(code);
+    await press('Continue', guest);
+    return guest;
+  }
+
+  async function statusOf(path: string, token: string): Promise<number> {
+    const { status } = await talk(path, { headers: { authorization: `Bearer ${token}` } });
+    return status;
+  }
+
+  async function post(path: string, form: string): Promise<unknown> {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return JSON.parse((await talk(path, { method: 'POST', headers, body: form })).text);
+  }
+
+  async function talk(
+    path: string,
+    {
+      method = 'GET',
+      headers,
+      body,
+    }: { method?: string; headers: Record<string, string>; body?: string },
+  ): Promise<{ status: number; text: string }> {
+    const ca = await readFile(hub.caFile);
+    const { port } = new URL(hub.url);
+    const options = { host: '127.0.0.1', port, path, method, ca, servername: 'hub.localhost' };
+    const withHost = { ...headers, host: `hub.localhost:${port}` };
+    return new Promise((resolve, reject) => {
+      const sent = request({ ...options, headers: withHost }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      sent.on('error', reject).end(body);
+    });
+  }
+});
+
+/** Chromium reports the 403 that asks who is there. */
+function isNoRefusal(mishap: string): boolean {
+  return !mishap.includes('status of 403');
+}
+
+async function codeOf(secret: string, aheadMs = 0): Promise<string> {
+  const epoch = Math.floor((Date.now() + aheadMs) / 1000);
+  return generate({ secret, epoch });
+}
