@@ -54,7 +54,9 @@ export class Http2Front {
     const session = performServerHandshake(socket, this.#sessionOptions);
     const visitor = new Visitor(session, connection, socket);
     this.#visitors.add(visitor);
-    session.on('error', ignore);
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.errno === tooManyContinuations) connection.speakPlainly();
+    });
     session.once('close', () => this.#visitors.delete(visitor));
     session.setLocalWindowSize(this.#options.limits.h2SessionWindowBytes);
     session.on('stream', (stream, headers, flags, rawHeaders) => {
@@ -233,6 +235,15 @@ class Visitor {
 
 const maxStreamId = 2 ** 31 - 1;
 
+/** What arrives in as many frames as nghttp2 takes, uncompressed. */
+const fullJarBytes = 256 * 1024;
+
+/**
+ * nghttp2 takes a head in nine frames of 16 KiB at most and ends the session over a longer one, without an answer. Attackers
+ * send such heads, and browsers whose jar another site of the domain has filled with cookies (security row A-20).
+ */
+const tooManyContinuations = -905;
+
 function sessionOptions(limits: EdgeLimits): ServerOptions {
   return {
     maxSessionMemory: limits.h2SessionMegabytes,
@@ -245,8 +256,10 @@ function sessionOptions(limits: EdgeLimits): ServerOptions {
     settings: {
       maxConcurrentStreams: limits.h2Streams,
       initialWindowSize: limits.h2StreamWindowBytes,
-      // RFC 9113 §6.5.2 counts 32 bytes more for each field; above this the stream is reset instead of answered.
-      maxHeaderListSize: limits.headBytes * 2,
+      // RFC 9113 §6.5.2 counts 32 bytes more for each field. Above this the stream is reset instead of answered, and whoever has
+      // a jar that a tenant filled (40 cookies of 3.8 kB, security row A-20) would never be told to empty it. nghttp2 ends the
+      // connection after eight CONTINUATION frames, 144 KiB of compressed fields.
+      maxHeaderListSize: Math.max(limits.headBytes * 2, fullJarBytes),
       // RFC 8441: browsers send their WebSockets over the connection they have.
       enableConnectProtocol: true,
       enablePush: false,
