@@ -35,6 +35,7 @@ import type { SafeFetch } from './notices/safe-fetch.ts';
 import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';
 import { AccountMetrics } from './telemetry/account-metrics.ts';
+import { FactorMetrics } from './telemetry/factor-metrics.ts';
 
 export interface PeopleParts {
   readonly stores: Stores;
@@ -142,7 +143,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     resets,
     setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
     invitations: new Invitations({ ...entering, store: stores.people.invitations }),
-    metrics: counts.metrics,
+    metrics: [...counts.metrics, ...factors.factorMetrics.metrics],
   };
 }
 
@@ -193,7 +194,8 @@ function openFactors(
   { hubHost, people: { factors: settings } }: HubConfig,
   { stores, keyRing, audit, notices, origin }: PeopleParts,
 ) {
-  const news = new FactorNews({ audit, notices });
+  const factorMetrics = new FactorMetrics();
+  const news = new FactorNews({ audit, notices, counts: factorMetrics });
   const pepper = new Pepper({ store: stores.factors.secrets, sealing: keyRing });
   const name = 'Phlix Hub';
   const totp = new Totp({
@@ -216,7 +218,7 @@ function openFactors(
     lifeDays: settings.trustedBrowserDays,
   });
   const factors = new Factors({ holdings: stores.factors.standings, totp, passkeys, recovery });
-  return { news, pepper, totp, passkeys, recovery, trustedBrowsers, factors };
+  return { news, factorMetrics, pepper, totp, passkeys, recovery, trustedBrowsers, factors };
 }
 
 function possessionsOf({ servers }: Stores): Possessions {

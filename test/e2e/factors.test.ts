@@ -20,6 +20,19 @@ const settings = {
 const username = 'robin';
 const userAgent = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0' };
 
+const codeAt = (secret: string, step: number): string => {
+  const args = ['--totp', '--base32', `--now=@${step * 30}`, '-'];
+  const { stdout } = spawnSync(partPath('oathtool'), args, { encoding: 'utf8', input: secret });
+  return stdout.trim();
+};
+const currentStep = (): number => Math.floor(Date.now() / 30_000);
+const ask = async (client: ApiClient, path: string, body: object = {}, method = 'POST') =>
+  client.ask(method, `/api/v1${path}`, { body, headers: userAgent });
+const giveName = async (client: ApiClient): Promise<ApiAnswer> =>
+  ask(client, '/auth/login', { username, password });
+const isSignedIn = async (client: ApiClient): Promise<boolean> =>
+  (await client.ask('GET', '/api/v1/account')).status === 200;
+
 describe.skipIf(!hasParts('oathtool'))('what proves who somebody is, at a real hub', () => {
   let hub: HubProcess;
   let robin: ApiClient;
@@ -27,8 +40,15 @@ describe.skipIf(!hasParts('oathtool'))('what proves who somebody is, at a real h
   let totpSecret: string;
   let recoveryCodes: readonly string[];
 
+  const lines: string[] = [];
+  const metrics = async (): Promise<string> => {
+    const line = lines.findLast((each) => each.includes('metrics are served')) ?? '{}';
+    const { port } = (JSON.parse(line) as { metrics: { port: number } }).metrics;
+    return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  };
+
   beforeAll(async () => {
-    hub = await HubProcess.start({ settings });
+    hub = await HubProcess.start({ settings, onLine: (line) => lines.push(line) });
     robin = new ApiClient(hub);
     await robin.becomeAdmin(username);
   }, 120_000);
@@ -36,22 +56,10 @@ describe.skipIf(!hasParts('oathtool'))('what proves who somebody is, at a real h
 
   /** As the hub's own page would answer. */
   const here = (twist: Twist = {}): Twist => ({ rpId: 'hub.localhost', origin: hub.url, ...twist });
-  const codeAt = (secret: string, step: number): string => {
-    const args = ['--totp', '--base32', `--now=@${step * 30}`, '-'];
-    const { stdout } = spawnSync(partPath('oathtool'), args, { encoding: 'utf8', input: secret });
-    return stdout.trim();
-  };
-  const currentStep = (): number => Math.floor(Date.now() / 30_000);
-  const ask = async (client: ApiClient, path: string, body: object = {}, method = 'POST') =>
-    client.ask(method, `/api/v1${path}`, { body, headers: userAgent });
-  const giveName = async (client: ApiClient): Promise<ApiAnswer> =>
-    ask(client, '/auth/login', { username, password });
   const signInByPasskey = async (client: ApiClient, twist: Twist = {}): Promise<ApiAnswer> => {
     const { json: question } = await ask(client, '/auth/passkey/options');
     return ask(client, '/auth/passkey', { response: key.answer(question, here(twist)) });
   };
-  const isSignedIn = async (client: ApiClient): Promise<boolean> =>
-    (await client.ask('GET', '/api/v1/account')).status === 200;
   /** Proves a step-up by passkey, and asks again. */
   const proven = async (method: string, path: string, body?: object): Promise<ApiAnswer> => {
     const question = body === undefined ? {} : { body };
@@ -228,6 +236,20 @@ describe.skipIf(!hasParts('oathtool'))('what proves who somebody is, at a real h
     expect(entered.json).toMatchObject({ kind: 'done', restriction: 'enrol' });
     const { stdout } = await hub.run('audit', 'list', '--json', '--event', 'admin.mfa-reset');
     expect(stdout).toContain('phone in the sea');
+  });
+
+  test('each of it moves its count', async () => {
+    const line = /phlix_hub_factor_events_total\{event="([\w-]+)"\} [1-9]/g;
+    const text = await metrics();
+    expect([...text.matchAll(line)].map(([, event]) => event)).toEqual(
+      expect.arrayContaining([
+        'added',
+        'browser-recognised',
+        'recovery-used',
+        'locked-out',
+        'reset',
+      ]),
+    );
   });
 
   test('nothing of it stands in the log, and the secret is replaced while the hub runs', async () => {

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 
-import { FactorNews, type Doer } from '../../hub/accounts/factors/factor-news.ts';
+import { FactorNews, type Doer, type FactorEvent } from '../../hub/accounts/factors/factor-news.ts';
 import { Factors } from '../../hub/accounts/factors/factors.ts';
 import { Passkeys } from '../../hub/accounts/factors/passkeys.ts';
 import { Pepper } from '../../hub/accounts/factors/pepper.ts';
@@ -35,9 +35,11 @@ export const doer: Doer = { actor: { id: randomUUID(), name: 'robin' }, address:
 export class Told {
   readonly noted: AuditEntry[] = [];
   readonly notices: Notice[] = [];
+  readonly counted: FactorEvent[] = [];
   readonly news = new FactorNews({
     audit: { note: (entry) => void this.noted.push(entry) },
     notices: { tell: (notice) => void this.notices.push(notice) },
+    counts: { count: (event) => void this.counted.push(event) },
   });
 
   get kinds(): string[] {

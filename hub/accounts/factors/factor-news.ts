@@ -14,30 +14,60 @@ export interface Doer {
 
 export type FactorName = 'totp' | 'passkey' | 'recovery' | 'email';
 
+/** What is counted of it. */
+export type FactorEvent =
+  | 'added'
+  | 'removed'
+  | 'unreadable'
+  | 'cloned'
+  | 'recovery-made'
+  | 'recovery-used'
+  | 'browser-trusted'
+  | 'browser-recognised'
+  | 'browser-forgotten'
+  | 'trust-replayed'
+  | 'locked-out'
+  | 'reset';
+
+export interface FactorCounts {
+  count(event: FactorEvent): void;
+}
+
+interface FactorNewsOptions {
+  readonly audit: Audit;
+  readonly notices: Notices;
+  readonly counts: FactorCounts;
+}
+
 /** The hub by itself, in the middle of a check: whoever asked for it notes the caller. */
 const hubItself: Doer = { actor: 'system' };
 
 export class FactorNews {
   readonly #audit: Audit;
   readonly #notices: Notices;
+  readonly #counts: FactorCounts;
 
-  constructor({ audit, notices }: { readonly audit: Audit; readonly notices: Notices }) {
+  constructor({ audit, notices, counts }: FactorNewsOptions) {
     this.#audit = audit;
     this.#notices = notices;
+    this.#counts = counts;
   }
 
   added(accountId: string, factor: FactorName, doer: Doer): void {
+    this.#counts.count('added');
     this.#note('mfa.enrolled', accountId, doer, { method: factor });
     this.#tell(accountId, { kind: 'factor.added', facts: { factor, ...whereOf(doer) } });
   }
 
   removed(accountId: string, factor: FactorName, doer: Doer): void {
+    this.#counts.count('removed');
     this.#note('mfa.removed', accountId, doer, { method: factor });
     this.#tell(accountId, { kind: 'factor.removed', facts: { factor, ...whereOf(doer) } });
   }
 
   /** Fail closed, and be heard: the row is damaged, was copied from another, or the key ring lacks its secret. */
   unreadable(accountId: string, factor: FactorName): void {
+    this.#counts.count('unreadable');
     const reason = 'sealed';
     this.#note('mfa.failed', accountId, hubItself, { result: 'failed', method: factor, reason });
     this.#notices.tell({
@@ -49,12 +79,14 @@ export class FactorNews {
 
   /** The passkey signed, and its counter had been there before: there are two of it. */
   cloned(accountId: string, name: string): void {
+    this.#counts.count('cloned');
     const reason = 'counter';
     this.#note('mfa.failed', accountId, hubItself, { result: 'denied', method: 'passkey', reason });
     this.#tell(accountId, { kind: 'factor.cloned', facts: { factor: name } });
   }
 
   recoveryMade(accountId: string, doer: Doer): void {
+    this.#counts.count('recovery-made');
     this.#note('mfa.recovery-made', accountId, doer);
     this.#tell(accountId, {
       kind: 'factor.added',
@@ -63,32 +95,43 @@ export class FactorNews {
   }
 
   recoveryUsed(accountId: string, left: number): void {
+    this.#counts.count('recovery-used');
     this.#note('mfa.recovery-used', accountId, hubItself, { method: 'recovery' });
     this.#tell(accountId, { kind: 'recovery.used', facts: { left } });
     if (left <= fewLeft) this.#tell(accountId, { kind: 'recovery.low', facts: { left } });
   }
 
   browserTrusted(accountId: string, software: string): void {
+    this.#counts.count('browser-trusted');
     this.#note('mfa.browser-trusted', accountId, hubItself, { reason: software });
   }
 
+  /** A sign-in without the second factor: counted here, and noted as every sign-in. */
+  browserRecognised(): void {
+    this.#counts.count('browser-recognised');
+  }
+
   browsersForgotten(accountId: string, doer: Doer): void {
+    this.#counts.count('browser-forgotten');
     this.#note('mfa.browser-forgotten', accountId, doer);
   }
 
   /** A value that was replaced came again: one of the two who hold it stole it. */
   trustReplayed(accountId: string, software: string): void {
+    this.#counts.count('trust-replayed');
     const reason = 'replayed';
     this.#note('mfa.browser-forgotten', accountId, hubItself, { result: 'denied', reason });
     this.#tell(accountId, { kind: 'trust.replayed', facts: { software } });
   }
 
   lockedOut(accountId: string, doer: Doer): void {
+    this.#counts.count('locked-out');
     this.#note('admin.lockout', accountId, doer);
     this.#tell(accountId, { kind: 'account.locked-down', facts: whereOf(doer) });
   }
 
   reset(accountId: string, reason: string, doer: Doer): void {
+    this.#counts.count('reset');
     this.#note('admin.mfa-reset', accountId, doer, { reason });
     const by = typeof doer.actor === 'string' ? doer.actor : doer.actor.name;
     this.#tell(accountId, { kind: 'account.reset', facts: { by, ...whereOf(doer) } });

@@ -115,6 +115,7 @@ export class TrustedBrowsers {
     if (!(await store.rotate(found.id, former, hashOf(next), this.#now()))) {
       return this.#distrust(found);
     }
+    this.#options.news.browserRecognised();
     return { value: cookieOf(found.selector, next), expiresAt: found.expiresAt };
   }
 
