@@ -27,7 +27,7 @@ export interface EdgeTunnel extends Tunnel, NewlyOwned {
 }
 
 /** Who counts requests and knows what is left of their server's limits. Answers at once. */
-export interface TrafficCounter {
+interface TrafficCounter {
   /** Undefined: one more may begin. */
   refusal(server: MeteredServer): QuotaRefusal | undefined;
   /** Of a request that was let in; closed when its exchange is over. */
