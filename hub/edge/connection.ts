@@ -16,6 +16,11 @@ export interface Agreement {
   readonly isTls13: boolean;
 }
 
+interface ConnectionEnds {
+  readonly release?: () => void;
+  readonly speakPlainly?: () => void;
+}
+
 /** What the requests of one visitor's connection share. */
 export class VisitorConnection {
   /** Canonical. The visitor's own address, or that of a trusted proxy. */
@@ -27,17 +32,24 @@ export class VisitorConnection {
   readonly visited = new Set<string>();
   /** It turned out to be an agent: nobody waits any more for it to end. */
   readonly release: () => void;
+  /** HTTP/2 cannot say to this browser what is wrong; its next connection is HTTP/1.1, which can. */
+  readonly speakPlainly: () => void;
   readonly #agreement: Agreement;
   /** Requests come in long runs for one name. */
   #lastCovered: string | undefined;
   #bucket: string | undefined;
 
-  constructor(peer: ConnectionPeer, agreement: Agreement, release: () => void = () => undefined) {
+  constructor(
+    peer: ConnectionPeer,
+    agreement: Agreement,
+    { release = nothing, speakPlainly = nothing }: ConnectionEnds = {},
+  ) {
     this.peer = peer.address;
     this.isAnonymous = peer.isAnonymous;
     this.serverName = agreement.serverName;
     this.#agreement = agreement;
     this.release = release;
+    this.speakPlainly = speakPlainly;
   }
 
   /** Its address as limits count it. */
@@ -75,3 +87,5 @@ function matches(name: string, hostname: string): boolean {
     hostname.includes('.')
   );
 }
+
+function nothing(): void {}

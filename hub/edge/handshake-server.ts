@@ -18,7 +18,10 @@ export interface HandshakeServerOptions {
  * For connections whose visitors are to be shown this kind of key, where there is one. What is not decided here, by name, holds
  * for every certificate. Tickets need `setTicketKeys`.
  */
-export function createHandshakeServer(options: HandshakeServerOptions, kind: KeyKind): Server {
+export function createHandshakeServer(
+  options: HandshakeServerOptions,
+  { kind, hasHttp2 }: { readonly kind: KeyKind; readonly hasHttp2: boolean },
+): Server {
   const { certificates, switchesOf, limits } = options;
   return createServer({
     // A higher floor is the listener's to hold: it has read the versions of the hello.
@@ -34,7 +37,7 @@ export function createHandshakeServer(options: HandshakeServerOptions, kind: Key
       answer(null, certificates.find(hostnameOf(serverName), kind)?.context);
     },
     ALPNCallback: ({ servername, protocols }) => {
-      const offersHttp2 = switchesOf(hostnameOf(servername))?.http2 !== false;
+      const offersHttp2 = hasHttp2 && switchesOf(hostnameOf(servername))?.http2 !== false;
       if (offersHttp2 && protocols.includes('h2')) return 'h2';
       return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
     },

@@ -17,6 +17,7 @@ import { keyKindFor } from './key-kind.ts';
 import { dismiss } from './last-words.ts';
 import type { EdgeLimits } from './limits.ts';
 import { endsOf, type ConnectionPeer, type Peers } from './peers.ts';
+import { PlainlySpoken } from './plainly-spoken.ts';
 import { answerWithProof, wantsProof } from './proof-handshake.ts';
 import { noProofs, type EdgeProofs } from './proof.ts';
 
@@ -42,12 +43,16 @@ export class EdgeListener {
   readonly #sockets = new Map<string, Socket>();
   /** One for each kind of key: which one a visitor can check stands in his hello, and the TLS server does not show it. */
   readonly #tls: Record<KeyKind, TlsServer>;
+  /** The same without HTTP/2. */
+  readonly #plainTls: Record<KeyKind, TlsServer>;
+  readonly #plainlySpoken = new PlainlySpoken();
   readonly #rotation: NodeJS.Timeout;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: EdgeListenerOptions) {
     this.#options = options;
-    this.#tls = { ecdsa: this.#handshakes('ecdsa'), rsa: this.#handshakes('rsa') };
+    this.#tls = this.#handshakes(true);
+    this.#plainTls = this.#handshakes(false);
     this.#rotateTickets();
     this.#rotation = setInterval(() => this.#rotateTickets(), ticketLifeMs).unref();
   }
@@ -81,17 +86,21 @@ export class EdgeListener {
     this.#options.front.stop();
   }
 
-  #handshakes(kind: KeyKind): TlsServer {
-    const server = createHandshakeServer(this.#options, kind);
-    server.on('secureConnection', (socket) => this.#onSecure(socket, kind));
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
-    return server;
+  #handshakes(hasHttp2: boolean): Record<KeyKind, TlsServer> {
+    const handshakes = (kind: KeyKind): TlsServer => {
+      const server = createHandshakeServer(this.#options, { kind, hasHttp2 });
+      server.on('secureConnection', (socket) => this.#onSecure(socket, kind));
+      server.on('tlsClientError', (_error, socket) => socket.destroy());
+      return server;
+    };
+    return { ecdsa: handshakes('ecdsa'), rsa: handshakes('rsa') };
   }
 
-  /** The same for both: a ticket holds whichever certificate its visitor was shown. */
+  /** The same for all: a ticket holds whichever certificate its visitor was shown. */
   #rotateTickets(): void {
     const keys = randomBytes(48);
-    for (const server of Object.values(this.#tls)) server.setTicketKeys(keys);
+    const servers = [this.#tls, this.#plainTls].flatMap((each) => Object.values(each));
+    for (const server of servers) server.setTicketKeys(keys);
   }
 
   /** Ends the connections of whoever is not to be here any more, with all that runs on them. */
@@ -177,7 +186,10 @@ export class EdgeListener {
 
   #shakeHands(socket: Socket, kind: KeyKind): void {
     const hand = (): void => {
-      if (!socket.destroyed) this.#tls[kind].emit('connection', socket);
+      if (socket.destroyed) return;
+      const peer = this.#options.peers.of(socket);
+      const isPlain = peer !== undefined && this.#plainlySpoken.has(addressBucket(peer.address));
+      (isPlain ? this.#plainTls : this.#tls)[kind].emit('connection', socket);
     };
     const { certificates, limits } = this.#options;
     if (kind === 'ecdsa' || certificates.prepare === undefined) {
@@ -205,7 +217,10 @@ export class EdgeListener {
       isHttp2: socket.alpnProtocol === 'h2',
       isTls13: socket.getProtocol() === 'TLSv1.3',
     };
-    const connection = new VisitorConnection(peer, agreement, () => this.#forget(endsOf(socket)));
+    const connection = new VisitorConnection(peer, agreement, {
+      release: () => this.#forget(endsOf(socket)),
+      speakPlainly: () => this.#plainlySpoken.add(addressBucket(peer.address)),
+    });
     socket.once('close', () => admission.leaveTunnels(connection.visited));
     return front.accept(socket, connection);
   }
