@@ -16,9 +16,12 @@ import { exitCode, exitCodeOf } from './exit-code.ts';
 import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
 import { openApiCommand } from './openapi.ts';
+import { addMemberCommands } from './server-members.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 import { ssoCommand } from './sso.ts';
+import { tokenCommand } from './tokens.ts';
+import { userCommand } from './users.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
 export async function runHub(words: readonly string[], context: CommandContext): Promise<number> {
@@ -58,7 +61,10 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(domainsCommand(context, finish));
   program.addCommand(drainCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
-  program.addCommand(addSwitchCommands(serversCommand(context), context));
+  const servers = addSwitchCommands(serversCommand(context), context);
+  program.addCommand(addMemberCommands(servers, context));
+  program.addCommand(userCommand(context));
+  program.addCommand(tokenCommand(context, finish));
   program.addCommand(certificatesCommand(context, finish));
   program.addCommand(banCommand(context, finish));
   program.addCommand(auditCommand(context, finish));

@@ -25,9 +25,9 @@ interface Options {
 }
 
 export function serversCommand(context: CommandContext): Command {
-  const command = new Command('servers').description(
-    'the media servers of this hub: list, show, set, rename, revoke',
-  );
+  const command = new Command('servers')
+    .alias('server')
+    .description('the media servers of this hub: list, show, set, rename, revoke, members, share');
   command
     .command('list')
     .description('the media servers of this hub, and which of them are connected now')

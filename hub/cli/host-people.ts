@@ -1,0 +1,73 @@
+// A command about people arrives; it runs with the same rooms as the running hub, which tell the running hub what has ended.
+
+import { createLogger } from '../../shared/log.ts';
+import { AccountError } from '../accounts/account-error.ts';
+import type { Account } from '../accounts/account.ts';
+import { publicUrlOf, type HubConfig } from '../config.ts';
+import type { People } from '../people.ts';
+import { configOf, noteIdleFolder, type CommandContext } from './command-context.ts';
+import { withAudit, type Audited } from './host-audit.ts';
+import { printable } from './table.ts';
+
+export interface HostPeople extends Pick<Audited, 'stores' | 'note'> {
+  readonly config: HubConfig;
+  readonly people: People;
+  readonly origin: string;
+}
+
+/** Letters and notices about it are sent before it resolves. */
+export async function withPeople<Result>(
+  context: CommandContext,
+  options: { readonly json?: boolean },
+  work: (rooms: HostPeople) => Promise<Result>,
+): Promise<Result> {
+  const config = configOf(context);
+  const { openPeople } = await import('../people.ts');
+  const { openKeyRing } = await import('../key-ring.ts');
+  const { openNotified } = await import('../notified.ts');
+  const { Opened } = await import('../opened.ts');
+  const { createSafeFetch } = await import('../outbound/safe-fetch.ts');
+  const { forgetSetupToken } = await import('../setup-token.ts');
+  const { openProviders } = await import('../single-sign-on.ts');
+  return withAudit(context, config, async ({ stores, audit, note }) => {
+    if (options.json !== true) noteIdleFolder(context, config, stores);
+    const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
+    const opened = new Opened(log);
+    const { origin } = publicUrlOf(config);
+    const keyRing = await openKeyRing(config, stores);
+    const outside = { stores, keyRing, audit, fetch: createSafeFetch(), log, opened };
+    try {
+      const { notices } = openNotified(config, { ...outside, origin: () => origin });
+      const providing = openProviders(config, { ...outside, notices, origin: () => origin });
+      const people = await openPeople(config, {
+        ...outside,
+        notices,
+        origin: () => origin,
+        localLogin: providing.localLogin,
+        links: providing.ssoLinks,
+        onSetUp: () => void forgetSetupToken(config.dataDir),
+        onClosed: () => undefined,
+      });
+      return await work({ config, stores, note, people, origin });
+    } finally {
+      await opened.close();
+    }
+  });
+}
+
+/** By name, proven e-mail address or id. @throws AccountError account.unknown */
+export async function requireAccount(
+  { accounts }: Pick<People, 'accounts'>,
+  wanted: string,
+): Promise<Account> {
+  const found = uuid.test(wanted)
+    ? await accounts.find(wanted.toLowerCase())
+    : await accounts.findByName(wanted);
+  if (found !== undefined) return found;
+  throw new AccountError(
+    'account.unknown',
+    `There is no account "${printable(wanted)}"; phlix-hub user list shows those there are.`,
+  );
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
