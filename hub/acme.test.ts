@@ -23,7 +23,7 @@ test('a start seals the accounts at both authorities with the first secret, and 
   }
   const lines: string[] = [];
   const log = createLogger({ level: 'info', name: 'test' }, { write: (line) => lines.push(line) });
-  const parts = { tls, stores: { accounts }, log };
+  const parts = { tls, stores: { authorityAccounts: accounts }, log };
   await resealAccounts(parts, await ringOf('another'));
   expect(lines).toHaveLength(2);
   expect(lines[0]).toContain('certificate.sealed');

@@ -176,14 +176,15 @@ export async function resealAccounts(
     log,
   }: Pick<AcmeOptions, 'log'> & {
     readonly tls: Pick<AcmeTls, 'authority' | 'fallback'>;
-    readonly stores: Pick<Stores, 'accounts'>;
+    readonly stores: Pick<Stores, 'authorityAccounts'>;
   },
   keyRing: KeyRing,
 ): Promise<void> {
   for (const account of await storedAccounts(tls, stores)) {
-    await withCurrentSeal(account, { store: stores.accounts, seal: keyRing }).catch((error) =>
-      // What is held is served all the same; orders say what to do.
-      log.warn({ err: error, authority: account.authority }, 'account key not sealed anew'),
+    await withCurrentSeal(account, { store: stores.authorityAccounts, seal: keyRing }).catch(
+      (error) =>
+        // What is held is served all the same; orders say what to do.
+        log.warn({ err: error, authority: account.authority }, 'account key not sealed anew'),
     );
   }
 }
@@ -191,10 +192,10 @@ export async function resealAccounts(
 /** At the authorities of the settings. */
 export async function storedAccounts(
   { authority, fallback }: Pick<AcmeTls, 'authority' | 'fallback'>,
-  { accounts }: Pick<Stores, 'accounts'>,
+  { authorityAccounts }: Pick<Stores, 'authorityAccounts'>,
 ): Promise<AuthorityAccount[]> {
   const set = [authority, fallback].filter((one) => one !== undefined);
-  const found = await Promise.all(set.map(async (one) => accounts.find(one.directoryUrl)));
+  const found = await Promise.all(set.map(async (one) => authorityAccounts.find(one.directoryUrl)));
   return found.filter((account) => account !== undefined);
 }
 
@@ -204,7 +205,7 @@ export async function openAuthorities(
     tls,
     stores,
     log,
-  }: Pick<AcmeOptions, 'tls' | 'log'> & { readonly stores: Pick<Stores, 'accounts'> },
+  }: Pick<AcmeOptions, 'tls' | 'log'> & { readonly stores: Pick<Stores, 'authorityAccounts'> },
   keyRing: KeyRing,
 ): Promise<Map<AuthorityName, AcmeAuthority>> {
   const authorities = new Map<AuthorityName, AcmeAuthority>();
@@ -212,7 +213,7 @@ export async function openAuthorities(
     if (settings === undefined) continue;
     const authority = new AcmeAuthority({
       directoryUrl: settings.directoryUrl,
-      accounts: stores.accounts,
+      accounts: stores.authorityAccounts,
       keyRing,
       contact: settings.email,
       // The settings are refused without it.

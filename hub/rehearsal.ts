@@ -26,7 +26,7 @@ export interface RehearsalOptions {
   readonly tls: AcmeTls;
   readonly stores: Pick<
     Stores,
-    'accounts' | 'certificates' | 'challenges' | 'sealed' | 'txtRecords'
+    'authorityAccounts' | 'certificates' | 'challenges' | 'sealed' | 'txtRecords'
   >;
   readonly log: Logger;
 }

@@ -52,7 +52,7 @@ export interface Stores {
   readonly domains: DomainStore;
   readonly certificates: CertificateStore;
   /** At authorities. */
-  readonly accounts: AccountStore;
+  readonly authorityAccounts: AccountStore;
   readonly orders: OrderLog;
   readonly challenges: ChallengeStore;
   readonly txtRecords: TxtRecordStore;
@@ -94,7 +94,7 @@ export async function openStores(
     presence: new PostgresPresenceStore(database),
     domains: new PostgresDomainStore(database, config.domainLimits),
     certificates: new PostgresCertificateStore(database),
-    accounts: new PostgresAccountStore(database),
+    authorityAccounts: new PostgresAccountStore(database),
     orders: new PostgresOrderLog(database),
     challenges: new PostgresChallengeStore(database),
     txtRecords: new PostgresTxtRecordStore(database),

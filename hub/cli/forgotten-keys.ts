@@ -83,7 +83,7 @@ async function closedKeys(stores: Stores, settings: Settings): Promise<Closed> {
 
 /** Whole rows: whatever is wished for comes back as a new one, within a minute or with the next start. */
 async function forget(
-  { certificates, accounts, sealed }: Stores,
+  { certificates, authorityAccounts, sealed }: Stores,
   closed: Closed,
   { secretKeys, dataDir }: HubConfig,
 ): Promise<void> {
@@ -91,7 +91,7 @@ async function forget(
     const lease = await certificates.takeLease(id, leaseMs);
     if (lease !== undefined) await certificates.remove(lease);
   }
-  for (const account of closed.accounts) await accounts.remove(account);
+  for (const account of closed.accounts) await authorityAccounts.remove(account);
   for (const secret of closed.secrets) await sealed.remove(secret);
   await KeyRing.open({ secrets: secretKeys?.map((key) => key.reveal()), dataDir });
 }
