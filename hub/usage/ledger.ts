@@ -68,7 +68,9 @@ export class Ledger {
       return known;
     const owner = this.#owner(ownerId ?? nobody);
     const tally = known ?? new Tally<Meter>(serverId, owner);
+    tally.owner.servers.delete(serverId);
     tally.owner = owner;
+    owner.servers.add(serverId);
     this.#tallies.set(serverId, tally);
     if (this.#named.size < maxNamed && !this.#named.has(serverId))
       this.#named.set(serverId, nothingCounted);
@@ -82,6 +84,12 @@ export class Ledger {
 
   find(serverId: string): Tally<Meter> | undefined {
     return this.#tallies.get(serverId);
+  }
+
+  /** Of all servers of an owner. */
+  talliesOf(ownerId: string): Tally<Meter>[] {
+    const servers = this.#owners.get(ownerId)?.servers ?? [];
+    return [...servers].flatMap((serverId) => this.#tallies.get(serverId) ?? []);
   }
 
   running(ownerId: string): number {
@@ -145,8 +153,8 @@ export class Ledger {
     this.#tallies.delete(tally.serverId);
     this.#taken.delete(tally.serverId);
     const { owner } = tally;
-    const isAlone = ![...this.#tallies.values()].some((other) => other.owner === owner);
-    if (owner.running === 0 && isAlone) this.#owners.delete(owner.ownerId);
+    owner.servers.delete(tally.serverId);
+    if (owner.running === 0 && owner.servers.size === 0) this.#owners.delete(owner.ownerId);
   }
 
   #owner(ownerId: string): OwnerTally {

@@ -145,11 +145,10 @@ export class LimitBook {
     return this.#ledger?.find(id)?.live.size ?? 0;
   }
 
-  #talliesOf({ scope, id }: LimitSubject): Tally[] {
-    const tallies = [...(this.#ledger?.tallies ?? [])];
-    return tallies.filter(({ serverId, owner }) =>
-      scope === 'server' ? serverId === id : owner.ownerId === id,
-    );
+  #talliesOf({ scope, id }: LimitSubject): readonly Tally[] {
+    if (scope === 'account') return this.#ledger?.talliesOf(id) ?? [];
+    const tally = this.#ledger?.find(id);
+    return tally === undefined ? [] : [tally];
   }
 
   #secondsLeft(): number {

@@ -10,6 +10,8 @@ const noAnswer = statusClasses.indexOf('none');
 /** All servers of one owner. */
 export class OwnerTally {
   readonly ownerId: string;
+  /** Ids of those with a tally. */
+  readonly servers = new Set<string>();
   running = 0;
   rate: Rate | undefined;
 
