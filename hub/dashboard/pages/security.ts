@@ -7,7 +7,8 @@ import type { DashboardEnv } from '../environment.ts';
 import { appPage } from '../layout.ts';
 import { linkButton, opener } from '../parts/button.ts';
 import { callout } from '../parts/callout.ts';
-import type { Content } from '../parts/markup.ts';
+import { card } from '../parts/card.ts';
+import type { Content, Markup } from '../parts/markup.ts';
 import type { PeopleServices } from '../services.ts';
 import { accountCards } from './security/account-cards.ts';
 import { factorCards } from './security/factor-cards.ts';
@@ -51,7 +52,16 @@ export async function securityPage(
       passwordCard(keeping),
       trustedBrowsersCard(keeping),
       accountCards(keeping, caller),
+      noticesCard(),
     ],
+  });
+}
+
+function noticesCard(): Markup {
+  return card({
+    title: 'Notices',
+    lead: 'Beside mail: a webhook, ntfy or Gotify hears of your account and your servers.',
+    actions: linkButton('Places', '/notices', { icon: 'bell' }),
   });
 }
 

@@ -153,21 +153,32 @@ function areasWith({ event = '' }: Filters) {
 
 const tones: Readonly<Record<string, Tone>> = { ok: 'good', denied: 'warn', failed: 'bad' };
 
+/** What is not known stays empty: on a phone such a line is left out. */
 function row(entry: AuditAnswer): Content[] {
-  const { ts, event, actor, actor_ip: address, target, result, reason, method } = entry;
-  const name = actor?.name ?? actor?.id;
+  const { ts, event, actor, actor_ip: address, result, method } = entry;
+  const name = actor?.name ?? actor?.id ?? undefined;
   return [
     moment(new Date(ts)),
     html`<span
       ><code>${event}</code>${method !== null && html` <span class="soft">${method}</span>`}</span
     >`,
-    name ?? '–',
-    address ?? '–',
-    html`<span
-      >${target ?? '–'}${reason !== null && html`<span class="soft">, ${reason}</span>`}</span
-    >`,
-    result === null ? '–' : badge(result, tones[result] ?? 'calm'),
+    name,
+    address ?? undefined,
+    subjectOf(entry),
+    result === null ? undefined : badge(result, tones[result] ?? 'calm'),
   ];
+}
+
+function subjectOf({ target, server, reason }: AuditAnswer): Content {
+  if (target === null && server === null && reason === null) return undefined;
+  const subject =
+    server === null
+      ? target
+      : html`<a class="row-link" href="/servers/${server}">${target ?? 'a server'}</a>`;
+  const why = reason !== null && html`<span class="soft">${reason}</span>`;
+  return html`<span class="subject"
+    >${subject}${subject !== null && why !== false && ', '}${why}</span
+  >`;
 }
 
 function filtersOf(context: Context<DashboardEnv>): Filters {

@@ -30,7 +30,7 @@ export async function healthPage(
   const health = await hub.ask('health.show');
   return adminPage(context, '/admin/health', {
     title: 'Health',
-    lead: 'The hub has just looked at itself. The command phlix-hub doctor says the same on the host.',
+    lead: 'The hub has just looked at itself.',
     actions: linkButton('Look again', '/admin/health'),
     body: [summary(health), findings(health)],
   });
