@@ -45,7 +45,7 @@ export interface FactorsOptions {
   readonly email?: EmailFactor | undefined;
 }
 
-export interface EmailFactor {
+interface EmailFactor {
   /** Whether the account may prove itself by mail: a verified address, and no admin's. */
   isFor(accountId: string): Promise<boolean>;
   check(accountId: string, code: string, binding: string): Promise<boolean>;

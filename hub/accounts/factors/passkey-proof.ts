@@ -6,7 +6,6 @@ import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simpl
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 
 import { factorLimits } from './limits.ts';
-import type { StoredPasskey } from './passkeys.ts';
 
 export interface RelyingParty {
   /** The exact host of HUB_PUBLIC_URL: a parent would be open to every tenant's page (security row A-03). */
@@ -27,10 +26,17 @@ export interface Registration {
   readonly challenge: string;
 }
 
-type VerifiedKey = Pick<
-  StoredPasskey,
-  'credentialId' | 'publicKey' | 'counter' | 'transports' | 'isBackupEligible' | 'isBackedUp'
->;
+/** What an authenticator told of a key of its own. */
+export interface PasskeyKey {
+  readonly credentialId: Buffer;
+  /** COSE. */
+  readonly publicKey: Buffer;
+  readonly counter: number;
+  readonly transports: readonly string[];
+  /** Kept by a provider that may copy it to other devices, and whether it has done so. */
+  readonly isBackupEligible: boolean;
+  readonly isBackedUp: boolean;
+}
 
 /** EdDSA, ES256 and RS256 (§5.8.5): one of them is in every authenticator that is sold. */
 export const keyAlgorithms = [-8, -7, -257] as const;
@@ -79,7 +85,7 @@ export function readRegistration(
 /** Undefined: of another origin or RP, without user verification, or not signed by this key. */
 export async function verifyAssertion(
   { response, challenge }: Assertion,
-  passkey: StoredPasskey,
+  passkey: PasskeyKey & { readonly accountId: string },
   { id, origin }: RelyingParty,
 ): Promise<{ readonly counter: number; readonly isBackedUp: boolean } | undefined> {
   const handle = response.response.userHandle;
@@ -112,7 +118,7 @@ export async function verifyAssertion(
 export async function verifyRegistration(
   { response, challenge }: Registration,
   { id, origin }: RelyingParty,
-): Promise<VerifiedKey | undefined> {
+): Promise<PasskeyKey | undefined> {
   const verified = await ifVerified(
     verifyRegistrationResponse({
       response,

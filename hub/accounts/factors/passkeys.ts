@@ -15,6 +15,7 @@ import {
   readRegistration,
   verifyAssertion,
   verifyRegistration,
+  type PasskeyKey,
   type RelyingParty,
 } from './passkey-proof.ts';
 import { lastFactor } from './totp.ts';
@@ -42,13 +43,7 @@ export interface Passkey {
   readonly lastUsedAt: Date | undefined;
 }
 
-export interface StoredPasskey extends Passkey {
-  readonly credentialId: Buffer;
-  /** COSE. */
-  readonly publicKey: Buffer;
-  readonly counter: number;
-  readonly transports: readonly string[];
-}
+export interface StoredPasskey extends Passkey, PasskeyKey {}
 
 export interface PasskeyChallenge {
   /** 32 bytes, base64url. */
