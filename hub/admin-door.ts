@@ -85,6 +85,7 @@ export class AdminDoor {
       failuresPerMinute: config.gatewayLimits.failuresPerMinute,
       limits: config.apiLimits,
       log,
+      onProblem: (code) => reception.measured.refused(code),
       people: {
         ...reception.people,
         origin: () => `https://${this.#hubHost}${this.#port === 443 ? '' : `:${this.#port}`}`,

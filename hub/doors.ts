@@ -196,11 +196,12 @@ function visitorsApi(parts: Parts): RequestListener {
 
 /** Without `people` what agents need, and no more. */
 function apiOf(
-  { config, log, stores, place, peers, audit }: Parts,
+  { config, log, stores, place, peers, audit, reception }: Parts,
   people?: PeopleOptions,
 ): RequestListener {
   return createApi({
     ...(people && { people }),
+    onProblem: (code) => reception.measured.refused(code),
     enrolment: stores.enrolment,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,

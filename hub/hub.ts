@@ -175,6 +175,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(() => control?.close());
   const responder = acme?.responder;
   const { certified } = held;
+  const asked = reception.measured;
   const measured = {
     counters,
     traffic,
@@ -185,6 +186,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     doors,
     certified,
     responder,
+    asked,
   };
   await openMetrics(config, measured, { log, opened });
   const { dataDir } = config;

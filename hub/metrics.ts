@@ -20,6 +20,8 @@ export interface Measured {
   readonly traffic: Observatory;
   readonly audited: { readonly metrics: readonly Metric[] };
   readonly people: { readonly metrics: readonly Metric[] };
+  /** Of the API. */
+  readonly asked: { readonly metrics: readonly Metric[] };
   readonly notified: { readonly metrics: readonly Metric[] };
   readonly overload: Overload;
   readonly doors: Doors;
@@ -46,6 +48,7 @@ export async function openMetrics(
       ...trafficMetrics(measured.traffic),
       ...measured.audited.metrics,
       ...measured.people.metrics,
+      ...measured.asked.metrics,
       ...measured.notified.metrics,
       ...gauges(config, measured, delay),
       ...measured.certified,

@@ -8,6 +8,7 @@ import { operations } from './api/operations.ts';
 import { createReader } from './api/reader.ts';
 import type { HubConfig } from './config.ts';
 import { createPages } from './dashboard/pages.ts';
+import { ApiMetrics } from './telemetry/api-metrics.ts';
 import { openServices, type ServiceParts } from './services.ts';
 
 export interface ReceptionParts extends ServiceParts {
@@ -18,6 +19,7 @@ export interface Reception {
   /** For every door of people; which of them it is, and who may be an admin there, the doors add. */
   readonly people: Omit<PeopleOptions, 'admins' | 'origin'>;
   readonly channels: EventChannels;
+  readonly measured: ApiMetrics;
 }
 
 export async function openReception(config: HubConfig, parts: ReceptionParts): Promise<Reception> {
@@ -46,5 +48,6 @@ export async function openReception(config: HubConfig, parts: ReceptionParts): P
       servePages: (app) => void app.route('/', pages),
     },
     channels: services.channels,
+    measured: new ApiMetrics(() => services.channels.count),
   };
 }

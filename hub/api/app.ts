@@ -33,6 +33,8 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
 
 export interface ApiOptions extends EnrolmentApiOptions {
   readonly tenantDomain: string;
+  /** Told of each answer that is a problem. */
+  readonly onProblem?: (code: string) => void;
   readonly people?: PeopleOptions;
 }
 
@@ -44,6 +46,11 @@ export type RequestListener = (
 
 export function createApi(options: ApiOptions): RequestListener {
   const app = new Hono<HubEnv>();
+  app.use(async (context, next) => {
+    await next();
+    const code = context.get('problemCode');
+    if (code !== undefined) options.onProblem?.(code);
+  });
   // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
   app.route('/api/v1', enrolmentApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);

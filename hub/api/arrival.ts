@@ -26,6 +26,8 @@ export interface HubEnv {
     readonly requestId: string;
     /** What admins have is there for this request: its door and its address are right (security rows A-14, E-13). */
     readonly isAdminDoorOpen: boolean;
+    /** Of the problem that the answer is. */
+    readonly problemCode: string | undefined;
   };
 }
 

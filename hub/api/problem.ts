@@ -25,6 +25,7 @@ export function problem(
     instance: `urn:uuid:${randomUUID()}`,
     ...more,
   };
+  context.set('problemCode', code);
   if (status === 401) context.header('www-authenticate', 'Bearer realm="phlix-hub"');
   return context.body(`${JSON.stringify(body)}\n`, status, {
     'content-type': 'application/problem+json',

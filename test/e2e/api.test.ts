@@ -118,6 +118,13 @@ describe('a page of a tenant', () => {
     expect(json['username']).toBe('olga');
   });
 
+  test('is counted', async () => {
+    const [line] = await hub.program.waitForLine(/^.*"metrics are served".*$/);
+    const { metrics } = JSON.parse(line) as { metrics: { port: number } };
+    const text = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
+    expect(text).toMatch(/^phlix_hub_api_refusals_total\{code="api.same-site"\} [1-9]/m);
+  });
+
   test('opens no channel, and signs nobody in', async () => {
     const headers = { 'sec-fetch-site': 'same-site', origin: 'https://evil.phlix.localhost' };
     const channel = await owner.ask('GET', '/api/v1/events', { headers });
