@@ -17,14 +17,14 @@ export interface LoginCaller extends Asked {
   readonly login: Login;
 }
 
-export interface TokenCaller extends Asked {
+interface TokenCaller extends Asked {
   readonly kind: 'token';
   readonly account: Account;
   readonly tokenId: string;
   readonly scopes: readonly string[];
 }
 
-export interface NobodyCaller extends Asked {
+interface NobodyCaller extends Asked {
   readonly kind: 'nobody';
 }
 

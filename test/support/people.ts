@@ -24,7 +24,7 @@ import type { Database } from '../../hub/db/connect.ts';
 import type { Notice } from '../../hub/notices/notice.ts';
 import { AccountMetrics } from '../../hub/telemetry/account-metrics.ts';
 
-export const start = new Date('2026-03-01T12:00:00.000Z');
+const start = new Date('2026-03-01T12:00:00.000Z');
 export const goodPassword = 'violet tractor eats seven moons';
 
 /** So that a test takes no second for each sign-in. */

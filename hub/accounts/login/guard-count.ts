@@ -21,7 +21,7 @@ export interface Rule {
   readonly perDay?: { readonly failures: number; readonly blockMs: number };
 }
 
-export const dayMs = 24 * 60 * 60 * 1000;
+const dayMs = 24 * 60 * 60 * 1000;
 
 export type Judgement =
   | { readonly refusedMs: number }

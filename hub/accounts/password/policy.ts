@@ -7,7 +7,7 @@ import type { CommonPasswords } from './common-passwords.ts';
 const passwordLength = { least: 12, leastAlone: 15, most: 256 };
 
 /** Text this long is nobody's password: it is not even brought into one form. In UTF-16 units, of which a character has up to two. */
-export const readLength = 1024;
+const readLength = 1024;
 
 export interface ChosenPassword {
   readonly password: string;
