@@ -15,6 +15,7 @@ import {
   isEnrolled,
   mediaServer,
   originPort,
+  setupToken,
   usesProxy,
 } from './programs.ts';
 import { example, failure, paragraph, shellWord, step, title } from './screen.ts';
@@ -82,6 +83,12 @@ async function run(): Promise<never> {
     step('', `server (${answer.failure}): stop what listens there to see the demo`);
   }
   explain(`${address}/`, place, demo === undefined ? '' : 'api/film');
+  explainPages(place, hubUrl(ports));
+  paragraph(
+    `Data and logs stay in ${place.folder};`,
+    'the next run goes on with them, and whoever deletes the folder begins anew.',
+    'Ctrl-C stops everything.',
+  );
   return children.watch();
 }
 
@@ -106,11 +113,17 @@ function explain(address: string, place: Place, path: string): void {
     'authority of its own, for these names only. Go on past the warning, or let this machine trust it:',
   );
   example(`HUB_DATA_DIR=${shellWord(place.hubData)} npx phlix-hub local-ca trust`);
-  paragraph(
-    `Data and logs stay in ${place.folder};`,
-    'the next run goes on with them, and whoever deletes the folder begins anew.',
-    'Ctrl-C stops everything.',
-  );
+}
+
+/** Until somebody is admin, the token lies where only the owner of the data can read it. */
+function explainPages(place: Place, url: string): void {
+  const token = setupToken(place);
+  if (token === undefined) {
+    paragraph('The hub has pages of its own, for servers and people:');
+    return example(url);
+  }
+  paragraph('The hub has pages of its own. Become its admin, once, with a passkey or a password:');
+  return example(`${url}/setup#${token}`);
 }
 
 function report(error: unknown): void {

@@ -25,6 +25,15 @@ export function caPath(place: Place): string {
   return join(place.hubData, 'local-ca', 'ca.pem');
 }
 
+/** What makes its reader the hub's admin; undefined once there is one. */
+export function setupToken(place: Place): string | undefined {
+  try {
+    return readFileSync(join(place.hubData, 'setup-token'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 export function hub(place: Place, ports: Ports): Program {
   return {
     name: 'hub',
