@@ -7,13 +7,13 @@ import type { Operation } from './operation.ts';
 import { Reply } from './reply.ts';
 
 /** Who asks, and by which door. */
-export interface ReadingCaller {
+interface ReadingCaller {
   readonly caller: Caller;
   readonly isAdminDoorOpen: boolean;
 }
 
 /** As they stand in a path and a query: text. */
-export type Question = Readonly<Record<string, string | undefined>>;
+type Question = Readonly<Record<string, string | undefined>>;
 
 /**
  * Pages show what the API says and nothing else: one place decides who may see what. Only what changes nothing can be asked.

@@ -44,7 +44,7 @@ export interface CertificateAnswer {
   readonly last_error: { readonly message: string; readonly at: string } | null;
 }
 
-export interface DnsRecord {
+interface DnsRecord {
   readonly type: string;
   readonly name: string;
   readonly value: string;
@@ -65,7 +65,7 @@ export interface MemberAnswer {
   readonly since: string;
 }
 
-export interface StreamAnswer {
+interface StreamAnswer {
   readonly id: string;
   readonly since: string;
   readonly address: string | null;
@@ -78,7 +78,7 @@ export interface StreamAnswer {
   readonly limited_by: 'viewer' | 'line' | 'agent' | 'origin' | 'limit' | null;
 }
 
-export interface LinkAnswer {
+interface LinkAnswer {
   readonly links: number;
   readonly rtt_ms: number | null;
   readonly queue_ms: number | null;

@@ -194,7 +194,7 @@ export function roomFor(kind: TokenKind, now: Date): TokenRoom {
   return { most: perAccount, deadBefore: new Date(now.getTime() - deadTokensKeptMs) };
 }
 
-export function isAlive(token: Token, now: Date): boolean {
+function isAlive(token: Token, now: Date): boolean {
   const restedMs = now.getTime() - (token.lastUsedAt ?? token.createdAt).getTime();
   return now < token.expiresAt && restedMs < (token.idleMs ?? Number.POSITIVE_INFINITY);
 }
