@@ -82,7 +82,7 @@ describe('words', () => {
   });
 
   test('that are wrong exit 64 and say what was meant', async () => {
-    const { code, stderr } = await say(['server', 'list']);
+    const { code, stderr } = await say(['servrs', 'list']);
     expect([code, stderr]).toEqual([64, expect.stringContaining('Did you mean servers?')]);
     expect((await say(['enrol-token', 'create', '--ttl', 'soon'])).code).toBe(64);
     expect((await say(['servers', 'rename', 'one'])).code).toBe(64);

@@ -15,6 +15,8 @@ describe.skipIf(!hasNamespaces()).each(['page', 'close'] as const)(
   (answer) => {
     let network: Namespace;
     let hub: HubProcess;
+    const page = { status: 403, body: expect.stringMatching(/"code":"edge\.banned","until":/) };
+    const met = answer === 'close' ? 'nobody' : page;
 
     beforeAll(async () => {
       network = new Namespace();
@@ -86,15 +88,7 @@ describe.skipIf(!hasNamespaces()).each(['page', 'close'] as const)(
       );
       expect(added.stderr).toBe('');
       await cut;
-      if (answer === 'close') expect(await visit()).toBe('nobody');
-      else {
-        const met = await visit();
-        expect(met).toMatchObject({ status: 403 });
-        expect(JSON.parse((met as { body: string }).body)).toMatchObject({
-          code: 'edge.banned',
-          until: expect.stringMatching(/^\d{4}-/),
-        });
-      }
+      expect(await visit()).toEqual(met);
       expect(await visit(hub.ports.tunnel)).toBe('nobody');
       const { stdout } = await hub.run('ban', 'list', '--json');
       expect(JSON.parse(stdout)).toMatchObject({
@@ -120,19 +114,25 @@ describe.skipIf(!hasNamespaces()).each(['page', 'close'] as const)(
       process.kill(hub.program.pid, 'SIGKILL');
       await hub.program.ended;
       await hub.startAgain();
-      if (answer === 'close') expect(await visit()).toBe('nobody');
-      else expect(await visit()).toMatchObject({ status: 403 });
-      for (const [words, code] of [
-        [['add', '203.0.113.7/33'], 65],
-        [['add', '010.0.0.1'], 65],
-        [['add', '127.0.0.1'], 65],
-        [['add', '0.0.0.0/0'], 64],
-        [['add', '203.0.113.7', '--for', 'ever'], 64],
-        [['remove', '203.0.113.99'], 65],
-        [['remove', 'nonsense'], 65],
-        [['lift', '203.0.113.7'], 64],
-      ] as const)
-        expect([words, (await hub.run('ban', ...words)).exitCode]).toEqual([words, code]);
+      expect(await visit()).toEqual(met);
     }, 90_000);
+
+    test.runIf(answer === 'page')(
+      'is not made of garbage',
+      async () => {
+        for (const [words, code] of [
+          [['add', '203.0.113.7/33'], 65],
+          [['add', '010.0.0.1'], 65],
+          [['add', '127.0.0.1'], 65],
+          [['add', '0.0.0.0/0'], 64],
+          [['add', '203.0.113.7', '--for', 'ever'], 64],
+          [['remove', '203.0.113.99'], 65],
+          [['remove', 'nonsense'], 65],
+          [['lift', '203.0.113.7'], 64],
+        ] as const)
+          expect([words, (await hub.run('ban', ...words)).exitCode]).toEqual([words, code]);
+      },
+      90_000,
+    );
   },
 );
