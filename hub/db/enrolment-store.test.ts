@@ -76,6 +76,21 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
     );
   });
 
+  test('with a token that another key has used is told of, with whose it was and from where', async () => {
+    const told: string[] = [];
+    stores.enrolment.onTokenReused((token, peer) => told.push(`${token.ownerId} ${peer}`));
+    const { text } = await stores.enrolment.createToken();
+    const key = newKey();
+    await stores.enrolment.redeem(redemption(text, key));
+    await stores.enrolment.redeem(redemption(text, key));
+    expect(told).toEqual([]);
+    const stolen = redemption(text, newKey(), { peerAddress: '192.0.2.66' });
+    await expect(stores.enrolment.redeem(stolen)).rejects.toMatchObject({
+      code: 'enrol.token-used',
+    });
+    expect(told).toEqual(['operator 192.0.2.66']);
+  });
+
   test('gives the same key the same answer again, since its first may have been lost', async () => {
     const { text } = await stores.enrolment.createToken();
     const key = newKey();
