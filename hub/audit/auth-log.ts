@@ -8,7 +8,7 @@ import { leaveToOwner } from './ownership.ts';
 import { cleanText, escapeInvisible } from './redaction.ts';
 
 /** Undefined: nothing that a guard at the door would act on. */
-export function authLine(record: AuditRecord): string | undefined {
+function authLine(record: AuditRecord): string | undefined {
   if (!isOfSignIn(record.event)) return undefined;
   const { at, event, address, actorName, target, reason, requestId } = record;
   const user = record.actorId === undefined ? (target ?? actorName ?? '') : (actorName ?? '');

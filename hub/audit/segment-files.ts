@@ -38,7 +38,7 @@ export async function listSegments(folder: string): Promise<SegmentFile[]> {
 const namePattern = /^audit-(\d{8,})\.jsonl(\.gz)?$/;
 
 /** `bytes`: no more of it, where somebody may be writing behind them. A plain file that has just been packed is found as well. */
-export async function readSegment(segment: SegmentFile, bytes = Infinity): Promise<Readable> {
+async function readSegment(segment: SegmentFile, bytes = Infinity): Promise<Readable> {
   const { path, isPacked } = segment;
   try {
     const file = await open(path, 'r');

@@ -201,6 +201,15 @@ export class Logins {
     const isRecent = seenAt.getTime() - login.seenAt.getTime() < touchIntervalMs;
     if (isRecent && login.address === address) return login;
     await this.#store.touch(login.id, seenAt, address);
+    const { id: target, accountId: id } = login;
+    // Left out unless HUB_AUDIT_EXCLUDE wants it.
+    this.#audit.note({
+      event: 'session.touch',
+      actor: { id, name: id },
+      address,
+      target,
+      result: 'ok',
+    });
     return { ...login, seenAt, address };
   }
 
