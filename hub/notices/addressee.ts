@@ -2,7 +2,7 @@
 
 import type { Audience } from './notice.ts';
 
-export interface Addressee {
+interface Addressee {
   readonly accountId: string;
   /** Only one that its holder has verified. */
   readonly email: string | undefined;

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 import { Provider, type Configuration } from 'oidc-provider';
 
-export interface ThereKnown {
+interface ThereKnown {
   sub: string;
   claims?: Record<string, unknown>;
   amr?: string[];

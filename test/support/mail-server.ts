@@ -9,7 +9,7 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { within } from './deadline.ts';
 import { selfSigned } from './self-signed.ts';
 
-export interface ReceivedLetter {
+interface ReceivedLetter {
   readonly from: string;
   readonly to: readonly string[];
   readonly mail: ParsedMail;

@@ -23,7 +23,7 @@ export const visit = { address: '192.0.2.7', userAgent: undefined, requestId: 'r
 export const nobody: Caller = { kind: 'nobody', address: '192.0.2.7', requestId: 'r1' };
 
 /** What is sealed for one context opens for no other. */
-export const sealing = {
+const sealing = {
   seal: (text: string, context: string) => Buffer.from(`${context}|${text}`),
   open: (sealed: Buffer, context: string) => {
     const text = sealed.toString();

@@ -15,7 +15,7 @@ export interface LocalLoginStore {
 }
 
 /** Longer is no emergency any more: set HUB_LOCAL_LOGIN=on. */
-export const maxOpenMs = 24 * 3_600_000;
+const maxOpenMs = 24 * 3_600_000;
 
 export interface LocalLoginOptions {
   /** HUB_LOCAL_LOGIN=on */

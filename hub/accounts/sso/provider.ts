@@ -34,7 +34,7 @@ export interface Provider {
   readonly answeredAt: Date | undefined;
 }
 
-export interface RoleMap {
+interface RoleMap {
   readonly admin: readonly string[];
   readonly owner: readonly string[];
   readonly member: readonly string[];

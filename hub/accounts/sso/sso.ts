@@ -21,7 +21,7 @@ import { linkOf } from './sso-link.ts';
 import type { Errand, SsoTransactions, Transaction } from './transaction.ts';
 
 /** What single sign-on needs of accounts. */
-export interface SsoAccounts extends NewcomerAccounts {
+interface SsoAccounts extends NewcomerAccounts {
   find(id: string): Promise<Account | undefined>;
   /** @throws AccountError account.last-admin */
   giveRole(account: Account, role: Role): Promise<unknown>;
