@@ -1,13 +1,7 @@
 // Cookie lines arrive; the hub's own cookies leave, each once, or a refusal; a change of one leaves as a Set-Cookie line (security rows A-18, A-20).
 
 /** What each is for: hub/accounts. All of them begin with `__Host-`, so that no sibling of the hub's name can plant one. */
-export const cookieNames = [
-  'phlix_session',
-  'phlix_login',
-  'phlix_tb',
-  'phlix_dc',
-  'phlix_oidc',
-] as const;
+const cookieNames = ['phlix_session', 'phlix_login', 'phlix_tb', 'phlix_dc', 'phlix_oidc'] as const;
 
 export type CookieName = (typeof cookieNames)[number];
 

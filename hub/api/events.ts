@@ -30,7 +30,7 @@ export interface ChannelLimits {
 }
 
 /** Home routers forget an idle connection after 30 s at worst. */
-export const defaultChannelLimits: ChannelLimits = {
+const defaultChannelLimits: ChannelLimits = {
   perCaller: 8,
   perAddress: 32,
   heartbeatMs: 15_000,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { ApiError } from './api-error.ts';
 import { ownCookies, setCookieLine } from './cookies.ts';
 import { requireNoToken, requireOwnPage } from './guards.ts';
 import { pagePolicy, securityHeaders } from './headers.ts';
@@ -11,8 +12,8 @@ function passes(method: string, fields: Record<string, string>, opensChannel = f
     requireOwnPage(method, { header: (name) => fields[name] }, { origin, opensChannel });
     return true;
   } catch (error) {
-    expect(error).toMatchObject({ code: 'api.same-site' });
-    return false;
+    if (error instanceof ApiError && error.code === 'api.same-site') return false;
+    throw error;
   }
 }
 
@@ -110,13 +111,12 @@ describe('the headers of every answer', () => {
     );
   });
 
-  test('speak for hosts below the hub only where no tenant lives there', () => {
-    const of = (tenantDomain: string) =>
-      new Map(securityHeaders({ hubHost: 'hub.example', tenantDomain })).get(
-        'strict-transport-security',
-      );
-    expect(of('tenants.example')).toBe('max-age=31536000; includeSubDomains');
-    expect(of('hub.example')).toBe('max-age=31536000');
-    expect(of('t.hub.example')).toBe('max-age=31536000');
+  test.each([
+    ['tenants.example', 'max-age=31536000; includeSubDomains'],
+    ['hub.example', 'max-age=31536000'],
+    ['t.hub.example', 'max-age=31536000'],
+  ])('speak for hosts below the hub only where no tenant lives: %s', (tenantDomain, said) => {
+    const headers = new Map(securityHeaders({ hubHost: 'hub.example', tenantDomain }));
+    expect(headers.get('strict-transport-security')).toBe(said);
   });
 });

@@ -17,13 +17,13 @@ type SignedIn = Exclude<Caller, { kind: 'nobody' }>;
 export type Auth = 'nobody' | 'login' | 'owner' | 'admin';
 
 /** `destructive`: each call wants a proof of its own, bound to this operation and its target (security row A-11). */
-export type StepUpClass = 'none' | 'config' | 'destructive';
+type StepUpClass = 'none' | 'config' | 'destructive';
 
 /** `none`: no token can do it, whatever it holds. */
 export type OperationScope = Scope | 'none';
 
 /** What `run` knows of its caller: an operation that is closed to tokens always has a login in front of it. */
-export type CallerOf<A extends Auth, S extends OperationScope> = A extends 'nobody'
+type CallerOf<A extends Auth, S extends OperationScope> = A extends 'nobody'
   ? Caller
   : S extends 'none'
     ? LoginCaller

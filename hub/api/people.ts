@@ -25,7 +25,7 @@ export interface PeopleDoor {
 }
 
 /** Where admins may come from. */
-export interface AdminDoor {
+interface AdminDoor {
   /** HUB_ADMIN_ALLOW_CIDRS; undefined: from anywhere. */
   readonly networks: CidrSet | undefined;
   /** False at the visitors' door where admins have one of their own (HUB_ADMIN_LISTEN). */
