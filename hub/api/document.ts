@@ -78,17 +78,11 @@ function requestOf({ params, query, body }: Operation<never>): NonNullable<Route
   };
 }
 
-function successOf({
-  response,
-  status,
-  produces,
-  redirects,
-}: Operation<never>): RouteConfig['responses'] {
+function successOf({ response, status, produces }: Operation<never>): RouteConfig['responses'] {
   if (produces !== undefined) {
     const content = { [produces]: { schema: z.string() } };
     return { 200: { description: 'Done', content } };
   }
-  if (redirects === true) return { 303: { description: 'Sent on, to the address in Location' } };
   if (response === undefined) return { 204: { description: 'Done' } };
   const content = { 'application/json': { schema: response } };
   return { [status ?? 200]: { description: 'Done', content } };

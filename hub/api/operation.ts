@@ -61,8 +61,6 @@ interface Declared {
   readonly status?: 200 | 201 | 202;
   /** What it answers with instead of JSON; `run` then returns a Stream. */
   readonly produces?: string;
-  /** A browser comes here itself, and is sent on: `run` returns a redirect. */
-  readonly redirects?: true;
   /** A login that may do nothing but enrol a factor or set a password may do this too. */
   readonly isOpenWhileEnrolling?: boolean;
 }

@@ -1,11 +1,9 @@
-// What an operation wants to say beside its body leaves here: cookies, another address, or bytes that are no JSON.
+// What an operation wants to say beside its body leaves here: cookies, or bytes that are no JSON.
 
 import type { CookieChange } from './cookies.ts';
 
 interface ReplyExtras {
   readonly cookies?: readonly CookieChange[];
-  /** Where a browser goes next: the answer is 303. */
-  readonly location?: string;
 }
 
 /** Returned by an operation instead of its bare body. */
@@ -28,11 +26,4 @@ export interface Stream {
 
 export function reply<Body>(body: Body, extras: ReplyExtras): Reply<Body> {
   return new Reply(body, extras);
-}
-
-export function redirect(
-  location: string,
-  cookies: readonly CookieChange[] = [],
-): Reply<undefined> {
-  return new Reply(undefined, { location, cookies });
 }

@@ -40,7 +40,6 @@ function answer(context: Context<HubEnv>, operation: Operation<never>, said: unk
   for (const cookie of extras.cookies ?? [])
     context.header('set-cookie', setCookieLine(cookie), { append: true });
   context.header('cache-control', 'no-store');
-  if (extras.location !== undefined) return context.redirect(extras.location, 303);
   if (operation.produces !== undefined)
     return streamed(context, operation.produces, body as Stream);
   if (operation.response === undefined) return context.body(null, 204);
