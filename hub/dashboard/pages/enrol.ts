@@ -34,10 +34,10 @@ export async function enrolPage(
     title: 'Make your account safe',
     islands: ['enrol'],
     body: html`<div data-enrol${attributes({ 'data-codes-first': codesFirst })}>
-      <div data-step="factor">${factorCard({ hasPassword, mayLeave })}</div>
-      <div data-step="recovery" hidden>${recoveryCard()}</div>
-      ${stepUpDialog()}
-    </div>`,
+        <div data-step="factor">${factorCard({ hasPassword, mayLeave })}</div>
+        <div data-step="recovery" hidden>${recoveryCard()}</div>
+      </div>
+      ${stepUpDialog()}`,
   });
 }
 

@@ -40,15 +40,6 @@ function emailCard({ account, isMailThere }: Keeping): Markup {
     actions: opener(email === undefined ? 'Add an address' : 'Change', 'change-email'),
     body: [
       email !== undefined && html`<p>${email}</p>`,
-      isOpen &&
-        isMailThere &&
-        html`<div class="actions">
-          ${form({
-            call: 'POST /api/v1/account/email/verification',
-            said: 'A letter with a link is on its way.',
-            body: button('Send the link again'),
-          })}
-        </div>`,
       !isMailThere &&
         html`<p class="hint">This hub sends no mail yet: its operator has to set up SMTP.</p>`,
       dialog({

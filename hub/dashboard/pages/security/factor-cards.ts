@@ -51,7 +51,8 @@ function passkeyItem({ id, name, isBackedUp, createdAt, lastUsedAt }: Passkey) {
     icon: 'passkey',
     title: name,
     badges: isBackedUp && badge('Synced', 'accent'),
-    detail: html`Since ${day(createdAt)}, last used ${moment(lastUsedAt)}`,
+    detail: html`Since ${day(createdAt)},
+    ${lastUsedAt === undefined ? 'not used yet' : html`last used ${moment(lastUsedAt)}`}`,
     actions: [
       opener('Rename', `rename-${id}`, { kind: 'quiet', spoken: `Rename ${name}` }),
       opener('Remove', `remove-${id}`, { kind: 'quiet', spoken: `Remove ${name}` }),
