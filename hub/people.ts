@@ -113,7 +113,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     onPassword: lookUpBreaches(config, accounts, parts.log),
   });
   const stepUp = new StepUp({ ...doors, store: stores.people.stepUps, policy, sso: parts.links });
-  const noted = { audit, notices };
+  const noted = { audit, notices, counts };
   const tokens = new Tokens({ ...noted, store: stores.tokens, holders: stores.people.accounts });
   const devices = new DeviceGrant({ ...noted, store: stores.deviceRequests, guard });
   const resets = new Resets({
@@ -149,7 +149,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
 
 function profileChecks(
   { people: { limits, breachList } }: HubConfig,
-  { fetch }: PeopleParts,
+  { fetch, localLogin }: PeopleParts,
   counts: AccountMetrics,
 ): ProfileChecks {
   const { hashesAtOnce: atOnce, hashesQueued: queued } = limits;
@@ -158,6 +158,7 @@ function profileChecks(
     breaches: breachList === undefined ? noBreaches : new BreachList({ ...breachList, fetch }),
     common: new CommonPasswords(),
     counts,
+    localLogin,
   };
 }
 

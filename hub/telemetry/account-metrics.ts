@@ -1,6 +1,7 @@
 // How people's tries end arrives; the counts leave for monitoring: a control that never moves its count is one that nobody calls.
 
 import type { AccountCounts, LoginResult } from '../accounts/noted.ts';
+import type { TokenCounts } from '../accounts/tokens/token-counts.ts';
 import type { Metric, Sample } from './metric.ts';
 
 /** One number for each set of labels; they only ever go up. */
@@ -28,7 +29,7 @@ export class LabelledCounter implements Metric {
   }
 }
 
-export class AccountMetrics implements AccountCounts {
+export class AccountMetrics implements AccountCounts, TokenCounts {
   readonly #logins = new LabelledCounter('logins', 'Tries to sign in, by how they ended.');
   readonly #ended = new LabelledCounter('logins_ended', 'Logins that somebody or something ended.');
   readonly #stepUps = new LabelledCounter('step_ups', 'Further proofs, asked for and given.');
@@ -41,6 +42,9 @@ export class AccountMetrics implements AccountCounts {
     'login_networks_refused',
     "Sign-ins and requests from outside an account's networks.",
   );
+
+  readonly #bearers = new LabelledCounter('bearers', 'Requests that bore a token.');
+  readonly #devices = new LabelledCounter('devices', 'Devices let in by code, step by step.');
 
   login(result: LoginResult, method: string): void {
     this.#logins.increment({ result, method });
@@ -66,6 +70,14 @@ export class AccountMetrics implements AccountCounts {
     this.#networks.increment();
   }
 
+  bearer(result: Parameters<TokenCounts['bearer']>[0]): void {
+    this.#bearers.increment({ result });
+  }
+
+  device(step: Parameters<TokenCounts['device']>[0]): void {
+    this.#devices.increment({ step });
+  }
+
   get metrics(): readonly Metric[] {
     return [
       this.#logins,
@@ -74,6 +86,8 @@ export class AccountMetrics implements AccountCounts {
       this.#blocked,
       this.#breaches,
       this.#networks,
+      this.#bearers,
+      this.#devices,
     ];
   }
 }

@@ -7,6 +7,7 @@ import type { LoginCaller } from '../../hub/accounts/caller.ts';
 import { defaultAccountLimits } from '../../hub/accounts/limits.ts';
 import { Guard } from '../../hub/accounts/login/guard.ts';
 import { DeviceGrant, type Opening } from '../../hub/accounts/tokens/device-grant.ts';
+import { noTokenCounts } from '../../hub/accounts/tokens/token-counts.ts';
 import { Tokens } from '../../hub/accounts/tokens/tokens.ts';
 import type { AuditEntry } from '../../hub/audit/audit.ts';
 import type { Database } from '../../hub/db/connect.ts';
@@ -32,11 +33,12 @@ export class TokenWorld {
       holders: { find: async (id) => this.accounts.get(id) },
       audit,
       notices,
+      counts: noTokenCounts,
       now,
     });
     const guard = new Guard({ store: memoryGuardStore(), limits: defaultAccountLimits, now });
     const store = new PostgresDeviceRequestStore(database);
-    this.devices = new DeviceGrant({ store, guard, audit, notices, now });
+    this.devices = new DeviceGrant({ store, guard, audit, notices, counts: noTokenCounts, now });
   }
 
   pass(ms: number): void {

@@ -19,6 +19,7 @@ import type {
 import { deviceGrantLimits, deviceTokenLimits } from './limits.ts';
 import { deviceScopes } from './scope.ts';
 import { cleanName, makeToken, roomFor } from './tokens.ts';
+import type { TokenCounts } from './token-counts.ts';
 import { drawUserCode, readUserCode, showUserCode } from './user-code.ts';
 
 export interface DeviceWish {
@@ -51,6 +52,7 @@ export class DeviceGrant {
   readonly #guard: Pick<Guard, 'admit'>;
   readonly #audit: Audit;
   readonly #notices: Notices;
+  readonly #counts: TokenCounts;
   readonly #now: () => Date;
 
   constructor(options: {
@@ -59,12 +61,14 @@ export class DeviceGrant {
     guard: Pick<Guard, 'admit'>;
     audit: Audit;
     notices: Notices;
+    counts: TokenCounts;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#guard = options.guard;
     this.#audit = options.audit;
     this.#notices = options.notices;
+    this.#counts = options.counts;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -89,7 +93,7 @@ export class DeviceGrant {
       deviceCodeHash: hashOf(deviceCode),
       ...asker,
     };
-    return this.#store.opening(async (tx): Promise<Opening> => {
+    const opening = await this.#store.opening(async (tx): Promise<Opening> => {
       const full = await makeRoom(tx, asker, now);
       if (full !== undefined) return { kind: 'full', who: full, retryAfterMs: lifeMs };
       // With a thousand open, one draw in 25 million meets a code that is out already; it never takes its place.
@@ -105,12 +109,14 @@ export class DeviceGrant {
           };
       }
     });
+    this.#counts.device(opening.kind);
+    return opening;
   }
 
   /** A device asks whether somebody has decided. The token is made in this moment, and its text told in this answer only. */
   async poll(deviceCode: string, app: string): Promise<Poll> {
     const now = this.#now();
-    return this.#store.transaction(async (tx): Promise<Poll> => {
+    const answer = await this.#store.transaction(async (tx): Promise<Poll> => {
       const request = await tx.lock({ deviceCodeHash: hashOf(deviceCode) });
       if (request === undefined || request.app !== app) return { kind: 'invalid' };
       if (request.state === 'fetched') return { kind: 'invalid' };
@@ -121,6 +127,8 @@ export class DeviceGrant {
       if (pace.isTooFast) return { kind: 'slow-down' };
       return request.state === 'approved' ? handOver(tx, request, now) : { kind: 'pending' };
     });
+    if (answer.kind === 'token') this.#counts.device('fetched');
+    return answer;
   }
 
   /** What a person is shown before deciding. @throws AccountError token.code | login.locked */
@@ -162,6 +170,7 @@ export class DeviceGrant {
         return { ...request, ...change };
       }),
     );
+    this.#counts.device(state);
     this.#audit.note({
       event: state === 'approved' ? 'token.device-approved' : 'token.device-denied',
       actor: { id: caller.account.id, name: caller.account.username },
@@ -189,6 +198,7 @@ export class DeviceGrant {
       return found;
     }
     attempt.fail();
+    this.#counts.device('wrong-code');
     throw new AccountError(
       'token.code',
       'no device waits with this code: read it again on the device, or let the device show a new one, for each is good for five minutes',

@@ -19,6 +19,7 @@ import {
 } from './limits.ts';
 import { mayHold, type Scope } from './scope.ts';
 import type { Token, TokenRecord, TokenRoom, TokenStore } from './token.ts';
+import type { TokenCounts } from './token-counts.ts';
 import { base62, formatToken, parseToken, tokenIdLength, type TokenKind } from './token-text.ts';
 
 export interface TokenWish {
@@ -47,6 +48,7 @@ export class Tokens {
   readonly #holders: TokenHolders;
   readonly #audit: Audit;
   readonly #notices: Notices;
+  readonly #counts: TokenCounts;
   readonly #now: () => Date;
   readonly #listeners = new Set<(id: string | undefined) => void>();
   #unwatch: (() => void) | undefined;
@@ -56,12 +58,14 @@ export class Tokens {
     holders: TokenHolders;
     audit: Audit;
     notices: Notices;
+    counts: TokenCounts;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#holders = options.holders;
     this.#audit = options.audit;
     this.#notices = options.notices;
+    this.#counts = options.counts;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -82,6 +86,12 @@ export class Tokens {
    * @throws AccountError token.network: the right token, from a network that it, or its account, is not for.
    */
   async find(text: string, address: string | undefined): Promise<FoundToken | undefined> {
+    const found = await this.#find(text, address);
+    this.#counts.bearer(found === undefined ? 'refused' : 'ok');
+    return found;
+  }
+
+  async #find(text: string, address: string | undefined): Promise<FoundToken | undefined> {
     const said = parseToken(text);
     if (said === undefined) return undefined;
     const token = await this.#store.find(said.id);
@@ -96,6 +106,7 @@ export class Tokens {
       const actor = { id: account.id, name: account.username };
       const target = token.id;
       this.#audit.note({ event: 'token.denied', actor, address, target, result: 'denied' });
+      this.#counts.bearer('network');
       throw wrongNetwork();
     }
     await this.#noteUse(token, { at: now, address });
