@@ -14,7 +14,7 @@ export interface StepUpDesk {
   require(
     login: Login,
     demand: {
-      readonly level: 'config' | 'destructive';
+      readonly level: 'small' | 'config' | 'destructive';
       readonly action: string;
       readonly target: string;
       /** Of X-Phlix-Step-Up. */
@@ -55,17 +55,27 @@ export function admit(
 /** A token has been proved when it was made, and can never prove anything again. */
 export async function requireStepUp(
   caller: Caller,
-  operation: Pick<Operation<never>, 'id' | 'stepUp' | 'target'>,
+  operation: Pick<Operation<never>, 'id' | 'stepUp' | 'target' | 'method' | 'path' | 'auth'>,
   { input, proof, desk }: { input: AnyInput; proof: string | undefined; desk: StepUpDesk },
 ): Promise<void> {
-  const { stepUp: level, id: action } = operation;
-  if (level === 'none' || caller.kind === 'nobody') return;
+  const { id: action } = operation;
+  const level = operation.stepUp === 'none' ? smallOf(operation) : operation.stepUp;
+  if (level === undefined || caller.kind === 'nobody') return;
   if (caller.kind === 'token') {
-    if (level === 'config') return;
+    if (level !== 'destructive') return;
     throw new ApiError('api.scope', 'A token cannot do this: sign in and prove that it is you.');
   }
   const target = operation.target?.(input as never) ?? idOf(input) ?? caller.account.id;
   await desk.require(caller.login, { level, action, target, proof });
+}
+
+/** What only reads is no change, and below /auth are the doors themselves: a proof that needs a proof would never come. */
+function smallOf({
+  method,
+  path,
+  auth,
+}: Pick<Operation<never>, 'method' | 'path' | 'auth'>): 'small' | undefined {
+  return method === 'get' || auth === 'nobody' || path.startsWith('/auth/') ? undefined : 'small';
 }
 
 function requireScope(held: readonly string[], scope: string): void {

@@ -21,12 +21,13 @@ import { hashOf, isSecret, newSecret } from '../secret.ts';
 /** destructive: what cannot be taken back, or opens doors. config: every other change. */
 export type StepUpLevel = 'config' | 'destructive';
 
-/** HUB_STEP_UP: for which of them a proof is asked. */
-export const stepUpPolicies = ['off', 'destructive', 'all-config'] as const;
+/** HUB_STEP_UP: for which of them a proof is asked. `everything`: also before what is neither, such as giving something a name. */
+export const stepUpPolicies = ['off', 'destructive', 'all-config', 'everything'] as const;
 export type StepUpPolicy = (typeof stepUpPolicies)[number];
 
 export interface Demand {
-  readonly level: StepUpLevel;
+  /** `small`: a change that nothing hangs on. Where it is asked for, it is proven as `config` is. */
+  readonly level: StepUpLevel | 'small';
   /** `servers.revoke`: a proof for one action serves no other, nor another target. */
   readonly action: string;
   readonly target: string;
@@ -34,8 +35,9 @@ export interface Demand {
   readonly proof?: string | undefined;
 }
 
-export interface Challenge extends Omit<Demand, 'proof'> {
+export interface Challenge extends Omit<Demand, 'proof' | 'level'> {
   readonly id: string;
+  readonly level: StepUpLevel;
   readonly loginId: string;
   readonly expiresAt: Date;
   readonly isProven: boolean;
@@ -169,7 +171,7 @@ export class StepUp {
 
   async #isProven(login: Login, { level, action, target, proof }: Demand): Promise<boolean> {
     const now = this.#now();
-    if (level === 'config') return (login.liftedUntil?.getTime() ?? 0) > now.getTime();
+    if (level !== 'destructive') return (login.liftedUntil?.getTime() ?? 0) > now.getTime();
     if (proof === undefined || !isSecret(proof)) return false;
     const use = { loginId: login.id, action, target, now };
     return this.#options.store.spend(hashOf(proof), use);
@@ -177,7 +179,8 @@ export class StepUp {
 
   async #challenge(login: Login, demand: Demand): Promise<AccountError> {
     const now = this.#now();
-    const { level, action, target } = demand;
+    const { action, target } = demand;
+    const level = demand.level === 'small' ? 'config' : demand.level;
     const challenge: Challenge = {
       id: randomUUIDv7(),
       loginId: login.id,
@@ -247,9 +250,8 @@ export class StepUp {
     return { kind: 'lifted', begun };
   }
 
-  #asksFor(level: StepUpLevel): boolean {
-    const { policy } = this.#options;
-    return policy === 'all-config' || (policy === 'destructive' && level === 'destructive');
+  #asksFor(level: Demand['level']): boolean {
+    return asked[this.#options.policy].includes(level);
   }
 
   #note(
@@ -268,6 +270,13 @@ export class StepUp {
     });
   }
 }
+
+const asked: Readonly<Record<StepUpPolicy, readonly Demand['level'][]>> = {
+  off: [],
+  destructive: ['destructive'],
+  'all-config': ['destructive', 'config'],
+  everything: ['destructive', 'config', 'small'],
+};
 
 /** Between the provider's clock and this one. */
 const clockSkewMs = 60_000;

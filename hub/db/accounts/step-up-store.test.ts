@@ -8,6 +8,7 @@ import type { Demand, StepUpProof } from '../../accounts/step-up/step-up.ts';
 
 const minuteMs = 60_000;
 const config = { level: 'config', action: 'servers.rename', target: 'a' } as const;
+const small = { level: 'small', action: 'tokens.rename', target: 'a' } as const;
 const revoke = { level: 'destructive', action: 'servers.revoke', target: 'a' } as const;
 const totp: StepUpProof = { method: 'totp', code: 'right' };
 
@@ -137,6 +138,12 @@ describe.each(Object.entries(databaseKinds))('a step-up on %s', (_kind, open) =>
     await people.stepUp.require({ ...robin.login, restriction: 'enrol' }, revoke);
     const off = new TestPeople(opened.database, { policy: 'off' });
     await off.stepUp.require(robin.login, revoke);
+    await expect(people.stepUp.require(robin.login, small)).resolves.toBeUndefined();
+    const always = new TestPeople(opened.database, { policy: 'everything' });
+    for (const demand of [small, config, revoke])
+      await expect(always.stepUp.require(robin.login, demand)).rejects.toMatchObject({
+        code: 'login.step-up',
+      });
     const seldom = new TestPeople(opened.database, { policy: 'destructive' });
     await seldom.stepUp.require(robin.login, config);
     await expect(seldom.stepUp.require(robin.login, revoke)).rejects.toMatchObject({
