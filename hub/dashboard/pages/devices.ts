@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import type { LoginCaller } from '../../accounts/caller.ts';
+import { placeOf } from '../../accounts/login/arrivals.ts';
 import type { Login, LoginMethod } from '../../accounts/login/login.ts';
 import type { DashboardEnv } from '../environment.ts';
 import { appPage } from '../layout.ts';
@@ -99,6 +100,8 @@ export async function devicesPage(
 
 function loginItem(login: Login, isThis: boolean): Item {
   const { id, software, address, seenAt, createdAt, methods } = login;
+  // Row A-18: the network is enough to know one's own.
+  const network = address === undefined ? 'unknown address' : placeOf(address);
   const by = methods.map((method) => methodWords[method]).join(', ');
   const actions: Content = isThis
     ? undefined
@@ -112,15 +115,7 @@ function loginItem(login: Login, isThis: boolean): Item {
     icon: /iPhone|Android|iPad/.test(software) ? 'phone' : 'desktop',
     title: software,
     badges: isThis && badge('This browser', 'good'),
-    detail: html`${networkOf(address)} · ${isThis ? 'now' : moment(seenAt)} · since
-    ${day(createdAt)} · ${by}`,
+    detail: html`${network} · ${isThis ? 'now' : moment(seenAt)} · since ${day(createdAt)} · ${by}`,
     ...(actions !== undefined && { actions }),
   };
-}
-
-/** Row A-18: the network is enough to know one's own. */
-function networkOf(address: string | undefined): string {
-  if (address === undefined) return 'unknown address';
-  if (!address.includes(':')) return `${address.split('.').slice(0, 3).join('.')}.x`;
-  return `${address.split(':').slice(0, 3).join(':')}::`;
 }

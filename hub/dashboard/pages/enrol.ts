@@ -18,14 +18,15 @@ import { arrivalSteps } from './arrival.ts';
 
 export async function enrolPage(
   context: Context<DashboardEnv>,
-  { accounts, recovery }: Pick<PeopleServices, 'accounts' | 'recovery'>,
+  { accounts, recovery, localLogin }: Pick<PeopleServices, 'accounts' | 'recovery' | 'localLogin'>,
 ): Promise<Response> {
   const caller = context.get('caller');
   if (caller.kind !== 'login') return context.redirect('/sign-in', 303);
   const { account, login } = caller;
-  const [hasPassword, codesLeft] = await Promise.all([
+  const [hasPassword, codesLeft, takesPasswords] = await Promise.all([
     accounts.hasPassword(account.id),
     recovery.left(account.id),
+    localLogin.isOpen(),
   ]);
   const mayLeave = login.restriction === undefined;
   // While the login is restricted nothing is asked again; codes that somebody still has must not be void before new ones are seen.
@@ -34,7 +35,7 @@ export async function enrolPage(
     title: 'Make your account safe',
     islands: ['enrol'],
     body: html`<div data-enrol${attributes({ 'data-codes-first': codesFirst })}>
-        <div data-step="factor">${factorCard({ hasPassword, mayLeave })}</div>
+        <div data-step="factor">${factorCard({ hasPassword, takesPasswords, mayLeave })}</div>
         <div data-step="recovery" hidden>${recoveryCard()}</div>
       </div>
       ${stepUpDialog()}`,
@@ -43,8 +44,9 @@ export async function enrolPage(
 
 function factorCard({
   hasPassword,
+  takesPasswords,
   mayLeave,
-}: Record<'hasPassword' | 'mayLeave', boolean>): Markup {
+}: Record<'hasPassword' | 'takesPasswords' | 'mayLeave', boolean>): Markup {
   return doorCard({
     title: 'Make it safe',
     lead: 'A passkey lives on your phone or computer and opens with your face, finger or PIN. Nobody can guess it, and no false page can ask for it.',
@@ -58,9 +60,9 @@ function factorCard({
           attributes: { type: 'button', 'data-makes-passkey': true },
         })}
       </div>`,
-      html`<p class="or" data-needs-passkeys hidden>or</p>`,
+      (hasPassword || takesPasswords) && html`<p class="or" data-needs-passkeys hidden>or</p>`,
       // Codes of an app come behind a password: alone they open nothing.
-      hasPassword ? authenticator() : firstPassword(),
+      hasPassword ? authenticator() : takesPasswords && firstPassword(),
       mayLeave && html`<div class="stack">${linkButton('Later', '/', { kind: 'quiet' })}</div>`,
     ],
   });
@@ -76,7 +78,7 @@ function authenticator(): Content {
 
 function firstPassword(): Markup {
   return html`<details>
-    <summary>Set a password instead</summary>
+    <summary>Use a password and an authenticator app instead</summary>
     ${form({
       call: 'PUT /api/v1/account/password',
       after: 'go /enrol',
@@ -90,7 +92,7 @@ function firstPassword(): Markup {
           hint: 'At least 15 characters. Four or five words in a row are easy to keep and hard to guess.',
           attributes: { minlength: 15, maxlength: 256 },
         }),
-        html`<div class="stack">${button('Set the password')}</div>`,
+        html`<div class="stack">${button('Set the password, then the app')}</div>`,
       ],
     })}
   </details>`;
