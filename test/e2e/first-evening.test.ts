@@ -6,6 +6,7 @@ import { request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -25,6 +26,9 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
   let agent: AgentProcess | undefined;
   let home: Server;
   let address = '';
+  /** What the hub printed, at its most talkative, and what must never be in it. */
+  const logged: string[] = [];
+  const secrets: string[] = [];
 
   beforeAll(async () => {
     home = createServer((asked, response) => {
@@ -38,7 +42,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
       response.writeHead(200, { 'content-type': 'video/mp4' }).end(film);
     });
     await once(home.listen(0, '127.0.0.1'), 'listening');
-    hub = await HubProcess.start();
+    hub = await HubProcess.start({ onLine: (line) => void logged.push(line) });
     browser = await openTrustingBrowser(hub.caFile);
     robin = await DashboardGuest.arrive(browser, hub);
   }, 120_000);
@@ -77,6 +81,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
     await expect.poll(() => lines.textContent(), patience).toContain('PHLIX_HUB_URL=');
     expect(await page.locator('#setup-qr').getAttribute('src')).toMatch(/^data:image\/svg\+xml/);
     const settings = environmentOf((await lines.textContent()) ?? '');
+    secrets.push(settings['PHLIX_HUB_ENROLLMENT_TOKEN'] ?? '');
     const { port: originPort } = home.address() as AddressInfo;
     agent = new AgentProcess({ hub, originPort, settings });
     await page.getByRole('heading', { name: /is online$/ }).waitFor(patience);
@@ -140,6 +145,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
     const { page } = robin;
     await robin.open('/tokens');
     const { id, token } = await page.evaluate(makeToken);
+    secrets.push(token);
     const events = await open(`${hub.url}/api/v1/events`, token);
     expect(events.statusCode).toBe(200);
     const [ready] = (await once(events, 'data')) as [Buffer];
@@ -151,6 +157,27 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
     expect(performance.now() - beganAt).toBeLessThan(1500);
     const after = await open(`${hub.url}/api/v1/servers`, token);
     expect(after.resume().statusCode).toBe(401);
+  }, 60_000);
+
+  test('a device is let in by its code, and sees the servers of whoever let it in', async () => {
+    const { page } = robin;
+    const client = { client_id: 'evening-tv' };
+    const asked = await post('/oauth/device_authorization', { ...client, device_name: 'Cellar' });
+    const { device_code: code = '', user_code: typed = '' } = asked;
+    await robin.open(new URL(String(asked['verification_uri_complete'])).pathname);
+    await page.getByLabel('Code', { exact: true }).first().fill(typed.toLowerCase());
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('button', { name: 'Let it in' }).click(patience);
+    await page.getByText('The device is in.').waitFor(patience);
+    const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: code };
+    const { access_token: token = '' } = await post('/oauth/token', { ...client, ...grant });
+    expect(token).toMatch(/^phd_/);
+    const servers = await open(`${hub.url}/api/v1/servers`, token);
+    expect(servers.resume().statusCode).toBe(200);
+    expect(await post('/oauth/token', { ...client, ...grant })).toMatchObject({
+      error: 'invalid_grant',
+    });
+    secrets.push(code, typed, typed.replace('-', ''), token);
   }, 60_000);
 
   test('a server is revoked for good only by whoever types its name', async () => {
@@ -166,6 +193,27 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
     const gone = await open(`${address}/film.mp4`);
     expect(gone.resume().statusCode).toBe(404);
   }, 90_000);
+
+  test('no token and no code stands in what the hub printed', async () => {
+    const log = logged.join('\n');
+    expect(log).toContain('hub ready');
+    expect(secrets).toHaveLength(6);
+    expect(secrets.filter((secret) => secret.length < 8 || log.includes(secret))).toEqual([]);
+  });
+
+  test('tokens and devices are counted where they are judged', async () => {
+    const line = logged.find((each) => each.includes('metrics are served')) ?? '{}';
+    const { port } = (JSON.parse(line) as { metrics: { port: number } }).metrics;
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    for (const sample of [
+      /^phlix_hub_bearers_total\{result="ok"\} [2-9]$/m,
+      /^phlix_hub_bearers_total\{result="refused"\} 1$/m,
+      /^phlix_hub_devices_total\{step="opened"\} 1$/m,
+      /^phlix_hub_devices_total\{step="approved"\} 1$/m,
+      /^phlix_hub_devices_total\{step="fetched"\} 1$/m,
+    ])
+      expect(metrics).toMatch(sample);
+  });
 
   /** That the hub asks for a proof is no mishap, though the console calls it one. */
   function mishaps(): string[] {
@@ -192,6 +240,20 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
     response.on('error', () => undefined);
     return response;
+  }
+
+  async function post(
+    path: string,
+    form: Record<string, string>,
+  ): Promise<Partial<Record<string, string>>> {
+    const ca = await readFile(hub.caFile);
+    const { hostname: servername, host, port } = new URL(hub.url);
+    const headers = { host, 'content-type': 'application/x-www-form-urlencoded' };
+    const to = { host: '127.0.0.1', servername, port, path, headers, ca, agent: false };
+    const asked = request({ ...to, method: 'POST' });
+    asked.end(new URLSearchParams(form).toString());
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    return JSON.parse(await text(response)) as Partial<Record<string, string>>;
   }
 
   async function read(url: string): Promise<Buffer> {

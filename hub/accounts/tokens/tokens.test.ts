@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
-
 import { expect, test } from 'vitest';
 
 import { noAudit } from '../../audit/audit.ts';
 import { noNotices } from '../../notices/notice.ts';
-import { hashOf } from '../secret.ts';
+import { hashOf, newSecret } from '../secret.ts';
 import type { TokenRecord, TokenStore } from './token.ts';
 import { noTokenCounts } from './token-counts.ts';
 import { formatToken, parseToken } from './token-text.ts';
@@ -25,10 +23,11 @@ const { record, text } = makeToken({
   app: undefined,
 });
 
+const none = async (): Promise<undefined> => undefined;
+
 /** Knows one token, and counts how often it is asked. */
 function stage(): { tokens: Tokens; asked: () => number } {
   let asked = 0;
-  const none = async (): Promise<undefined> => undefined;
   const store: TokenStore = {
     insert: async () => true,
     find: async (id): Promise<TokenRecord | undefined> => {
@@ -76,9 +75,8 @@ test('the text is kept nowhere in what is made', () => {
 
 test('an unknown token takes as long as a known one with a wrong secret', async () => {
   const { tokens } = stage();
-  const secret = (): string => randomBytes(32).toString('base64url');
-  const known = formatToken({ kind: 'personal', id: record.id, secret: secret() });
-  const unknown = formatToken({ kind: 'personal', id: '00000000', secret: secret() });
+  const known = formatToken({ kind: 'personal', id: record.id, secret: newSecret() });
+  const unknown = formatToken({ kind: 'personal', id: '00000000', secret: newSecret() });
   const times: Record<string, number[]> = { [known]: [], [unknown]: [] };
   // By turns, so that a busy machine is as slow for both.
   for (let round = 0; round < 500; round++)
