@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 
@@ -75,6 +76,21 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
     const heading = second.page.getByRole('heading', { level: 1 });
     await expect.poll(() => heading.textContent(), patience).toBe('This hub is set up');
     await second.leave();
+  });
+
+  test('bring their style and scripts compressed and for good, and themselves for no cache', async () => {
+    const { text, headers } = await talk('/sign-in', { headers: { accept: 'text/html' } });
+    expect(headers['cache-control']).toBe('no-store');
+    const assets = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
+    expect(assets.length).toBeGreaterThan(5);
+    for (const path of assets) {
+      const asset = await talk(path, { headers: { 'accept-encoding': 'br' } });
+      expect([path, asset.status, asset.headers['content-encoding']]).toEqual([path, 200, 'br']);
+      expect(asset.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+      expect(asset.headers['x-content-type-options']).toBe('nosniff');
+    }
   });
 
   const ownPages = ['/security', '/devices', '/tokens', '/device?code=WDJB-MJHT', '/api', '/enrol'];
@@ -339,7 +355,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
       headers,
       body,
     }: { method?: string; headers: Record<string, string>; body?: string },
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
     const ca = await readFile(hub.caFile);
     const { port } = new URL(hub.url);
     const options = { host: '127.0.0.1', port, path, method, ca, servername: 'hub.localhost' };
@@ -348,7 +364,10 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
       const sent = request({ ...options, headers: withHost }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('end', () => {
+          const { statusCode: status = 0, headers } = response;
+          resolve({ status, headers, text });
+        });
       });
       sent.on('error', reject).end(body);
     });
