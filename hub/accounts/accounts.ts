@@ -125,17 +125,21 @@ export class Accounts {
 
   /**
    * Ends every other login, whatever was half done, and trust in browsers: whoever knew the former password is out.
-   * @throws AccountError account.password-weak | account.password-breached | login.busy
+   * @throws AccountError account.password-weak | account.password-breached | login.busy | login.disabled
    */
   async changePassword(caller: LoginCaller, password: string): Promise<void> {
-    const { logins, notices } = this.#options;
+    const { checks, logins, notices } = this.#options;
+    await checks.localLogin.requireOpen();
     await this.#savePassword(caller.account, password, caller);
     await logins.endOthers(caller.login);
     this.#note('account.password-changed', caller.account, caller);
     this.#tellPassword(notices, caller.account, caller);
   }
 
-  /** On the host: for somebody who is locked out. @throws as changePassword */
+  /**
+   * On the host: for somebody who is locked out, also while passwords open nothing.
+   * @throws AccountError account.password-weak | account.password-breached | login.busy
+   */
   async setPassword(account: Account, password: string, by: Actor): Promise<void> {
     const { logins, notices } = this.#options;
     await this.#savePassword(account, password, by);

@@ -7,6 +7,7 @@ import type { Breaches } from './password/breaches.ts';
 import type { CommonPasswords } from './password/common-passwords.ts';
 import type { Passwords } from './password/passwords.ts';
 import { requireStrong, type ChosenPassword } from './password/policy.ts';
+import type { LocalLogin } from './sso/identity.ts';
 
 export interface NewProfile {
   readonly username: string;
@@ -20,6 +21,8 @@ export interface ProfileChecks {
   readonly common: CommonPasswords;
   readonly breaches: Breaches;
   readonly counts: Pick<AccountCounts, 'breachCheck'>;
+  /** Where passwords open nothing, nobody chooses one either. */
+  readonly localLogin: Pick<LocalLogin, 'requireOpen'>;
 }
 
 export interface Profile {
@@ -28,12 +31,13 @@ export interface Profile {
   readonly passwordHash: string | undefined;
 }
 
-/** @throws AccountError account.username | account.email | account.password-weak | account.password-breached | login.busy */
+/** @throws AccountError account.username | account.email | account.password-weak | account.password-breached | login.busy | login.disabled */
 export async function requireProfile(wish: NewProfile, checks: ProfileChecks): Promise<Profile> {
   const username = requireUsername(wish.username);
   const email = wish.email === undefined ? undefined : requireEmail(wish.email);
   const { password } = wish;
   if (password === undefined) return { username, email, passwordHash: undefined };
+  await checks.localLogin.requireOpen();
   const chosen = { password, hasFactor: false, username, email };
   return { username, email, passwordHash: await requirePassword(chosen, checks) };
 }

@@ -63,7 +63,7 @@ function addDoors(app: Hono<DashboardEnv>, services: PeopleServices): void {
   );
   app.get('/sign-in', async (context) => signInPage(context, services));
   app.get('/setup', async (context) => setupPage(context, services));
-  app.get('/invite', async (context) => invitePage(context));
+  app.get('/invite', async (context) => invitePage(context, services));
   app.get('/enrol', async (context) => enrolPage(context, services));
   app.get('/api', async (context) => apiPage(context, services.api.document()));
 }

@@ -169,7 +169,21 @@ describe('single sign-on at a real provider', () => {
     });
     const body = { username: 'robin', password };
     const login = async () => new ApiClient(hub).ask('POST', '/api/v1/auth/login', { body });
-    expect(await login()).toMatchObject({ status: 403, json: { code: 'login.disabled' } });
+    const refused = { status: 403, json: { code: 'login.disabled' } };
+    expect(await login()).toMatchObject(refused);
+    const invited = await hub.run('user', 'invite', '--role', 'member', '--json');
+    const token = new URL(String(JSON.parse(invited.stdout).link)).hash.slice(1);
+    const newcomer = { token, username: 'sam', password: 'a door that is not a door' };
+    const join = async (wish: object) =>
+      new ApiClient(hub).ask('POST', '/api/v1/invitations/accept', { body: wish });
+    expect(await join(newcomer)).toMatchObject(refused);
+    const guest = new ApiClient(hub);
+    const { password: _, ...bare } = newcomer;
+    expect((await guest.ask('POST', '/api/v1/invitations/accept', { body: bare })).status).toBe(
+      200,
+    );
+    const chosen = { body: { new_password: newcomer.password } };
+    expect(await guest.ask('PUT', '/api/v1/account/password', chosen)).toMatchObject(refused);
     expect(await hub.run('auth', 'local-login', '--for', '10m')).toMatchObject({ exitCode: 0 });
     expect((await login()).status).toBe(200);
   }, 90_000);

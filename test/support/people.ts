@@ -71,6 +71,7 @@ export class TestPeople {
     const checks = {
       passwords: this.passwords,
       common: new CommonPasswords(),
+      localLogin: { requireOpen: async () => undefined },
       breaches: { look: async () => this.breach },
       counts: this.metrics,
     };

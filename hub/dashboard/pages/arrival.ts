@@ -42,7 +42,10 @@ export async function setupPage(
   });
 }
 
-export async function invitePage(context: Context<DashboardEnv>): Promise<Response> {
+export async function invitePage(
+  context: Context<DashboardEnv>,
+  { localLogin }: Pick<PeopleServices, 'localLogin'>,
+): Promise<Response> {
   const { hubHost } = context.get('dashboard');
   return doorPage(context, {
     title: 'Invitation',
@@ -54,6 +57,7 @@ export async function invitePage(context: Context<DashboardEnv>): Promise<Respon
         label: 'Invitation',
         hint: 'The long word behind # in the link that you were sent.',
         look: '/api/v1/invitations/look',
+        takesPasswords: await localLogin.isOpen(),
       }),
     }),
   });
@@ -64,9 +68,10 @@ interface Token {
   readonly hint: Content;
   /** Where to ask what it is for, before anybody fills in a form in vain. */
   readonly look?: string;
+  readonly takesPasswords?: boolean;
 }
 
-function arrivalForm(call: string, { look, ...token }: Token): Markup {
+function arrivalForm(call: string, { look, takesPasswords = true, ...token }: Token): Markup {
   return html`${progress(arrivalSteps, 0)}
   ${form({
     call,
@@ -92,15 +97,19 @@ function arrivalForm(call: string, { look, ...token }: Token): Markup {
         hint: 'For news about your account, such as a new browser. Nothing else.',
         attributes: { maxlength: 254 },
       }),
-      field({
-        label: 'Password (optional)',
-        name: 'password',
-        type: 'password',
-        autocomplete: 'new-password',
-        hint: 'At least 15 characters. Leave it empty if you want a passkey alone, which the next step makes.',
-        attributes: { maxlength: 256 },
-      }),
+      takesPasswords && firstPassword(),
       html`<div class="stack">${button('Continue', { kind: 'primary' })}</div>`,
     ],
   })}`;
+}
+
+function firstPassword(): Markup {
+  return field({
+    label: 'Password (optional)',
+    name: 'password',
+    type: 'password',
+    autocomplete: 'new-password',
+    hint: 'At least 15 characters. Leave it empty if you want a passkey alone, which the next step makes.',
+    attributes: { maxlength: 256 },
+  });
 }

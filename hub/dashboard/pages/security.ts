@@ -20,6 +20,7 @@ import { trustedBrowsersCard } from './security/trusted-browsers-card.ts';
 type Services = Pick<
   PeopleServices,
   | 'accounts'
+  | 'localLogin'
   | 'passkeys'
   | 'totp'
   | 'recovery'
@@ -66,15 +67,17 @@ function noticesCard(): Markup {
 }
 
 async function keepingOf({ account }: LoginCaller, services: Services): Promise<Keeping> {
-  const [passkeys, totp, codesLeft, browsers, hasPassword, links, providers] = await Promise.all([
-    services.passkeys.list(account.id),
-    services.totp.find(account.id),
-    services.recovery.left(account.id),
-    services.trustedBrowsers.list(account.id),
-    services.accounts.hasPassword(account.id),
-    services.ssoLinks.listOf(account.id),
-    services.providers.offered(),
-  ]);
+  const [passkeys, totp, codesLeft, browsers, hasPassword, links, providers, takesPasswords] =
+    await Promise.all([
+      services.passkeys.list(account.id),
+      services.totp.find(account.id),
+      services.recovery.left(account.id),
+      services.trustedBrowsers.list(account.id),
+      services.accounts.hasPassword(account.id),
+      services.ssoLinks.listOf(account.id),
+      services.providers.offered(),
+      services.localLogin.isOpen(),
+    ]);
   return {
     account,
     passkeys,
@@ -82,6 +85,7 @@ async function keepingOf({ account }: LoginCaller, services: Services): Promise<
     codesLeft,
     browsers,
     hasPassword,
+    takesPasswords,
     links,
     providers,
     isMailThere: services.mail.isThere,

@@ -14,6 +14,8 @@ export interface Keeping {
   readonly codesLeft: number;
   readonly browsers: readonly TrustedBrowser[];
   readonly hasPassword: boolean;
+  /** HUB_LOCAL_LOGIN: elsewhere a password opens nothing, and none can be set. */
+  readonly takesPasswords: boolean;
   readonly links: readonly SsoLink[];
   readonly providers: readonly OfferedProvider[];
   /** Letters can be sent. */

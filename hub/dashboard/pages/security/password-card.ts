@@ -11,7 +11,9 @@ import { form, formActions } from '../../parts/form.ts';
 import type { Markup } from '../../parts/markup.ts';
 import type { Keeping } from './keeping.ts';
 
-export function passwordCard({ hasPassword, passkeys, totp, account }: Keeping): Markup {
+export function passwordCard(keeping: Keeping): Markup | undefined {
+  const { hasPassword, takesPasswords, passkeys, totp, account } = keeping;
+  if (!takesPasswords) return undefined;
   // Row A-01: a password that stands alone has to be longer.
   const least = passkeys.length > 0 || totp !== undefined ? 12 : 15;
   const deed = hasPassword ? 'Change password' : 'Set a password';
