@@ -25,6 +25,7 @@ export interface Reception {
 export async function openReception(config: HubConfig, parts: ReceptionParts): Promise<Reception> {
   const { people, audited, place, log } = parts;
   const services = await openServices(config, parts);
+  const measured = new ApiMetrics(() => services.channels.count);
   const pages = createPages({
     hubHost: config.hubHost,
     hubUrl: () => place.publicUrl,
@@ -43,11 +44,15 @@ export async function openReception(config: HubConfig, parts: ReceptionParts): P
       tokens: people.tokens,
       stepUp: people.stepUp,
       bans: audited.bans,
+      forwardAuth: {
+        trustedProxies: config.trustedProxies,
+        onAnswer: (result) => measured.verified(result),
+      },
       securityContact: config.securityContact,
       services,
       servePages: (app) => void app.route('/', pages),
     },
     channels: services.channels,
-    measured: new ApiMetrics(() => services.channels.count),
+    measured,
   };
 }

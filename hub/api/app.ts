@@ -10,6 +10,7 @@ import type { StepUpDesk } from './admission.ts';
 import { noteArrival, type Arrival, type HubEnv } from './arrival.ts';
 import { openApiDocument } from './document.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './enrolment-api.ts';
+import { forwardAuth, type ForwardAuthOptions } from './forward-auth.ts';
 import { securityHeaders } from './headers.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { defaultApiLimits } from './limits.ts';
@@ -25,6 +26,7 @@ import { wellKnown } from './well-known.ts';
 export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly services: ApiServices;
   readonly stepUp: StepUpDesk;
+  readonly forwardAuth: Omit<ForwardAuthOptions, 'origin'>;
   /** Whom to tell of a hole; undefined: nobody has said. */
   readonly securityContact: string | undefined;
   /** Adds the dashboard. `caller` and the other variables are set for it as for operations. */
@@ -82,6 +84,7 @@ function servePeople(
   const document = openApiDocument(operations);
   api.get('/openapi.json', (context) => context.json(document));
   app.route('/api/v1', api);
+  app.route('/api/v1', forwardAuth({ ...people.forwardAuth, origin: people.origin }));
   app.route('/oauth', oauthApi({ devices: people.services.devices, origin: people.origin }));
   app.route('/auth/oidc', oidcRoutes({ ...people.services, hubHost }));
   people.servePages?.(app);

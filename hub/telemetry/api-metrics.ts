@@ -1,5 +1,6 @@
 // Refusals of the API arrive by their codes, and how many channels are open; what monitoring sees of both leaves.
 
+import { LabelledCounter } from './account-metrics.ts';
 import { Gauge, type Metric } from './metric.ts';
 
 /** Codes are a closed list; should one ever carry more, monitoring pays no price for it. */
@@ -8,6 +9,10 @@ const maxCodes = 200;
 export class ApiMetrics {
   readonly #refusals = new Map<string, number>();
   readonly #channels: () => number;
+  readonly #verified = new LabelledCounter(
+    'forward_auth',
+    'Questions of proxies whether somebody is signed in, by what they were told.',
+  );
 
   constructor(channels: () => number) {
     this.#channels = channels;
@@ -18,6 +23,10 @@ export class ApiMetrics {
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
   }
 
+  verified(result: 'known' | 'unknown' | 'untrusted'): void {
+    this.#verified.increment({ result });
+  }
+
   get metrics(): readonly Metric[] {
     return [
       {
@@ -26,6 +35,7 @@ export class ApiMetrics {
         type: 'counter',
         samples: () => [...this.#refusals].map(([code, value]) => ({ labels: { code }, value })),
       },
+      this.#verified,
       new Gauge('phlix_hub_event_channels', 'Pages that listen for news.', () => [
         { value: this.#channels() },
       ]),

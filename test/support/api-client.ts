@@ -33,8 +33,11 @@ export class ApiClient {
   readonly #port: number;
   readonly #ca: string;
 
-  /** `port`: another door than the visitors'. */
-  constructor(hub: HubProcess, port = hub.ports.https) {
+  readonly #from: string | undefined;
+
+  /** `port`: another door than the visitors'. `from`: another address of loopback. */
+  constructor(hub: HubProcess, port = hub.ports.https, from?: string) {
+    this.#from = from;
     this.#hub = hub;
     this.#port = port;
     this.#ca = readFileSync(hub.caFile, 'utf8');
@@ -82,6 +85,7 @@ export class ApiClient {
       path,
       host: '127.0.0.1',
       port: this.#port,
+      ...(this.#from !== undefined && { localAddress: this.#from }),
       servername: hubHost,
       ca: this.#ca,
       agent: false,
