@@ -132,5 +132,6 @@ export interface ServerAnswers {
   'usage.traffic': Listed<TrafficAnswer>;
   'usage.events': Listed<EventAnswer>;
   'usage.limits': LimitsAnswer;
+  'usage.account-limits': LimitsAnswer;
   'alerts.show': AlertAnswer;
 }

@@ -137,6 +137,9 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('from a fresh hub to a film',
       const found = [...(await robin.barriers()), ...(await robin.misfits()), ...mishaps()];
       expect([name, ...found]).toEqual([name]);
     }
+    await robin.open('/admin/users');
+    await robin.page.getByRole('link', { name: 'robin' }).last().click();
+    await robin.page.getByText('This is you').waitFor(patience);
     await robin.open('/admin/audit?event=server.enrolled');
     expect(await robin.page.locator('main').textContent()).toContain('evening');
   }, 120_000);

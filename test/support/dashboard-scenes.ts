@@ -244,6 +244,12 @@ export const answers: CannedAnswers = {
     streams: null,
     bytes_this_month: 213e9,
   },
+  'usage.account-limits': {
+    bytes_per_month: null,
+    megabits_per_second: null,
+    streams: null,
+    bytes_this_month: 840e9,
+  },
   'alerts.show': { offline_minutes: 10 },
   'certificates.of-server': { items: [certificate] },
   'certificates.list': { items: [certificate] },

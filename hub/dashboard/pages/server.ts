@@ -55,7 +55,8 @@ export async function serverPage(
       eventsCard(events.items),
       owned !== undefined && [
         html`<div class="columns">
-          ${alertsCard(server.id, owned.alert)} ${limitsCard(server.id, owned.limits)}
+          ${alertsCard(server.id, owned.alert)}
+          ${limitsCard(`/api/v1/servers/${server.id}`, owned.limits)}
         </div>`,
         membersCard(server.id, owned.members.items),
         endCard(server),

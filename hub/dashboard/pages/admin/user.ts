@@ -17,6 +17,7 @@ import type { Markup } from '../../parts/markup.ts';
 import { day, moment } from '../../parts/moment.ts';
 import type { HubReading } from '../../reading.ts';
 import { adminPage } from './admin-page.ts';
+import { limitsCard } from '../server/upkeep-cards.ts';
 import { userBadges } from './users.ts';
 
 export async function userPage(
@@ -25,6 +26,7 @@ export async function userPage(
   hub: HubReading,
 ): Promise<Response> {
   const user = await hub.ask('users.show', { id: context.req.param('id') });
+  const limits = await hub.ask('usage.account-limits', { id: user.id });
   const isSelf = user.id === account.id;
   return adminPage(context, '/admin/users', {
     title: user.username,
@@ -32,6 +34,7 @@ export async function userPage(
     heading: html`${user.username} ${userBadges(user, isSelf)}`,
     body: [
       factsCard(user),
+      user.role !== 'member' && limitsCard(`/api/v1/admin/users/${user.id}`, limits),
       isSelf
         ? callout({
             title: 'This is you',

@@ -67,7 +67,8 @@ export function eventsCard(events: readonly EventAnswer[]): Markup {
 
 const gigabyte = 1e9;
 
-export function limitsCard(serverId: string, limits: LimitsAnswer): Markup {
+/** `path`: whose limits they are, `/api/v1/servers/42`. */
+export function limitsCard(path: string, limits: LimitsAnswer): Markup {
   const { bytes_per_month: bytes, megabits_per_second: rate, streams } = limits;
   const none = bytes === null && rate === null && streams === null;
   return card({
@@ -87,9 +88,9 @@ export function limitsCard(serverId: string, limits: LimitsAnswer): Markup {
       </dl>`,
       dialog({
         id: 'limits',
-        title: 'Limits of this server',
+        title: 'Limits of traffic',
         body: form({
-          call: `PUT /api/v1/servers/${serverId}/limits`,
+          call: `PUT ${path}/limits`,
           after: 'reload',
           said: 'The limits are in force.',
           body: [
