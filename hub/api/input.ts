@@ -32,8 +32,8 @@ export async function inputOf(
     return parseJson(await bytesOf(req.raw, most, limits.bodyTimeoutMs));
   };
   return {
-    params: judge(operation.params, () => req.param(), 'the path'),
-    query: judge(operation.query, () => queryOf(req.queries()), 'the query'),
+    params: judge(operation.params, () => addressed(req.param()), 'the path'),
+    query: judge(operation.query, () => addressed(queryOf(req.queries())), 'the query'),
     body: operation.body && judge(operation.body, await read().then(always), 'the body'),
     cookies: context.get('cookies'),
     userAgent: req.header('user-agent'),
@@ -51,6 +51,16 @@ function judge(schema: z.ZodType | undefined, value: () => unknown, where: strin
   const judged = schema.safeParse(value());
   if (judged.success) return judged.data;
   throw new ApiError('api.malformed', sentenceOf(judged.error, where));
+}
+
+/**
+ * What a path or a query says, which is looked up as it stands: PostgreSQL has no NUL, and the hub would be said to have failed.
+ * @throws ApiError api.malformed
+ */
+export function addressed<Said extends object>(said: Said): Said {
+  const holdsNul = Object.values(said).some((part) => String(part).includes('\0'));
+  if (!holdsNul) return said;
+  throw new ApiError('api.malformed', 'There is a NUL character in the address: leave it out.');
 }
 
 /** A form can be sent by any page, a JSON body by our own only (security row A-20). */

@@ -57,7 +57,9 @@ function writeCursor(key: readonly string[]): string {
 function readCursor(cursor: string): readonly string[] | undefined {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    const isKey = Array.isArray(key) && key.every((part) => typeof part === 'string');
+    // PostgreSQL has no NUL, and neither has a key that was read from it.
+    const isKey =
+      Array.isArray(key) && key.every((part) => typeof part === 'string' && !part.includes('\0'));
     return isKey ? key : undefined;
   } catch {
     return undefined;

@@ -257,7 +257,13 @@ const open = operation({
   auth: 'admin',
   scope: 'none',
   stepUp: 'config',
-  body: closedSchema.pick({ kind: true, what: true }),
+  // An address, an account's id, or the hash of a name.
+  body: closedSchema.pick({ kind: true }).extend({
+    what: z
+      .string()
+      .max(256)
+      .regex(/^[\x21-\x7E]+$/),
+  }),
   async run(caller, { body }, { guard, audit }: PeopleAdminServices) {
     await guard.open(body);
     const target = `${body.kind} ${body.what}`;

@@ -3,6 +3,7 @@
 import type { Caller } from '../accounts/caller.ts';
 import { admit } from './admission.ts';
 import { ApiError } from './api-error.ts';
+import { addressed } from './input.ts';
 import type { Operation } from './operation.ts';
 import { Reply } from './reply.ts';
 
@@ -57,7 +58,7 @@ function judge(schema: Operation<never>['params'], said: object): unknown {
   const known = Object.fromEntries(
     Object.entries(said).filter(([name]) => Object.hasOwn(schema.shape, name)),
   );
-  const judged = schema.safeParse(known);
+  const judged = schema.safeParse(addressed(known));
   if (judged.success) return judged.data;
   throw new ApiError('api.malformed', 'There is nothing at this address: check its spelling.');
 }

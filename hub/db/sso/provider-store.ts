@@ -25,6 +25,8 @@ export class PostgresProviderStore implements ProviderStore {
   }
 
   async find(id: string): Promise<Provider | undefined> {
+    // Strangers name it in an address, and PostgreSQL has no NUL.
+    if (id.includes('\0')) return undefined;
     const [row] = await this.#queries.select().from(ssoProviders).where(eq(ssoProviders.id, id));
     return row && providerOf(row);
   }
