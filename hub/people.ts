@@ -152,9 +152,10 @@ function profileChecks(
   { fetch, localLogin }: PeopleParts,
   counts: AccountMetrics,
 ): ProfileChecks {
-  const { hashesAtOnce: atOnce, hashesQueued: queued } = limits;
+  const { hashesAtOnce: atOnce, strangersHashesAtOnce: strangersAtOnce } = limits;
+  const { hashesQueued: queued } = limits;
   return {
-    passwords: new Passwords({ limits: { atOnce, queued } }),
+    passwords: new Passwords({ limits: { atOnce, strangersAtOnce, queued } }),
     breaches: breachList === undefined ? noBreaches : new BreachList({ ...breachList, fetch }),
     common: new CommonPasswords(),
     counts,

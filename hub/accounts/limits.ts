@@ -1,5 +1,7 @@
 // How often a stranger may guess, and how long what a person was given lasts, leave here. Every number is a setting; the reason stands beside its default.
 
+import { availableParallelism } from 'node:os';
+
 export interface AccountLimits {
   /** Failed sign-ins of one address (an IPv6 /64 is one) within `addressWindowMs`, then `addressBlockMs` of refusal. */
   readonly addressFailures: number;
@@ -19,6 +21,8 @@ export interface AccountLimits {
   readonly countedKeys: number;
   /** Argon2id takes 19 MiB and 30 ms of a core each. */
   readonly hashesAtOnce: number;
+  /** Of them those of strangers, whose browser no account knows. */
+  readonly strangersHashesAtOnce: number;
   readonly hashesQueued: number;
   /** A login ends when it is not used for so long, and at the latest after its life; admins' sooner. */
   readonly loginIdleMs: number;
@@ -64,6 +68,8 @@ export const defaultAccountLimits: AccountLimits = {
   countedKeys: 100_000,
   // Four fill the threads that Node has for such work; 32 more are answered within a second, and people wait no longer.
   hashesAtOnce: 4,
+  // Whoever tries lists of passwords shall never take more than half of the cores: films go through the others.
+  strangersHashesAtOnce: Math.max(1, Math.floor(availableParallelism() / 2)),
   hashesQueued: 32,
   loginIdleMs: 7 * day,
   loginLifeMs: 30 * day,

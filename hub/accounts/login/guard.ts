@@ -48,6 +48,8 @@ export interface Attempt {
 export interface Admission {
   /** This try, should it fail, closes the door for now: `factor` for the account, `password` for the address. */
   readonly isLast: boolean;
+  /** Made with a browser that the account knows, and that has tries of its own left. */
+  readonly isKnown: boolean;
   /** It stays counted. Whoever closed a door with it is told of. */
   fail(): void;
   /** Its count is given back. With `isProven` what was counted of the account's own guesses is forgotten; of the address never. */
@@ -120,6 +122,7 @@ export class Guard {
     const closedKeys = closing.map(({ key }) => key);
     return {
       isLast: closed.some(({ kind }) => isTold(kind)),
+      isKnown: isOwnOpen,
       fail: () => {
         for (const one of closed) if (one.kind === 'address') this.#onClosed(one);
       },

@@ -74,13 +74,16 @@ export class SignIn {
   ): Promise<SignInOutcome> {
     const { accounts, passwords, localLogin } = this.#options;
     await localLogin.requireOpen();
+    // A flood shall cost no queries either. Whoever brings a cookie may be known: that takes a look.
+    if (visit.browser === undefined) this.#requireRoom();
     const account = await this.#named(name);
     const phc = account && (await accounts.passwordOf(account.id));
     const subject = account?.id ?? strangeSubject(usernameKey(name.slice(0, nameLength)));
     const admission = await this.#admit(account, { visit, stage: 'password', subject });
     const seen = { account, method: 'password', visit, name } as const;
     if (!isReadable(password)) throw this.#entry.failed(admission, seen, 'malformed');
-    const checked = await passwords.check(password, phc).catch(async (error: unknown) => {
+    const comer = admission.isKnown ? 'known' : 'stranger';
+    const checked = await passwords.check(password, phc, comer).catch(async (error: unknown) => {
       await admission.release();
       this.#options.counts.login('busy', 'password');
       throw error;
@@ -203,6 +206,16 @@ export class SignIn {
   ): Promise<Entered> {
     const { method, restriction } = how;
     return this.#entry.begin(account, { methods: [method], visit, restriction });
+  }
+
+  /** @throws AccountError login.busy */
+  #requireRoom(): void {
+    try {
+      this.#options.passwords.requireRoom();
+    } catch (error) {
+      this.#options.counts.login('busy', 'password');
+      throw error;
+    }
   }
 
   async #named(name: string): Promise<Account | undefined> {

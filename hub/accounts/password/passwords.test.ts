@@ -16,8 +16,11 @@ describe('passwords', () => {
       /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/,
     );
     expect(two).not.toBe(one);
-    expect(await passwords.check(password, one)).toEqual({ isRight: true, isOutdated: false });
-    expect(await passwords.check(`${password}.`, one)).toEqual({
+    expect(await passwords.check(password, one, 'stranger')).toEqual({
+      isRight: true,
+      isOutdated: false,
+    });
+    expect(await passwords.check(`${password}.`, one, 'stranger')).toEqual({
       isRight: false,
       isOutdated: false,
     });
@@ -34,30 +37,35 @@ describe('passwords', () => {
   test('that look alike to a keyboard are one', async () => {
     const passwords = new Passwords({ limits, cost: cheap });
     const phc = await passwords.hash('ﬁve cafe\u0301s by the sea');
-    expect(await passwords.check('five cafés by the sea', phc)).toMatchObject({ isRight: true });
+    expect(await passwords.check('five cafés by the sea', phc, 'stranger')).toMatchObject({
+      isRight: true,
+    });
   });
 
   test('made with other numbers are right, and to be hashed again', async () => {
     const phc = await hashPassword(password, cheap);
     const passwords = new Passwords({ limits, cost: { ...cheap, passes: 2 } });
-    expect(await passwords.check(password, phc)).toEqual({ isRight: true, isOutdated: true });
+    expect(await passwords.check(password, phc, 'stranger')).toEqual({
+      isRight: true,
+      isOutdated: true,
+    });
   });
 
   test('of nobody take one hash, like everybody else', async () => {
     const passwords = new Passwords({ limits, cost: cheap });
-    expect(await passwords.check(password, undefined)).toEqual({
+    expect(await passwords.check(password, undefined, 'stranger')).toEqual({
       isRight: false,
       isOutdated: false,
     });
     const phc = await passwords.hash(password);
-    await passwords.check(password, phc);
+    await passwords.check(password, phc, 'stranger');
     expect(passwords.hashes).toBe(3);
   });
 
   test('kept in no form that is known open nothing', async () => {
     const passwords = new Passwords({ limits, cost: cheap });
     for (const phc of ['', password, '$argon2id$v=19$m=64,t=1,p=1$$', '$2b$10$abc']) {
-      expect(await passwords.check(password, phc)).toMatchObject({ isRight: false });
+      expect(await passwords.check(password, phc, 'stranger')).toMatchObject({ isRight: false });
     }
   });
 

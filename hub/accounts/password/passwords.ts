@@ -2,7 +2,7 @@
 
 import { newSecret } from '../secret.ts';
 import { hashPassword, isOutdated, isPassword, usualCost, type Argon2Cost } from './argon2.ts';
-import { HashingQueue, type QueueLimits } from './hashing-queue.ts';
+import { HashingQueue, type Comer, type QueueLimits } from './hashing-queue.ts';
 import { normalized } from './policy.ts';
 
 export interface Checked {
@@ -28,16 +28,21 @@ export class Passwords {
     return this.#hashes;
   }
 
-  /** @throws AccountError login.busy */
+  /** For a stranger's try, before anything is looked up for it. @throws AccountError login.busy */
+  requireRoom(): void {
+    this.#queue.requireRoom('stranger');
+  }
+
+  /** Nobody chooses a password who was not let in. @throws AccountError login.busy */
   async hash(password: string): Promise<string> {
     return this.#queue.run(async () => {
       this.#hashes += 1;
       return hashPassword(normalized(password), this.#cost);
-    });
+    }, 'known');
   }
 
   /** `phc` undefined: there is no such account, or it has no password. @throws AccountError login.busy */
-  async check(password: string, phc: string | undefined): Promise<Checked> {
+  async check(password: string, phc: string | undefined, comer: Comer): Promise<Checked> {
     this.#dummy ??= hashPassword(newSecret(), this.#cost);
     const against = phc ?? (await this.#dummy);
     return this.#queue.run(async () => {
@@ -45,6 +50,6 @@ export class Passwords {
       const isSame = await isPassword(normalized(password), against);
       const isRight = isSame && phc !== undefined;
       return { isRight, isOutdated: isRight && isOutdated(against, this.#cost) };
-    });
+    }, comer);
   }
 }

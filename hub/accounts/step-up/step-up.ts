@@ -228,7 +228,8 @@ export class StepUp {
     const { factors, passwords, accounts } = this.#options;
     if (proof.method !== 'password') return factors.check(id, proof, login.id);
     if (!isReadable(proof.password)) return false;
-    return (await passwords.check(proof.password, await accounts.passwordOf(id))).isRight;
+    const phc = await accounts.passwordOf(id);
+    return (await passwords.check(proof.password, phc, 'known')).isRight;
   }
 
   async #proven(
