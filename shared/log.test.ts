@@ -73,6 +73,20 @@ test('a bug behind an expected failure shows its stack too', () => {
   });
 });
 
+test('what a failed query was asked with is told neither in its message nor in its stack', () => {
+  const { log, lines } = capture();
+  const cause = Object.assign(new Error('terminated'), { code: '57P01' });
+  const asked = 'robin\n    at home,$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA\nparams: again';
+  const failed = new Error(`Failed query: update "accounts" set $1\nparams: ${asked}`, { cause });
+  log.error({ err: failed }, 'request failed');
+  expect(JSON.stringify(lines)).not.toMatch(/robin|at home|argon2id|again/);
+  expect(lines[0]?.['err']).toMatchObject({
+    message: 'Failed query: update "accounts" set $1 [parameters left out]',
+    cause: { code: '57P01' },
+    stack: expect.stringMatching(/log\.test\.ts/),
+  });
+});
+
 test('lines below the level are not written', () => {
   const { log, lines } = capture('warn');
   log.info('quiet');

@@ -44,11 +44,18 @@ export function createLogger(
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
+  const message = withoutParameters(error.message);
   // A line leaves out what is undefined.
   return {
     code,
-    message: error.message,
+    message,
     cause: describeError(error.cause),
-    stack: code === undefined ? error.stack : undefined,
+    stack: code === undefined ? error.stack?.replace(error.message, () => message) : undefined,
   };
+}
+
+/** A failed query's message ends with what it was asked with: people's names and addresses, and the hashes of their secrets. */
+function withoutParameters(message: string): string {
+  const [query = '', parameters] = message.split('\nparams: ', 2);
+  return parameters === undefined ? message : `${query} [parameters left out]`;
 }
