@@ -2,21 +2,17 @@
 
 import type { Bans } from './access/bans/bans.ts';
 import type { Closed } from './accounts/login/guard.ts';
-import type { Notices } from './notices/notice.ts';
 
 /**
  * A pause after ten failures is the guard's own business: a browser that its account knows still gets through. Whoever comes
  * back after the pause to fail on is nobody who forgot a password.
  */
 export async function banWhoGuesses(
-  { bans, notices }: { bans: Pick<Bans, 'banAddress'>; notices: Notices },
+  bans: Pick<Bans, 'banAddress'>,
   { kind, what, failures, until, isForDays }: Closed,
 ): Promise<void> {
   if (kind !== 'address' || !isForDays || what === 'unknown') return;
   const address = what.replace(/\/64$/, '');
   const forMs = until.getTime() - Date.now();
-  const reason = `${failures} failed sign-ins`;
-  await bans.banAddress(address, { forMs, reason });
-  const facts = { address, reason, until };
-  notices.tell({ kind: 'ban.added', to: { kind: 'admins' }, facts });
+  await bans.banAddress(address, { forMs, reason: `${failures} failed sign-ins` });
 }

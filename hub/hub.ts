@@ -21,7 +21,7 @@ import { banWhoGuesses } from './guessing.ts';
 import { openKeyRing } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
-import { openNotified, startWatches, tellReuse } from './notified.ts';
+import { openNotified, startWatches, tellAuditTrouble, tellBans, tellReuse } from './notified.ts';
 import { Opened } from './opened.ts';
 import { createSafeFetch } from './outbound/safe-fetch.ts';
 import { openPeople, type People } from './people.ts';
@@ -124,10 +124,12 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     localLogin: providing.localLogin,
     links: providing.ssoLinks,
     onSetUp: () => void forgetSetupToken(config.dataDir),
-    onClosed: (closed) => void banWhoGuesses({ bans, notices }, closed),
+    onClosed: (closed) => void banWhoGuesses(bans, closed),
   });
   const signOn = openSingleSignOn({ ...outside, notices }, providing, people);
   tellReuse(notified, stores);
+  tellBans(notified, { bans, stores, log });
+  tellAuditTrouble(notified, audit);
   startWatches(notified, { ...outside, held: held.held });
 
   warnOfSites(config, log);

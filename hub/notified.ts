@@ -1,12 +1,15 @@
 // Settings and stores arrive; the notices of a running hub leave: who tells, who is told, by which way, and what watches over servers and certificates.
 
 import type { Logger } from '../shared/log.ts';
+import type { Ban } from './access/bans/ban.ts';
+import type { Bans } from './access/bans/bans.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { KeyRing } from './certificates/life/sealing.ts';
 import type { HubConfig } from './config.ts';
 import type { Addressees } from './notices/addressee.ts';
 import { noMailer, SmtpMailer, type Conversation } from './notices/mail/smtp-mailer.ts';
 import type { Letter, Mailer } from './notices/mailer.ts';
-import type { Notices } from './notices/notice.ts';
+import { isForAdmins, type Notices } from './notices/notice.ts';
 import { NoticeError } from './notices/notice-error.ts';
 import { NoticeQueue } from './notices/queue.ts';
 import type { SafeFetch } from './notices/safe-fetch.ts';
@@ -18,6 +21,7 @@ import type { Stores } from './stores.ts';
 import type { HeldCertificate } from './telemetry/certificate-metrics.ts';
 import type { Metric } from './telemetry/metric.ts';
 import { NoticeMetrics } from './telemetry/notice-metrics.ts';
+import type { Server } from './tunnels/server.ts';
 
 export interface Notified {
   readonly notices: Notices;
@@ -74,6 +78,42 @@ export function tellReuse({ notices }: Pick<Notified, 'notices'>, { enrolment }:
   );
 }
 
+/** Of every door; and of the hub's own pages, whoever is kept from them for days. One process of the hub tells of each. */
+export function tellBans({ notices }: Pick<Notified, 'notices'>, parts: BanParts): void {
+  const { bans, stores, log } = parts;
+  const tell = async ({ id, network, origin, reason, by, until }: Ban): Promise<void> => {
+    const isFirst = await stores.notices.once.claim(`ban ${id}`, new Date(), banClaimMs);
+    if (!isFirst) return;
+    const address = network.replace(/\/(32|128)$/, '');
+    const words = reason === '' ? 'no reason was given' : reason;
+    const why = origin === 'operator' ? `${words} (${by === 'host' ? 'on the host' : by})` : words;
+    const facts = { address, reason: why, until };
+    notices.tell({ kind: 'ban.added', to: { kind: 'admins' }, facts });
+  };
+  bans.onBanned((ban) => {
+    tell(ban).catch((error: unknown) => log.warn({ err: error }, 'a ban could not be told of'));
+  });
+}
+
+interface BanParts {
+  readonly bans: Pick<Bans, 'onBanned'>;
+  readonly stores: Stores;
+  readonly log: Logger;
+}
+
+/** All processes hear of a ban within seconds; as long as what else the store remembers. */
+const banClaimMs = 24 * 3_600_000;
+
+/** Of the log that everything else is looked up in. */
+export function tellAuditTrouble(
+  { notices }: Pick<Notified, 'notices'>,
+  audit: Pick<AuditLog, 'onTrouble'>,
+): void {
+  audit.onTrouble((reason) =>
+    notices.tell({ kind: 'audit.trouble', to: { kind: 'admins' }, facts: { reason } }),
+  );
+}
+
 /** Of servers and certificates, once both are there. */
 export function startWatches(
   { notices }: Pick<Notified, 'notices'>,
@@ -85,7 +125,7 @@ export function startWatches(
   opened.add(async () => offline.stop());
   offline.start();
   const certificates = new CertificateWatch({
-    held: () => watchedOf(held()),
+    held: async () => watchedOf(held(), await servers.list()),
     once: kept.once,
     notices,
     log,
@@ -115,9 +155,8 @@ function addresseesOf({ people: { accounts } }: Stores): Addressees {
       const meant = [];
       for await (const account of everybody(accounts)) {
         const isMeant =
-          audience.kind === 'admins'
-            ? account.role === 'admin'
-            : account.ownerId === audience.ownerId;
+          (isForAdmins(audience) && account.role === 'admin') ||
+          (audience.kind === 'owner' && account.ownerId === audience.ownerId);
         if (isMeant && isActive(account)) meant.push(addresseeOf(account));
       }
       return meant;
@@ -149,20 +188,19 @@ function addresseeOf({ id, email, emailVerifiedAt }: Person) {
 }
 
 /** What is held twice, as while it is replaced, is good for as long as the better one. */
-function watchedOf(held: readonly HeldCertificate[]): WatchedCertificate[] {
+function watchedOf(
+  held: readonly HeldCertificate[],
+  servers: readonly Pick<Server, 'id' | 'ownerId'>[],
+): WatchedCertificate[] {
+  const owners = new Map(servers.map(({ id, ownerId }) => [id, ownerId]));
   const byNames = new Map<string, WatchedCertificate>();
-  for (const { names, keyKind, notAfter, isReleased, isFailing } of held) {
+  for (const { names, keyKind, notAfter, isReleased, serverId, wantedSince, failure } of held) {
     if (isReleased) continue;
     const key = `${keyKind} ${names.toSorted().join(' ')}`;
     const known = byNames.get(key)?.notAfter;
     if (known !== undefined && (notAfter === undefined || known >= notAfter)) continue;
-    byNames.set(key, {
-      names,
-      notAfter,
-      ownerId: undefined,
-      failure: isFailing ? 'the last attempt to renew it failed.' : undefined,
-      wantedSince: undefined,
-    });
+    const ownerId = serverId === undefined ? undefined : owners.get(serverId);
+    byNames.set(key, { names, notAfter, ownerId, failure, wantedSince });
   }
   return [...byNames.values()];
 }

@@ -217,11 +217,15 @@ describe('the audit log', () => {
 
   test('is written when its folder can be written again, in the order it happened', async () => {
     const log = await open();
+    const told: string[] = [];
+    log.onTrouble((reason) => told.push(reason));
     log.note(failed);
     await log.flush();
     await rename(audit, `${audit}-away`);
     log.note({ ...failed, target: 'while it was away' });
-    await expect.poll(() => log.counts.waiting, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => told, { timeout: 5000 }).toHaveLength(1);
+    expect(told[0]).toContain('cannot be written');
+    expect(log.counts.waiting).toBe(1);
     await mkdir(audit);
     await rm(audit, { recursive: true });
     await rename(`${audit}-away`, audit);

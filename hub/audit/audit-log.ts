@@ -51,6 +51,7 @@ export class AuditLog implements Audit {
   #isClosed = false;
   #housework: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #onTrouble: (reason: string) => void = () => undefined;
 
   /** @throws AuditError audit.folder */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
@@ -84,6 +85,11 @@ export class AuditLog implements Audit {
   /** After auth.log was renamed by who rotates it. */
   reopen(): void {
     this.#authLog?.reopen();
+  }
+
+  /** Called once each time that the log begins to fail, and when entries were lost, with a sentence. */
+  onTrouble(listener: (reason: string) => void): void {
+    this.#onTrouble = listener;
   }
 
   get counts(): AuditCounts {
@@ -137,6 +143,7 @@ export class AuditLog implements Audit {
   async #write(batch: readonly Waiting[]): Promise<boolean> {
     try {
       const records = await this.#chain.append([...this.#lossNote(), ...batch]);
+      if (this.#untold > 0) this.#onTrouble(lossText(this.#untold));
       this.#untold = 0;
       if (this.#isFailing) this.#options.log.info('the audit log is written again');
       this.#isFailing = false;
@@ -148,8 +155,10 @@ export class AuditLog implements Audit {
       if (records.some(({ event }) => event === 'segment.open')) this.#tidyAfterRotation();
       return true;
     } catch (error) {
-      if (!this.#isFailing)
+      if (!this.#isFailing) {
         this.#options.log.error({ err: error }, 'the audit log cannot be written');
+        this.#onTrouble(failureText(error));
+      }
       this.#isFailing = true;
       return false;
     }
@@ -198,6 +207,15 @@ export class AuditLog implements Audit {
     const isWritten = await new Promise<boolean>((resolve) => this.#take(entry, resolve));
     if (!isWritten) throw new AuditError('audit.folder', 'The audit log is closing.');
   }
+}
+
+function failureText(error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return `The audit log cannot be written, and keeps trying: ${why}`;
+}
+
+function lossText(count: number): string {
+  return `The audit log is written again, but ${count} entries were lost meanwhile.`;
 }
 
 interface Waiting extends DatedEntry {

@@ -1,10 +1,14 @@
 // What happened to somebody's server or account arrives; whoever should know of it is told, later and elsewhere: telling never waits and never fails.
 
-/** Who is told: an account's own mail and targets, everybody who owns the server, or the hub's admins. */
+/** Who is told: an account's own mail and targets, everybody who owns the server, or the hub's admins. Nobody hears twice. */
 export type Audience =
   | { readonly kind: 'account'; readonly accountId: string }
-  | { readonly kind: 'owner'; readonly ownerId: string }
+  | { readonly kind: 'owner'; readonly ownerId: string; readonly andAdmins?: boolean }
   | { readonly kind: 'admins' };
+
+export function isForAdmins(audience: Audience): boolean {
+  return audience.kind === 'admins' || (audience.kind === 'owner' && audience.andAdmins === true);
+}
 
 /** Which browser or program did it, and from where. */
 export interface Where {
@@ -26,7 +30,11 @@ export interface NoticeFacts {
   };
   'login.new-device': Where;
   'login.new-network': Where & { readonly network: string };
-  'login.travel': Where & { readonly speedKmh: number; readonly distanceKm: number };
+  'login.travel': Where & {
+    readonly speedKmh: number;
+    readonly distanceKm: number;
+    readonly isRefused: boolean;
+  };
   'login.attacked': Where & { readonly attempts: number };
   'password.changed': Where;
   'factor.added': Where & { readonly factor: string };
@@ -50,7 +58,7 @@ export interface NoticeFacts {
     readonly reason: string;
     readonly until?: Date | undefined;
   };
-  /** The audit log's chain is broken, or the log cannot be written. */
+  /** It cannot be written, or what was to be written was lost. */
   'audit.trouble': { readonly reason: string };
   'login.local-open': { readonly until: Date };
   test: { readonly by: string };

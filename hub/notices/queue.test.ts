@@ -68,10 +68,16 @@ describe('a notice', () => {
       to: { kind: 'admins' },
       facts: { address: '192.0.2.1', reason: 'guessing' },
     });
-    await expect.poll(() => sent).toHaveLength(2);
+    queue.tell({
+      kind: 'certificate.trouble',
+      to: { kind: 'owner', ownerId: 'robin', andAdmins: true },
+      facts: { names: ['movies.example'], notAfter: undefined, reason: 'no' },
+    });
+    await expect.poll(() => sent).toHaveLength(3);
     expect(asked).toEqual([
       ['password.changed', { accountIds: ['robin'], hub: false }],
       ['ban.added', { accountIds: ['robin'], hub: true }],
+      ['certificate.trouble', { accountIds: ['robin'], hub: true }],
     ]);
   });
 

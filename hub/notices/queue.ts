@@ -6,7 +6,7 @@ import type { Logger } from '../../shared/log.ts';
 import type { Addressees } from './addressee.ts';
 import { defaultNoticeLimits, type NoticeLimits } from './limits.ts';
 import type { Mailer } from './mailer.ts';
-import type { Notice, Notices } from './notice.ts';
+import { isForAdmins, type Notice, type Notices } from './notice.ts';
 import { letterText, messageOf, type Message } from './targets/message.ts';
 import type { NoticeTarget, NoticeTargetStore, TargetKind } from './targets/target.ts';
 import { Throttle } from './throttle.ts';
@@ -114,7 +114,7 @@ export class NoticeQueue implements Notices {
       const message = messageOf(notice, hub(), now());
       const heard = await targets.hearing(notice.kind, {
         accountIds: people.map(({ accountId }) => accountId),
-        hub: notice.to.kind === 'admins',
+        hub: isForAdmins(notice.to),
       });
       const emails = new Set(people.flatMap(({ email }) => email ?? []));
       for (const email of this.#options.mailer.isSet ? emails : [])

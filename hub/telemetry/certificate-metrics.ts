@@ -16,6 +16,12 @@ export interface HeldCertificate {
   readonly isReleased: boolean;
   /** The last attempt to get the next one failed. */
   readonly isFailing: boolean;
+  /** Whose name it is for, where it is not the hub's own. */
+  readonly serverId?: string | undefined;
+  /** Where the hub gets it by itself: since when it has tried to. */
+  readonly wantedSince?: Date | undefined;
+  /** Of the last attempt, a sentence. */
+  readonly failure?: string | undefined;
 }
 
 /** Since the start of the process: other processes of the hub make their own attempts. */
@@ -84,7 +90,7 @@ export function certificateGauges(
 
 /** Of a hub that gets them by itself. */
 export function managedCertificate(state: CertificateState): HeldCertificate {
-  const { names, keyKind, issued, serverId, releasedAt, attempts } = state;
+  const { names, keyKind, issued, serverId, releasedAt, attempts, createdAt } = state;
   return {
     names,
     keyKind,
@@ -92,6 +98,9 @@ export function managedCertificate(state: CertificateState): HeldCertificate {
     isOwn: serverId === undefined,
     isReleased: releasedAt !== undefined,
     isFailing: attempts.failures > 0,
+    serverId,
+    wantedSince: createdAt,
+    failure: attempts.failures > 0 ? attempts.lastError?.message : undefined,
   };
 }
 

@@ -7,7 +7,7 @@ export interface WatchedCertificate {
   readonly names: readonly string[];
   /** Undefined: there is none yet. */
   readonly notAfter: Date | undefined;
-  /** Of the servers that it is for; none: it is the hub's own. */
+  /** Of the server that it is for; none: it is the hub's own. */
   readonly ownerId: string | undefined;
   /** Why the last attempt to get the next one failed. */
   readonly failure: string | undefined;
@@ -80,7 +80,8 @@ export class CertificateWatch {
       if (!(await this.#options.once.claim(key, now, againMs))) continue;
       this.#options.notices.tell({
         kind: 'certificate.trouble',
-        to: ownerId === undefined ? { kind: 'admins' } : { kind: 'owner', ownerId },
+        to:
+          ownerId === undefined ? { kind: 'admins' } : { kind: 'owner', ownerId, andAdmins: true },
         facts: { names, notAfter, reason },
       });
     }

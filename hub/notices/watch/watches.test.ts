@@ -175,10 +175,10 @@ describe('a certificate', () => {
     expect(told).toHaveLength(2);
   });
 
-  it('of a server is told of to its owner', async () => {
+  it('of a server is told of to its owner, and to the admins', async () => {
     held = [{ ...fine, notAfter: start, ownerId: 'robin' }];
     await watch.look();
-    expect(told).toMatchObject([{ to: { kind: 'owner', ownerId: 'robin' } }]);
+    expect(told).toMatchObject([{ to: { kind: 'owner', ownerId: 'robin', andAdmins: true } }]);
   });
 
   it('that was never issued is told of after two hours', async () => {
