@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ApiClient } from '../support/api-client.ts';
+import { within } from '../support/deadline.ts';
 import { HubProcess } from '../support/deployment.ts';
 
 let hub: HubProcess;
@@ -39,3 +42,44 @@ describe('a NUL, which PostgreSQL has no place for', () => {
     );
   });
 });
+
+describe('whoever listens to events', () => {
+  test.each([
+    ['a browser', 'is deleted', async (id: string) => asAdmin('DELETE', `users/${id}`)],
+    ['a program', 'is deleted', async (id: string) => asAdmin('DELETE', `users/${id}`)],
+    ['a program', 'is suspended', async (id: string) => asAdmin('POST', `users/${id}/suspend`, {})],
+    [
+      'a program',
+      'has another role',
+      async (id: string) => asAdmin('PUT', `users/${id}/role`, { role: 'member' }),
+    ],
+  ])('%s is cut off within a second when its account %s', async (who, what, happens) => {
+    const person = await admin.invite(`${who}-${what}`.replaceAll(' ', '-'), 'owner');
+    const { json } = await person.ask('GET', '/api/v1/account');
+    const end = who === 'a browser' ? await listen(person) : await listenByToken(person);
+    expect((await happens(String(json['id']))).status).toBeLessThan(300);
+    await within(end.closed, 1000, () => 'the end of the stream');
+  });
+});
+
+async function asAdmin(method: string, path: string, body?: object) {
+  return admin.askProven(method, `/api/v1/admin/${path}`, body);
+}
+
+interface Listening {
+  readonly closed: Promise<unknown>;
+}
+
+async function listenByToken(person: ApiClient): Promise<Listening> {
+  const wish = { name: 'listener', scopes: ['servers:read'] };
+  const { json } = await person.askProven('POST', '/api/v1/tokens', wish);
+  return listen(new ApiClient(hub), { authorization: `Bearer ${String(json['token'])}` });
+}
+
+async function listen(client: ApiClient, headers: Record<string, string> = {}): Promise<Listening> {
+  const stream = await client.open('GET', '/api/v1/events', { headers });
+  expect(stream.statusCode).toBe(200);
+  const closed = once(stream, 'close');
+  stream.resume();
+  return { closed };
+}

@@ -10,6 +10,7 @@ import { inTransaction, type Transaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
 import { forgetPerson } from './account-removal.ts';
 import { accountColumns, accountOf, lockStandings, requireUnique } from './account-rows.ts';
+import { announceEnds } from './announced-ends.ts';
 
 export class PostgresAccountStore implements AccountStore {
   readonly #queries: Queries;
@@ -88,6 +89,7 @@ export class PostgresAccountStore implements AccountStore {
         .where(eq(accounts.id, id))
         .returning(accountColumns);
       await requireAdmin(tx, former);
+      await announceEnds(tx, id);
       return accountOf(row ?? nobody());
     });
   }
@@ -95,6 +97,7 @@ export class PostgresAccountStore implements AccountStore {
   async remove(id: string): Promise<void> {
     await inTransaction(this.#queries, async (tx) => {
       const former = await lockStanding(tx, id);
+      await announceEnds(tx, id);
       await forgetPerson(tx, id);
       await tx.delete(accounts).where(eq(accounts.id, id));
       await requireAdmin(tx, former);

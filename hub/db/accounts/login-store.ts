@@ -13,7 +13,7 @@ import { inTransaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
 import { accountColumns, accountOf } from './account-rows.ts';
 
-const endedChannel = 'logins_ended';
+export const loginsEnded = 'logins_ended';
 
 export class PostgresLoginStore implements LoginStore {
   readonly #queries: Queries;
@@ -94,14 +94,14 @@ export class PostgresLoginStore implements LoginStore {
     return inTransaction(this.#queries, async (tx) => {
       const ended = await tx.delete(logins).where(which).returning({ id: logins.id });
       for (const login of ended) {
-        await tx.execute(sql`SELECT pg_notify(${endedChannel}, ${login.id})`);
+        await tx.execute(sql`SELECT pg_notify(${loginsEnded}, ${login.id})`);
       }
       return ended.length;
     });
   }
 
   async watch(onEnded: (loginId: string | undefined) => void): Promise<() => Promise<void>> {
-    const stop = await this.#changes.listen(endedChannel, onEnded);
+    const stop = await this.#changes.listen(loginsEnded, onEnded);
     return async () => stop();
   }
 }

@@ -15,7 +15,7 @@ import { inTransaction, type Transaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
 import { insertToken, recordOf, tokenOf } from './token-rows.ts';
 
-const endedChannel = 'tokens_ended';
+export const tokensEnded = 'tokens_ended';
 
 export class PostgresTokenStore implements TokenStore {
   readonly #queries: Queries;
@@ -84,7 +84,7 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async watch(onEnded: (id: string | undefined) => void): Promise<() => void> {
-    return this.#changes.listen(endedChannel, onEnded);
+    return this.#changes.listen(tokensEnded, onEnded);
   }
 }
 
@@ -93,5 +93,5 @@ function ownToken(accountId: string, id: string): ReturnType<typeof and> {
 }
 
 async function announceEnd(tx: Transaction, id: string): Promise<void> {
-  await tx.execute(sql`SELECT pg_notify(${endedChannel}, ${id})`);
+  await tx.execute(sql`SELECT pg_notify(${tokensEnded}, ${id})`);
 }
