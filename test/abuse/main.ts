@@ -11,6 +11,8 @@ import { attacks } from './attacks/attacks.ts';
 import { dnsAttacks } from './attacks/dns.ts';
 import { runDnsOrdeals } from './dns/ordeal.ts';
 import { complaintsOf, tableOf, type Ordeal } from './report.ts';
+import { runSignInOrdeals } from './sign-in/ordeal.ts';
+import { signInAttacks } from './sign-in/stuffing.ts';
 import { runSlowHttpTest, slowModes } from './slowhttptest.ts';
 import { WatchedHub } from './watched-hub.ts';
 
@@ -70,6 +72,12 @@ const isAlive = hub.deployment.hub.program.memory().bytes > 0;
 await hub.stop();
 
 const complaints = complaintsOf(ordeals, films, { quietDescriptors, endDescriptors });
+if ([...signInAttacks.keys()].some(isWanted)) {
+  const door = await runSignInOrdeals({ seconds, isWanted, say });
+  ordeals.push(...door.ordeals);
+  films.push(...door.films);
+  complaints.push(...door.complaints);
+}
 const hasPebble =
   installMissingParts(missingParts().filter((name) => name === 'pebble')).length === 0;
 if (hasPebble && [...dnsAttacks.keys()].some(isWanted)) {

@@ -1,6 +1,7 @@
 // What was lived through arrives; a table leaves, and the sentences about what may not be.
 
 import type { Ends } from './attacks/attack.ts';
+import type { SignIns } from './sign-in/regular.ts';
 import type { HubFigures, ViewerFigures } from './watched-hub.ts';
 
 export interface Ordeal {
@@ -8,9 +9,14 @@ export interface Ordeal {
   readonly ends: Ends;
   readonly hub: HubFigures;
   readonly viewer: ViewerFigures;
+  /** Of somebody whose browser the hub knows, where somebody signed in. */
+  readonly signIns?: SignIns;
 }
 
-const columns: readonly (readonly [title: string, of: (ordeal: Ordeal) => string | number])[] = [
+const columns: readonly (readonly [
+  title: string,
+  of: (ordeal: Ordeal) => string | number | undefined,
+])[] = [
   ['stalls', ({ viewer }) => viewer.stalls],
   ['worst gap ms', ({ viewer }) => viewer.worstGapMs],
   ['frozen s', ({ viewer }) => viewer.frozenSeconds],
@@ -26,12 +32,21 @@ const columns: readonly (readonly [title: string, of: (ordeal: Ordeal) => string
   ['after', ({ hub }) => hub.afterMb],
   ['held', ({ hub }) => hub.heldMb],
   ['fds', ({ hub }) => hub.descriptors],
+  [
+    'sign-ins',
+    ({ signIns }) => signIns && `${signIns.done}/${signIns.done + signIns.refused.length}`,
+  ],
+  ['median ms', ({ signIns }) => signIns?.medianMs],
+  ['slowest sign-in', ({ signIns }) => signIns?.worstMs],
 ];
 
 export function tableOf(ordeals: readonly Ordeal[]): string {
   const rows = [
     ['attack', ...columns.map(([title]) => title)],
-    ...ordeals.map((ordeal) => [ordeal.name, ...columns.map(([, of]) => String(of(ordeal)))]),
+    ...ordeals.map((ordeal) => [
+      ordeal.name,
+      ...columns.map(([, of]) => String(of(ordeal) ?? '-')),
+    ]),
   ];
   const widths = (rows[0] ?? []).map((_, at) =>
     Math.max(...rows.map((row) => row[at]?.length ?? 0)),
