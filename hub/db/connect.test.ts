@@ -190,6 +190,11 @@ async function columnsOfSchema(): Promise<string[]> {
     bigint: 'int8',
     integer: 'int4',
     'text[]': '_text',
+    'bigint[]': '_int8',
+    'smallint[]': '_int2',
+    'real[]': '_float4',
+    real: 'float4',
+    'double precision': 'float8',
   };
   return rooms
     .flatMap((room): unknown[] => Object.values(room))

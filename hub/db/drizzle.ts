@@ -15,7 +15,20 @@ const driver = require('drizzle-orm/node-postgres') as typeof Driver;
 const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrator;
 
 export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
-export const { bigint, boolean, customType, integer, pgSequence, pgTable, text, timestamp, uuid } =
-  postgres;
+export const {
+  bigint,
+  boolean,
+  customType,
+  doublePrecision,
+  integer,
+  jsonb,
+  pgSequence,
+  pgTable,
+  real,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} = postgres;
 export const { drizzle } = driver;
 export const { migrate: runMigrations } = migrator;

@@ -4,6 +4,8 @@ import type { EventStore } from '../../usage/events.ts';
 import type { AgentFacts, ServerEvent, ServerEventKind } from '../../usage/usage.ts';
 import type { Database, Queries } from '../connect.ts';
 import { sql } from '../drizzle.ts';
+import { labelChanges } from '../schema.ts';
+import { serverAgents, serverEvents } from '../usage-tables.ts';
 
 export class PostgresEventStore implements EventStore {
   readonly #queries: Queries;
@@ -25,7 +27,7 @@ export class PostgresEventStore implements EventStore {
     if (events.length === 0) return;
     const column = (of: (event: ServerEvent) => string) => sql.param(events.map(of));
     await this.#queries.execute(sql`
-      INSERT INTO server_events (id, server_id, at, kind, detail)
+      INSERT INTO ${serverEvents} (id, server_id, at, kind, detail)
       SELECT * FROM unnest(
         ${column(({ id }) => id)}::uuid[],
         ${column(({ serverId }) => serverId)}::uuid[],
@@ -43,12 +45,12 @@ export class PostgresEventStore implements EventStore {
   ): Promise<ServerEvent[]> {
     const isBefore = before === undefined ? sql`` : sql`AND id < ${before}::uuid`;
     const { rows } = await this.#queries.execute<EventRow>(sql`
-      (SELECT id, at, kind, detail FROM server_events
+      (SELECT id, at, kind, detail FROM ${serverEvents}
         WHERE server_id = ${serverId}::uuid ${isBefore} ORDER BY id DESC LIMIT ${limit})
       UNION ALL
       (SELECT id, changed_at, 'renamed',
         jsonb_strip_nulls(jsonb_build_object('from', from_label, 'to', to_label))
-        FROM label_changes
+        FROM ${labelChanges}
         WHERE server_id = ${serverId}::uuid ${isBefore} ORDER BY id DESC LIMIT ${limit})
       ORDER BY id DESC LIMIT ${limit}`);
     return rows.map(({ id, at, kind, detail }) => ({
@@ -65,8 +67,8 @@ export class PostgresEventStore implements EventStore {
     { software, connectedAt }: AgentFacts,
   ): Promise<string | undefined> {
     const { rows } = await this.#queries.execute<{ former: string | null }>(sql`
-      WITH former AS (SELECT software FROM server_agents WHERE server_id = ${serverId}::uuid)
-      INSERT INTO server_agents (server_id, software, connected_at)
+      WITH former AS (SELECT software FROM ${serverAgents} WHERE server_id = ${serverId}::uuid)
+      INSERT INTO ${serverAgents} (server_id, software, connected_at)
       VALUES (${serverId}::uuid, ${software}, ${connectedAt.toISOString()}::timestamptz)
       ON CONFLICT (server_id) DO UPDATE SET
         software = excluded.software, connected_at = excluded.connected_at
@@ -77,7 +79,7 @@ export class PostgresEventStore implements EventStore {
 
   async agents(serverIds: readonly string[]): Promise<ReadonlyMap<string, AgentFacts>> {
     const { rows } = await this.#queries.execute<AgentRow>(sql`
-      SELECT server_id AS id, software, connected_at AS at FROM server_agents
+      SELECT server_id AS id, software, connected_at AS at FROM ${serverAgents}
       WHERE server_id = ANY(${sql.param(serverIds)}::uuid[])`);
     return new Map(
       rows.map(({ id, software, at }) => [id, { software, connectedAt: new Date(at) }]),
@@ -86,13 +88,13 @@ export class PostgresEventStore implements EventStore {
 
   async forget(before: Date): Promise<void> {
     await this.#queries.execute(sql`
-      DELETE FROM server_events WHERE at < ${before.toISOString()}::timestamptz`);
+      DELETE FROM ${serverEvents} WHERE at < ${before.toISOString()}::timestamptz`);
   }
 }
 
 /** A server that was connected and is so again, because its hub was replaced or killed, is none. */
 const isNews = sql`(
-  SELECT former.kind FROM server_events AS former
+  SELECT former.kind FROM ${serverEvents} AS former
   WHERE former.server_id = event.server_id AND former.kind IN ('connected', 'disconnected')
   ORDER BY former.id DESC LIMIT 1
 ) IS DISTINCT FROM 'connected'`;

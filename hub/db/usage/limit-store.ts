@@ -6,6 +6,7 @@ import type { ChangeListener } from '../change-listener.ts';
 import type { Database, Queries } from '../connect.ts';
 import { sql } from '../drizzle.ts';
 import { inTransaction } from '../transaction.ts';
+import { traffic, trafficLimits } from '../usage-tables.ts';
 
 const channel = 'phlix_traffic_limits';
 
@@ -22,7 +23,7 @@ export class PostgresLimitStore implements LimitStore {
     const { rows } = await this.#queries.execute<LimitRow>(sql`
       SELECT scope, subject_id AS id, bytes_per_month::float8 AS bytes,
         megabits_per_second AS megabits, streams
-      FROM traffic_limits`);
+      FROM ${trafficLimits}`);
     return rows.map(({ scope, id, bytes, megabits, streams }) => ({
       subject: { scope, id },
       limits: {
@@ -37,12 +38,12 @@ export class PostgresLimitStore implements LimitStore {
     await inTransaction(this.#queries, async (tx) => {
       if (limits === undefined) {
         await tx.execute(
-          sql`DELETE FROM traffic_limits WHERE scope = ${scope} AND subject_id = ${id}`,
+          sql`DELETE FROM ${trafficLimits} WHERE scope = ${scope} AND subject_id = ${id}`,
         );
       } else {
         const { bytesPerMonth = null, megabitsPerSecond = null, streams = null } = limits;
         await tx.execute(sql`
-          INSERT INTO traffic_limits (scope, subject_id, bytes_per_month, megabits_per_second, streams)
+          INSERT INTO ${trafficLimits} (scope, subject_id, bytes_per_month, megabits_per_second, streams)
           VALUES (${scope}, ${id}, ${bytesPerMonth}, ${megabitsPerSecond}, ${streams})
           ON CONFLICT (scope, subject_id) DO UPDATE SET
             bytes_per_month = excluded.bytes_per_month,
@@ -56,11 +57,11 @@ export class PostgresLimitStore implements LimitStore {
   async bytesSince(subjects: readonly LimitSubject[], since: Date): Promise<number[]> {
     const { rows } = await this.#queries.execute<{ bytes: number }>(sql`
       SELECT coalesce((
-        SELECT sum(bytes_up + bytes_down) FROM traffic
+        SELECT sum(bytes_up + bytes_down) FROM ${traffic}
         WHERE grain = 'day' AND scope = 'account' AND owner_id = subject_id
           AND at >= ${since.toISOString()}::timestamptz
       ), (
-        SELECT sum(bytes_up + bytes_down) FROM traffic
+        SELECT sum(bytes_up + bytes_down) FROM ${traffic}
         WHERE grain = 'day' AND scope = 'server'
           AND server_id = CASE WHEN scope = 'server' THEN subject_id::uuid END
           AND at >= ${since.toISOString()}::timestamptz

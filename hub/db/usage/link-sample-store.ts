@@ -5,6 +5,7 @@ import type { ChartSpan, LinkSample } from '../../usage/usage.ts';
 import type { Database, Queries } from '../connect.ts';
 import { sql } from '../drizzle.ts';
 import { inTransaction } from '../transaction.ts';
+import { linkMeans, linkSamples } from '../usage-tables.ts';
 
 const tenSecondsMs = 10_000;
 const fiveMinutesMs = 300_000;
@@ -29,7 +30,7 @@ export class PostgresLinkSampleStore implements LinkSampleStore {
     const column = (of: (sample: LinkSample) => number | undefined) =>
       sql.param(servers.map(([, points]) => `{${points.map((p) => of(p) ?? 'NULL').join(',')}}`));
     await this.#queries.execute(sql`
-      INSERT INTO link_samples
+      INSERT INTO ${linkSamples}
         (server_id, minute, writer, tens, rtt_ms, queue_ms, bits_up, bits_down)
       SELECT server_id, ${minute.toISOString()}::timestamptz, ${writer}::uuid,
         tens::smallint[], rtt::real[], queue::real[], up::bigint[], down::bigint[]
@@ -46,14 +47,14 @@ export class PostgresLinkSampleStore implements LinkSampleStore {
 
   async read(serverId: string, span: ChartSpan, since: Date): Promise<LinkSample[]> {
     const minutes = sql`
-      SELECT * FROM link_samples WHERE server_id = ${serverId}::uuid
+      SELECT * FROM ${linkSamples} WHERE server_id = ${serverId}::uuid
         AND minute >= ${since.toISOString()}::timestamptz`;
     const chart =
       span === 'hour'
         ? sql`SELECT at, rtt, queue, up, down FROM (${pointsOf(minutes)}) AS points
             WHERE at >= ${since.toISOString()}::timestamptz`
         : sql`SELECT at, rtt_ms AS rtt, queue_ms AS queue, bits_up AS up, bits_down AS down
-            FROM link_means WHERE server_id = ${serverId}::uuid
+            FROM ${linkMeans} WHERE server_id = ${serverId}::uuid
               AND at >= ${since.toISOString()}::timestamptz
             UNION ALL SELECT at, rtt, queue, up, down FROM (${meansOf(minutes)}) AS means`;
     const { rows } = await this.#queries.execute<PointRow>(sql`
@@ -76,12 +77,12 @@ export class PostgresLinkSampleStore implements LinkSampleStore {
     await inTransaction(this.#queries, async (tx) => {
       await tx.execute(sql`
         WITH gone AS (
-          DELETE FROM link_samples WHERE minute < ${until}::timestamptz RETURNING *
+          DELETE FROM ${linkSamples} WHERE minute < ${until}::timestamptz RETURNING *
         )
-        INSERT INTO link_means (server_id, at, rtt_ms, queue_ms, bits_up, bits_down)
+        INSERT INTO ${linkMeans} (server_id, at, rtt_ms, queue_ms, bits_up, bits_down)
         SELECT * FROM (${meansOf(sql`SELECT * FROM gone`)}) AS means
         ON CONFLICT (server_id, at) DO NOTHING`);
-      await tx.execute(sql`DELETE FROM link_means WHERE at < ${tooOld}::timestamptz`);
+      await tx.execute(sql`DELETE FROM ${linkMeans} WHERE at < ${tooOld}::timestamptz`);
     });
   }
 }

@@ -7,6 +7,7 @@ import type { StatusClass, TrafficQuestion, TrafficRow } from '../../usage/usage
 import type { Database, Queries } from '../connect.ts';
 import { sql } from '../drizzle.ts';
 import { inTransaction, type Transaction } from '../transaction.ts';
+import { traffic, trafficWriters } from '../usage-tables.ts';
 
 /** A process writes each minute while anything moves, and no batch is on its way for a day. */
 const writerLife = '1 day';
@@ -39,7 +40,7 @@ export class PostgresTrafficStore implements TrafficStore {
           ),
           sql`, `,
         )}] AS requests
-      FROM traffic
+      FROM ${traffic}
       WHERE grain = ${by} AND ${isAsked}
         AND at >= date_trunc(${by}, ${from.toISOString()}::timestamptz, 'UTC')
         AND at < ${to.toISOString()}::timestamptz
@@ -54,13 +55,13 @@ export class PostgresTrafficStore implements TrafficStore {
 
   async forget(before: Date): Promise<void> {
     const instant = before.toISOString();
-    await this.#queries.execute(sql`DELETE FROM traffic WHERE at < ${instant}::timestamptz`);
+    await this.#queries.execute(sql`DELETE FROM ${traffic} WHERE at < ${instant}::timestamptz`);
     // What was still counted when its account was deleted came behind it.
     await this.#queries.execute(sql`
-      DELETE FROM traffic WHERE owner_id NOT IN ('', ${operatorId})
+      DELETE FROM ${traffic} WHERE owner_id NOT IN ('', ${operatorId})
         AND NOT EXISTS (SELECT FROM accounts WHERE accounts.owner_id = traffic.owner_id)`);
     await this.#queries.execute(sql`
-      DELETE FROM traffic_writers WHERE written_at < now() - ${writerLife}::interval`);
+      DELETE FROM ${trafficWriters} WHERE written_at < now() - ${writerLife}::interval`);
   }
 }
 
@@ -74,7 +75,7 @@ interface SumRow extends Record<string, unknown> {
 /** False: this batch, or a later one, was added already. */
 async function isNew(tx: Transaction, { writer, sequence }: TrafficBatch): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
-    INSERT INTO traffic_writers (writer, sequence, written_at)
+    INSERT INTO ${trafficWriters} (writer, sequence, written_at)
     VALUES (${writer}::uuid, ${sequence}, now())
     ON CONFLICT (writer) DO UPDATE SET sequence = excluded.sequence, written_at = excluded.written_at
     WHERE traffic_writers.sequence < excluded.sequence`);
@@ -90,7 +91,7 @@ async function addTo(tx: Transaction, grain: 'hour' | 'day', batch: TrafficBatch
   const column = <Value>(of: (portion: (typeof portions)[number]) => Value) =>
     sql.param(portions.map(of));
   await tx.execute(sql`
-    INSERT INTO traffic (grain, server_id, owner_id, at, bytes_up, bytes_down, requests)
+    INSERT INTO ${traffic} (grain, server_id, owner_id, at, bytes_up, bytes_down, requests)
     SELECT ${grain}, server_id, owner_id,
       date_trunc(${grain}, ${at.toISOString()}::timestamptz, 'UTC'), up, down,
       string_to_array(requests, ' ')::bigint[]
