@@ -20,8 +20,8 @@ export interface ControlledHub {
   beginHandOver(): Promise<{ links: number; moved: number }>;
   /** The other process gave up: agents are taken again, as soon as can be. */
   cancelHandOver(): void;
-  /** Drains, closes and ends the process. */
-  askToStop(): void;
+  /** Drains, closes and ends the process. `host`: somebody's command; `system`: another process has taken over. */
+  askToStop(by: 'host' | 'system'): void;
   readonly streamCount: number;
 }
 
@@ -81,12 +81,12 @@ export class Control {
 
   #hear(word: ControlWord, socket: Socket): void {
     if (word === 'take-over') return this.#reserve(socket);
-    if (word === 'drain') return this.#stop(socket);
+    if (word === 'drain') return this.#stop(socket, 'host');
     // The other two are the successor's.
     if (socket !== this.#successor) return undefined;
     if (word === 'hand-over') return this.#handOver(socket);
     this.#successor = undefined;
-    return this.#stop(socket);
+    return this.#stop(socket, 'system');
   }
 
   #reserve(socket: Socket): void {
@@ -99,11 +99,11 @@ export class Control {
     void this.#hub.beginHandOver().then((moved) => tell(socket, { event: 'moved', ...moved }));
   }
 
-  #stop(socket: Socket): void {
+  #stop(socket: Socket, by: 'host' | 'system'): void {
     // The file first: the successor makes its own under the same name.
     this.close();
     tell(socket, { event: 'draining', streams: this.#hub.streamCount });
-    this.#hub.askToStop();
+    this.#hub.askToStop(by);
   }
 
   #release(socket: Socket): void {

@@ -111,8 +111,8 @@ export class Doors implements ControlledHub {
     return this.#stopAsked.promise;
   }
 
-  askToStop(): void {
-    this.#parts.audit.note({ event: 'hub.draining', actor: 'system', result: 'ok' });
+  askToStop(by: 'host' | 'system'): void {
+    this.#parts.audit.note({ event: 'hub.draining', actor: by, result: 'ok' });
     this.#stopAsked.resolve();
   }
 

@@ -31,6 +31,7 @@ import {
 } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { heldCertificates } from './held-certificates.ts';
+import { withAudit } from './host-audit.ts';
 import { waitingForAnother, withoutRoom, type Unordered } from './order-room.ts';
 import { printable } from './table.ts';
 
@@ -147,16 +148,19 @@ async function show(context: CommandContext, wanted: string, options: Options): 
 
 async function renew(context: CommandContext, wanted: string, options: Options): Promise<number> {
   const { config } = acmeOf(context);
-  return withStores(context, config, async (stores) => {
+  return withAudit(context, config, async ({ stores, note }) => {
     const found = await requireCertificates(stores, config, wanted);
-    for (const { id } of found) await stores.certificates.hasten(id);
+    for (const { id, names, serverId: server } of found) {
+      await stores.certificates.hasten(id);
+      note({ event: 'cert.renewal-asked', target: names.join(' '), server });
+    }
     return follow(context, stores, found, options);
   });
 }
 
 async function revoke(context: CommandContext, wanted: string, options: Options): Promise<number> {
   const { config, tls } = acmeOf(context);
-  return withStores(context, config, async (stores) => {
+  return withAudit(context, config, async ({ stores, note }) => {
     const found = await requireCertificates(stores, config, wanted);
     const { openAuthorities } = await import('../acme.ts');
     const { openKeyRing } = await import('../key-ring.ts');
@@ -172,13 +176,14 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
       context.stderr.write('phlix-hub: nothing was revoked; --anyway revokes in spite of it.\n');
       return exitCode.tryLater;
     }
-    for (const { id, issued, names } of found) {
+    for (const { id, issued, names, serverId: server } of found) {
       if (issued === undefined) continue;
       const authority = authorities.get(issued.authority);
       if (authority === undefined) throw strangeAuthority(issued.authority);
       // First, so that the next one is on its way whatever becomes of this command.
       await stores.certificates.hasten(id);
       await authority.revoke(issued.chain, reason, AbortSignal.timeout(patienceMs));
+      note({ event: 'cert.revoked', target: names.join(' '), server, reason });
       if (options.json !== true)
         context.stdout.write(`The certificate for ${names.join(' ')} is revoked.\n`);
     }

@@ -9,8 +9,9 @@ import type { HubConfig } from '../config.ts';
 import type { AcmeTls } from '../settings/acme.ts';
 import type { SealedRow } from '../db/sealed-rows.ts';
 import type { Stores } from '../stores.ts';
-import { printJson, withStores, type CommandContext } from './command-context.ts';
+import { printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
+import { withAudit } from './host-audit.ts';
 
 interface Closed {
   readonly certificates: readonly ManagedCertificate[];
@@ -33,9 +34,14 @@ export async function forgetKeys(
   settings: Settings,
   options: { readonly json?: boolean; readonly yes?: boolean },
 ): Promise<number> {
-  return withStores(context, settings.config, async (stores) => {
+  return withAudit(context, settings.config, async ({ stores, note }) => {
     const closed = await closedKeys(stores, settings);
-    if (options.yes === true) await forget(stores, closed, settings.config);
+    if (options.yes === true) {
+      await forget(stores, closed, settings.config);
+      const { certificates, accounts, secrets } = closed;
+      const reason = `${certificates.length} of certificates, ${accounts.length} of accounts, ${secrets.length} secrets`;
+      note({ event: 'key.forgotten', reason });
+    }
     if (options.json === true) {
       printJson(context, {
         certificates: closed.certificates.map(({ id, names }) => ({ id, names })),

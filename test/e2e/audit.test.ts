@@ -1,8 +1,17 @@
-import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { ApiClient } from '../support/api-client.ts';
 import { HubProcess } from '../support/deployment.ts';
 
 /** Through a whole hub: its doors, its database, its files and its commands. */
@@ -63,6 +72,28 @@ describe('the audit log of a running hub', () => {
     writeFileSync(path, text);
     expect((await hub.run('audit', 'verify')).exitCode).toBe(0);
   }, 90_000);
+
+  test('says that a command drained the hub, and auth.log goes on in a new file after SIGHUP', async () => {
+    const authLog = join(hub.folder, 'auth.log');
+    const guess = async (username: string): Promise<void> => {
+      const body = { username, password: 'not the right one' };
+      expect((await new ApiClient(hub).ask('POST', '/api/v1/auth/login', { body })).status).toBe(
+        401,
+      );
+    };
+    await guess('ann');
+    await expect.poll(() => readFileSync(authLog, 'utf8')).toContain('user="ann"');
+    renameSync(authLog, `${authLog}.1`);
+    process.kill(hub.program.pid, 'SIGHUP');
+    await expect.poll(() => existsSync(authLog), { timeout: 5000 }).toBe(true);
+    await guess('eve');
+    await expect.poll(() => readFileSync(authLog, 'utf8')).toContain('user="eve"');
+    expect(readFileSync(authLog, 'utf8')).not.toContain('user="ann"');
+    expect(readFileSync(`${authLog}.1`, 'utf8')).not.toContain('user="eve"');
+    expect((await hub.run('drain')).exitCode).toBe(0);
+    expect(await entries('--event', 'hub.draining')).toMatchObject([{ actor: { name: 'host' } }]);
+    await hub.startAgain();
+  }, 60_000);
 
   test.each([
     [['list', '--event', 'nonsense'], 64],

@@ -72,6 +72,21 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
     expect(await acme.pebble.statusOf(before ?? '')).toBe('Revoked');
   });
 
+  test('is known to the audit log by what the host asked for, and by what the hub did', async () => {
+    const { stdout } = await acme.hub.run('audit', 'list', '--json');
+    const { entries } = JSON.parse(stdout) as { entries: Record<string, unknown>[] };
+    const asked = entries.filter(({ event }) => String(event).startsWith('cert.'));
+    const target = 'hub.localhost';
+    const [host, system] = [{ name: 'host' }, { name: 'system' }];
+    expect(asked.toReversed()).toMatchObject([
+      { event: 'cert.obtained', target, actor: system },
+      { event: 'cert.renewal-asked', target, actor: host, method: 'cli' },
+      { event: 'cert.obtained', target, actor: system },
+      { event: 'cert.revoked', target, actor: host, reason: 'keyCompromise' },
+      { event: 'cert.obtained', target, actor: system },
+    ]);
+  });
+
   test('says where the hub logs that a command asked for a new one', () => {
     expect(acme.hub.program.output).toContain('ordered anew, a command asked for it');
   });
@@ -132,6 +147,8 @@ describe.skipIf(!hasParts('pebble'))('phlix-hub certificates', () => {
       expect([existsSync(file), (await told('show', 'hub.localhost')).length]).toEqual([false, 1]);
       const { stdout: done } = await acme.hub.run('certificates', 'forget-keys', '--yes');
       expect(done).toMatch(/^Forgotten:\n {2}hub\.localhost\n/);
+      const { stdout: listed } = await acme.hub.run('audit', 'list', '--event', 'key.forgotten');
+      expect(listed).toContain('host');
       await acme.hub.startAgain();
       await expect.poll(serialOf, { timeout: 30_000 }).toBeDefined();
     });
