@@ -2,7 +2,7 @@ import { once } from 'node:events';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ApiClient } from '../support/api-client.ts';
+import { ApiClient, password } from '../support/api-client.ts';
 import { within } from '../support/deadline.ts';
 import { HubProcess } from '../support/deployment.ts';
 
@@ -61,6 +61,42 @@ describe('whoever listens to events', () => {
     await within(end.closed, 1000, () => 'the end of the stream');
   });
 });
+
+describe('an invitation', () => {
+  test.each([
+    ['is suspended', async (id: string) => asAdmin('POST', `users/${id}/suspend`, {})],
+    [
+      'is no admin any more',
+      async (id: string) => asAdmin('PUT', `users/${id}/role`, { role: 'owner' }),
+    ],
+  ])('opens nothing once the admin who made it %s', async (what, happens) => {
+    const second = await anotherAdmin(what.replaceAll(' ', '-'));
+    const { json } = await second.askProven('POST', '/api/v1/admin/invitations/admins', {});
+    const token = tokenIn(json);
+    const guest = new ApiClient(hub);
+    const look = async () => guest.ask('POST', '/api/v1/invitations/look', { body: { token } });
+    expect((await look()).status).toBe(200);
+    const { json: own } = await second.ask('GET', '/api/v1/account');
+    expect((await happens(String(own['id']))).status).toBe(200);
+    expect((await look()).json['code']).toBe('invite.invalid');
+    const body = { token, username: 'back-again', password };
+    const { json: refused } = await guest.ask('POST', '/api/v1/invitations/accept', { body });
+    expect(refused['code']).toBe('invite.invalid');
+  });
+});
+
+async function anotherAdmin(username: string): Promise<ApiClient> {
+  const { json } = await admin.askProven('POST', '/api/v1/admin/invitations/admins', {});
+  const guest = new ApiClient(hub);
+  const body = { token: tokenIn(json), username, password };
+  expect((await guest.ask('POST', '/api/v1/invitations/accept', { body })).status).toBe(200);
+  return guest;
+}
+
+/** Of the link that an invitation is. */
+function tokenIn({ link }: { readonly link?: unknown }): string {
+  return String(link).replace(/^.*#/, '');
+}
 
 async function asAdmin(method: string, path: string, body?: object) {
   return admin.askProven(method, `/api/v1/admin/${path}`, body);

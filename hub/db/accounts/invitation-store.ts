@@ -4,9 +4,10 @@ import type { Buffer } from 'node:buffer';
 
 import type { Invitation, InvitationStore } from '../../accounts/invitations.ts';
 import type { NewAccount } from '../../accounts/setup.ts';
-import { invitations, serverMembers } from '../account-tables.ts';
+import { accounts, invitations, serverMembers } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
-import { and, desc, eq, gt, lt } from '../drizzle.ts';
+import { and, desc, eq, gt, lt, sql } from '../drizzle.ts';
+import { servers } from '../schema.ts';
 import { inTransaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
 import { insertAccount } from './account-rows.ts';
@@ -29,7 +30,7 @@ export class PostgresInvitationStore implements InvitationStore {
       .from(invitations)
       .where(
         and(
-          gt(invitations.expiresAt, now),
+          isOpen(now),
           invitedBy === undefined ? undefined : eq(invitations.invitedBy, invitedBy),
         ),
       )
@@ -41,7 +42,7 @@ export class PostgresInvitationStore implements InvitationStore {
     const [row] = await this.#queries
       .select()
       .from(invitations)
-      .where(and(eq(invitations.secretHash, secretHash), gt(invitations.expiresAt, now)));
+      .where(and(eq(invitations.secretHash, secretHash), isOpen(now)));
     return row && invitationOf(row);
   }
 
@@ -62,7 +63,7 @@ export class PostgresInvitationStore implements InvitationStore {
     return inTransaction(this.#queries, async (tx) => {
       const [spent] = await tx
         .delete(invitations)
-        .where(and(eq(invitations.id, id), gt(invitations.expiresAt, now)))
+        .where(and(eq(invitations.id, id), isOpen(now)))
         .returning({ serverId: invitations.serverId });
       if (spent === undefined) return false;
       await insertAccount(tx, made);
@@ -73,6 +74,18 @@ export class PostgresInvitationStore implements InvitationStore {
       return true;
     });
   }
+}
+
+/** Whoever made it could make it now: an admin who is none any more has left no way back in, nor has an owner. */
+function isOpen(now: Date) {
+  const ownsServer = sql`EXISTS (
+    SELECT FROM ${servers} WHERE ${servers.id} = ${invitations.serverId}
+      AND ${servers.ownerId} = ${accounts.ownerId} AND ${servers.revokedAt} IS NULL)`;
+  const mayInvite = sql`(${invitations.invitedBy} IS NULL OR EXISTS (
+    SELECT FROM ${accounts} WHERE ${accounts.id} = ${invitations.invitedBy}
+      AND ${accounts.state} = 'active'
+      AND (${accounts.role} = 'admin' OR (${accounts.role} = 'owner' AND ${ownsServer}))))`;
+  return and(gt(invitations.expiresAt, now), mayInvite);
 }
 
 function invitationOf(row: typeof invitations.$inferSelect): Invitation {
