@@ -123,6 +123,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
       endLogins: async (accountId) => {
         await transactions.endAll(accountId);
         await logins.endAll(accountId);
+        await browsers.forget(accountId);
       },
       revokeTokens: async (accountId) => void (await tokens.revokeAll(accountId)),
       unlinkSso: async (accountId) => parts.links.removeAll(accountId),

@@ -85,6 +85,22 @@ describe('an invitation', () => {
   });
 });
 
+describe('a browser that was signed in before an admin reset the account', () => {
+  test('is a stranger’s afterwards, whom failures of others slow down', async () => {
+    const person = await admin.invite('rita', 'owner');
+    const { json } = await person.ask('GET', '/api/v1/account');
+    const body = { reason: 'a laptop was stolen' };
+    const reset = await asAdmin('POST', `users/${String(json['id'])}/reset-mfa`, body);
+    expect(reset.status).toBe(204);
+    const signIn = async (client: ApiClient, typed: string) =>
+      client.ask('POST', '/api/v1/auth/login', { body: { username: 'rita', password: typed } });
+    for (let failures = 0; failures < 5; failures++)
+      expect((await signIn(new ApiClient(hub), 'a guess')).json['code']).toBe('login.failed');
+    expect(person.cookies.has('__Host-phlix_dc')).toBe(true);
+    expect((await signIn(person, password)).json['code']).toBe('login.locked');
+  });
+});
+
 async function anotherAdmin(username: string): Promise<ApiClient> {
   const { json } = await admin.askProven('POST', '/api/v1/admin/invitations/admins', {});
   const guest = new ApiClient(hub);

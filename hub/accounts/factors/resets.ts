@@ -18,6 +18,7 @@ export interface ResetStore {
 
 /** What other rooms hold of an account. Each is over when its promise is. */
 export interface HeldElsewhere {
+  /** And what is half done; of the browsers none is known any more. */
   endLogins(accountId: string): Promise<void>;
   /** Personal tokens, and those of paired devices. */
   revokeTokens(accountId: string): Promise<void>;
