@@ -1,6 +1,7 @@
 // What the API answers to admins leaves here, as pages read it: the JSON of hub/api, whose schemas hold it.
 
 import type { Role } from '../accounts/account.ts';
+import type { PresetName } from '../accounts/sso/presets.ts';
 import type { CertificateAnswer, Listed } from './server-answers.ts';
 
 export interface UserAnswer {
@@ -72,6 +73,22 @@ export interface HealthAnswer {
   }[];
 }
 
+export interface ProviderAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly preset: PresetName;
+  readonly issuer: string;
+  readonly client_id: string;
+  readonly redirect_uri: string;
+  readonly back_channel_logout_uri: string;
+  readonly role_map: Readonly<Record<Role, readonly string[]>>;
+  readonly links_by_email: boolean;
+  readonly creates_accounts: boolean;
+  readonly allow_private: boolean;
+  readonly is_enabled: boolean;
+  readonly answered_at: string | null;
+}
+
 export interface AdminAnswers {
   'users.list': Listed<UserAnswer>;
   'users.show': UserAnswer;
@@ -81,5 +98,6 @@ export interface AdminAnswers {
   'audit.list': Listed<AuditAnswer>;
   'settings.list': Listed<SettingAnswer>;
   'health.show': HealthAnswer;
+  'sso.list': { readonly items: readonly ProviderAnswer[] };
   'certificates.list': Listed<CertificateAnswer>;
 }

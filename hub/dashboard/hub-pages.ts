@@ -8,6 +8,7 @@ import type { DashboardEnv } from './environment.ts';
 import { auditPage } from './pages/admin/audit.ts';
 import { bansPage } from './pages/admin/bans.ts';
 import { healthPage } from './pages/admin/health.ts';
+import { providersPage } from './pages/admin/providers.ts';
 import { adminServersPage } from './pages/admin/servers.ts';
 import { settingsPage } from './pages/admin/settings.ts';
 import { userPage } from './pages/admin/user.ts';
@@ -54,6 +55,7 @@ export function hubPages(read: ReadHub): Hono<DashboardEnv> {
   add('/notices', ownNoticesPage);
   add('/admin/settings', settingsPage);
   add('/admin/health', healthPage);
+  add('/admin/providers', providersPage);
   app.get('/admin', (context) => context.redirect('/admin/users', 303));
   return app;
 }

@@ -27,6 +27,7 @@ const pages = [
   ['admin-user', `/admin/users/${serverIdOf(3)}`],
   ['admin-servers', '/admin/servers'],
   ['admin-bans', '/admin/bans'],
+  ['admin-providers', '/admin/providers'],
   ['admin-audit', '/admin/audit?event=login.&result=failed'],
   ['admin-notices', '/admin/notices'],
   ['own-notices', '/notices'],
@@ -158,6 +159,45 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     await page.getByText('Nobody is watching').waitFor(patience);
     await page.getByText('Offline', { exact: true }).waitFor(patience);
     expect(guest.mishaps()).toEqual([]);
+  }, 60_000);
+
+  test('a provider is changed with its groups, and removed only by its name', async () => {
+    const { guest } = await visit();
+    const { page } = guest;
+    const asked: { method: string; body: unknown }[] = [];
+    await page.route('**/api/v1/admin/sso/providers/home', (route) => {
+      const request = route.request();
+      asked.push({ method: request.method(), body: request.postDataJSON() });
+      return route.fulfill({ json: {} });
+    });
+    await guest.open('/admin/providers');
+    await page.getByText('https://hub.example.org/auth/oidc/home/callback').waitFor(patience);
+    await page.getByRole('button', { name: 'Change Authentik' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Change Authentik' });
+    await dialog.getByText('Groups there, and roles here').click();
+    await dialog.getByLabel('Groups of owners').fill('family\nfriends');
+    await guest.photograph('admin-provider-change');
+    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor(patience);
+    expect(asked).toEqual([
+      {
+        method: 'PATCH',
+        body: {
+          name: 'Authentik',
+          client_id: 'phlix',
+          creates_accounts: true,
+          links_by_email: false,
+          allow_private: false,
+          role_map: { admin: ['admins'], owner: ['family', 'friends'], member: [] },
+        },
+      },
+    ]);
+    await page.getByRole('button', { name: 'Remove Authentik' }).click();
+    await page.getByLabel('Type home to confirm').fill('house');
+    await page.getByRole('button', { name: 'Remove the provider' }).click();
+    await page.getByText('Type home exactly').waitFor(patience);
+    expect(asked).toHaveLength(1);
   }, 60_000);
 
   test('revoking names what is lost, and wants the name typed', async () => {

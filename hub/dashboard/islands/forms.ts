@@ -91,9 +91,18 @@ export function fieldsOf(form: HTMLFormElement): Record<string, unknown> {
     if (input.name === undefined || input.name === '' || input.disabled || isLeftOut(input))
       continue;
     const value = valueOf(input, fields[input.name]);
-    if (value !== undefined) fields[input.name] = value;
+    if (value !== undefined) put(fields, input.name, value);
   }
   return fields;
+}
+
+/** `role_map.admin` is `admin` within `role_map`. */
+function put(fields: Record<string, unknown>, name: string, value: unknown): void {
+  const dot = name.indexOf('.');
+  if (dot === -1) return void (fields[name] = value);
+  const inner = (fields[name.slice(0, dot)] ??= {}) as Record<string, unknown>;
+  inner[name.slice(dot + 1)] = value;
+  return undefined;
 }
 
 function valueOf(input: Field, before: unknown): unknown {

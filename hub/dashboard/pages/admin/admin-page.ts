@@ -12,6 +12,7 @@ import type { Content } from '../../parts/markup.ts';
 const entries: readonly SubEntry[] = [
   { href: '/admin/users', text: 'Users' },
   { href: '/admin/servers', text: 'Servers' },
+  { href: '/admin/providers', text: 'Single sign-on' },
   { href: '/admin/bans', text: 'Bans' },
   { href: '/admin/audit', text: 'Audit' },
   { href: '/admin/notices', text: 'Notices' },
