@@ -111,6 +111,8 @@ export interface HubConfig {
   readonly people: PeopleConfig;
   /** Undefined: the hub sends no mail. */
   readonly mail: SmtpSettings | undefined;
+  /** Members and owners may prove themselves by a code that is mailed to them (row A-04). */
+  readonly sendsEmailCodes: boolean;
   /** False: single sign-on only (row A-07). */
   readonly allowsLocalLogin: boolean;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
@@ -170,6 +172,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     domainLimits: domainLimits(settings),
     people: peopleConfig(settings),
     mail: mailOf(settings),
+    sendsEmailCodes: settings.HUB_EMAIL_CODES,
     allowsLocalLogin: settings.HUB_LOCAL_LOGIN,
     audit: auditOf(settings, dataDir),
     banAnswer: settings.HUB_BAN_ANSWER,

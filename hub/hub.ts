@@ -115,12 +115,13 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const origin = () => place.publicUrl;
   const outside = { stores, keyRing, audit, fetch: createSafeFetch(), origin, log, opened };
   const notified = openNotified(config, outside);
-  const { notices } = notified;
+  const { notices, mailer } = notified;
   await requireOpenDoor(config, stores);
   const providing = openProviders(config, { ...outside, notices });
   const people = await openPeople(config, {
     ...outside,
     notices,
+    mailer,
     localLogin: providing.localLogin,
     links: providing.ssoLinks,
     onSetUp: () => void forgetSetupToken(config.dataDir),

@@ -3,6 +3,11 @@
 import type { Logger } from '../shared/log.ts';
 import type { Account } from './accounts/account.ts';
 import { Accounts, type Possessions } from './accounts/accounts.ts';
+import { EmailCodes } from './accounts/email/codes.ts';
+import { ForgottenPasswords } from './accounts/email/forgotten.ts';
+import { Postbox } from './accounts/email/postbox.ts';
+import { Sends } from './accounts/email/sends.ts';
+import { EmailVerification } from './accounts/email/verification.ts';
 import { FactorNews } from './accounts/factors/factor-news.ts';
 import { Factors } from './accounts/factors/factors.ts';
 import { Passkeys } from './accounts/factors/passkeys.ts';
@@ -30,6 +35,7 @@ import { Tokens } from './accounts/tokens/tokens.ts';
 import type { Audit } from './audit/audit.ts';
 import type { KeyRing } from './certificates/life/sealing.ts';
 import type { HubConfig } from './config.ts';
+import type { Mailer } from './notices/mailer.ts';
 import type { Notices } from './notices/notice.ts';
 import type { SafeFetch } from './notices/safe-fetch.ts';
 import type { Opened } from './opened.ts';
@@ -42,6 +48,7 @@ export interface PeopleParts {
   readonly keyRing: KeyRing;
   readonly audit: Audit;
   readonly notices: Notices;
+  readonly mailer: Mailer;
   readonly fetch: SafeFetch;
   readonly localLogin: LocalLogin;
   /** Links to identity providers. */
@@ -64,7 +71,8 @@ export type People = Awaited<ReturnType<typeof openPeople>>;
 export async function openPeople(config: HubConfig, parts: PeopleParts) {
   const rooms = openRooms(config, parts);
   await rooms.pepper.verify();
-  const { logins, tokens } = rooms;
+  const { logins, tokens, postbox } = rooms;
+  parts.opened.add(async () => postbox.stop());
   parts.opened.add(async () => logins.stop());
   await logins.start();
   parts.opened.add(() => tokens.stop());
@@ -130,6 +138,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     },
   });
   const entering = { checks, signIn, limits, audit };
+  const mailed = { ...factors, store: stores.email.links, accounts, origin: parts.origin };
   return {
     ...factors,
     accounts,
@@ -142,6 +151,8 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     tokens,
     devices,
     resets,
+    emailVerification: new EmailVerification(mailed),
+    forgottenPasswords: new ForgottenPasswords({ ...mailed, localLogin: parts.localLogin }),
     setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
     invitations: new Invitations({ ...entering, store: stores.people.invitations }),
     metrics: [...counts.metrics, ...factors.factorMetrics.metrics],
@@ -194,8 +205,8 @@ function lookUpBreaches(
 }
 
 function openFactors(
-  { hubHost, people: { factors: settings } }: HubConfig,
-  { stores, keyRing, audit, notices, origin }: PeopleParts,
+  { hubHost, sendsEmailCodes, people: { factors: settings } }: HubConfig,
+  { stores, keyRing, audit, notices, origin, mailer, log }: PeopleParts,
 ) {
   const factorMetrics = new FactorMetrics();
   const news = new FactorNews({ audit, notices, counts: factorMetrics });
@@ -220,8 +231,17 @@ function openFactors(
     news,
     lifeDays: settings.trustedBrowserDays,
   });
-  const factors = new Factors({ holdings: stores.factors.standings, totp, passkeys, recovery });
-  return { news, factorMetrics, pepper, totp, passkeys, recovery, trustedBrowsers, factors };
+  const postbox = new Postbox({ mailer, log, onFailed: () => news.letterFailed() });
+  const sends = new Sends({ store: stores.email.sends, onRefused: () => news.letterRefused() });
+  const { accounts } = stores.people;
+  const mailed = { accounts, pepper, sends, postbox, news };
+  const email = sendsEmailCodes
+    ? new EmailCodes({ ...mailed, store: stores.email.codes })
+    : undefined;
+  const holdings = stores.factors.standings;
+  const factors = new Factors({ holdings, totp, passkeys, recovery, email });
+  const proofs = { totp, passkeys, recovery, trustedBrowsers, factors };
+  return { news, factorMetrics, pepper, postbox, sends, ...proofs };
 }
 
 function possessionsOf({ servers }: Stores): Possessions {

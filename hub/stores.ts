@@ -20,6 +20,7 @@ import { PostgresChallengeStore } from './db/challenge-store.ts';
 import { openDatabase, type Database } from './db/connect.ts';
 import { PostgresDomainStore } from './db/domain-store.ts';
 import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
+import { emailStores, type EmailStores } from './db/email/email-stores.ts';
 import { factorStores, type FactorStores } from './db/factors/factor-stores.ts';
 import { noticeStores, type NoticeStores } from './db/notices/notice-stores.ts';
 import { PostgresOrderLog } from './db/order-log.ts';
@@ -62,6 +63,7 @@ export interface Stores {
   readonly bans: BanStore;
   readonly people: PeopleStores;
   readonly factors: FactorStores;
+  readonly email: EmailStores;
   readonly sso: SsoStores;
   readonly notices: NoticeStores;
   readonly tokens: TokenStore;
@@ -104,6 +106,7 @@ export async function openStores(
     bans: new PostgresBanStore(database),
     people: peopleStores(database),
     factors: factorStores(database),
+    email: emailStores(database),
     sso: ssoStores(database),
     notices: noticeStores(database),
     tokens: new PostgresTokenStore(database),

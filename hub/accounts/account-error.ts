@@ -23,6 +23,10 @@ export type AccountErrorCode =
   | 'account.exists'
   | 'account.unknown'
   | 'account.last-admin'
+  /** A link that was mailed: used, too old, or not the account's any more. */
+  | 'account.link'
+  /** More letters than anybody needs: `retryAfterMs`. */
+  | 'account.letters'
   | 'account.password-weak'
   | 'account.password-breached'
   /** A list of networks that is none, or that shuts out whoever writes it. */

@@ -13,13 +13,15 @@ import {
   type Role,
 } from './account.ts';
 import type { Actor, LoginCaller } from './caller.ts';
+import type { Doer } from './factors/factor-news.ts';
 import type { Factors } from './factors/factors.ts';
 import type { TrustedBrowsers } from './factors/trusted-browsers.ts';
 import { requireNetworks } from './login/address-lists.ts';
+import type { Visit } from './login/login.ts';
 import type { Logins } from './login/logins.ts';
 import type { SignInAccounts } from './login/sign-in.ts';
 import type { Transactions } from './login/transactions.ts';
-import { noted } from './noted.ts';
+import { comerOf, noted } from './noted.ts';
 import { requirePassword, type ProfileChecks } from './profile.ts';
 
 /** What its holder may change. */
@@ -33,7 +35,11 @@ export interface AccountStore extends SignInAccounts {
   list(page: { after?: string | undefined; limit: number }): Promise<Account[]>;
   /** @throws AccountError account.exists | account.unknown */
   change(id: string, change: AccountChange): Promise<Account>;
-  savePassword(id: string, phc: string): Promise<void>;
+  /**
+   * Also voids every link by which another could be chosen. `link`: only if that one is not void yet, true for one of however
+   * many bring it.
+   */
+  savePassword(id: string, phc: string, link?: string): Promise<boolean>;
   markBreached(id: string): Promise<void>;
   /**
    * Never leaves the hub without an active admin, however many admins take each other's rights at the same moment.
@@ -130,7 +136,7 @@ export class Accounts {
   async changePassword(caller: LoginCaller, password: string): Promise<void> {
     const { checks, logins, notices } = this.#options;
     await checks.localLogin.requireOpen();
-    await this.#savePassword(caller.account, password, caller);
+    await this.#savePassword(caller.account, password, noted(caller));
     await logins.endOthers(caller.login);
     this.#note('account.password-changed', caller.account, caller);
     this.#tellPassword(notices, caller.account, caller);
@@ -142,10 +148,26 @@ export class Accounts {
    */
   async setPassword(account: Account, password: string, by: Actor): Promise<void> {
     const { logins, notices } = this.#options;
-    await this.#savePassword(account, password, by);
+    await this.#savePassword(account, password, noted(by));
     await logins.endAll(account.id);
     this.#note('admin.password-reset', account, by);
     this.#tellPassword(notices, account, by);
+  }
+
+  /**
+   * By a link that was mailed: it is spent with it. Ends every login. False: it was spent before.
+   * @throws AccountError account.password-weak | account.password-breached | login.busy
+   */
+  async resetPassword(
+    account: Account,
+    password: string,
+    { link, visit }: { link: string; visit: Visit },
+  ): Promise<boolean> {
+    const { id, username: name } = account;
+    const doer = { ...comerOf(visit), actor: { id, name } };
+    const isSaved = await this.#savePassword(account, password, doer, link);
+    if (isSaved) await this.#options.logins.endAll(id);
+    return isSaved;
   }
 
   /** @throws AccountError account.network | account.unconfirmed */
@@ -221,14 +243,22 @@ export class Accounts {
     }
   }
 
-  async #savePassword(account: Account, password: string, by: Actor): Promise<void> {
+  async #savePassword(
+    account: Account,
+    password: string,
+    doer: Doer,
+    link?: string,
+  ): Promise<boolean> {
     const { store, checks, factors, transactions, trustedBrowsers } = this.#options;
     const { id, username, email } = account;
-    const hasFactor = (await factors.methodsOf(id)).some((method) => method !== 'recovery');
+    // Mail is no factor that somebody enrolled: where the operator switches it off, the password is alone.
+    const methods = await factors.methodsOf(id);
+    const hasFactor = methods.some((method) => method !== 'recovery' && method !== 'email');
     const phc = await requirePassword({ password, hasFactor, username, email }, checks);
-    await store.savePassword(id, phc);
+    if (!(await store.savePassword(id, phc, link))) return false;
     await transactions.endAll(id);
-    await trustedBrowsers.revokeAll(id, noted(by));
+    await trustedBrowsers.revokeAll(id, doer);
+    return true;
   }
 
   async #endAll(id: string): Promise<void> {

@@ -2,6 +2,9 @@
 
 import type { AuditActor, AuditEntry } from '../audit/audit.ts';
 import type { Actor } from './caller.ts';
+import type { Comer } from './factors/factor-news.ts';
+import type { Visit } from './login/login.ts';
+import { softwareOf } from './login/software.ts';
 
 /** The part of an entry that says who and from where. */
 export function noted(
@@ -10,6 +13,11 @@ export function noted(
   if (by === 'host') return { actor: 'host', method: 'cli' };
   const { account, address, kind: method, requestId } = by;
   return { actor: { id: account.id, name: account.username }, address, method, requestId };
+}
+
+/** Somebody who is not signed in (yet): who it is nobody knows. */
+export function comerOf({ address, userAgent, requestId }: Visit): Comer {
+  return { address, software: softwareOf(userAgent), requestId };
 }
 
 /** How a try to sign in ended. */

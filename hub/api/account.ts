@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 
 import type { Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { EmailVerification } from '../accounts/email/verification.ts';
 import { placeOf as networkOf } from '../accounts/login/arrivals.ts';
 import type { Login } from '../accounts/login/login.ts';
 import type { Logins } from '../accounts/login/logins.ts';
@@ -14,9 +15,12 @@ import { passwordBodyBytes } from './auth.ts';
 import { operation, type Operation } from './operation.ts';
 import { listOf, pageOf, pageQuery, placeOf } from './page.ts';
 import { reply } from './reply.ts';
+import { visitOf } from './visit.ts';
 
 export interface AccountServices {
   readonly accounts: Accounts;
+  readonly emailVerification: Pick<EmailVerification, 'offer'>;
+  readonly postbox: { readonly isThere: boolean };
   readonly logins: Logins;
   readonly audit: Audit;
 }
@@ -102,14 +106,19 @@ const changeEmail = operation({
   id: 'account.change-email',
   method: 'put',
   path: '/account/email',
-  summary: 'Another e-mail address, or none; it counts once it is confirmed',
+  summary: 'Another e-mail address, or none; it counts once the link is opened that is sent there',
   auth: 'login',
   scope: 'none',
   stepUp: 'config',
   body: z.strictObject({ email: z.string().max(320).nullable() }),
   response: accountSchema,
-  run: async (caller, { body }, { accounts }: AccountServices) =>
-    accountJson(await accounts.changeEmail(caller.account, body.email ?? undefined, caller)),
+  async run(caller, input, { accounts, emailVerification, postbox }: AccountServices) {
+    const email = input.body.email ?? undefined;
+    const account = await accounts.changeEmail(caller.account, email, caller);
+    const isNew = account.email !== undefined && account.email !== caller.account.email;
+    if (isNew && postbox.isThere) await emailVerification.offer(account, visitOf(caller, input));
+    return accountJson(account);
+  },
 });
 
 const changeNetworks = operation({

@@ -8,6 +8,7 @@ import { auditOperations, type AuditServices } from './audit.ts';
 import { banOperations, type BanServices } from './bans.ts';
 import { certificateOperations, type CertificateServices } from './certificates.ts';
 import { domainOperations, type DomainServices } from './domains.ts';
+import { emailOperations, type EmailServices } from './email.ts';
 import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
 import { eventOperations, type EventServices } from './events.ts';
 import { factorOperations, type FactorServices } from './factors.ts';
@@ -44,6 +45,7 @@ export type ApiServices = ServerServices &
   ResetServices &
   AuthServices &
   StepUpServices &
+  EmailServices &
   ArrivalServices &
   AccountServices &
   PeopleAdminServices &
@@ -67,6 +69,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...tokenOperations,
   ...authOperations,
   ...stepUpOperations,
+  ...emailOperations,
   ...arrivalOperations,
   ...accountOperations,
   ...peopleAdminOperations,

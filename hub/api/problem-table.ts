@@ -86,6 +86,8 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'account.exists': { status: 409, title: 'Account exists' },
   'account.unknown': { status: 404, title: 'Unknown account' },
   'account.last-admin': { status: 409, title: 'The last admin' },
+  'account.link': { status: 403, title: 'Link of no use' },
+  'account.letters': { status: 429, title: 'Enough letters' },
   'account.password-weak': { status: 400, title: 'Weak password' },
   'account.password-breached': { status: 400, title: 'Password known from a breach' },
   'account.network': { status: 400, title: 'No usable list of networks' },

@@ -37,11 +37,12 @@ export async function withPeople<Result>(
     const keyRing = await openKeyRing(config, stores);
     const outside = { stores, keyRing, audit, fetch: createSafeFetch(), log, opened };
     try {
-      const { notices } = openNotified(config, { ...outside, origin: () => origin });
+      const { notices, mailer } = openNotified(config, { ...outside, origin: () => origin });
       const providing = openProviders(config, { ...outside, notices, origin: () => origin });
       const people = await openPeople(config, {
         ...outside,
         notices,
+        mailer,
         origin: () => origin,
         localLogin: providing.localLogin,
         links: providing.ssoLinks,

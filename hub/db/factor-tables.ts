@@ -69,16 +69,24 @@ export const emailCodes = pgTable('email_codes', {
   sentAt: instant('sent_at').notNull(),
   expiresAt: instant('expires_at').notNull(),
   usedAt: instant('used_at'),
-  askedFrom: text('asked_from'),
 });
 
 export const emailLinks = pgTable('email_links', {
   id: uuid('id').primaryKey(),
   accountId: uuid('account_id').notNull(),
+  purpose: text('purpose', { enum: ['verify', 'reset'] }).notNull(),
   email: text('email').notNull(),
   secretHash: bytea('secret_hash').notNull(),
   createdAt: instant('created_at').notNull(),
   expiresAt: instant('expires_at').notNull(),
+});
+
+export const emailSends = pgTable('email_sends', {
+  id: uuid('id').primaryKey(),
+  purpose: text('purpose', { enum: ['code', 'verify', 'reset'] }).notNull(),
+  accountId: uuid('account_id'),
+  askedFrom: text('asked_from'),
+  sentAt: instant('sent_at').notNull(),
 });
 
 export const factorStandings = pgTable('factor_standings', {

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 
-import { integer, secret, setting, text } from '../../shared/settings/kinds.ts';
+import { flag, integer, secret, setting, text } from '../../shared/settings/kinds.ts';
 import { Secret } from '../../shared/settings/secret.ts';
 import type { SettingProblem } from '../../shared/settings/settings.ts';
 import { requireSender } from '../notices/mail/mail-address.ts';
@@ -40,6 +40,7 @@ export const mailSettings = {
   HUB_SMTP_USER: text(256).optional(),
   HUB_SMTP_PASSWORD: secret().optional(),
   HUB_SMTP_FROM: sender.optional(),
+  HUB_EMAIL_CODES: flag().default(false),
 } as const;
 
 type MailSettings = z.output<z.ZodObject<typeof mailSettings>>;
@@ -56,10 +57,12 @@ export function mailProblems(settings: MailSettings): SettingProblem[] {
       ),
       ...(from === undefined ? [senderMissing] : []),
     ];
-  if (host === undefined)
-    return [...given, ...(from === undefined ? [] : ['HUB_SMTP_FROM'])].map((name) =>
+  if (host === undefined) {
+    const sendsCodes = settings.HUB_EMAIL_CODES ? ['HUB_EMAIL_CODES'] : [];
+    return [...given, ...(from === undefined ? [] : ['HUB_SMTP_FROM']), ...sendsCodes].map((name) =>
       problem(name, 'of use only with HUB_SMTP_HOST', 'set HUB_SMTP_HOST, or unset this'),
     );
+  }
   const isHalf =
     (settings.HUB_SMTP_USER === undefined) !== (settings.HUB_SMTP_PASSWORD === undefined);
   return [

@@ -12,6 +12,9 @@ export interface Doer {
   readonly requestId?: string | undefined;
 }
 
+/** Who brings a code, or asks for one, before anybody knows whether it is the account's owner. */
+export type Comer = Omit<Doer, 'actor'>;
+
 export type FactorName = 'totp' | 'passkey' | 'recovery' | 'email';
 
 /** What is counted of it. */
@@ -26,6 +29,13 @@ export type FactorEvent =
   | 'browser-recognised'
   | 'browser-forgotten'
   | 'trust-replayed'
+  | 'code-sent'
+  | 'link-sent'
+  | 'email-verified'
+  | 'password-asked'
+  | 'password-reset'
+  | 'letter-refused'
+  | 'letter-failed'
   | 'locked-out'
   | 'reset';
 
@@ -124,6 +134,45 @@ export class FactorNews {
     this.#tell(accountId, { kind: 'trust.replayed', facts: { software } });
   }
 
+  /** By mail, to the proven address. */
+  codeSent(accountId: string, doer: Comer): void {
+    this.#counts.count('code-sent');
+    this.#note('mfa.code-sent', accountId, doer, { method: 'email' });
+  }
+
+  /** To an address that is not proven yet. */
+  linkSent(accountId: string, doer: Doer): void {
+    this.#counts.count('link-sent');
+    this.#note('account.email-asked', accountId, doer);
+  }
+
+  emailVerified(accountId: string, doer: Comer): void {
+    this.#counts.count('email-verified');
+    this.#note('account.email-verified', accountId, doer, { method: 'email' });
+  }
+
+  /** `accountId` undefined: nobody is called that. Only this log knows whether a letter went out. */
+  passwordAsked(accountId: string | undefined, doer: Comer, isSent: boolean): void {
+    this.#counts.count('password-asked');
+    const result = isSent ? 'ok' : 'denied';
+    this.#note('login.reset-asked', accountId, doer, { result, method: 'email' });
+  }
+
+  passwordReset(accountId: string, doer: Comer): void {
+    this.#counts.count('password-reset');
+    this.#note('login.reset-done', accountId, doer, { method: 'email' });
+    this.#tell(accountId, { kind: 'password.changed', facts: whereOf(doer) });
+  }
+
+  /** More were asked for than anybody needs. */
+  letterRefused(): void {
+    this.#counts.count('letter-refused');
+  }
+
+  letterFailed(): void {
+    this.#counts.count('letter-failed');
+  }
+
   lockedOut(accountId: string, doer: Doer): void {
     this.#counts.count('locked-out');
     this.#note('admin.lockout', accountId, doer);
@@ -139,8 +188,8 @@ export class FactorNews {
 
   #note(
     event: AuditEntry['event'],
-    target: string,
-    { actor, address, requestId }: Doer,
+    target: string | undefined,
+    { actor, address, requestId }: Comer & Partial<Pick<Doer, 'actor'>>,
     facts: Partial<Pick<AuditEntry, 'result' | 'method' | 'reason'>> = {},
   ): void {
     this.#audit.note({ event, actor, address, requestId, target, result: 'ok', ...facts });
@@ -156,6 +205,6 @@ const fewLeft = 3;
 
 type Told = Notice extends infer One ? (One extends Notice ? Omit<One, 'to'> : never) : never;
 
-function whereOf({ address, software }: Doer) {
+function whereOf({ address, software }: Comer) {
   return { address, software };
 }

@@ -1,5 +1,7 @@
 // What somebody shows beside a password arrives; whether it proves that they are the account's owner leaves. The one port that sign-in and step-up ask.
 
+import { AccountError } from '../account-error.ts';
+import type { Visit } from '../login/login.ts';
 import type { AuthenticationResponse, PasskeyQuestion, Passkeys } from './passkeys.ts';
 import type { RecoveryCodes } from './recovery.ts';
 import type { Totp } from './totp.ts';
@@ -45,10 +47,12 @@ export interface FactorsOptions {
   readonly email?: EmailFactor | undefined;
 }
 
-interface EmailFactor {
+export interface EmailFactor {
   /** Whether the account may prove itself by mail: a verified address, and no admin's. */
   isFor(accountId: string): Promise<boolean>;
   check(accountId: string, code: string, binding: string): Promise<boolean>;
+  /** `isAsked` false: the account is not to prove itself like this; nobody notices but its holder, who gets no letter. */
+  send(to: { accountId: string; binding: string; isAsked: boolean }, visit: Visit): Promise<void>;
 }
 
 export class Factors {
@@ -67,9 +71,13 @@ export class Factors {
     const methods: FactorMethod[] = [];
     if (held.passkeys > 0) methods.push('passkey');
     if (held.hasTotp) methods.push('totp');
+    // Beside a passkey or an app mail would be the weakest way in, and a mailbox, which opens the password already, all of it.
+    if (methods.length === 0) {
+      if ((await email?.isFor(accountId)) === true) methods.push('email');
+      return { methods, isLocked, mustEnrol };
+    }
     // Beside no factor at all these would be one more way in, not a second proof.
-    if (methods.length > 0 && held.recoveryCodesLeft > 0) methods.push('recovery');
-    if ((await email?.isFor(accountId)) === true) methods.push('email');
+    if (held.recoveryCodesLeft > 0) methods.push('recovery');
     return { methods, isLocked, mustEnrol };
   }
 
@@ -92,6 +100,22 @@ export class Factors {
     if (method === 'totp') return totp.check(accountId, code);
     if (method === 'recovery') return recovery.use(accountId, code);
     return (await email?.check(accountId, code, binding)) === true;
+  }
+
+  /**
+   * A code by mail, for the sign-in or the login `binding` alone. Whether a letter goes out is not to be seen.
+   * @throws AccountError mfa.unknown: the hub sends none | account.letters | mfa.sealed
+   */
+  async sendCode(accountId: string, binding: string, visit: Visit): Promise<void> {
+    const { email } = this.#options;
+    if (email === undefined) {
+      throw new AccountError(
+        'mfa.unknown',
+        'this hub sends no codes by mail: use another way (its operator can set HUB_EMAIL_CODES=on)',
+      );
+    }
+    const isAsked = (await this.methodsOf(accountId)).includes('email');
+    await email.send({ accountId, binding, isAsked }, visit);
   }
 
   /** What the browser asks its authenticators. Without an account any passkey of this hub may answer: nobody is asked for a name. */

@@ -21,6 +21,7 @@ export const personal = [
   'device_requests',
   'email_codes',
   'email_links',
+  'email_sends',
   'factor_standings',
   'passkey_challenges',
   'passkeys',

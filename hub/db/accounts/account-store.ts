@@ -5,6 +5,7 @@ import { emailKey, type Account, type Role } from '../../accounts/account.ts';
 import type { AccountChange, AccountStore } from '../../accounts/accounts.ts';
 import { accounts } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
+import { emailLinks } from '../factor-tables.ts';
 import { and, count, eq, gt, isNotNull, ne } from '../drizzle.ts';
 import { inTransaction, type Transaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
@@ -54,9 +55,15 @@ export class PostgresAccountStore implements AccountStore {
     await this.#queries.update(accounts).set({ passwordHash: phc }).where(isSame);
   }
 
-  async savePassword(id: string, phc: string): Promise<void> {
+  async savePassword(id: string, phc: string, link?: string): Promise<boolean> {
     const chosen = { passwordHash: phc, passwordBreached: false };
-    await this.#queries.update(accounts).set(chosen).where(eq(accounts.id, id));
+    return inTransaction(this.#queries, async (tx) => {
+      const isReset = and(eq(emailLinks.accountId, id), eq(emailLinks.purpose, 'reset'));
+      const voided = await tx.delete(emailLinks).where(isReset).returning({ id: emailLinks.id });
+      if (link !== undefined && !voided.some((row) => row.id === link)) return false;
+      await tx.update(accounts).set(chosen).where(eq(accounts.id, id));
+      return true;
+    });
   }
 
   async markBreached(id: string): Promise<void> {

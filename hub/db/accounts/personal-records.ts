@@ -28,6 +28,7 @@ export const personalTables: Readonly<Record<string, PersonalTable>> = {
   domains: { belongs: 'owner', without: ['token'] },
   email_codes: { belongs: 'account', without: ['mac', 'binding'] },
   email_links: { belongs: 'account', without: ['secret_hash'] },
+  email_sends: { belongs: 'account' },
   enrolment_tokens: { belongs: 'owner', without: ['secret_hash'] },
   factor_standings: { belongs: 'account' },
   invitations: { belongs: 'inviter', without: ['secret_hash'] },

@@ -4,6 +4,7 @@ import type { Queries } from '../connect.ts';
 import { and, count, eq, gt, isNotNull, isNull, or, sql } from '../drizzle.ts';
 import {
   emailCodes,
+  emailLinks,
   factorStandings,
   passkeyChallenges,
   passkeys,
@@ -71,7 +72,8 @@ export async function wasTakenAway(
 
 /** What somebody may hold in their hands, and whatever was begun with it. */
 export async function removeHeld(tx: Transaction, accountId: string): Promise<void> {
-  for (const table of [passkeys, totpSecrets, trustedBrowsers, passkeyChallenges, emailCodes]) {
+  const held = [passkeys, totpSecrets, trustedBrowsers, passkeyChallenges, emailCodes, emailLinks];
+  for (const table of held) {
     await tx.delete(table).where(eq(table.accountId, accountId));
   }
 }

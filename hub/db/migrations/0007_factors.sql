@@ -76,30 +76,49 @@ CREATE INDEX trusted_browsers_account_id ON trusted_browsers (account_id);
 CREATE TABLE email_codes (
   id uuid PRIMARY KEY,
   account_id uuid NOT NULL,
+  -- Of the sign-in or the login that it was sent for.
   binding text NOT NULL,
+  -- HMAC-SHA-256 under the same pepper: a million codes are tried in a second, where a plain hash of one can be had.
   mac bytea NOT NULL,
   tries integer NOT NULL DEFAULT 0,
   sent_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
   used_at timestamptz,
-  -- Who asked for it: an address, or its /64.
-  asked_from text
+  UNIQUE (account_id, binding)
 );
 --> statement-breakpoint
-CREATE INDEX email_codes_account_id ON email_codes (account_id, sent_at);
---> statement-breakpoint
-CREATE INDEX email_codes_asked_from ON email_codes (asked_from, sent_at);
+CREATE INDEX email_codes_expires_at ON email_codes (expires_at);
 --> statement-breakpoint
 CREATE TABLE email_links (
   id uuid PRIMARY KEY,
   account_id uuid NOT NULL,
+  purpose text NOT NULL CHECK (purpose IN ('verify', 'reset')),
+  -- Where it was sent: it proves this address and no other.
   email text NOT NULL,
-  secret_hash bytea NOT NULL,
+  secret_hash bytea NOT NULL UNIQUE,
   created_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX email_links_account_id ON email_links (account_id);
+--> statement-breakpoint
+CREATE INDEX email_links_expires_at ON email_links (expires_at);
+--> statement-breakpoint
+-- Letters that somebody asked for, for as long as limits count them.
+CREATE TABLE email_sends (
+  id uuid PRIMARY KEY,
+  purpose text NOT NULL CHECK (purpose IN ('code', 'verify', 'reset')),
+  account_id uuid,
+  -- An address, or its /64.
+  asked_from text,
+  sent_at timestamptz NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX email_sends_account_id ON email_sends (account_id, sent_at);
+--> statement-breakpoint
+CREATE INDEX email_sends_asked_from ON email_sends (asked_from, sent_at);
+--> statement-breakpoint
+CREATE INDEX email_sends_sent_at ON email_sends (sent_at);
 --> statement-breakpoint
 -- Accounts whose factors were taken away: no row, nothing special.
 CREATE TABLE factor_standings (
