@@ -17,6 +17,7 @@ import { defaultApiLimits } from './limits.ts';
 import { oauthApi } from './oauth.ts';
 import { oidcRoutes } from './oidc.ts';
 import { operations, type ApiServices } from './operations.ts';
+import { paced } from './pace.ts';
 import { peopleDoor, type PeopleDoor } from './people.ts';
 import { problem, problemFor } from './problem.ts';
 import { addRoutes, eventStream } from './routes.ts';
@@ -80,6 +81,7 @@ function servePeople(
   app.route('/', wellKnown(people));
   app.use(peopleDoor({ ...people, channels: paths }));
   const api = new Hono<HubEnv>();
+  api.use('/auth/passkey/options', paced(questions));
   addRoutes(api, { operations, limits: limits, ...people });
   const document = openApiDocument(operations);
   api.get('/openapi.json', (context) => context.json(document));
@@ -89,6 +91,12 @@ function servePeople(
   app.route('/auth/oidc', oidcRoutes({ ...people.services, hubHost }));
   people.servePages?.(app);
 }
+
+/**
+ * Of passkeys, asked by whoever opens the page to sign in, within a minute: each is two rows that live ten minutes. An office
+ * begins its day with a hundred.
+ */
+const questions = { limit: 120, windowMs: 60_000 };
 
 function serveLanding(app: Hono<HubEnv>, { hubHost }: ApiOptions): void {
   app.get('/', (context) => {

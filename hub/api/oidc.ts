@@ -2,16 +2,14 @@
 
 import { Hono, type Context } from 'hono';
 
-import { addressBucket } from '../../shared/net-address.ts';
 import { AccountError } from '../accounts/account-error.ts';
 import type { Arrival, Sso } from '../accounts/sso/sso.ts';
 import type { SsoLogout } from '../accounts/sso/sso-logout.ts';
-import { FailureBudget } from '../tunnels/failure-budget.ts';
-import { ApiError } from './api-error.ts';
 import type { HubEnv } from './arrival.ts';
 import { setCookieLine, type CookieChange } from './cookies.ts';
 import { bytesOf } from './input.ts';
 import { landingPolicy, providerAwayPage } from './landing-page.ts';
+import { paced } from './pace.ts';
 import { oidcCookie } from './sso.ts';
 import { enteredCookies, sessionCookie, visitOf } from './visit.ts';
 
@@ -29,16 +27,7 @@ const formLimits = { bytes: 16_384, timeoutMs: 10_000 };
 /** To be mounted at /auth/oidc. */
 export function oidcRoutes(options: OidcOptions): Hono<HubEnv> {
   const app = new Hono<HubEnv>();
-  const budget = new FailureBudget(pace);
-  app.use(async (context, next) => {
-    const { address, peer } = context.get('caller');
-    const asker = address ?? peer;
-    const bucket = asker === undefined ? 'unknown' : addressBucket(asker);
-    if (budget.waitMs(bucket) > 0)
-      throw new ApiError('api.busy', 'Too many sign-ins from this address: wait a minute.');
-    budget.note(bucket);
-    return next();
-  });
+  app.use(paced(pace));
   app.get('/:id/start', async (context) =>
     orExplained(context, options, async () => {
       const { id } = context.req.param();

@@ -101,6 +101,17 @@ describe('a browser that was signed in before an admin reset the account', () =>
   });
 });
 
+test('a stranger who asks for passkeys without end is sent away, before the questions fill the database', async () => {
+  const stranger = new ApiClient(hub);
+  const path = '/api/v1/auth/passkey/options';
+  for (let asked = 0; asked < 120; asked++)
+    expect((await stranger.ask('POST', path)).status).toBe(200);
+  expect(await stranger.ask('POST', path)).toMatchObject({
+    status: 429,
+    json: { code: 'api.busy' },
+  });
+});
+
 async function anotherAdmin(username: string): Promise<ApiClient> {
   const { json } = await admin.askProven('POST', '/api/v1/admin/invitations/admins', {});
   const guest = new ApiClient(hub);
