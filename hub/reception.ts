@@ -41,6 +41,7 @@ export async function openReception(config: HubConfig, parts: ReceptionParts): P
   return {
     people: {
       logins: people.logins,
+      browsers: people.browsers,
       tokens: people.tokens,
       stepUp: people.stepUp,
       bans: audited.bans,

@@ -18,6 +18,8 @@ export interface PeopleDoor {
   readonly origin: () => string;
   readonly logins: LoginDesk;
   readonly tokens: TokenDesk;
+  /** Whether somebody has signed in with the browser that this cookie names. */
+  readonly browsers: { isSomebodys(secret: string | undefined): Promise<boolean> };
   readonly bans: { covering(address: string): Ban | undefined };
   readonly admins: AdminDoor;
   /** Paths whose GET opens a channel to a page: events. */
@@ -51,8 +53,9 @@ export function peopleDoor(door: PeopleDoor): MiddlewareHandler<HubEnv> {
     const credentials = { authorization: req.header('authorization'), loginSecret };
     const caller = await callerOf(credentials, { address, peer, requestId }, door);
     // Failures of a neighbour at the same address shut nobody out who is in, or whose browser is known (security row A-10).
-    const isKnown = caller.kind !== 'nobody' || cookies.has('phlix_dc');
-    if (ban !== undefined && !isKnown && req.method !== 'GET') return banned(context, ban);
+    const isShut = ban !== undefined && caller.kind === 'nobody' && req.method !== 'GET';
+    if (isShut && !(await door.browsers.isSomebodys(cookies.get('phlix_dc'))))
+      return banned(context, ban);
     if (caller.kind === 'nobody' && loginSecret !== undefined) {
       const forget = setCookieLine({ name: 'phlix_session', value: undefined });
       context.header('set-cookie', forget, { append: true });

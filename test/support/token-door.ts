@@ -48,6 +48,7 @@ export async function openTokenDoor(
       origin: () => origin,
       logins: { find: async (secret) => logins.get(secret) },
       tokens: world.tokens,
+      browsers: { isSomebodys: async () => false },
       bans: { covering: () => undefined },
       admins: { networks: undefined, isHere: true },
       channels: new Set(),

@@ -8,6 +8,8 @@ import { hashOf, isSecret, newSecret } from '../secret.ts';
 export interface KnownBrowserStore {
   /** The row's id, if this browser has signed in to the account since `since`. */
   find(secretHash: Buffer, accountId: string, since: Date): Promise<string | undefined>;
+  /** Whether it has signed in to any account since `since`. */
+  isKnown(secretHash: Buffer, since: Date): Promise<boolean>;
   /**
    * What the former value stood for, for this account and others of the household, the new one stands for from now on, and
    * for this account in any case. `most`: of an account the rest is forgotten, the oldest first.
@@ -36,8 +38,13 @@ export class KnownBrowsers {
 
   async find(secret: string | undefined, accountId: string): Promise<string | undefined> {
     if (secret === undefined || !isSecret(secret)) return undefined;
-    const since = new Date(this.#now().getTime() - this.#limits.knownBrowserMs);
-    return this.#store.find(hashOf(secret), accountId, since);
+    return this.#store.find(hashOf(secret), accountId, this.#since);
+  }
+
+  /** Somebody of this hub has signed in with it; who, is not known yet. */
+  async isSomebodys(secret: string | undefined): Promise<boolean> {
+    if (secret === undefined || !isSecret(secret)) return false;
+    return this.#store.isKnown(hashOf(secret), this.#since);
   }
 
   /**
@@ -54,5 +61,9 @@ export class KnownBrowsers {
   /** After a lockout, when nothing of the former may open the account. */
   async forget(accountId: string): Promise<void> {
     await this.#store.removeAll(accountId);
+  }
+
+  get #since(): Date {
+    return new Date(this.#now().getTime() - this.#limits.knownBrowserMs);
   }
 }

@@ -30,6 +30,15 @@ export class PostgresKnownBrowserStore implements KnownBrowserStore {
     return row?.id;
   }
 
+  async isKnown(secretHash: Buffer, since: Date): Promise<boolean> {
+    const rows = await this.#queries
+      .select({ id: knownBrowsers.id })
+      .from(knownBrowsers)
+      .where(and(eq(knownBrowsers.secretHash, secretHash), gt(knownBrowsers.usedAt, since)))
+      .limit(1);
+    return rows.length > 0;
+  }
+
   async replace(
     formerHash: Buffer | undefined,
     secretHash: Buffer,
