@@ -215,6 +215,24 @@ describe('each setting', () => {
       expect(problemsOf(environment)).toEqual(['HUB_TRUSTED_PROXIES']);
     }
   });
+
+  test('HUB_TRUSTED_NETWORKS are as wide as a company, and not everybody', () => {
+    expect(read({}).trustedNetworks.has('127.0.0.1')).toBe(false);
+    const { trustedNetworks } = read({ HUB_TRUSTED_NETWORKS: '10.0.0.0/8' });
+    expect([trustedNetworks.has('10.9.8.7'), trustedNetworks.has('11.0.0.1')]).toEqual([
+      true,
+      false,
+    ]);
+    for (const wrong of ['0.0.0.0/0', '::/0', '10.0.0.1/8'])
+      expect(problemsOf({ HUB_TRUSTED_NETWORKS: wrong })).toEqual(['HUB_TRUSTED_NETWORKS']);
+  });
+
+  test('what is done about travels needs a map to see them by', () => {
+    expect(read({}).travel).toMatchObject({ mapFile: undefined, action: 'challenge' });
+    expect(problemsOf({ HUB_TRAVEL: 'block' })).toEqual(['HUB_TRAVEL']);
+    const { travel } = read({ HUB_TRAVEL: 'block', HUB_GEOIP_DB: '/srv/city.mmdb' });
+    expect(travel).toMatchObject({ mapFile: '/srv/city.mmdb', action: 'block' });
+  });
 });
 
 describe('what cannot work is refused', () => {

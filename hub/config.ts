@@ -49,8 +49,14 @@ import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts'
 import { dnsSettings } from './settings/dns.ts';
 import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
-import { proxyProblems, proxySettings } from './settings/proxies.ts';
+import { proxyProblems, proxySettings, trustProblems } from './settings/proxies.ts';
 import { filesTls, fileProblems, tlsSettings, type FilesTls } from './settings/tls.ts';
+import {
+  travelConfig,
+  travelProblems,
+  travelSettings,
+  type TravelConfig,
+} from './settings/travel.ts';
 import { shownSettings, type ShownSetting } from './shown-settings.ts';
 import type { SmtpSettings } from './notices/mail/smtp-mailer.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
@@ -109,6 +115,10 @@ export interface HubConfig {
   /** What admins may see of all this. */
   readonly shown: readonly ShownSetting[];
   readonly people: PeopleConfig;
+  /** How far people can have come since their last sign-in (row A-13). */
+  readonly travel: TravelConfig;
+  /** Where a browser that an account knows is not asked for the second factor (row A-15). */
+  readonly trustedNetworks: CidrSet;
   /** Undefined: the hub sends no mail. */
   readonly mail: SmtpSettings | undefined;
   /** Members and owners may prove themselves by a code that is mailed to them (row A-04). */
@@ -131,6 +141,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...fileProblems(settings),
     ...acmeProblems(settings),
     ...proxyProblems(settings),
+    ...trustProblems(settings),
+    ...travelProblems(settings),
     ...limitProblems(settings),
     ...accountProblems(settings),
     ...mailProblems(settings),
@@ -171,6 +183,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     nameLimits: nameLimits(settings),
     domainLimits: domainLimits(settings),
     people: peopleConfig(settings),
+    travel: travelConfig(settings),
+    trustedNetworks: new CidrSet(settings.HUB_TRUSTED_NETWORKS),
     mail: mailOf(settings),
     sendsEmailCodes: settings.HUB_EMAIL_CODES,
     allowsLocalLogin: settings.HUB_LOCAL_LOGIN,
@@ -253,11 +267,12 @@ const schema = z.object({
   HUB_PING_DEADLINE: duration(100, 300 * second).default(10 * second),
   ...limitSettings,
   ...accountSettings,
+  ...travelSettings,
 });
 
 type Settings = z.output<typeof schema>;
 
-const settingsOfLaterVersions = ['HUB_USER', 'HUB_TRUSTED_NETWORKS', 'HUB_NATS_URL'];
+const settingsOfLaterVersions = ['HUB_USER', 'HUB_NATS_URL'];
 
 function tlsOf(settings: Settings, environment: Environment): HubTls {
   if (settings.HUB_TLS === 'acme') return acmeTls(settings, environment);

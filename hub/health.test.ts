@@ -34,6 +34,7 @@ async function look(
     lostAuditEntries: () => 0,
     databaseTime: async () => now,
     unnamedAt: () => undefined,
+    travels: () => undefined,
     now: () => now,
     ...change,
   });
@@ -50,11 +51,13 @@ test('a hub in order has nothing to say but that admins may come from anywhere',
   expect(closed['config.admin-door']).toBe('ok');
 });
 
+const brokenMap = { kind: 'broken', reason: 'it is not there' } as const;
 const broken = { file: 'a', line: 3, what: 'changed' };
 
 test.each<[string, Partial<HealthParts>, string, Record<string, string>?]>([
   ['config.same-site', {}, 'warning', { HUB_TENANT_DOMAIN: 'films.example.org' }],
   ['config.proxies', { unnamedAt: () => now }, 'warning'],
+  ['login.travel', { travels: async () => ({ map: brokenMap, checks: 0 }) }, 'warning'],
   ['tls.certificate', { certificates: () => [] }, 'failure'],
   ['tls.certificate', { certificates: () => [{ ...own, notAfter: ahead(-1) }] }, 'failure'],
   ['tls.certificate', { certificates: () => [{ ...own, notAfter: ahead(3) }] }, 'warning'],

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { HealthFinding } from './api/health.ts';
+import type { MapState } from './accounts/login/travel-map.ts';
 import type { Verification } from './audit/verify.ts';
 import type { HubConfig } from './config.ts';
 import { isSameSite } from './same-site.ts';
@@ -20,6 +21,8 @@ export interface HealthParts {
   readonly databaseTime: () => Promise<Date>;
   /** When a trusted proxy last did not say who its visitor was. */
   readonly unnamedAt: () => Date | undefined;
+  /** HUB_GEOIP_DB, looked at now, and how many sign-ins were held against it since the start; undefined: it is not set. */
+  readonly travels: () => Promise<{ map: MapState; checks: number }> | undefined;
   readonly now?: () => Date;
 }
 
@@ -95,6 +98,7 @@ const looks: Readonly<Record<string, Look>> = {
   'tls.certificate': lookAtCertificates,
   'audit.chain': lookAtAudit,
   'clock.offset': lookAtClock,
+  'login.travel': lookAtTravels,
 };
 
 /** Own secrets, readable by others of this machine, are nobody's secrets. */
@@ -164,6 +168,25 @@ async function lookAtClock({ databaseTime }: HealthParts, now: Date): Promise<He
         'clock.offset',
         `The hub and its database differ by ${Math.round(offsetMs / 1000)} seconds: let both follow a time server.`,
       );
+}
+
+async function lookAtTravels({ travels }: HealthParts): Promise<HealthFinding> {
+  const found = await travels();
+  if (found === undefined)
+    return ok(
+      'login.travel',
+      'Nobody’s travels are looked at: that needs a map of addresses, HUB_GEOIP_DB.',
+    );
+  const { map, checks } = found;
+  if (map.kind === 'broken')
+    return warning(
+      'login.travel',
+      `Nobody’s travels are looked at, since HUB_GEOIP_DB cannot be used: ${map.reason}. Put a City file in MMDB format there; the hub takes it up by itself.`,
+    );
+  return ok(
+    'login.travel',
+    `${checks} sign-ins since the start were compared with the last one’s place, by ${map.type} of ${map.builtAt.toISOString().slice(0, 10)}.`,
+  );
 }
 
 function ok(check: string, sentence: string): HealthFinding {

@@ -23,6 +23,8 @@ import { KnownBrowsers } from './accounts/login/known-browsers.ts';
 import { Logins } from './accounts/login/logins.ts';
 import { SignIn } from './accounts/login/sign-in.ts';
 import { Transactions } from './accounts/login/transactions.ts';
+import { Travel } from './accounts/login/travel.ts';
+import { TravelMapFile } from './accounts/login/travel-map.ts';
 import { BreachList, noBreaches } from './accounts/password/breaches.ts';
 import { CommonPasswords } from './accounts/password/common-passwords.ts';
 import { Passwords } from './accounts/password/passwords.ts';
@@ -42,6 +44,7 @@ import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';
 import { AccountMetrics } from './telemetry/account-metrics.ts';
 import { FactorMetrics } from './telemetry/factor-metrics.ts';
+import { TravelMetrics } from './telemetry/travel-metrics.ts';
 
 export interface PeopleParts {
   readonly stores: Stores;
@@ -112,8 +115,11 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     audit,
     counts,
   };
+  const travels = openTravel(config, parts);
   const signIn = new SignIn({
     ...doors,
+    travel: travels.travel,
+    trustedNetworks: config.trustedNetworks,
     transactions,
     localLogin: parts.localLogin,
     arrivals: new Arrivals({ store: stores.people.arrivals, notices, audit }),
@@ -141,6 +147,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
   const mailed = { ...factors, store: stores.email.links, accounts, origin: parts.origin };
   return {
     ...factors,
+    ...travels,
     accounts,
     signIn,
     logins,
@@ -155,8 +162,24 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     forgottenPasswords: new ForgottenPasswords({ ...mailed, localLogin: parts.localLogin }),
     setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
     invitations: new Invitations({ ...entering, store: stores.people.invitations }),
-    metrics: [...counts.metrics, ...factors.factorMetrics.metrics],
+    metrics: [
+      ...counts.metrics,
+      ...travels.travelMetrics.metrics,
+      ...factors.factorMetrics.metrics,
+    ],
   };
+}
+
+function openTravel({ travel: { mapFile, ...rules } }: HubConfig, { stores, log }: PeopleParts) {
+  const travelMap = mapFile === undefined ? undefined : new TravelMapFile({ path: mapFile, log });
+  const travelMetrics = new TravelMetrics();
+  const travel = new Travel({
+    ...rules,
+    map: travelMap,
+    store: stores.people.whereabouts,
+    onChecked: (result) => travelMetrics.checked(result),
+  });
+  return { travel, travelMap, travelMetrics };
 }
 
 function profileChecks(

@@ -179,7 +179,7 @@ function verifyOf({ audit }: HubConfig, { auditIndex }: Stores): ApiServices['ve
 
 function healthOf(
   config: HubConfig,
-  { audited, stores, held, unnamed }: ServiceParts,
+  { audited, stores, held, unnamed, people }: ServiceParts,
 ): ApiServices['health'] {
   return new Health({
     config,
@@ -188,5 +188,10 @@ function healthOf(
     lostAuditEntries: () => audited.audit.counts.lost,
     databaseTime: async () => stores.now(),
     unnamedAt: () => unnamed.at,
+    travels: () => travelsOf(people),
   });
+}
+
+function travelsOf({ travelMap, travelMetrics }: People) {
+  return travelMap?.look().then((map) => ({ map, checks: travelMetrics.total }));
 }

@@ -8,6 +8,7 @@ import type { TrustedBrowsers } from '../accounts/factors/trusted-browsers.ts';
 import type { Logins } from '../accounts/login/logins.ts';
 import type { SignIn, SignInOutcome } from '../accounts/login/sign-in.ts';
 import { softwareOf } from '../accounts/login/software.ts';
+import type { Travel } from '../accounts/login/travel.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { CookieChange } from './cookies.ts';
 import { operation, type Input, type Operation } from './operation.ts';
@@ -19,6 +20,7 @@ export interface AuthServices {
   readonly logins: Logins;
   readonly factors: Pick<Factors, 'askPasskey'>;
   readonly trustedBrowsers: Pick<TrustedBrowsers, 'trust'>;
+  readonly travel: Pick<Travel, 'countryOf'>;
   readonly audit: Audit;
 }
 
@@ -130,7 +132,7 @@ const factor = operation({
     trust_browser,
   }),
   response: stepSchema,
-  async run(caller, input, { signIn, logins, trustedBrowsers }: AuthServices) {
+  async run(caller, input, { signIn, logins, trustedBrowsers, travel }: AuthServices) {
     const { params, body, cookies, userAgent } = input;
     const proof = proofOf(params.method, body);
     const outcome = await signIn.withFactor(
@@ -142,7 +144,9 @@ const factor = operation({
       body.trust_browser === true && outcome.kind === 'done' && params.method !== 'recovery';
     if (!isTrusted) return stepOf(outcome, { formerly: caller, logins });
     const software = softwareOf(userAgent);
-    const trust = trustCookie(await trustedBrowsers.trust(outcome.account.id, { software }));
+    const country = await travel.countryOf(caller.address);
+    const surroundings = { software, country };
+    const trust = trustCookie(await trustedBrowsers.trust(outcome.account.id, surroundings));
     return stepOf(outcome, { formerly: caller, logins, cookies: [trust] });
   },
 });

@@ -1,7 +1,7 @@
 // The tables of people, their logins and what was counted of them leave here, as drizzle sees them; 0006_accounts.sql makes them.
 
 import { bytea, instant } from './columns.ts';
-import { boolean, integer, pgTable, text, uuid } from './drizzle.ts';
+import { boolean, doublePrecision, integer, pgTable, text, uuid } from './drizzle.ts';
 
 const roles = ['admin', 'owner', 'member'] as const;
 
@@ -90,6 +90,15 @@ export const loginPlaces = pgTable('login_places', {
   software: text('software').notNull(),
   firstAt: instant('first_at').notNull(),
   lastAt: instant('last_at').notNull(),
+});
+
+/** 0012_whereabouts.sql makes it. */
+export const whereabouts = pgTable('whereabouts', {
+  accountId: uuid('account_id').primaryKey(),
+  latitude: doublePrecision('latitude').notNull(),
+  longitude: doublePrecision('longitude').notNull(),
+  accuracyKm: doublePrecision('accuracy_km').notNull(),
+  at: instant('at').notNull(),
 });
 
 export const stepUps = pgTable('step_ups', {

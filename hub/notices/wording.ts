@@ -61,10 +61,13 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
   'login.new-device': (where) => signedIn('Signed in with a new device', where),
   'login.new-network': ({ network, ...where }) =>
     signedIn(`Signed in from a new network, ${network}`, where),
-  'login.travel': ({ speedKmh, distanceKm, ...where }) => ({
+  'login.travel': ({ speedKmh, distanceKm, isRefused, ...where }) => ({
     title: 'A sign-in from far away',
     lines: [
-      `Somebody signed in with your account ${Math.round(distanceKm)} km from the last place, which would need a speed of ${Math.round(speedKmh)} km/h.`,
+      `Somebody came with your password, your passkey or your provider ${Math.round(distanceKm)} km from where you last signed in, which would need a speed of ${Math.round(speedKmh)} km/h.`,
+      isRefused
+        ? 'It was refused. If this was you, as behind a VPN, sign in from where you were before.'
+        : 'If your account has a second factor, it was asked for wherever the hub can ask.',
       ...whereLines(where),
       ifNotYou,
     ],

@@ -8,7 +8,7 @@ import type { SettingProblem } from '../../shared/settings/settings.ts';
 
 const networks = list(
   {
-    expected: 'networks of proxies, separated by commas',
+    expected: 'networks, separated by commas',
     remedy: 'write 192.0.2.7, 10.0.0.0/24 or 2001:db8::/64, with no bits set behind the prefix',
   },
   parseNetwork,
@@ -18,9 +18,21 @@ export const proxySettings = {
   HUB_TRUSTED_PROXIES: networks.default([]),
   HUB_TRUSTED_PROXIES_ALLOW_WIDE: flag().default(false),
   HUB_PROXY_PROTOCOL: flag().default(false),
+  HUB_TRUSTED_NETWORKS: networks.default([]),
 } as const;
 
 type ProxySettings = z.output<z.ZodObject<typeof proxySettings>>;
+
+/** A network that ends in /0 is everybody, and nobody's home. */
+export function trustProblems(settings: ProxySettings): SettingProblem[] {
+  return settings.HUB_TRUSTED_NETWORKS.filter(({ prefix }) => prefix === 0).map(
+    ({ address, prefix }) => ({
+      name: 'HUB_TRUSTED_NETWORKS',
+      expected: `${address}/${prefix} is every address there is`,
+      remedy: 'list the networks that your own people sign in from',
+    }),
+  );
+}
 
 /** security.md A-15: whoever sits in a trusted network chooses the address that bans and limits see. */
 export function proxyProblems(settings: ProxySettings): SettingProblem[] {

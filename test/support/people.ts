@@ -12,11 +12,19 @@ import { KnownBrowsers } from '../../hub/accounts/login/known-browsers.ts';
 import { Logins } from '../../hub/accounts/login/logins.ts';
 import { SignIn, type SignInOutcome } from '../../hub/accounts/login/sign-in.ts';
 import { Transactions } from '../../hub/accounts/login/transactions.ts';
+import {
+  defaultTravelLimits,
+  Travel,
+  type Place,
+  type TravelAction,
+  type TravelResult,
+} from '../../hub/accounts/login/travel.ts';
 import type { Breach } from '../../hub/accounts/password/breaches.ts';
 import { CommonPasswords } from '../../hub/accounts/password/common-passwords.ts';
 import { Passwords } from '../../hub/accounts/password/passwords.ts';
 import { newAccount, Setup } from '../../hub/accounts/setup.ts';
 import { StepUp, type StepUpPolicy } from '../../hub/accounts/step-up/step-up.ts';
+import { CidrSet, parseNetwork } from '../../shared/net-address.ts';
 import type { AuditEntry } from '../../hub/audit/audit.ts';
 import { peopleStores, type PeopleStores } from '../../hub/db/accounts/people-stores.ts';
 import { accounts, invitations, loginFailures, setupTokens } from '../../hub/db/account-tables.ts';
@@ -33,6 +41,9 @@ const cheap = { memoryKib: 64, passes: 1, parallelism: 1 };
 export interface PeopleOptions {
   readonly limits?: Partial<AccountLimits>;
   readonly policy?: StepUpPolicy;
+  readonly travelAction?: TravelAction;
+  /** HUB_TRUSTED_NETWORKS. */
+  readonly trusted?: readonly string[];
 }
 
 /** One process of a hub: two on one database share what is stored. */
@@ -46,6 +57,9 @@ export class TestPeople {
   readonly noted: AuditEntry[] = [];
   readonly notices: Notice[] = [];
   readonly closed: Closed[] = [];
+  /** Where addresses are, by HUB_GEOIP_DB. */
+  readonly places = new Map<string, Place>();
+  readonly travelled: TravelResult[] = [];
   readonly revokedOwners: string[] = [];
   readonly metrics = new AccountMetrics();
   readonly limits: AccountLimits;
@@ -62,7 +76,10 @@ export class TestPeople {
   readonly transactions: Transactions;
   readonly #database: Database;
 
-  constructor(database: Database, { limits, policy = 'all-config' }: PeopleOptions = {}) {
+  constructor(
+    database: Database,
+    { limits, policy = 'all-config', travelAction = 'challenge', trusted = [] }: PeopleOptions = {},
+  ) {
     this.#database = database;
     this.limits = { ...defaultAccountLimits, ...limits };
     this.stores = peopleStores(database);
@@ -107,7 +124,20 @@ export class TestPeople {
     this.signIn = new SignIn({
       ...doors,
       transactions: this.transactions,
-      trustedBrowsers: { recognise: async () => undefined },
+      // The cookie of a browser that its holder trusts is `trusted`.
+      trustedBrowsers: {
+        recognise: async (_id, cookie) =>
+          cookie === 'trusted' ? { value: cookie, expiresAt: this.now } : undefined,
+      },
+      travel: new Travel({
+        ...told,
+        map: { find: async (address) => this.places.get(address) },
+        store: this.stores.whereabouts,
+        action: travelAction,
+        limits: defaultTravelLimits,
+        onChecked: (result) => void this.travelled.push(result),
+      }),
+      trustedNetworks: new CidrSet(trusted.map(parseNetwork)),
       localLogin: { requireOpen: async () => undefined },
       arrivals: new Arrivals({ ...told, store: this.stores.arrivals }),
       onPassword: () => undefined,
@@ -135,8 +165,10 @@ export class TestPeople {
     await queries.delete(setupTokens);
     await queries.delete(loginFailures);
     this.now = start;
-    for (const list of [this.noted, this.notices, this.closed, this.revokedOwners]) list.length = 0;
+    for (const list of [this.noted, this.notices, this.closed, this.revokedOwners, this.travelled])
+      list.length = 0;
     this.factors.clear();
+    this.places.clear();
     this.standings.clear();
   }
 

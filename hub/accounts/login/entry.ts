@@ -15,6 +15,7 @@ import type { KnownBrowsers } from './known-browsers.ts';
 import type { Login, LoginMethod, Restriction, Visit } from './login.ts';
 import type { Logins } from './logins.ts';
 import { softwareOf } from './software.ts';
+import type { Travel } from './travel.ts';
 
 /** Who comes, with the cookies of his browser. */
 export interface SignInVisit extends Visit {
@@ -62,6 +63,7 @@ export interface EntryOptions {
   readonly browsers: KnownBrowsers;
   readonly logins: Logins;
   readonly arrivals: Arrivals;
+  readonly travel: Pick<Travel, 'action' | 'look' | 'arrived'>;
   readonly limits: AccountLimits;
   readonly audit: Audit;
   readonly notices: Notices;
@@ -94,13 +96,14 @@ export class Entry {
       restriction: Restriction | undefined;
     },
   ): Promise<Entered> {
-    const { accounts, logins, browsers, arrivals, counts } = this.#options;
+    const { accounts, logins, browsers, arrivals, travel, counts } = this.#options;
     const { visit } = how;
     const isKnown = (await browsers.find(visit.browser, account.id)) !== undefined;
     const { login, secret } = await logins.begin(account, how);
     const browser = await browsers.remember(visit.browser, account.id);
     await accounts.noteLogin(account.id, login.createdAt);
     await arrivals.note(account, login, { isKnown });
+    await travel.arrived(account.id, login);
     const method = how.methods.at(-1) ?? 'password';
     counts.login('ok', method);
     this.#note('login.ok', { account, method: how.methods.join('+'), visit }, 'ok');
@@ -141,6 +144,38 @@ export class Entry {
     throw this.failed(admission, seen, 'locked-down');
   }
 
+  /**
+   * After the first proof, whatever it was. True: nobody can have come so far since the last sign-in, so a second one is
+   * wanted even of a browser that is trusted. It counts against nobody: whoever uses a VPN would shut himself out.
+   * @throws AccountError login.failed, where HUB_TRAVEL is block
+   */
+  async isTooFar(account: Account, admission: Admission, seen: Seen): Promise<boolean> {
+    const { travel, notices, audit, counts } = this.#options;
+    const { visit, method } = seen;
+    const journey = await travel.look(account.id, visit);
+    if (journey === undefined) return false;
+    const isRefused = travel.action === 'block';
+    const { address, userAgent, requestId } = visit;
+    audit.note({
+      event: 'login.travel',
+      actor: { id: account.id, name: account.username },
+      address,
+      target: `${Math.round(journey.distanceKm)} km`,
+      result: isRefused ? 'denied' : 'ok',
+      method,
+      requestId,
+    });
+    notices.tell({
+      kind: 'login.travel',
+      to: { kind: 'account', accountId: account.id },
+      facts: { ...journey, isRefused, address, software: softwareOf(userAgent) },
+    });
+    if (!isRefused) return travel.action === 'challenge';
+    await admission.release();
+    counts.login('failed', method);
+    throw refusal();
+  }
+
   /** The guard let nobody try. */
   refused(seen: Seen): void {
     this.#options.counts.login('locked', seen.method);
@@ -164,10 +199,7 @@ export class Entry {
         facts,
       });
     }
-    return new AccountError(
-      'login.failed',
-      'this name, password or code is not right: check what you typed, and that your account is not suspended',
-    );
+    return refusal();
   }
 
   #note(
@@ -189,7 +221,20 @@ export class Entry {
   }
 }
 
-/** A name that could be one: what else people type there by mistake is a password. */
-function printable(name: string | undefined): string | undefined {
-  return name !== undefined && /^[\p{L}\p{N}@._+-]{1,64}$/u.test(name) ? name : undefined;
+function refusal(): AccountError {
+  return new AccountError(
+    'login.failed',
+    'this name, password or code is not right: check what you typed, and that your account is not suspended',
+  );
 }
+
+/**
+ * A name that could be one: what else people type there by mistake is a password. Those have twelve characters and more, so
+ * of whom nobody knows only shorter names are written down, and addresses.
+ */
+function printable(name: string | undefined): string | undefined {
+  return name !== undefined && (shortName.test(name) || mailAddress.test(name)) ? name : undefined;
+}
+
+const shortName = /^[\p{L}\p{N}@._+-]{1,11}$/u;
+const mailAddress = /^[\p{L}\p{N}._+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}$/u;

@@ -13,6 +13,8 @@ const loginMethods = [
   'setup',
   'invitation',
   'trusted-browser',
+  /** A browser that the account knows, in one of HUB_TRUSTED_NETWORKS. */
+  'trusted-network',
 ] as const;
 export type LoginMethod = (typeof loginMethods)[number];
 

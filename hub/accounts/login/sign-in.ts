@@ -1,5 +1,6 @@
 // Proofs of who somebody is arrive, by whichever door; a login leaves, or the question for the next proof (rows A-01, A-10, A-18).
 
+import type { CidrSet } from '../../../shared/net-address.ts';
 import { AccountError } from '../account-error.ts';
 import { emailKey, usernameKey, type Account } from '../account.ts';
 import type { Factors, FactorMethod, Proof } from '../factors/factors.ts';
@@ -19,6 +20,7 @@ import { strangeSubject, type Admission, type Attempt, type Guard } from './guar
 import type { LoginMethod, Restriction } from './login.ts';
 import { softwareOf } from './software.ts';
 import type { Transaction, Transactions } from './transactions.ts';
+import type { Travel } from './travel.ts';
 
 export type SignInOutcome =
   | Entered
@@ -41,6 +43,9 @@ export interface SignInAccounts extends EntryAccounts {
 }
 
 export interface SignInOptions extends EntryOptions {
+  readonly travel: Pick<Travel, 'action' | 'look' | 'arrived' | 'countryOf'>;
+  /** HUB_TRUSTED_NETWORKS (row A-15). */
+  readonly trustedNetworks: CidrSet;
   readonly accounts: SignInAccounts;
   readonly passwords: Passwords;
   readonly factors: Pick<Factors, 'standingOf' | 'check' | 'identify'>;
@@ -138,6 +143,8 @@ export class SignIn {
     const isExpected = transaction.accountId === undefined || transaction.accountId === account?.id;
     if (account === undefined || !isExpected) throw this.#entry.failed(admission, seen, 'passkey');
     const standing = await this.#entry.requireStanding(account, 'passkey', admission, seen);
+    // A second proof by itself, so that nothing else could be asked for.
+    if (transaction.accountId === undefined) await this.#entry.isTooFar(account, admission, seen);
     await this.#requireTaken(transaction);
     const methods: LoginMethod[] = [...transaction.methods, 'passkey'];
     return this.#entry.finish(account, { methods, visit, admission, standing });
@@ -190,6 +197,7 @@ export class SignIn {
     this.#entry.requireWelcome(account, admission, seen);
     if (!isMultiFactor) return this.#afterFirst(account, { methods: ['sso'], visit, admission });
     const standing = await this.#entry.requireStanding(account, 'sso', admission, seen);
+    await this.#entry.isTooFar(account, admission, seen);
     return this.#entry.finish(account, {
       methods: ['sso', 'sso-factor'],
       visit,
@@ -258,16 +266,19 @@ export class SignIn {
     if (standing.isLocked && !standing.methods.includes('recovery')) {
       throw this.#entry.failed(admission, seen, 'locked-down');
     }
+    const isTooFar = await this.#entry.isTooFar(account, admission, seen);
     if (standing.methods.length === 0) {
       return this.#entry.finish(account, { ...proven, standing });
     }
-    const trust = standing.isLocked ? undefined : await this.#recognised(account, visit);
-    if (trust !== undefined) {
-      const all: LoginMethod[] = [...methods, 'trusted-browser'];
-      return {
-        ...(await this.#entry.finish(account, { ...proven, methods: all, standing })),
-        trust,
-      };
+    const trusted = standing.isLocked || isTooFar ? undefined : await this.#trusted(account, visit);
+    if (trusted !== undefined) {
+      const { by, trust } = trusted;
+      const finished = await this.#entry.finish(account, {
+        ...proven,
+        methods: [...methods, by],
+        standing,
+      });
+      return { ...finished, trust };
     }
     const opened = await transactions.open({ accountId: account.id, methods });
     await admission.succeed();
@@ -276,13 +287,30 @@ export class SignIn {
     return { kind: 'factor', transaction: opened.secret, methods: asked };
   }
 
-  async #recognised(
-    { id }: Account,
-    { trust, userAgent }: SignInVisit,
-  ): Promise<TrustCookie | undefined> {
-    if (trust === undefined) return undefined;
-    const software = softwareOf(userAgent);
-    return this.#options.trustedBrowsers.recognise(id, trust, { software });
+  /** Why this browser is not asked for the second factor; undefined: it is. */
+  async #trusted(
+    account: Account,
+    visit: SignInVisit,
+  ): Promise<{ by: LoginMethod; trust?: TrustCookie } | undefined> {
+    const { trust: cookie, userAgent, address } = visit;
+    if (cookie !== undefined) {
+      const { trustedBrowsers, travel } = this.#options;
+      const country = await travel.countryOf(address);
+      const surroundings = { software: softwareOf(userAgent), country };
+      const trust = await trustedBrowsers.recognise(account.id, cookie, surroundings);
+      if (trust !== undefined) return { by: 'trusted-browser', trust };
+    }
+    return (await this.#isAtHome(account, visit)) ? { by: 'trusted-network' } : undefined;
+  }
+
+  /**
+   * From a network that the operator trusts, a browser that the account knows is as good as one that its holder trusts (row
+   * A-15). An admin's is not, and nobody whose address a proxy kept to itself is in any network.
+   */
+  async #isAtHome({ id, role }: Account, { address, browser }: SignInVisit): Promise<boolean> {
+    const { trustedNetworks, browsers } = this.#options;
+    if (role === 'admin' || address === undefined || !trustedNetworks.has(address)) return false;
+    return (await browsers.find(browser, id)) !== undefined;
   }
 
   /** @throws AccountError login.expired */

@@ -30,6 +30,7 @@ const methodWords: Readonly<Record<LoginMethod, string>> = {
   setup: 'setup token',
   invitation: 'invitation',
   'trusted-browser': 'trusted browser',
+  'trusted-network': 'from a trusted network',
 };
 
 export async function devicesPage(

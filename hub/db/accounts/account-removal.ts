@@ -13,6 +13,7 @@ export const cascading = [
   'server_members',
   'sign_ins',
   'sso_links',
+  'whereabouts',
 ] as const;
 
 /** Those of other rooms, which know an account by its id alone. */

@@ -10,6 +10,7 @@ import { PostgresLoginStore } from './login-store.ts';
 import { PostgresSetupStore } from './setup-store.ts';
 import { PostgresStepUpStore } from './step-up-store.ts';
 import { PostgresTransactionStore } from './transaction-store.ts';
+import { PostgresWhereaboutsStore } from './whereabouts-store.ts';
 
 export type PeopleStores = ReturnType<typeof peopleStores>;
 
@@ -24,5 +25,6 @@ export function peopleStores(database: Pick<Database, 'queries' | 'changes'>) {
     setup: new PostgresSetupStore(database),
     stepUps: new PostgresStepUpStore(database),
     transactions: new PostgresTransactionStore(database),
+    whereabouts: new PostgresWhereaboutsStore(database),
   };
 }

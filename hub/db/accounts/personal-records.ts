@@ -57,6 +57,7 @@ export const personalTables: Readonly<Record<string, PersonalTable>> = {
   traffic: { belongs: 'owner' },
   traffic_limits: { belongs: 'limit' },
   trusted_browsers: { belongs: 'account', without: ['validator_hash', 'selector'] },
+  whereabouts: { belongs: 'account' },
 };
 
 /** Tables that tell nothing of any one account. Failures are counted by keys that lead back to nobody. */
