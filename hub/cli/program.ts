@@ -21,6 +21,7 @@ import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 import { ssoCommand } from './sso.ts';
 import { tokenCommand } from './tokens.ts';
+import { usageCommand } from './usage.ts';
 import { userCommand } from './users.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
@@ -72,6 +73,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(ssoCommand(context));
   program.addCommand(authCommand(context));
   program.addCommand(localCaCommand(context, finish));
+  program.addCommand(usageCommand(context));
   program.addCommand(openApiCommand(context));
   return adopt(program, context);
 }

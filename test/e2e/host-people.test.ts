@@ -28,6 +28,34 @@ describe('people, from the command line', () => {
     return JSON.parse(stdout) as Record<string, unknown>;
   }
 
+  test('have their traffic counted and limited, and what is wrong is said', async () => {
+    await json('user', 'create', 'eve', '--role', 'owner', '--password-file', passwordFile);
+    expect(await json('usage', 'show', '--account', 'eve', '--days', '7')).toEqual({ items: [] });
+    const set = ['--gigabytes', '500', '--megabits', '50', '--streams', '3'];
+    const limits = { bytes_per_month: 5e11, megabits_per_second: 50, streams: 3 };
+    expect(await json('usage', 'limits', '--account', 'eve', ...set)).toEqual(limits);
+    const less = { ...limits, megabits_per_second: null };
+    expect(await json('usage', 'limits', '--account', 'eve', '--megabits', 'none')).toEqual(less);
+    expect(await json('usage', 'limits', '--account', 'eve')).toEqual(less);
+    const { stdout } = await hub.run('usage', 'limits', '--account', 'eve');
+    expect(stdout).toBe('Limits: 500 GB a month, 3 at once.\n');
+    for (const words of [
+      [],
+      ['--account', 'eve', '--streams', '0'],
+      ['--server', 'a', '--account', 'b'],
+    ])
+      expect(await hub.run('usage', 'limits', ...words)).toMatchObject({
+        exitCode: 64,
+        stderr: expect.stringMatching(/^phlix-hub: .*(name one of|whole number from 1)/),
+      });
+    const unknown = await hub.run('usage', 'show', '--server', 'nobody');
+    expect([unknown.exitCode, unknown.stderr]).toEqual([
+      65,
+      expect.stringContaining('There is no server "nobody"'),
+    ]);
+    await json('user', 'remove', 'eve');
+  }, 120_000);
+
   test('are made, changed, helped and removed, and all of it is on record', async () => {
     const made = await json(
       'user',
