@@ -39,7 +39,8 @@ export interface SoakOptions {
 
 export async function soak({ seconds, onLook }: SoakOptions): Promise<SoakResult> {
   const origin = await OriginProcess.start();
-  const settings = { NODE_OPTIONS: inspectFlag };
+  // As in the images: else the C library's own ups and downs are larger than a leak.
+  const settings = { NODE_OPTIONS: inspectFlag, MALLOC_ARENA_MAX: '2' };
   const deployment = await deploy({
     originPort: origin.port,
     hub: { settings: { ...settings, HUB_LOG_LEVEL: 'info' } },
