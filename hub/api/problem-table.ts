@@ -131,6 +131,7 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'notice.target': { status: 400, title: 'No usable place for notices' },
   'notice.unknown': { status: 404, title: 'Unknown place for notices' },
   'notice.quota': { status: 403, title: 'No more places for notices' },
+  'notice.paced': { status: 429, title: 'Enough tests for now' },
   'audit.query': { status: 400, title: 'No usable question' },
   'ban.loopback': { status: 400, title: 'The machine itself' },
   'ban.proxy': { status: 400, title: 'A trusted proxy' },

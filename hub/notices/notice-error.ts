@@ -14,6 +14,8 @@ export type NoticeErrorCode =
   | 'notice.target'
   | 'notice.unknown'
   | 'notice.quota'
+  /** So many tests that they would be a flood. */
+  | 'notice.paced'
   | 'notice.undelivered';
 
 export class NoticeError extends CodedError<NoticeErrorCode> {}

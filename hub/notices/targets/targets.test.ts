@@ -75,6 +75,21 @@ beforeEach(() => {
   });
 });
 
+it('is tested ten times an hour at most, wherever the account sends it', async () => {
+  const mine = { accountId: 'a', kind: 'mail', address: 'somebody.else@example.org' } as const;
+  for (let sent = 0; sent < 10; sent++) {
+    const { target } = await targets.add(mine);
+    expect(await targets.test(target.id, 'a', 'robin')).toMatchObject({ isSent: true });
+    await targets.remove(target.id, 'a');
+  }
+  const { target } = await targets.add(mine);
+  await expect(targets.test(target.id, 'a', 'robin')).rejects.toMatchObject({
+    code: 'notice.paced',
+  });
+  const { target: another } = await targets.add({ ...mine, accountId: 'b' });
+  expect(await targets.test(another.id, 'b', 'sam')).toMatchObject({ isSent: true });
+});
+
 describe('a webhook', () => {
   it('gets JSON, signed over time and body with the secret that was told once', async () => {
     const { received, url } = await receive();

@@ -8,8 +8,9 @@ import { requireMailAddress } from '../mail/mail-address.ts';
 import type { Conversation } from '../mail/smtp-mailer.ts';
 import type { Letter } from '../mailer.ts';
 import { NoticeError } from '../notice-error.ts';
-import type { NoticeKind } from '../notice.ts';
+import type { NoticeKind, NoticeOf } from '../notice.ts';
 import type { SafeFetch } from '../safe-fetch.ts';
+import { Throttle } from '../throttle.ts';
 import { letterText, messageOf, type Message } from './message.ts';
 import {
   sealingContext,
@@ -55,9 +56,16 @@ export interface TestResult {
 const maxTargets = 10;
 const maxAddressLength = 2000;
 
+/**
+ * Of one account within an hour: whoever sets a place up tries three times, and the hub is not to be anybody's means of
+ * filling another's mailbox, which nobody has proven to be his.
+ */
+const tests = { perWindow: 10, windowMs: 3_600_000 };
+
 export class NoticeTargets {
   readonly #options: NoticeTargetsOptions;
   readonly #now: () => Date;
+  readonly #tests = new Throttle(tests);
 
   constructor(options: NoticeTargetsOptions) {
     this.#options = options;
@@ -129,15 +137,20 @@ export class NoticeTargets {
     if (failure !== undefined) throw failure;
   }
 
-  /** Never rejects for what the other side does. @throws NoticeError notice.unknown */
+  /** Never rejects for what the other side does. @throws NoticeError notice.unknown | notice.paced */
   async test(id: string, accountId: string | undefined, by: string): Promise<TestResult> {
     const target = await this.require(id, accountId);
-    const to = { kind: 'admins' } as const;
-    const message = messageOf(
-      { kind: 'test', to, facts: { by } },
-      this.#options.hub(),
-      this.#now(),
-    );
+    const to =
+      accountId === undefined
+        ? ({ kind: 'admins' } as const)
+        : ({ kind: 'account', accountId } as const);
+    const notice: NoticeOf<'test'> = { kind: 'test', to, facts: { by } };
+    if (!this.#tests.admits(notice, performance.now()))
+      throw new NoticeError(
+        'notice.paced',
+        `${tests.perWindow} tests were sent within an hour: wait, and look meanwhile at what came of them`,
+      );
+    const message = messageOf(notice, this.#options.hub(), this.#now());
     const { failure, transcript } = await this.#attempt(target, message);
     return { isSent: failure === undefined, reason: failure?.message, transcript };
   }
