@@ -9,7 +9,7 @@ import {
 } from '../tunnels/presence.ts';
 import type { ChangeListener } from './change-listener.ts';
 import type { Database, Queries } from './connect.ts';
-import { hubRuns, presences } from './schema.ts';
+import { hubRunId, hubRuns, presences } from './schema.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 
 export class PostgresPresenceStore implements PresenceStore {
@@ -23,7 +23,7 @@ export class PostgresPresenceStore implements PresenceStore {
 
   async begin(): Promise<HubRun> {
     const { rows } = await this.#queries.execute<{ id: number }>(
-      sql`SELECT nextval('hub_run_id')::integer AS id`,
+      sql`SELECT nextval(${hubRunId.seqName}::regclass)::integer AS id`,
     );
     const id = rows[0]?.id ?? 0;
     // Before the row: from its first moment it is that of a living run.

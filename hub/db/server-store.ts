@@ -22,7 +22,7 @@ import {
   releaseLabel,
   serverChannel,
 } from './label-claims.ts';
-import { agents, labelChanges, labels, servers } from './schema.ts';
+import { agents, labelChanges, labels, linkEpoch, servers } from './schema.ts';
 import { selectAgent, selectServer, selectServers } from './server-rows.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 
@@ -157,7 +157,7 @@ export class PostgresServerStore implements ServerStore {
 
   async nextEpoch(): Promise<bigint> {
     const { rows } = await this.#queries.execute<{ epoch: string }>(
-      sql`SELECT nextval('link_epoch') AS epoch`,
+      sql`SELECT nextval(${linkEpoch.seqName}::regclass) AS epoch`,
     );
     return BigInt(rows[0]?.epoch ?? 0);
   }

@@ -37,7 +37,7 @@ interface TrafficCounter {
 }
 
 /** Who may not come in, through whichever door. Answers at once. */
-export interface Banned {
+interface Banned {
   covering(address: string): { readonly until: Date | undefined } | undefined;
 }
 

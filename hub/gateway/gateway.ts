@@ -61,7 +61,7 @@ export interface GatewayOptions {
 }
 
 /** Who keeps account of servers that come and go. */
-export interface LinkWatcher {
+interface LinkWatcher {
   linked(serverId: string, link: AgentLink, facts: { software: string; address: string }): void;
   /** `reason` undefined: the agent was asked to move, and did. */
   unlinked(serverId: string, link: AgentLink, reason: string | undefined): void;

@@ -2,6 +2,7 @@
 
 import type { Role } from '../../hub/accounts/account.ts';
 import type { LoginCaller } from '../../hub/accounts/caller.ts';
+import { accountIdOf, adminAnswers, ago } from './admin-scenes.ts';
 import type { CannedAnswers } from './staged-dashboard.ts';
 
 const minuteMs = 60_000;
@@ -9,9 +10,7 @@ const dayMs = 24 * 60 * minuteMs;
 
 export const serverIdOf = (number: number): string =>
   `019a0000-0000-7000-8000-00000000000${number}`;
-const accountIdOf = (number: number): string => `019a0000-0000-7000-8000-0000000000a${number}`;
 
-const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 const ahead = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 export function somebody(role: Role = 'admin'): LoginCaller {
@@ -336,84 +335,5 @@ export const answers: CannedAnswers = {
     ],
     next_cursor: 'more',
   },
-  'settings.list': {
-    items: [
-      {
-        name: 'HUB_PUBLIC_URL',
-        from: 'environment',
-        value: 'https://hub.example.org',
-        is_secret: false,
-      },
-      { name: 'HUB_SECRET_KEY', from: 'file', value: null, is_secret: true },
-      { name: 'HUB_TRUSTED_PROXIES', from: 'default', value: null, is_secret: false },
-      { name: 'HUB_LOG_LEVEL', from: 'default', value: 'info', is_secret: false },
-    ],
-  },
-  'hub-notices.list': {
-    items: [
-      {
-        id: accountIdOf(9),
-        kind: 'ntfy',
-        label: 'ntfy.sh',
-        kinds: [],
-        is_enabled: true,
-        last_sent_at: ago(2 * dayMs),
-        failed_at: null,
-        failure: null,
-      },
-      {
-        id: accountIdOf(5),
-        kind: 'webhook',
-        label: 'hooks.example.org',
-        kinds: ['ban.added', 'certificate.trouble'],
-        is_enabled: false,
-        last_sent_at: null,
-        failed_at: ago(dayMs),
-        failure: 'the receiver answered 500',
-      },
-    ],
-  },
-  'sso.list': {
-    items: [
-      {
-        id: 'home',
-        name: 'Authentik',
-        preset: 'authentik',
-        issuer: 'https://auth.example.org/application/o/phlix/',
-        client_id: 'phlix',
-        has_secret: true,
-        redirect_uri: 'https://hub.example.org/auth/oidc/home/callback',
-        back_channel_logout_uri: 'https://hub.example.org/auth/oidc/home/back-channel-logout',
-        scopes: ['openid', 'profile', 'email'],
-        groups_claim: 'groups',
-        role_map: { admin: ['admins'], owner: [], member: [] },
-        mfa: { acr: [], amr: ['mfa'] },
-        links_by_email: false,
-        creates_accounts: true,
-        allow_private: false,
-        allow: [],
-        is_enabled: true,
-        created_at: ago(9 * dayMs),
-        answered_at: ago(dayMs),
-      },
-    ],
-  },
-  'notices.list': { items: [] },
-  'health.show': {
-    state: 'warning',
-    items: [
-      { check: 'tls.certificate', state: 'ok', sentence: 'The certificate is good for 60 days.' },
-      {
-        check: 'config.same-site',
-        state: 'warning',
-        sentence:
-          'Servers live below the same domain as the hub itself: set HUB_TENANT_DOMAIN to a domain of its own.',
-      },
-      {
-        check: 'audit.chain',
-        state: 'ok',
-        sentence: 'The audit log is whole: 1,204 lines in 2 files.',
-      },
-    ],
-  },
+  ...adminAnswers,
 };
