@@ -5,6 +5,7 @@ import type { Account } from './accounts/account.ts';
 import { Accounts, type Possessions } from './accounts/accounts.ts';
 import { EmailCodes } from './accounts/email/codes.ts';
 import { ForgottenPasswords } from './accounts/email/forgotten.ts';
+import { InvitationLetters } from './accounts/email/invitation-letters.ts';
 import { Postbox } from './accounts/email/postbox.ts';
 import { Sends } from './accounts/email/sends.ts';
 import { EmailVerification } from './accounts/email/verification.ts';
@@ -161,7 +162,11 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     emailVerification: new EmailVerification(mailed),
     forgottenPasswords: new ForgottenPasswords({ ...mailed, localLogin: parts.localLogin }),
     setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
-    invitations: new Invitations({ ...entering, store: stores.people.invitations }),
+    invitations: new Invitations({
+      ...entering,
+      store: stores.people.invitations,
+      letters: new InvitationLetters({ ...factors, origin: parts.origin }),
+    }),
     metrics: [
       ...counts.metrics,
       ...travels.travelMetrics.metrics,

@@ -49,8 +49,25 @@ export interface InvitationWish {
   readonly email?: string | undefined;
 }
 
+/** Implemented by email/invitation-letters.ts. */
+export interface InvitationPost {
+  /** False: it has no address, the hub sends no mail, or its inviter has sent enough. Never waits for a mail server. */
+  send(
+    invitation: Invitation,
+    facts: { secret: string; inviter: string | undefined },
+  ): Promise<boolean>;
+}
+
+/** The secret is shown once. */
+export interface Invited {
+  readonly invitation: Invitation;
+  readonly secret: string;
+  readonly isMailed: boolean;
+}
+
 interface InvitationsOptions {
   readonly store: InvitationStore;
+  readonly letters: InvitationPost;
   readonly checks: ProfileChecks;
   readonly signIn: Pick<SignIn, 'enter'>;
   readonly limits: AccountLimits;
@@ -70,12 +87,9 @@ export class Invitations {
     this.#now = options.now ?? (() => new Date());
   }
 
-  /** The secret is shown once. @throws AccountError account.email | invite.invalid */
-  async invite(
-    wish: InvitationWish,
-    by: Actor,
-  ): Promise<{ invitation: Invitation; secret: string }> {
-    const { store, limits } = this.#options;
+  /** @throws AccountError account.email | invite.invalid */
+  async invite(wish: InvitationWish, by: Actor): Promise<Invited> {
+    const { store, limits, letters } = this.#options;
     const now = this.#now();
     const open = by === 'host' ? [] : await store.list(now, by.account.id);
     if (open.length >= mostOpen) {
@@ -98,7 +112,9 @@ export class Invitations {
     const { id: target, role: reason, serverId: server } = invitation;
     const event = 'admin.account-invited';
     this.#options.audit.note({ ...noted(by), event, target, server, reason, result: 'ok' });
-    return { invitation, secret };
+    const inviter = by === 'host' ? undefined : by.account.username;
+    const isMailed = await letters.send(invitation, { secret, inviter });
+    return { invitation, secret, isMailed };
   }
 
   /** Those that can still be used; of one inviter, or of all. */

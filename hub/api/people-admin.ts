@@ -5,7 +5,7 @@ import { z } from '@hono/zod-openapi';
 import { AccountError } from '../accounts/account-error.ts';
 import { roles, type Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
-import type { Invitation, Invitations } from '../accounts/invitations.ts';
+import type { Invitation, Invitations, Invited } from '../accounts/invitations.ts';
 import { keyKinds, type Closed, type Guard } from '../accounts/login/guard.ts';
 import { noted } from '../accounts/noted.ts';
 import type { Audit } from '../audit/audit.ts';
@@ -133,7 +133,13 @@ const invitationSchema = z
   .openapi('Invitation');
 
 /** The link is in this answer and never again. */
-const newInvitation = invitationSchema.extend({ link: z.string() }).openapi('NewInvitation');
+const newInvitation = invitationSchema
+  .extend({
+    link: z.string(),
+    /** It is on its way to `email` as well. */
+    is_mailed: z.boolean(),
+  })
+  .openapi('NewInvitation');
 
 const invite = operation({
   id: 'invitations.create',
@@ -310,10 +316,11 @@ function invitationJson(invitation: Invitation): z.input<typeof invitationSchema
 
 /** Behind the #: browsers keep that to themselves, so it reaches no log on the way. */
 function newInvitationJson(
-  { invitation, secret }: { invitation: Invitation; secret: string },
+  { invitation, secret, isMailed }: Invited,
   { origin }: Pick<PeopleAdminServices, 'origin'>,
 ): z.input<typeof newInvitation> {
-  return { ...invitationJson(invitation), link: `${origin()}/invite#${secret}` };
+  const link = `${origin()}/invite#${secret}`;
+  return { ...invitationJson(invitation), link, is_mailed: isMailed };
 }
 
 function closedJson({ kind, what, failures, until }: Closed): z.input<typeof closedSchema> {

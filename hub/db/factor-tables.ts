@@ -83,7 +83,7 @@ export const emailLinks = pgTable('email_links', {
 
 export const emailSends = pgTable('email_sends', {
   id: uuid('id').primaryKey(),
-  purpose: text('purpose', { enum: ['code', 'verify', 'reset'] }).notNull(),
+  purpose: text('purpose', { enum: ['code', 'verify', 'reset', 'invite'] }).notNull(),
   accountId: uuid('account_id'),
   askedFrom: text('asked_from'),
   sentAt: instant('sent_at').notNull(),

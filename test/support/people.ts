@@ -152,6 +152,7 @@ export class TestPeople {
     this.invitations = new Invitations({
       ...told,
       store: this.stores.invitations,
+      letters: { send: async () => false },
       checks,
       signIn: this.signIn,
     });

@@ -36,6 +36,19 @@ export function resetLetter(to: string, link: string, username: string, visit: V
   ]);
 }
 
+export function invitationLetter(
+  to: string,
+  { link, inviter, expiresAt }: { link: string; inviter: string | undefined; expiresAt: Date },
+): Letter {
+  const until = `${expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  return letter(to, 'An invitation', [
+    `${inviter === undefined ? 'Whoever runs the hub' : `"${inviter}"`} invites you to ${new URL(link).host}. Open this page, and choose a name and a way to sign in:`,
+    link,
+    `The link works once, until ${until}. Whoever has it can use it: keep it to yourself.`,
+    'If you know nothing of it, do nothing.',
+  ]);
+}
+
 function letter(to: string, subject: string, paragraphs: readonly string[]): Letter {
   return { to, subject: `Phlix Hub: ${subject}`, text: `${paragraphs.join('\n\n')}\n` };
 }

@@ -18,15 +18,31 @@ export const emailLimits = {
 } as const;
 
 /** What somebody asks to be sent. Each is counted by itself: whoever asks for a stranger's password takes no code from them. */
-export type LetterPurpose = 'code' | 'verify' | 'reset';
+export type LetterPurpose = 'code' | 'verify' | 'reset' | 'invite';
 
 export interface SendRule {
   readonly most: number;
   readonly windowMs: number;
 }
 
+interface SendRules {
+  /** Whom it is for; of invitations, who makes them. */
+  readonly account: SendRule;
+  readonly address: SendRule;
+}
+
 /** Row A-04's: one letter gets lost, a second one too; a third is patience. A household behind one address asks five times. */
-export const sendRules: { readonly account: SendRule; readonly address: SendRule } = {
+const ownRules: SendRules = {
   account: { most: 3, windowMs: 10 * minute },
   address: { most: 5, windowMs: 5 * minute },
+};
+
+/** A family or a club is invited in one evening; whoever wants to write to strangers shall not do it by this hub. */
+const inviteRules: SendRules = { ...ownRules, account: { most: 10, windowMs: 10 * minute } };
+
+export const sendRules: Readonly<Record<LetterPurpose, SendRules>> = {
+  code: ownRules,
+  verify: ownRules,
+  reset: ownRules,
+  invite: inviteRules,
 };

@@ -7,7 +7,7 @@ import { sendRules, type LetterPurpose, type SendRule } from './limits.ts';
 
 export interface Send {
   readonly purpose: LetterPurpose;
-  /** Whom it is for; undefined: nobody is looked up yet. */
+  /** Whom it is for, or who invites somebody; undefined: nobody is looked up yet. */
   readonly accountId?: string | undefined;
   /** Who asks: an address, or its /64. */
   readonly askedFrom?: string | undefined;
@@ -59,7 +59,7 @@ export class Sends {
   ): Promise<number> {
     const askedFrom = visit && bucketOf(visit);
     const send = { purpose, accountId, askedFrom, at: this.#now() };
-    const waitMs = await this.#options.store.note(send, sendRules);
+    const waitMs = await this.#options.store.note(send, sendRules[purpose]);
     if (waitMs > 0) this.#options.onRefused();
     return waitMs;
   }

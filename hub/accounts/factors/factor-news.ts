@@ -31,6 +31,7 @@ export type FactorEvent =
   | 'trust-replayed'
   | 'code-sent'
   | 'link-sent'
+  | 'invitation-sent'
   | 'email-verified'
   | 'password-asked'
   | 'password-reset'
@@ -162,6 +163,11 @@ export class FactorNews {
     this.#counts.count('password-reset');
     this.#note('login.reset-done', accountId, doer, { method: 'email' });
     this.#tell(accountId, { kind: 'password.changed', facts: whereOf(doer) });
+  }
+
+  /** The audit log has that there is one. */
+  invitationSent(): void {
+    this.#counts.count('invitation-sent');
   }
 
   /** More were asked for than anybody needs. */

@@ -6,3 +6,8 @@ CREATE TABLE whereabouts (
   accuracy_km double precision NOT NULL,
   at timestamptz NOT NULL
 );
+--> statement-breakpoint
+-- Invitations are sent, too.
+ALTER TABLE email_sends DROP CONSTRAINT email_sends_purpose_check;
+--> statement-breakpoint
+ALTER TABLE email_sends ADD CONSTRAINT email_sends_purpose_check CHECK (purpose IN ('code', 'verify', 'reset', 'invite'));
