@@ -2,7 +2,7 @@
 
 import type { Audit } from '../audit/audit.ts';
 import type { NotableEvent } from '../audit/event.ts';
-import type { Notices } from '../notices/notice.ts';
+import type { Notices, Where } from '../notices/notice.ts';
 import { AccountError } from './account-error.ts';
 import {
   emailKey,
@@ -115,6 +115,7 @@ export class Accounts {
     const change = { email, emailVerifiedAt: undefined };
     const changed = await this.#options.store.change(account.id, change);
     this.#note('account.email-changed', account, by);
+    this.#tellEmail(account, by);
     return changed;
   }
 
@@ -267,12 +268,23 @@ export class Accounts {
     await logins.endAll(id);
   }
 
+  /** Also where it was read until now: nothing else would tell its holder that he hears no more of this account. */
+  #tellEmail({ id: accountId, email, emailVerifiedAt }: Account, by: Actor): void {
+    const formerEmail = emailVerifiedAt === undefined ? undefined : email;
+    const to = { kind: 'account', accountId, formerEmail } as const;
+    this.#options.notices.tell({ kind: 'email.changed', to, facts: factsOf(by) });
+  }
+
   #tellPassword(notices: Notices, { id: accountId }: Account, by: Actor): void {
-    const facts = by === 'host' ? { software: 'the host itself' } : { address: by.address };
-    notices.tell({ kind: 'password.changed', to: { kind: 'account', accountId }, facts });
+    const to = { kind: 'account', accountId } as const;
+    notices.tell({ kind: 'password.changed', to, facts: factsOf(by) });
   }
 
   #note(event: NotableEvent, { username: target }: Account, by: Actor, reason?: string): void {
     this.#options.audit.note({ ...noted(by), event, target, result: 'ok', reason });
   }
+}
+
+function factsOf(by: Actor): Where {
+  return by === 'host' ? { software: 'the host itself' } : { address: by.address };
 }

@@ -2,7 +2,12 @@
 
 /** Who is told: an account's own mail and targets, everybody who owns the server, or the hub's admins. Nobody hears twice. */
 export type Audience =
-  | { readonly kind: 'account'; readonly accountId: string }
+  | {
+      readonly kind: 'account';
+      readonly accountId: string;
+      /** A proven one that it had until now: who has it is told of its end. */
+      readonly formerEmail?: string | undefined;
+    }
   | { readonly kind: 'owner'; readonly ownerId: string; readonly andAdmins?: boolean }
   | { readonly kind: 'admins' };
 
@@ -37,6 +42,7 @@ export interface NoticeFacts {
   };
   'login.attacked': Where & { readonly attempts: number };
   'password.changed': Where;
+  'email.changed': Where;
   'factor.added': Where & { readonly factor: string };
   'factor.removed': Where & { readonly factor: string };
   /** A passkey's counter went backwards: it may have been copied. */

@@ -51,6 +51,20 @@ describe('a notice', () => {
     );
   });
 
+  it('reaches the address that the account had until now as well', async () => {
+    const { queue, letters } = queueOf({
+      addressees: { of: async () => [{ accountId: 'robin', email: undefined }] },
+    });
+    const to = {
+      kind: 'account',
+      accountId: 'robin',
+      formerEmail: 'until-now@example.org',
+    } as const;
+    queue.tell({ kind: 'email.changed', to, facts: {} });
+    await expect.poll(() => letters).toHaveLength(1);
+    expect(letters[0]).toMatchObject({ to: 'until-now@example.org' });
+  });
+
   it("reaches the targets that hear of it, and the hub's own where it is for admins", async () => {
     const asked: unknown[] = [];
     const target = { id: 'phone', kind: 'ntfy' } as NoticeTarget;

@@ -116,7 +116,10 @@ export class NoticeQueue implements Notices {
         accountIds: people.map(({ accountId }) => accountId),
         hub: isForAdmins(notice.to),
       });
-      const emails = new Set(people.flatMap(({ email }) => email ?? []));
+      const former = notice.to.kind === 'account' ? notice.to.formerEmail : undefined;
+      const emails = new Set(
+        [...people.map(({ email }) => email), former].flatMap((one) => one ?? []),
+      );
       for (const email of this.#options.mailer.isSet ? emails : [])
         this.#deliveries.push(this.#letter(email, message));
       for (const target of heard) {

@@ -135,6 +135,7 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
     ],
     urgency: 'high',
   }),
+  'email.changed': (where) => changed('The e-mail address of your account was changed', where),
   'account.locked-down': (where) => changed('Your account was locked down', where),
   'token.created': ({ name, ...where }) =>
     changed(`A token was made for your account: ${name}`, where),

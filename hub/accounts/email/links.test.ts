@@ -71,6 +71,12 @@ describe.each(Object.entries(databaseKinds))('links by mail on %s', (_kind, open
       expect(await proven()).toBe(false);
     });
 
+    test('come after word to the address that was proven until then', async () => {
+      await changeEmail('new@example.org');
+      const to = { kind: 'account', accountId: robin.id, formerEmail: 'robin@example.org' };
+      expect(mail.people.notices).toMatchObject([{ kind: 'email.changed', to }]);
+    });
+
     test('are good for a day', async () => {
       await mail.verification.send(await changeEmail('new@example.org'), strangerAt());
       const secret = await mail.lastSecret();
