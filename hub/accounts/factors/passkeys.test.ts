@@ -79,6 +79,9 @@ describe.each(Object.entries(databaseKinds))('passkeys on %s', (_kind, openTestD
     for (const { challenge } of [offer, question] as { challenge: string }[]) {
       expect(Buffer.from(challenge, 'base64url')).toHaveLength(32);
     }
+    const kept = await opened.database.queries.select().from(passkeyChallenges);
+    const asked = [offer, question] as { challenge: string }[];
+    for (const { challenge } of asked) expect(JSON.stringify(kept)).not.toContain(challenge);
   });
 
   const lies: Record<string, Twist> = {

@@ -6,6 +6,7 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { generateAuthenticationOptions, generateRegistrationOptions } from '@simplewebauthn/server';
 
 import { AccountError } from '../account-error.ts';
+import { hashOf } from '../secret.ts';
 import type { Doer, FactorNews } from './factor-news.ts';
 import { factorLimits } from './limits.ts';
 import {
@@ -46,7 +47,7 @@ export interface Passkey {
 export interface StoredPasskey extends Passkey, PasskeyKey {}
 
 export interface PasskeyChallenge {
-  /** 32 bytes, base64url. */
+  /** The SHA-256 of what was asked, base64url: whoever reads a copy of the database can put no answer together. */
   readonly challenge: string;
   readonly purpose: 'register' | 'prove';
   readonly binding: string;
@@ -208,7 +209,7 @@ export class Passkeys {
     accountId: string | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = randomBytes(challengeBytes);
-    const challenge = bytes.toString('base64url');
+    const challenge = hashOf(bytes.toString('base64url')).toString('base64url');
     const expiresAt = new Date(this.#now().getTime() + factorLimits.challengeLifeMs);
     const { store } = this.#options;
     await store.putChallenge(
@@ -220,9 +221,10 @@ export class Passkeys {
 
   /** Undefined: never asked, asked for something else, answered before, or too late. */
   async #take(
-    challenge: string,
+    answered: string,
     by: Pick<PasskeyChallenge, 'purpose' | 'binding' | 'accountId'>,
   ): Promise<PasskeyChallenge | undefined> {
+    const challenge = hashOf(answered).toString('base64url');
     const asked = await this.#options.store.takeChallenge(challenge);
     const fits =
       asked !== undefined &&
