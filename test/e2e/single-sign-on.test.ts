@@ -5,7 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ApiClient, password, type ApiAnswer } from '../support/api-client.ts';
 import { HubProcess } from '../support/deployment.ts';
-import { startIdentityProvider, type IdentityProvider } from '../support/identity-provider.ts';
+import {
+  startIdentityProvider,
+  visitProvider,
+  type IdentityProvider,
+} from '../support/identity-provider.ts';
 import { startMailServer, type MailServer } from '../support/mail-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -39,27 +43,10 @@ afterAll(async () => {
   await mail.stop();
 });
 
-/** The part of the way that is the provider's: the address at the hub to which it sends the browser back. */
-async function visitProvider(address: string): Promise<string> {
-  const cookies = new Map<string, string>();
-  for (let url = address; ;) {
-    const headers = { cookie: [...cookies].map((pair) => pair.join('=')).join('; ') };
-    const response = await fetch(url, { redirect: 'manual', headers });
-    for (const line of response.headers.getSetCookie()) {
-      const [name = '', value = ''] = line.split(';')[0]?.split('=') ?? [];
-      cookies.set(name, value);
-    }
-    const next = response.headers.get('location');
-    if (next === null) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-    url = new URL(next, url).href;
-    if (url.startsWith(hub.url)) return url.slice(hub.url.length);
-  }
-}
-
 async function signIn(client: ApiClient, query = ''): Promise<ApiAnswer> {
   const start = await client.ask('GET', `/auth/oidc/home/start${query}`);
   expect(start.status).toBe(303);
-  const back = await visitProvider(String(start.headers.location));
+  const back = await visitProvider(hub.url, String(start.headers.location));
   return client.ask('GET', back, { headers: { 'sec-fetch-site': 'cross-site' } });
 }
 
@@ -111,7 +98,7 @@ describe('single sign-on at a real provider', () => {
   test('an account is linked by its holder, who is told by mail', async () => {
     const begun = await admin.askProven('POST', '/api/v1/account/sso-links/home');
     expect(begun.status).toBe(200);
-    const back = await visitProvider(String(begun.json['location']));
+    const back = await visitProvider(hub.url, String(begun.json['location']));
     const answer = await admin.ask('GET', back, { headers: { 'sec-fetch-site': 'cross-site' } });
     expect(answer.headers.location).toBe('/security');
     const [, letter] = await mail.received(2, 20_000);
@@ -143,7 +130,7 @@ describe('single sign-on at a real provider', () => {
   test('a callback in another browser, or a second time, opens nothing', async () => {
     const browser = new ApiClient(hub);
     const start = await browser.ask('GET', '/auth/oidc/home/start');
-    const back = await visitProvider(String(start.headers.location));
+    const back = await visitProvider(hub.url, String(start.headers.location));
     const expired = '/sign-in?problem=sso.expired';
     expect((await new ApiClient(hub).ask('GET', back)).headers.location).toBe(expired);
     expect((await browser.ask('GET', back)).headers.location).toBe('/');

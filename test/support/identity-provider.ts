@@ -48,6 +48,23 @@ export async function startIdentityProvider(hub: string, id = 'home'): Promise<I
   return there;
 }
 
+/** The part of a browser's way that is the provider's: the path at the hub to which it is sent back. */
+export async function visitProvider(hub: string, address: string): Promise<string> {
+  const cookies = new Map<string, string>();
+  for (let url = address; ;) {
+    const headers = { cookie: [...cookies].map((pair) => pair.join('=')).join('; ') };
+    const response = await fetch(url, { redirect: 'manual', headers });
+    for (const line of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = line.split(';')[0]?.split('=') ?? [];
+      cookies.set(name, value);
+    }
+    const next = response.headers.get('location');
+    if (next === null) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+    url = new URL(next, url).href;
+    if (url.startsWith(hub)) return url.slice(hub.length);
+  }
+}
+
 type Interaction = Parameters<Provider['interactionDetails']>;
 
 /** What a person would press: "it is me", and "the hub may know". */

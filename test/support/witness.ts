@@ -12,7 +12,7 @@ import type { Canaries } from './canaries.ts';
 import { silent } from './databases.ts';
 import type { HubProcess } from './deployment.ts';
 
-export interface Place {
+interface Place {
   readonly name: string;
   readonly text: string;
 }
