@@ -18,7 +18,7 @@ export interface ForwardAuthOptions {
   readonly onAnswer: (result: ForwardAuthResult) => void;
 }
 
-export type ForwardAuthResult = 'known' | 'unknown' | 'untrusted';
+type ForwardAuthResult = 'known' | 'unknown' | 'untrusted';
 
 /** The request that waits at the proxy. */
 interface Forwarded {
@@ -71,11 +71,14 @@ function forwardedBy(context: Context<HubEnv>, trustedProxies: CidrSet): Forward
   return isWhole ? ({ method, proto, host, uri } as Forwarded) : undefined;
 }
 
-/** A login that may only enrol is nobody's yet. */
+/** A login that may only enrol is nobody's yet; and a token that may not even say whose it is, as a television's, stands for nobody. */
 function accountOf(caller: Caller): Account | undefined {
   if (caller.kind === 'nobody') return undefined;
-  const isRestricted = caller.kind === 'login' && caller.login.restriction !== undefined;
-  return isRestricted ? undefined : caller.account;
+  const maySay =
+    caller.kind === 'login'
+      ? caller.login.restriction === undefined
+      : caller.scopes.includes('account:read');
+  return maySay ? caller.account : undefined;
 }
 
 /** A program is told; a person who opens a page is led to the sign-in, and back to where that is a page of the hub's own name. */

@@ -62,6 +62,16 @@ describe('a proxy that asks who waits there', () => {
     expect(await program.ask('GET', verify, { headers: wrong })).toMatchObject({ status: 401 });
   });
 
+  test('is told nothing of a token that may not say whose it is', async () => {
+    const scopes = ['servers:read', 'servers:write', 'usage:read', 'account:write'];
+    const made = await atProxy.askProven('POST', '/api/v1/tokens', { name: 'narrow', scopes });
+    const program = new ApiClient(hub, undefined, proxy);
+    const headers = { ...waiting, authorization: `Bearer ${String(made.json['token'])}` };
+    const said = await program.ask('GET', verify, { headers });
+    expect(said).toMatchObject({ status: 401, json: { code: 'login.required' } });
+    expect(said.headers).not.toHaveProperty('x-phlix-user');
+  });
+
   test('gets no word of anybody unless it says what waits, each once and whole', async () => {
     const odd: Record<string, string | readonly string[] | undefined>[] = [
       ...Object.keys(waiting)
