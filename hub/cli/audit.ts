@@ -2,14 +2,17 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { parseAddress } from '../../shared/net-address.ts';
 import { parseDuration } from '../../shared/settings/kinds.ts';
 import { allOf, type AuditQuery } from '../audit/audit-index.ts';
 import { csvHeading, csvLine, entryJson } from '../audit/export.ts';
 import { auditEvents } from '../audit/event.ts';
 import { verify as verifyFiles, type Break } from '../audit/verify.ts';
 import type { HubConfig } from '../config.ts';
+import type { Stores } from '../stores.ts';
 import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
+import { requireServer } from './servers.ts';
 import { table } from './table.ts';
 
 interface Filter {
@@ -75,17 +78,19 @@ function filtered(command: Command): Command {
       event,
     )
     .option('--actor <account>', 'what this account did, by name or id; host is the command line')
-    .option('--server <id>', 'what concerns this server')
-    .option('--address <address>', 'what came from there')
+    .option('--server <server>', 'what concerns this server: its label, address or id')
+    .option('--address <address>', 'what came from there', networkAddress)
     .addOption(new Option('--result <result>', 'how it ended').choices(['ok', 'denied', 'failed']))
     .option('--since <when>', 'not before: 2026-11-22, 2026-11-22T10:00:00Z, or 90m ago', instant)
     .option('--until <when>', 'before', instant);
 }
 
 async function list(context: CommandContext, options: ListOptions): Promise<void> {
-  const page = await withStores(context, configOf(context), async ({ auditIndex }) =>
-    auditIndex.find({ ...queryOf(options), limit: options.limit }),
-  );
+  const config = configOf(context);
+  const page = await withStores(context, config, async (stores) => {
+    const query = await queryOf(options, stores, config);
+    return stores.auditIndex.find({ ...query, limit: options.limit });
+  });
   if (options.json === true)
     return printJson(context, {
       entries: page.items.map(entryJson),
@@ -108,9 +113,11 @@ async function list(context: CommandContext, options: ListOptions): Promise<void
 
 async function exportAll(context: CommandContext, options: ExportOptions): Promise<void> {
   const isCsv = options.format === 'csv';
-  await withStores(context, configOf(context), async ({ auditIndex }) => {
+  const config = configOf(context);
+  await withStores(context, config, async (stores) => {
+    const query = await queryOf(options, stores, config);
     if (isCsv) context.stdout.write(csvHeading);
-    for await (const entry of allOf(auditIndex, queryOf(options), Infinity)) {
+    for await (const entry of allOf(stores.auditIndex, query, Infinity)) {
       const line = isCsv ? csvLine(entry) : `${JSON.stringify(entryJson(entry))}\n`;
       if (!context.stdout.write(line)) await drained(context);
     }
@@ -132,7 +139,7 @@ async function verify(context: CommandContext, options: VerifyOptions): Promise<
     printJson(context, { files, lines, head: head ?? null, breaks, trimmed });
   else if (breaks.length === 0)
     context.stdout.write(
-      `The log is whole: ${lines} lines in ${files} files${trimmed > 0 ? `, and ${trimmed} older files were taken away when their time was over` : ''}.\n`,
+      `The log is whole: ${counted(lines, 'line')} in ${counted(files, 'file')}${trimmed > 0 ? `, and ${trimmed} older files were taken away when their time was over` : ''}.\n`,
     );
   else context.stdout.write(`The log is NOT whole:\n${breaks.map(sentenceOf).join('')}`);
   return breaks.length === 0 ? exitCode.ok : exitCode.badData;
@@ -154,9 +161,31 @@ function sentenceOf({ file, line, what }: Break): string {
   return `  ${place.length === 0 ? 'the log' : place.join(' ')}: ${what}\n`;
 }
 
-function queryOf(options: Filter): Omit<AuditQuery, 'limit'> {
-  const { event: events, since: from, until, actor, server, address, result } = options;
+/** @throws TunnelError server.unknown */
+async function queryOf(
+  options: Filter,
+  { servers }: Stores,
+  config: HubConfig,
+): Promise<Omit<AuditQuery, 'limit'>> {
+  const { event: events, since: from, until, actor, server: wanted, address, result } = options;
+  // The log outlives the server: an id is asked as it is.
+  const server =
+    wanted === undefined || uuid.test(wanted)
+      ? wanted?.toLowerCase()
+      : (await requireServer(servers, config, wanted)).id;
   return { events, from, until, actor, server, address, result };
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function networkAddress(text: string): string {
+  const parsed = parseAddress(text);
+  if (parsed !== undefined) return parsed;
+  throw new InvalidArgumentError('Write an IP address, such as 203.0.113.7 or 2001:db8::7.');
 }
 
 function event(text: string, former: readonly string[] = []): readonly string[] {

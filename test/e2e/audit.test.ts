@@ -46,12 +46,38 @@ describe('the audit log of a running hub', () => {
       target: token.slice(4, 12),
     });
     const { exitCode, stdout } = await hub.run('audit', 'verify');
-    expect([exitCode, stdout]).toEqual([0, 'The log is whole: 3 lines in 1 files.\n']);
+    expect([exitCode, stdout]).toEqual([0, 'The log is whole: 3 lines in 1 file.\n']);
     const { stdout: csv } = await hub.run('audit', 'export', '--format', 'csv');
     expect(csv.split('\r\n')).toHaveLength(5);
     expect(
       csv + readFileSync(join(hub.folder, 'audit', 'audit-00000001.jsonl'), 'utf8'),
     ).not.toContain(token.slice(12));
+  }, 60_000);
+
+  test('says of what it cannot look for that it cannot, rather than that nothing fits', async () => {
+    const server = await hub.run('audit', 'list', '--server', 'nowhere');
+    expect([server.exitCode, server.stderr]).toEqual([
+      65,
+      expect.stringContaining('There is no server "nowhere"'),
+    ]);
+    const address = await hub.run('audit', 'list', '--address', 'next door');
+    expect([address.exitCode, address.stderr]).toEqual([
+      64,
+      expect.stringContaining('Write an IP address'),
+    ]);
+  }, 60_000);
+
+  test('says that it cannot look for what it does not know, rather than that nothing fits', async () => {
+    const server = await hub.run('audit', 'list', '--server', 'nowhere');
+    expect([server.exitCode, server.stderr]).toEqual([
+      65,
+      expect.stringContaining('There is no server "nowhere"'),
+    ]);
+    const address = await hub.run('audit', 'list', '--address', 'next door');
+    expect([address.exitCode, address.stderr]).toEqual([
+      64,
+      expect.stringContaining('Write an IP address'),
+    ]);
   }, 60_000);
 
   test('goes on after kill -9, and verify names a line that was changed', async () => {

@@ -91,6 +91,11 @@ describe('a ban', () => {
     expect(noted).toEqual([]);
   });
 
+  test('of a wide network says how the command line confirms it', async () => {
+    const bans = await open();
+    await expect(bans.add(wish('0.0.0.0/0'))).rejects.toThrow('--yes');
+  });
+
   test('of whoever asks for it needs a second word', async () => {
     const bans = await open();
     const own = wish('198.51.100.0/24', { address: '198.51.100.9' });

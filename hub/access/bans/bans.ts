@@ -201,7 +201,7 @@ export class Bans {
     if (network.prefix < widePrefix[network.family])
       throw new AccessError(
         'ban.wide',
-        `${textOf(network)} is wider than a /${widePrefix[network.family]}: many people share it. Confirm it if you mean it.`,
+        `${textOf(network)} is wider than a /${widePrefix[network.family]}: many people share it. Confirm it if you mean it; on the command line with --yes.`,
       );
   }
 
