@@ -93,7 +93,12 @@ export class Routing {
     const ban = this.#banOf(request, connection);
     if (ban !== undefined) return ban;
     if (asksForRelatedOrigins(request.target)) return { code: 'edge.webauthn' };
-    if (hostname === this.#options.hubHostname) return 'hub';
+    if (hostname === this.#options.hubHostname) {
+      // Here too: at sign-in the address is what guesses are counted by, and what networks are compared with.
+      if (this.#isUnnamed(this.addressOf(request, connection), connection))
+        this.#options.onUnnamed?.(connection.peer);
+      return 'hub';
+    }
     if (isChallengeTarget(request.target)) return { code: 'edge.challenge' };
     const tunnel = this.#options.tunnels.find(hostname);
     if (tunnel === undefined) return { code: 'tunnel.unknown' };
@@ -183,12 +188,16 @@ export class Routing {
   /** Whom a trusted proxy does not name shares the proxy's own place (security row A-15): else a garbled field would lift the limit. */
   #bucketOf(normal: NormalRequest, connection: VisitorConnection): string {
     const address = this.addressOf(normal, connection);
-    if (address === connection.peer || address === undefined) {
-      const isUnnamed = this.#options.trustedProxies.has(connection.peer);
-      if (isUnnamed && !connection.isAnonymous) this.#options.onUnnamed?.(connection.peer);
-      return connection.bucket;
-    }
-    return addressBucket(address);
+    if (this.#isUnnamed(address, connection)) this.#options.onUnnamed?.(connection.peer);
+    return address === connection.peer || address === undefined
+      ? connection.bucket
+      : addressBucket(address);
+  }
+
+  /** A proxy that may say whom it brings did not, or not so that it could be read. One that says so by PROXY header has said it. */
+  #isUnnamed(address: string | undefined, { peer, isAnonymous }: VisitorConnection): boolean {
+    const isNamed = address !== undefined && address !== peer;
+    return !isNamed && !isAnonymous && this.#options.trustedProxies.has(peer);
   }
 }
 

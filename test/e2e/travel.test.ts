@@ -29,7 +29,8 @@ beforeAll(async () => {
   writeFileSync(mapFile, cityFile(cities));
   const settings = {
     HUB_TRUSTED_PROXIES: '127.0.0.1',
-    HUB_TRUSTED_NETWORKS: '192.0.2.0/24',
+    // The proxy's own network too: whom it does not name must gain nothing by that.
+    HUB_TRUSTED_NETWORKS: '192.0.2.0/24, 127.0.0.0/8',
     HUB_GEOIP_DB: mapFile,
   };
   hub = await HubProcess.start({ settings, onLine: (line) => lines.push(line) });
@@ -43,7 +44,11 @@ afterAll(async () => {
 const checks = async (result: string) =>
   metricOf(lines, 'phlix_hub_travel_checks_total', { result });
 
-async function signIn(client: ApiClient, username: string, from: string) {
+async function signIn(
+  client: ApiClient,
+  username: string,
+  from: string | readonly string[] | undefined,
+) {
   const body = { username, password };
   const headers = { 'x-forwarded-for': from };
   return client.ask('POST', '/api/v1/auth/login', { body, headers });
@@ -116,6 +121,9 @@ describe.skipIf(!hasParts('oathtool'))('whoever has a second factor', () => {
       kind: 'factor',
     });
     expect((await signIn(client, 'nina', atWork)).json).toMatchObject({ kind: 'done' });
+    // Whom the proxy does not name, or names in a way nobody can read, is in no network; nor is who claims to be.
+    for (const from of [undefined, `${atWork}, unknown`, [atWork, farAway], 'localhost'])
+      expect((await signIn(client, 'nina', from)).json).toMatchObject({ kind: 'factor' });
     // What matters is asked about there as everywhere.
     const headers = { 'x-forwarded-for': atWork };
     const change = await client.ask('POST', '/api/v1/account/recovery-codes', {
@@ -123,6 +131,20 @@ describe.skipIf(!hasParts('oathtool'))('whoever has a second factor', () => {
       headers,
     });
     expect(change).toMatchObject({ status: 403, json: { code: 'login.step-up' } });
+  });
+});
+
+test('a proxy that does not say who comes is complained of, with what to do', async () => {
+  await admin.ask('GET', '/api/v1/account', { headers: { 'x-forwarded-for': 'unknown' } });
+  const complaints = lines.filter((line) => line.includes('"net.forwarded-missing"'));
+  // Once a minute.
+  expect(complaints.length).toBeGreaterThanOrEqual(1);
+  expect(complaints[0]).toContain('let it set X-Forwarded-For');
+  const { json } = await admin.ask('GET', '/api/v1/admin/health');
+  const findings = json['items'] as { check: string; state: string }[];
+  expect(findings.find(({ check }) => check === 'config.proxies')).toMatchObject({
+    state: 'warning',
+    sentence: expect.stringMatching('did not say who its visitor was'),
   });
 });
 
