@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -87,7 +90,7 @@ describe.skipIf(!hasNamespaces() || !hasParts('fail2ban'))('fail2ban in front of
     network = new Namespace();
     hub = await HubProcess.start({
       wrap: (command) => network.inside(...command),
-      settings: { HUB_TUNNEL_LISTEN: ':0' },
+      settings: { HUB_TUNNEL_LISTEN: ':0', HUB_HTTPS_LISTEN: ':0' },
     });
     const configuration = configure();
     fail2ban = new Program({
@@ -119,19 +122,49 @@ describe.skipIf(!hasNamespaces() || !hasParts('fail2ban'))('fail2ban in front of
     writeFileSync(
       join(path, 'jail.local'),
       `[sshd]\nenabled = false\n[phlix-hub]\nlogpath = ${join(hub.folder, 'auth.log')}\nmaxretry = 3\n` +
-        `port = ${hub.ports.tunnel}\nbanaction = iptables-multiport\nblocktype = DROP\nignoreself = false\n`,
+        `port = ${hub.ports.tunnel},${hub.ports.https}\nbanaction = iptables-multiport\nblocktype = DROP\nignoreself = false\n`,
     );
     return path;
   }
 
-  test('really bans whoever guesses tokens: his packets find nobody any more', async () => {
+  /** At the sign-in of the hub's own pages. */
+  async function guessPassword(patienceMs = 10_000): Promise<number> {
+    const body = JSON.stringify({ username: 'robin', password: 'not the right one' });
+    const asked = request({
+      method: 'POST',
+      path: '/api/v1/auth/login',
+      host: network.address,
+      port: hub.ports.https,
+      servername: 'hub.localhost',
+      ca: readFileSync(hub.caFile),
+      agent: false,
+      headers: {
+        host: new URL(hub.url).host,
+        'sec-fetch-site': 'same-origin',
+        'content-type': 'application/json',
+        'content-length': String(body.length),
+      },
+      signal: AbortSignal.timeout(patienceMs),
+    });
+    asked.end(body);
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode ?? 0;
+  }
+
+  test('really bans whoever guesses passwords and tokens: his packets find nobody any more', async () => {
     const door = { address: network.address, port: hub.ports.tunnel };
-    for (let tries = 0; tries < 3; tries += 1) expect(await guessToken(door)).toBe('enrol.proof');
+    // Three together are too many, so each of them has to count.
+    for (let tries = 0; tries < 2; tries += 1) expect(await guessPassword()).toBe(401);
+    expect(await guessToken(door)).toBe('enrol.proof');
     const line = await fail2ban.waitForLine(/\[phlix-hub\] Ban (\S+)/, 30_000);
     expect(line[1]).toBe(network.hostAddress);
-    expect(readFileSync(join(hub.folder, 'auth.log'), 'utf8')).toContain(
+    const written = readFileSync(join(hub.folder, 'auth.log'), 'utf8');
+    expect(written.match(/event=\S+ ip=\S+ user=/g)).toEqual([
+      `event=login.failed ip=${network.hostAddress} user=`,
+      `event=login.failed ip=${network.hostAddress} user=`,
       `event=server.enrolment-denied ip=${network.hostAddress} user=`,
-    );
+    ]);
     // It says so before its rule stands.
     const answered = async (): Promise<boolean> =>
       guessToken({ ...door, patienceMs: 2000 }).then(
@@ -140,5 +173,6 @@ describe.skipIf(!hasNamespaces() || !hasParts('fail2ban'))('fail2ban in front of
       );
     await expect.poll(answered, { interval: 300, timeout: 20_000 }).toBe(false);
     expect(await answered()).toBe(false);
+    await expect(guessPassword(2000)).rejects.toThrow();
   }, 60_000);
 });
