@@ -20,7 +20,7 @@ function takeToken(form: HTMLFormElement): void {
   place.hidden = true;
   // Neither the browser's history nor a screenshot shall keep it.
   history.replaceState(null, '', location.pathname);
-  form.querySelector<HTMLElement>('[name="username"]')?.focus();
+  form.querySelector<HTMLElement>('input:not([name="token"]), button.primary')?.focus();
   const { looks } = form.dataset;
   if (looks !== undefined) void look(form, looks, token);
 }

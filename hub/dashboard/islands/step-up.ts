@@ -15,6 +15,7 @@ type Send = (method: string, path: string, body: unknown) => Promise<unknown>;
 const words: Readonly<Record<string, string>> = {
   passkey: 'Use a passkey instead',
   totp: 'Use your authenticator app instead',
+  email: 'Get a code by e-mail instead',
   recovery: 'Use a recovery code instead',
   password: 'Use your password instead',
   sso: 'Sign in at your provider instead',
@@ -54,11 +55,29 @@ export async function askStepUp(challenge: Challenge, send: Send): Promise<strin
       };
       form.addEventListener('submit', onSubmit, { signal });
     }
+    const sending = dialog.querySelector('[data-sends-code]');
+    sending?.addEventListener('click', () => void sendCode(dialog, challenge, send), { signal });
     dialog.addEventListener('close', () => end(undefined), { signal });
     for (const form of forms) form.reset();
     dialog.showModal();
     new WayPicker(dialog, words).offer(challenge.methods);
   });
+}
+
+/** Said in the dialog: what lies behind it is neither seen nor read aloud. */
+async function sendCode(
+  dialog: HTMLDialogElement,
+  { challengeId }: Challenge,
+  send: Send,
+): Promise<void> {
+  complain(dialog, undefined);
+  try {
+    await send('POST', `/api/v1/auth/step-up/${challengeId}/email/send`, undefined);
+    const said = dialog.querySelector('[data-code-said]');
+    if (said !== null) said.textContent = 'A code is on its way to your e-mail address.';
+  } catch (error) {
+    complain(dialog, error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function proveBy(

@@ -15,7 +15,7 @@ import { attributes, type Content, type Markup } from '../parts/markup.ts';
 import type { OfferedProvider, PeopleServices } from '../services.ts';
 import { problemWords } from './problem-words.ts';
 
-type Services = Pick<PeopleServices, 'setup' | 'localLogin' | 'providers'>;
+type Services = Pick<PeopleServices, 'setup' | 'localLogin' | 'providers' | 'mail'>;
 
 export async function signInPage(
   context: Context<DashboardEnv>,
@@ -35,7 +35,13 @@ export async function signInPage(
     islands: ['sign-in'],
     body: html`
       <div data-sign-in${attributes({ 'data-after': after, 'data-methods': methods })}>
-        ${ways({ isLocal, providers, after, failure: context.req.query('problem') })}
+        ${ways({
+          isLocal,
+          isMailThere: services.mail.isThere,
+          providers,
+          after,
+          failure: context.req.query('problem'),
+        })}
         ${factorStep()}
       </div>
       ${lostPhoneDialog()}
@@ -45,12 +51,13 @@ export async function signInPage(
 
 interface Ways {
   readonly isLocal: boolean;
+  readonly isMailThere: boolean;
   readonly providers: readonly OfferedProvider[];
   readonly after: string;
   readonly failure: string | undefined;
 }
 
-function ways({ isLocal, providers, after, failure }: Ways): Markup {
+function ways({ isLocal, isMailThere, providers, after, failure }: Ways): Markup {
   const single = providers.map(({ id, name }) =>
     linkButton(`Continue with ${name}`, startAddress(id, after), {
       kind: isLocal ? 'plain' : 'primary',
@@ -62,7 +69,7 @@ function ways({ isLocal, providers, after, failure }: Ways): Markup {
       lead: isLocal ? 'Welcome back.' : 'This hub knows its people from elsewhere.',
       body: [
         failure !== undefined && callout({ tone: 'bad', body: problemWords(failure) }),
-        isLocal && localWays(),
+        isLocal && localWays(isMailThere),
         isLocal && providers.length > 0 && html`<p class="or">or</p>`,
         single.length > 0 && html`<div class="stack">${single}</div>`,
         !isLocal &&
@@ -76,7 +83,7 @@ function ways({ isLocal, providers, after, failure }: Ways): Markup {
   </div>`;
 }
 
-function localWays(): Content {
+function localWays(isMailThere: boolean): Content {
   return [
     html`<div class="stack" data-needs-passkeys hidden>
       ${button('Sign in with a passkey', {
@@ -104,7 +111,10 @@ function localWays(): Content {
           autocomplete: 'current-password',
           isRequired: true,
         }),
-        html`<div class="stack">${button('Sign in')}</div>`,
+        html`<div class="stack">
+          ${button('Sign in')}
+          ${isMailThere && linkButton('Forgotten your password?', '/forgotten', { kind: 'quiet' })}
+        </div>`,
       ],
     }),
   ];

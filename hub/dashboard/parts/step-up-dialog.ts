@@ -29,6 +29,22 @@ export function stepUpDialog(): Markup {
         button('Continue', { kind: 'primary' }),
       )}
       ${way(
+        'email',
+        html`<p class="soft" role="status" data-code-said>
+          The hub can send a code to your e-mail address.
+        </p>`,
+        button('Send me a code', { attributes: { type: 'button', 'data-sends-code': true } }),
+        field({
+          label: 'Code from the e-mail',
+          name: 'code',
+          id: 'step-up-email',
+          autocomplete: 'one-time-code',
+          isRequired: true,
+          attributes: { inputmode: 'numeric', pattern: '[0-9]{6}', maxlength: 6, class: 'code' },
+        }),
+        button('Continue', { kind: 'primary' }),
+      )}
+      ${way(
         'recovery',
         field({
           label: 'One of your recovery codes',

@@ -40,6 +40,15 @@ function emailCard({ account, isMailThere }: Keeping): Markup {
     actions: opener(email === undefined ? 'Add an address' : 'Change', 'change-email'),
     body: [
       email !== undefined && html`<p>${email}</p>`,
+      isOpen &&
+        isMailThere &&
+        html`<div class="actions">
+          ${form({
+            call: 'POST /api/v1/account/email/verification',
+            said: 'A letter with a link is on its way.',
+            body: button('Send me the link'),
+          })}
+        </div>`,
       !isMailThere &&
         html`<p class="hint">This hub sends no mail yet: its operator has to set up SMTP.</p>`,
       dialog({
@@ -53,6 +62,8 @@ function emailCard({ account, isMailThere }: Keeping): Markup {
             field({
               label: 'E-mail',
               name: 'email',
+              // The card has the plain word: a label finds the first of two.
+              id: 'email-address',
               type: 'email',
               autocomplete: 'email',
               value: email,
@@ -135,6 +146,7 @@ function networksCard({ account }: Keeping, { address }: LoginCaller): Markup {
             area({
               label: 'One address or network in each line',
               name: 'networks',
+              id: 'network-list',
               value: account.networks.join('\n'),
               hint: html`Such as 203.0.113.7 or 2001:db8::/48.
               ${address !== undefined && html`You are at ${address} now.`} Empty: from anywhere.`,
