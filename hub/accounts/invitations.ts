@@ -123,12 +123,14 @@ export class Invitations {
   }
 
   /** `only`: nobody else's. @throws AccountError invite.unknown */
-  async withdraw(id: string, { only }: { only?: string } = {}): Promise<void> {
-    if (await this.#options.store.remove(id, only)) return;
-    throw new AccountError(
-      'invite.unknown',
-      'there is no such invitation: it was used or withdrawn, or it has expired',
-    );
+  async withdraw(id: string, by: Actor, { only }: { only?: string } = {}): Promise<void> {
+    const { store, audit } = this.#options;
+    if (!(await store.remove(id, only)))
+      throw new AccountError(
+        'invite.unknown',
+        'there is no such invitation: it was used or withdrawn, or it has expired',
+      );
+    audit.note({ ...noted(by), event: 'admin.invitation-withdrawn', target: id, result: 'ok' });
   }
 
   /** What the link is for. @throws AccountError invite.invalid */

@@ -10,6 +10,7 @@ import type { ServerAlertStore } from '../notices/watch/offline-watch.ts';
 import { noticeKinds } from '../notices/wording.ts';
 import { operation, type Operation } from './operation.ts';
 import { requireOwned, serverId, type ServerViews, type SignedIn } from './server-view.ts';
+import { note } from './servers.ts';
 
 export interface NoticeServices extends Pick<ServerViews, 'servers' | 'sharing'> {
   readonly noticeTargets: NoticeTargets;
@@ -202,8 +203,10 @@ const chooseAlert = operation({
   body: alertSchema,
   response: alertSchema,
   async run(caller, { params, body }, services: Services) {
-    await requireOwned(caller, params.id, services);
+    const server = await requireOwned(caller, params.id, services);
     await services.serverAlerts.choose(params.id, body.offline_minutes ?? undefined);
+    const reason = `offline alert ${body.offline_minutes ?? 'off'}`;
+    note(services, caller, { event: 'server.changed', server, reason });
     return body;
   },
 });

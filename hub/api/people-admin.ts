@@ -227,8 +227,8 @@ const withdraw = operation({
   scope: 'none',
   stepUp: 'config',
   params: userId,
-  async run(_caller, { params }, { invitations }: PeopleAdminServices) {
-    await invitations.withdraw(params.id);
+  async run(caller, { params }, { invitations }: PeopleAdminServices) {
+    await invitations.withdraw(params.id, caller);
   },
 });
 

@@ -29,6 +29,7 @@ export const auditEvents = [
   // What people do to accounts.
   'admin.setup',
   'admin.account-invited',
+  'admin.invitation-withdrawn',
   'admin.account-created',
   'admin.account-changed',
   'admin.account-suspended',

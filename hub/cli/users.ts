@@ -243,7 +243,7 @@ async function redeemed(
   try {
     return await invitations.redeem(secret, wish, visit);
   } catch (error) {
-    await invitations.withdraw(invitation.id);
+    await invitations.withdraw(invitation.id, 'host');
     throw error;
   }
 }

@@ -85,6 +85,20 @@ describe('an invitation', () => {
   });
 });
 
+test('an invitation that an admin takes back stands in the audit log', async () => {
+  const invited = await admin.askProven('POST', '/api/v1/admin/invitations', { role: 'owner' });
+  const invitationId = String(invited.json['id']);
+  const withdrawn = await asAdmin('DELETE', `invitations/${invitationId}`);
+  expect(withdrawn.status).toBe(204);
+  const query = `event=admin.invitation-withdrawn&target=${invitationId}`;
+  // Entries can be asked for once they are on the disk.
+  await expect
+    .poll(async () => (await admin.ask('GET', `/api/v1/admin/audit?${query}`)).json['items'], {
+      timeout: 5000,
+    })
+    .toMatchObject([{ actor: { name: 'robin' }, result: 'ok' }]);
+});
+
 describe('a browser that was signed in before an admin reset the account', () => {
   test('is a stranger’s afterwards, whom failures of others slow down', async () => {
     const person = await admin.invite('rita', 'owner');

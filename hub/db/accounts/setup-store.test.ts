@@ -160,9 +160,9 @@ describe.each(Object.entries(databaseKinds))('invitations on %s', (_kind, open) 
       { role: 'owner' },
       'host',
     );
-    await people.invitations.withdraw(invitation.id);
+    await people.invitations.withdraw(invitation.id, 'host');
     await expect(people.invitations.find(other)).rejects.toMatchObject({ code: 'invite.invalid' });
-    await expect(people.invitations.withdraw(invitation.id)).rejects.toMatchObject({
+    await expect(people.invitations.withdraw(invitation.id, 'host')).rejects.toMatchObject({
       code: 'invite.unknown',
     });
     people.later(7 * dayMs - 1);
