@@ -89,6 +89,7 @@ describe.each(Object.entries(databaseKinds))('shared servers on %s', (_kind, ope
     const { server } = await stores.enrol({ ownerId: owner.ownerId });
     expect(await sharing.addMember(server.id, owner.username)).toBeUndefined();
     expect(await sharing.addMember(server.id, 'nobody')).toBeUndefined();
+    expect(await sharing.addMember(server.id, 'no\0body')).toBeUndefined();
     expect(await sharing.members('no id')).toEqual([]);
   });
 

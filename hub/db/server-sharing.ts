@@ -59,6 +59,8 @@ export class PostgresServerSharing implements ServerSharing {
   }
 
   async addMember(serverId: string, username: string): Promise<Member | undefined> {
+    // As it was typed; PostgreSQL has no NUL, and so nobody is called so.
+    if (username.includes('\0')) return undefined;
     return inTransaction(this.#queries, async (tx) => {
       const [account] = await tx
         .select({ id: accounts.id, username: accounts.username })
