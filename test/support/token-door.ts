@@ -25,6 +25,7 @@ export interface TokenDoor {
   address: string | undefined;
   /** What a cookie of this value stands for. */
   readonly logins: Map<string, LoginCaller>;
+  /** As where HUB_STEP_UP is all-config. */
   readonly provenActions: string[];
   close(): Promise<void>;
 }
@@ -58,7 +59,11 @@ export async function openTokenDoor(
   addRoutes(api, {
     operations: [...tokenOperations, ...more],
     services,
-    stepUp: { require: async (_login, { action }) => void provenActions.push(action) },
+    stepUp: {
+      require: async (_login, { action, level }) => {
+        if (level !== 'small') provenActions.push(action);
+      },
+    },
     limits: { bodyBytes: 65_536, bodyTimeoutMs: 10_000 },
   });
   app.route('/api/v1', api);
