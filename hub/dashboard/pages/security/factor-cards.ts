@@ -127,7 +127,8 @@ function startTotp(text: string): Markup {
   return button(text, { attributes: { type: 'button', 'data-starts-totp': true } });
 }
 
-function recoveryCard({ codesLeft }: Keeping): Markup {
+function recoveryCard({ codesLeft, hasPassword, takesPasswords, links }: Keeping): Markup {
+  const standsAlone = codesLeft > 0 && takesPasswords && !hasPassword && links.length === 0;
   return card({
     title: 'Recovery codes',
     state: badge(codesLeft === 0 ? 'None' : `${codesLeft} left`, codesLeft > 2 ? 'good' : 'warn'),
@@ -135,6 +136,11 @@ function recoveryCard({ codesLeft }: Keeping): Markup {
     id: 'recovery',
     actions: opener('Make new codes', 'new-recovery-codes'),
     body: [
+      standsAlone &&
+        html`<p class="hint">
+          They work together with a password, and you have none: set one, or keep a passkey on a
+          second device.
+        </p>`,
       recoveryCodesPanel(),
       confirmation({
         id: 'new-recovery-codes',
