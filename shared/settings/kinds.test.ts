@@ -66,7 +66,7 @@ it.each(accepted)('%s is read, %#', (_name, kind, given, value) => {
 
 const refused: [expected: string, kind: Kind, texts: string[]][] = [
   ['expected one of red, blue', () => choice(['red', 'blue']), ['', 'green', 'redblue', ' red']],
-  ['expected 1 or 0', flag, ['2', '', 'y']],
+  ['expected on or off', flag, ['2', '', 'y']],
   [
     'expected a whole number from 1 to 10',
     () => integer(1, 10),
@@ -116,7 +116,7 @@ it('the remedies say what to write', () => {
   const kinds = [choice(['a', 'b']), flag(), integer(0, 1), duration(0, 1), size(0, 1)];
   expect([...kinds, listenAddress()].map(remedyOf)).toEqual([
     [{ remedy: 'write a or b' }],
-    [{ remedy: 'write 1 for yes or 0 for no' }],
+    [{ remedy: 'write on or 1, off or 0' }],
     [{ remedy: 'write it in digits' }],
     [{ remedy: 'write a number and its unit: 500ms, 30s, 10m, 1h' }],
     [{ remedy: 'write a number and its unit: 16KiB, 1MiB' }],

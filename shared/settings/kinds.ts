@@ -55,7 +55,7 @@ export function choice<const Value extends string>(
 
 /** `1`/`0`, and the words people write instead. */
 export function flag(): z.ZodType<boolean, string> {
-  return setting({ expected: '1 or 0', remedy: 'write 1 for yes or 0 for no' }, (text) =>
+  return setting({ expected: 'on or off', remedy: 'write on or 1, off or 0' }, (text) =>
     flagWords.get(text.toLowerCase()),
   );
 }
