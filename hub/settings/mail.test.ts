@@ -42,6 +42,7 @@ it.each([
   [{ ...from }, ['HUB_SMTP_FROM']],
   [{ ...from, HUB_SMTP_PORT: '25' }, ['HUB_SMTP_PORT', 'HUB_SMTP_FROM']],
   [{ ...from, HUB_SMTP_HOST: 'm', HUB_SMTP_USER: 'a' }, ['HUB_SMTP_USER']],
+  [{ HUB_EMAIL_CODES: 'on' }, ['HUB_EMAIL_CODES']],
   [{ ...from, HUB_SMTP_HOST: 'm', HUB_SMTP_URL: 'smtp://m' }, ['HUB_SMTP_HOST']],
 ])('%j contradicts itself', (environment, names) => {
   expect(mailProblems(read(environment)).map(({ name }) => name)).toEqual(names);
@@ -57,4 +58,5 @@ it.each(['http://m', 'smtp://', 'smtp://a@m', 'smtp://m/x', 'smtp://m?x=1'])(
 it('without any of them the hub sends no mail', () => {
   const settings = read({});
   expect([mailProblems(settings), mailOf(settings)]).toEqual([[], undefined]);
+  expect(settings.HUB_EMAIL_CODES).toBe(false);
 });

@@ -158,6 +158,10 @@ describe('single sign-on at a real provider', () => {
     const login = async () => new ApiClient(hub).ask('POST', '/api/v1/auth/login', { body });
     const refused = { status: 403, json: { code: 'login.disabled' } };
     expect(await login()).toMatchObject(refused);
+    const forgotten = { body: { username: 'robin' } };
+    const stranger = new ApiClient(hub);
+    const letter = await stranger.ask('POST', '/api/v1/auth/password/forgotten', forgotten);
+    expect(letter).toMatchObject(refused);
     const invited = await hub.run('user', 'invite', '--role', 'member', '--json');
     const token = new URL(String(JSON.parse(invited.stdout).link)).hash.slice(1);
     const newcomer = { token, username: 'sam', password: 'a door that is not a door' };
