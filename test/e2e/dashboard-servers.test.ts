@@ -127,7 +127,9 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     await guest.open('/servers/new');
     await page.getByRole('button', { name: 'Make the token' }).click();
     await page.getByText(token).waitFor(patience);
+    expect(await page.getByRole('tabpanel').textContent()).toContain('docker build');
     await page.getByRole('tab', { name: 'systemd' }).click();
+    expect(await page.getByRole('tabpanel').textContent()).toContain('npx phlix-agent');
     expect(await page.getByRole('tabpanel').textContent()).toContain('[Unit]');
     await page.keyboard.press('ArrowLeft');
     expect(await page.getByRole('tabpanel').textContent()).toContain('services:');

@@ -71,10 +71,20 @@ function askCard(): Markup {
   });
 }
 
+/** No registry has the image: it is made where the program is. */
+const imageFirst = html`Make the image first, in the folder of Phlix Hub:
+  <code>docker build --tag phlix-agent --file Dockerfile.agent .</code>`;
+
 const ways = [
-  { id: 'docker', title: 'Docker' },
-  { id: 'compose', title: 'Compose' },
-  { id: 'systemd', title: 'systemd' },
+  { id: 'docker', title: 'Docker', before: imageFirst },
+  { id: 'compose', title: 'Compose', before: imageFirst },
+  {
+    id: 'systemd',
+    title: 'systemd',
+    before: html`Put the folder of Phlix Hub at <code>/opt/phlix-hub</code> first, and run
+      <code>npm ci</code> there. To try it without a service:
+      <code>set -a; . ./phlix-agent.env; npx phlix-agent</code>`,
+  },
 ] as const;
 
 function pasteCard(): Markup {
@@ -112,7 +122,7 @@ function pasteCard(): Markup {
             </button>`,
         )}
       </div>`,
-      ways.map(({ id, title }, at) => wayPanel(id, title, at === 0)),
+      ways.map((way, at) => wayPanel(way, at === 0)),
       html`<div class="waiting" role="status">
         <span class="spinner" aria-hidden="true"></span>
         <div>
@@ -134,7 +144,7 @@ function pasteCard(): Markup {
   });
 }
 
-function wayPanel(id: string, title: string, isFirst: boolean): Markup {
+function wayPanel({ id, title, before }: (typeof ways)[number], isFirst: boolean): Markup {
   return html`<div
     role="tabpanel"
     id="panel-${id}"
@@ -142,6 +152,7 @@ function wayPanel(id: string, title: string, isFirst: boolean): Markup {
     tabindex="0"
     ${!isFirst && html`hidden`}
   >
+    <p class="hint">${before}</p>
     <div class="copyable">
       <div class="copyable-head"><span>${title}</span>${copyButton(`setup-${id}`)}</div>
       <pre id="setup-${id}" tabindex="0" aria-label="${title}"></pre>
