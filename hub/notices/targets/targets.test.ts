@@ -180,6 +180,11 @@ describe('a webhook', () => {
       targets.add({ accountId: 'robin', kind: 'webhook', address }),
     ).rejects.toMatchObject({ code: 'notice.target' });
   });
+
+  it('over plain HTTP is refused with the reason, and what an admin can do', async () => {
+    const plain = { accountId: 'robin', kind: 'webhook', address: 'http://10.0.0.9/' } as const;
+    await expect(targets.add(plain)).rejects.toThrow(/http:\/\/ goes in the clear.*"allow"/);
+  });
 });
 
 it('ntfy is told at its server, with the topic, a priority and the token', async () => {

@@ -211,7 +211,13 @@ function addressOf({ kind, address, allow = [] }: NewTarget): { address: string;
   const isUsable = isOpen && url.username === '' && url.password === '' && url.hash === '';
   const hasTopic = kind !== 'ntfy' || (url !== null && /[^/]/.test(url.pathname));
   if (url !== null && isUsable && hasTopic) return { address: url.href, label: url.host };
-  throw new NoticeError('notice.target', `this is no address for ${kind}: ${examples[kind]}`);
+  const isPlain = url?.protocol === 'http:' && allow.length === 0;
+  throw new NoticeError(
+    'notice.target',
+    isPlain
+      ? 'http:// goes in the clear: write https://; towards a machine of the hub’s own network an admin may name that network in "allow" of the API'
+      : `this is no address for ${kind}: ${examples[kind]}`,
+  );
 }
 
 const examples: Readonly<Record<Exclude<TargetKind, 'mail'>, string>> = {
