@@ -60,6 +60,11 @@ test.each([
   );
 });
 
+const look = async (query: string): Promise<unknown[]> =>
+  (await itemsOf(admin, `/api/v1/admin/audit?${query}`)).map(({ event }) => event);
+
+const verify = async () => (await admin.ask('GET', '/api/v1/admin/audit/verification')).json;
+
 describe('the audit log, by the API', () => {
   test('is listed page by page, youngest first, without a gap and without a repeat', async () => {
     const seen: { seq: number; ts: string }[] = [];
@@ -68,10 +73,8 @@ describe('the audit log, by the API', () => {
       const { status, json } = await admin.ask('GET', `/api/v1/admin/audit?limit=2${cursor}`);
       expect(status).toBe(200);
       seen.push(...(json['items'] as typeof seen));
-      cursor =
-        json['next_cursor'] === null
-          ? ''
-          : `&cursor=${encodeURIComponent(String(json['next_cursor']))}`;
+      const next = json['next_cursor'] as string | null;
+      cursor = next === null ? '' : `&cursor=${encodeURIComponent(next)}`;
     } while (cursor !== '');
     expect(seen.length).toBeGreaterThan(4);
     const times = seen.map(({ ts }) => ts);
@@ -81,8 +84,6 @@ describe('the audit log, by the API', () => {
   });
 
   test('is filtered by event, actor, result, address and time', async () => {
-    const look = async (query: string): Promise<unknown[]> =>
-      (await itemsOf(admin, `/api/v1/admin/audit?${query}`)).map(({ event }) => event);
     expect(await look('event=admin.setup')).toEqual(['admin.setup']);
     expect(new Set(await look('event=admin.'))).toEqual(
       new Set(['admin.setup', 'admin.account-invited', 'admin.account-created']),
@@ -118,7 +119,6 @@ describe('the audit log, by the API', () => {
   });
 
   test('is looked through for changes, and says which line somebody put in', async () => {
-    const verify = async () => (await admin.ask('GET', '/api/v1/admin/audit/verification')).json;
     const whole = await verify();
     expect(whole).toMatchObject({ files: 1, trimmed: 0, breaks: [] });
     const folder = join(hub.folder, 'audit');
@@ -205,20 +205,13 @@ describe('places for notices, by the API', () => {
     expect(await itemsOf(owner, path)).toEqual([]);
   }, 60_000);
 
-  test('never lead into the hub’s own network, whoever asks', async () => {
-    for (const [client, area] of [
-      [owner, 'account'],
-      [admin, 'admin'],
-    ] as const) {
-      const body = { kind: 'webhook', address: 'https://127.0.0.1:1/' };
-      const made = await client.askProven('POST', `/api/v1/${area}/notice-targets`, body);
-      if (made.status !== 201) {
-        expect(made.status).toBeLessThan(500);
-        continue;
-      }
-      const path = `/api/v1/${area}/notice-targets/${String(made.json['id'])}`;
-      expect((await client.ask('POST', `${path}/test`)).json).toMatchObject({ is_sent: false });
-    }
+  test.each(['account', 'admin'])('never lead into the hub’s own network: %s', async (area) => {
+    const path = `/api/v1/${area}/notice-targets`;
+    const body = { kind: 'webhook', address: 'https://127.0.0.1:1/' };
+    const made = await admin.askProven('POST', path, body);
+    expect(made.status).toBe(201);
+    const tested = await admin.ask('POST', `${path}/${String(made.json['id'])}/test`);
+    expect(tested.json).toMatchObject({ is_sent: false, reason: expect.any(String) });
   });
 
   test('a server’s silence is chosen by its owner alone', async () => {

@@ -173,6 +173,7 @@ describe.skipIf(!hasNamespaces() || !hasParts('fail2ban'))('fail2ban in front of
       );
     await expect.poll(answered, { interval: 300, timeout: 20_000 }).toBe(false);
     expect(await answered()).toBe(false);
-    await expect(guessPassword(2000)).rejects.toThrow();
+    // The firewall drops or refuses, as the machine's fail2ban has it.
+    await expect(guessPassword(2000)).rejects.toThrow(/aborted|ECONNREFUSED/);
   }, 60_000);
 });

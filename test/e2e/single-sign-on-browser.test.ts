@@ -15,6 +15,11 @@ import { openTrustingBrowser } from '../support/trusting-browser.ts';
 
 const patience = { timeout: 15_000 };
 
+async function comeByProvider(guest: DashboardGuest): Promise<void> {
+  await guest.open('/sign-in');
+  await guest.page.getByRole('link', { name: 'Continue with OpenID Connect' }).click(patience);
+}
+
 /** The pages' part of it: what the hub itself answers is held without a browser. */
 describe.skipIf(!hasParts('chromium', 'certutil'))('single sign-on in Chromium', () => {
   let hub: HubProcess;
@@ -63,11 +68,6 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('single sign-on in Chromium',
     return generate({ secret: totpSecret, epoch: Date.now() / 1000 + seconds });
   }
 
-  async function comeByProvider(guest: DashboardGuest): Promise<void> {
-    await guest.open('/sign-in');
-    await guest.page.getByRole('link', { name: 'Continue with OpenID Connect' }).click(patience);
-  }
-
   test('an account is linked under Security, after a proof', async () => {
     const { page } = robin;
     await robin.open('/sign-in?return=/security');
@@ -88,6 +88,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('single sign-on in Chromium',
     await page.getByText('The authenticator app is set up.').waitFor(patience);
     await robin.open('/security?problem=sso.conflict');
     await page.getByText('That person is linked to another account').waitFor(patience);
+    expect(robin.mishaps().filter((each) => !each.includes('403'))).toEqual([]);
   }, 60_000);
 
   test('who has a second factor is asked for it on the way back', async () => {
