@@ -10,7 +10,13 @@ import { auditEvents } from '../audit/event.ts';
 import { verify as verifyFiles, type Break } from '../audit/verify.ts';
 import type { HubConfig } from '../config.ts';
 import type { Stores } from '../stores.ts';
-import { configOf, printJson, withStores, type CommandContext } from './command-context.ts';
+import {
+  configOf,
+  noteIdleFolder,
+  printJson,
+  withStores,
+  type CommandContext,
+} from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { requireServer } from './servers.ts';
 import { table } from './table.ts';
@@ -88,6 +94,7 @@ function filtered(command: Command): Command {
 async function list(context: CommandContext, options: ListOptions): Promise<void> {
   const config = configOf(context);
   const page = await withStores(context, config, async (stores) => {
+    if (options.json !== true) noteIdleFolder(context, config, stores);
     const query = await queryOf(options, stores, config);
     return stores.auditIndex.find({ ...query, limit: options.limit });
   });
@@ -147,13 +154,15 @@ async function verify(context: CommandContext, options: VerifyOptions): Promise<
 
 async function verified(
   context: CommandContext,
-  { audit: { folder } }: HubConfig,
-  { filesOnly }: VerifyOptions,
+  config: HubConfig,
+  { filesOnly, json }: VerifyOptions,
 ): ReturnType<typeof verifyFiles> {
+  const { folder } = config.audit;
   if (filesOnly === true) return verifyFiles(folder);
-  return withStores(context, configOf(context), async ({ auditIndex }) =>
-    verifyFiles(folder, auditIndex),
-  );
+  return withStores(context, config, async (stores) => {
+    if (json !== true) noteIdleFolder(context, config, stores);
+    return verifyFiles(folder, stores.auditIndex);
+  });
 }
 
 function sentenceOf({ file, line, what }: Break): string {

@@ -53,7 +53,10 @@ async function localLogin(context: CommandContext, options: Options): Promise<vo
       const until = await openLocalLogin(options.for, { store, audit, notices, now: new Date() });
       if (options.json === true) return printJson(context, { open_until: until.toISOString() });
       noteIdleFolder(context, config, stores);
-      context.stdout.write(`Local sign-in is open until ${until.toISOString()}.\n`);
+      const after = config.allowsLocalLogin
+        ? ' HUB_LOCAL_LOGIN is not off here: where the hub has it so too, it stays open afterwards.'
+        : '';
+      context.stdout.write(`Local sign-in is open until ${until.toISOString()}.${after}\n`);
       return undefined;
     } finally {
       // The letters about it are sent before the command ends.

@@ -141,8 +141,10 @@ describe('without a running hub', () => {
     const told = `phlix-hub: no hub runs with ${join(folder.path, 'data')}; if you mean another one, set HUB_DATA_DIR to its folder.\n`;
     expect((await run(['servers', 'list'])).stderr).toBe(told);
     expect((await run(['enrol-token', 'create'])).stderr).toBe(told);
+    // An empty log is whole: nobody may take that for the word on his own.
+    expect((await run(['audit', 'verify'])).stderr).toBe(told);
     expect((await run(['enrol-token', 'create', '--json'])).stderr).toBe('');
-  });
+  }, 60_000);
 
   test('an unknown server is one sentence with the remedy', async () => {
     const { code, stderr } = await run(['servers', 'revoke', 'nowhere']);

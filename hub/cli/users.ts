@@ -143,7 +143,10 @@ function addResets(command: Command, context: CommandContext): void {
         const { reason, keepSso = false } = options;
         const doer = { actor: 'host' } as const;
         await people.resets.resetByAdmin(id, { reason, keepsSso: keepSso, doer });
-        return `The factors, tokens and logins of ${printable(username)} are gone; the password stays.`;
+        const next = (await people.accounts.hasPassword(id))
+          ? 'the password stays'
+          : 'there is no password either: set one with phlix-hub user reset-password';
+        return `The factors, tokens and logins of ${printable(username)} are gone; ${next}.`;
       }),
     );
   command

@@ -77,6 +77,8 @@ describe('people, from the command line', () => {
     expect(await json('user', 'suspend', 'BOB')).toMatchObject({ state: 'suspended' });
     expect(await json('user', 'resume', 'bob')).toMatchObject({ state: 'active' });
     await json('user', 'reset-mfa', 'bob', '--reason', 'lost the phone');
+    const again = await hub.run('user', 'reset-mfa', 'bob');
+    expect(again.stdout).toContain('of bob are gone; the password stays.');
     await json('user', 'reset-password', 'bob', '--password-file', passwordFile);
     expect(await json('token', 'list', 'bob')).toEqual({ tokens: [] });
     expect(await json('token', 'revoke', 'bob', 'all')).toEqual({ revoked: 0 });
@@ -98,6 +100,11 @@ describe('people, from the command line', () => {
     for (const secret of [password, String(invited['link']).split('#')[1] ?? '-'])
       expect(text).not.toContain(secret);
   }, 120_000);
+
+  test('hear that passwords are not off before they are taken for a while', async () => {
+    const { stdout } = await hub.run('auth', 'local-login', '--for', '30m');
+    expect(stdout).toMatch(/open until .*\. HUB_LOCAL_LOGIN is not off here/);
+  }, 60_000);
 
   test.each([
     [['user', 'remove', 'nobody'], 65, /no account "nobody"/],
