@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { HealthFinding } from './api/health.ts';
+import type { HealthFinding } from './api/areas/health.ts';
 import type { MapState } from './accounts/login/travel-map.ts';
 import type { Verification } from './audit/verify.ts';
 import type { HubConfig } from './config.ts';

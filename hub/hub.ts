@@ -4,7 +4,7 @@ import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
-import { News } from './api/news.ts';
+import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
 import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
 import { FileCertificates } from './certificates/files.ts';

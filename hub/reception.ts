@@ -2,10 +2,10 @@
 
 import type { Logger } from '../shared/log.ts';
 import type { PeopleOptions } from './api/app.ts';
-import { openApiDocument } from './api/document.ts';
-import type { EventChannels } from './api/events.ts';
+import { openApiDocument } from './api/operation/document.ts';
+import type { EventChannels } from './api/news/events.ts';
 import { operations } from './api/operations.ts';
-import { createReader } from './api/reader.ts';
+import { createReader } from './api/operation/reader.ts';
 import type { HubConfig } from './config.ts';
 import { createPages } from './dashboard/pages.ts';
 import { ApiMetrics } from './telemetry/api-metrics.ts';

@@ -1,8 +1,8 @@
 // The rooms of a running hub arrive; what the operations of the API work with leaves, in one bag.
 
-import { EventChannels, type CallerLife } from './api/events.ts';
-import type { CertificateView } from './api/certificates.ts';
-import type { News } from './api/news.ts';
+import { EventChannels, type CallerLife } from './api/news/events.ts';
+import type { CertificateView } from './api/areas/certificates.ts';
+import type { News } from './api/news/news.ts';
 import type { ApiServices } from './api/operations.ts';
 import type { AcmeCertificates } from './acme.ts';
 import type { Audited } from './audited.ts';

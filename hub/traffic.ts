@@ -1,8 +1,8 @@
 // Stores arrive; what counts, limits and remembers the traffic of a hub leaves, open and ticking.
 
 import type { Logger } from '../shared/log.ts';
-import type { News } from './api/news.ts';
-import { liveJson } from './api/usage.ts';
+import type { News } from './api/news/news.ts';
+import { liveJson } from './api/areas/usage.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
 import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';

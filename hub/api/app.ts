@@ -6,22 +6,22 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 
-import type { StepUpDesk } from './admission.ts';
-import { noteArrival, type Arrival, type HubEnv } from './arrival.ts';
-import { openApiDocument } from './document.ts';
-import { enrolmentApi, type EnrolmentApiOptions } from './enrolment-api.ts';
-import { forwardAuth, type ForwardAuthOptions } from './forward-auth.ts';
-import { securityHeaders } from './headers.ts';
+import type { StepUpDesk } from './operation/admission.ts';
+import { noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
+import { openApiDocument } from './operation/document.ts';
+import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.ts';
+import { forwardAuth, type ForwardAuthOptions } from './areas/forward-auth.ts';
+import { securityHeaders } from './doors/headers.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { defaultApiLimits } from './limits.ts';
-import { oauthApi } from './oauth.ts';
-import { oidcRoutes } from './oidc.ts';
+import { oauthApi } from './areas/oauth.ts';
+import { oidcRoutes } from './areas/oidc.ts';
 import { operations, type ApiServices } from './operations.ts';
-import { paced } from './pace.ts';
-import { peopleDoor, type PeopleDoor } from './people.ts';
-import { problem, problemFor } from './problem.ts';
-import { addRoutes, eventStream } from './routes.ts';
-import { wellKnown } from './well-known.ts';
+import { paced } from './doors/pace.ts';
+import { peopleDoor, type PeopleDoor } from './doors/people.ts';
+import { problem, problemFor } from './problem/problem.ts';
+import { addRoutes, eventStream } from './operation/routes.ts';
+import { wellKnown } from './doors/well-known.ts';
 
 /** What people are served. Without it there is what agents need, as on the door that is theirs. */
 export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {

@@ -1,31 +1,34 @@
 // The operations of every area of the API leave, in one list: what the router serves, the document describes and the tests hold.
 
-import { accountExportOperations, type AccountExportServices } from './account-export.ts';
-import { accountOperations, type AccountServices } from './account.ts';
-import { arrivalOperations, type ArrivalServices } from './arrivals.ts';
-import { authOperations, type AuthServices } from './auth.ts';
-import { auditOperations, type AuditServices } from './audit.ts';
-import { banOperations, type BanServices } from './bans.ts';
-import { certificateOperations, type CertificateServices } from './certificates.ts';
-import { domainOperations, type DomainServices } from './domains.ts';
-import { emailOperations, type EmailServices } from './email.ts';
-import { enrolmentTokenOperations, type EnrolmentTokenServices } from './enrolment-tokens.ts';
-import { eventOperations, type EventServices } from './events.ts';
-import { factorOperations, type FactorServices } from './factors.ts';
-import { healthOperations, type HealthServices } from './health.ts';
-import { memberOperations, type MemberServices } from './members.ts';
-import { noticeOperations, type NoticeServices } from './notices.ts';
-import type { Operation } from './operation.ts';
-import { resetOperations, type ResetServices } from './resets.ts';
-import { peopleAdminOperations, type PeopleAdminServices } from './people-admin.ts';
-import { serverOperations, type ServerServices } from './servers.ts';
-import { settingOperations, type SettingServices } from './settings.ts';
-import { ssoOperations, type SsoServices } from './sso.ts';
-import { stepUpOperations, type StepUpServices } from './step-up.ts';
-import { tokenOperations, type TokenServices } from './tokens.ts';
-import { trafficLimitOperations, type TrafficLimitServices } from './traffic-limits.ts';
-import { trustOperations, type TrustServices } from './trusted-browsers.ts';
-import { usageOperations, type UsageServices } from './usage.ts';
+import { accountExportOperations, type AccountExportServices } from './areas/account-export.ts';
+import { accountOperations, type AccountServices } from './areas/account.ts';
+import { arrivalOperations, type ArrivalServices } from './areas/arrivals.ts';
+import { authOperations, type AuthServices } from './areas/auth.ts';
+import { auditOperations, type AuditServices } from './areas/audit.ts';
+import { banOperations, type BanServices } from './areas/bans.ts';
+import { certificateOperations, type CertificateServices } from './areas/certificates.ts';
+import { domainOperations, type DomainServices } from './areas/domains.ts';
+import { emailOperations, type EmailServices } from './areas/email.ts';
+import {
+  enrolmentTokenOperations,
+  type EnrolmentTokenServices,
+} from './agents/enrolment-tokens.ts';
+import { eventOperations, type EventServices } from './news/events.ts';
+import { factorOperations, type FactorServices } from './areas/factors.ts';
+import { healthOperations, type HealthServices } from './areas/health.ts';
+import { memberOperations, type MemberServices } from './areas/members.ts';
+import { noticeOperations, type NoticeServices } from './areas/notices.ts';
+import type { Operation } from './operation/operation.ts';
+import { resetOperations, type ResetServices } from './areas/resets.ts';
+import { peopleAdminOperations, type PeopleAdminServices } from './areas/people-admin.ts';
+import { serverOperations, type ServerServices } from './areas/servers.ts';
+import { settingOperations, type SettingServices } from './areas/settings.ts';
+import { ssoOperations, type SsoServices } from './areas/sso.ts';
+import { stepUpOperations, type StepUpServices } from './areas/step-up.ts';
+import { tokenOperations, type TokenServices } from './areas/tokens.ts';
+import { trafficLimitOperations, type TrafficLimitServices } from './areas/traffic-limits.ts';
+import { trustOperations, type TrustServices } from './areas/trusted-browsers.ts';
+import { usageOperations, type UsageServices } from './areas/usage.ts';
 
 /** What all areas together need: each names its own part. */
 export type ApiServices = ServerServices &

@@ -5,7 +5,7 @@ import type { AdminAnswers } from './admin-answers.ts';
 import type { NoticeAnswers } from './notice-answers.ts';
 import type { ServerAnswers } from './server-answers.ts';
 
-/** Given by the composition root (hub/api/reader.ts). Text, as in a path or a query. @throws CodedError */
+/** Given by the composition root (hub/api/operation/reader.ts). Text, as in a path or a query. @throws CodedError */
 export type ReadHub = (
   asked: { readonly caller: Caller; readonly isAdminDoorOpen: boolean },
   id: string,

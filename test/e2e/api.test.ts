@@ -7,8 +7,8 @@ import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openApiDocument } from '../../hub/api/document.ts';
-import { pagePolicy } from '../../hub/api/headers.ts';
+import { openApiDocument } from '../../hub/api/operation/document.ts';
+import { pagePolicy } from '../../hub/api/doors/headers.ts';
 import { operations } from '../../hub/api/operations.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { AgentProcess, HubProcess } from '../support/deployment.ts';

@@ -8,7 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 
 import type { LoginCaller } from '../../hub/accounts/caller.ts';
-import { securityHeaders } from '../../hub/api/headers.ts';
+import { securityHeaders } from '../../hub/api/doors/headers.ts';
 import { Assets } from '../../hub/dashboard/assets.ts';
 import type { DashboardEnv } from '../../hub/dashboard/environment.ts';
 import { hubPages } from '../../hub/dashboard/hub-pages.ts';

@@ -8,13 +8,13 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 
 import type { LoginCaller } from '../../hub/accounts/caller.ts';
-import { noteArrival, type HubEnv } from '../../hub/api/arrival.ts';
-import { oauthApi } from '../../hub/api/oauth.ts';
-import type { Operation } from '../../hub/api/operation.ts';
-import { peopleDoor } from '../../hub/api/people.ts';
-import { problemFor } from '../../hub/api/problem.ts';
-import { addRoutes } from '../../hub/api/routes.ts';
-import { tokenOperations, type TokenServices } from '../../hub/api/tokens.ts';
+import { noteArrival, type HubEnv } from '../../hub/api/doors/arrival.ts';
+import { oauthApi } from '../../hub/api/areas/oauth.ts';
+import type { Operation } from '../../hub/api/operation/operation.ts';
+import { peopleDoor } from '../../hub/api/doors/people.ts';
+import { problemFor } from '../../hub/api/problem/problem.ts';
+import { addRoutes } from '../../hub/api/operation/routes.ts';
+import { tokenOperations, type TokenServices } from '../../hub/api/areas/tokens.ts';
 import type { TokenWorld } from './token-world.ts';
 
 export const origin = 'https://hub.example.test';

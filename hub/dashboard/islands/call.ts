@@ -2,7 +2,7 @@
 
 import { askStepUp } from './step-up.ts';
 
-/** RFC 9457, as hub/api/problem.ts writes it. */
+/** RFC 9457, as hub/api/problem/problem.ts writes it. */
 interface ProblemBody {
   readonly code?: string;
   readonly title?: string;

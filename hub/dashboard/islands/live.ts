@@ -1,6 +1,6 @@
 // News of the hub arrive as they happen; whoever listens for their topic gets them. The browser connects again by itself.
 
-/** As hub/api/news.ts names them. */
+/** As hub/api/news/news.ts names them. */
 export type Topic = 'servers' | 'streams' | 'usage' | 'account' | 'admin';
 
 type Listener = (body: unknown) => void;

@@ -1,0 +1,253 @@
+// Somebody's own account arrives; he sees it, changes it, ends its logins, and leaves with it.
+
+import { z } from '@hono/zod-openapi';
+
+import type { Account } from '../../accounts/account.ts';
+import type { Accounts } from '../../accounts/accounts.ts';
+import type { EmailVerification } from '../../accounts/email/verification.ts';
+import { placeOf as networkOf } from '../../accounts/login/arrivals.ts';
+import type { Login } from '../../accounts/login/login.ts';
+import type { Logins } from '../../accounts/login/logins.ts';
+import { noted } from '../../accounts/noted.ts';
+import type { Audit } from '../../audit/audit.ts';
+import { notFound } from '../problem/api-error.ts';
+import { passwordBodyBytes } from './auth.ts';
+import { operation, type Operation } from '../operation/operation.ts';
+import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
+import { reply } from '../operation/reply.ts';
+import { visitOf } from '../doors/visit.ts';
+
+export interface AccountServices {
+  readonly accounts: Accounts;
+  readonly emailVerification: Pick<EmailVerification, 'offer'>;
+  readonly postbox: { readonly isThere: boolean };
+  readonly logins: Logins;
+  readonly audit: Audit;
+}
+
+export const accountSchema = z
+  .object({
+    id: z.uuid(),
+    username: z.string(),
+    email: z.string().nullable(),
+    is_email_verified: z.boolean(),
+    role: z.enum(['admin', 'owner', 'member']),
+    state: z.enum(['active', 'suspended']),
+    created_at: z.iso.datetime(),
+    last_login_at: z.iso.datetime().nullable(),
+    is_password_breached: z.boolean(),
+    networks: z.array(z.string()),
+  })
+  .openapi('Account');
+
+export function accountJson(account: Account): z.input<typeof accountSchema> {
+  return {
+    id: account.id,
+    username: account.username,
+    email: account.email ?? null,
+    is_email_verified: account.emailVerifiedAt !== undefined,
+    role: account.role,
+    state: account.state,
+    created_at: account.createdAt.toISOString(),
+    last_login_at: account.lastLoginAt?.toISOString() ?? null,
+    is_password_breached: account.passwordBreached,
+    networks: [...account.networks],
+  };
+}
+
+const show = operation({
+  id: 'account.show',
+  method: 'get',
+  path: '/account',
+  summary: 'Your account',
+  auth: 'login',
+  scope: 'account:read',
+  stepUp: 'none',
+  isOpenWhileEnrolling: true,
+  response: accountSchema,
+  run: async ({ account }) => accountJson(account),
+});
+
+const rename = operation({
+  id: 'account.rename',
+  method: 'patch',
+  path: '/account',
+  summary: 'Be called otherwise; you sign in with the new name from then on',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'config',
+  body: z.strictObject({ username: z.string().max(256) }),
+  response: accountSchema,
+  run: async (caller, { body }, { accounts }: AccountServices) =>
+    accountJson(await accounts.rename(caller.account, body.username, caller)),
+});
+
+const changePassword = operation({
+  id: 'account.change-password',
+  method: 'put',
+  path: '/account/password',
+  summary: 'Another password, or a first one; every other login ends',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'config',
+  isOpenWhileEnrolling: true,
+  bodyBytes: passwordBodyBytes,
+  body: z.strictObject({
+    /** Browsers fill it in. What proves it is the step-up. */
+    current_password: z.string().max(1024).optional(),
+    new_password: z.string().max(1024),
+  }),
+  async run(caller, { body }, { accounts }: AccountServices) {
+    await accounts.changePassword(caller, body.new_password);
+  },
+});
+
+const changeEmail = operation({
+  id: 'account.change-email',
+  method: 'put',
+  path: '/account/email',
+  summary: 'Another e-mail address, or none; it counts once the link is opened that is sent there',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'config',
+  body: z.strictObject({ email: z.string().max(320).nullable() }),
+  response: accountSchema,
+  async run(caller, input, { accounts, emailVerification, postbox }: AccountServices) {
+    const email = input.body.email ?? undefined;
+    const account = await accounts.changeEmail(caller.account, email, caller);
+    const isNew = account.email !== undefined && account.email !== caller.account.email;
+    if (isNew && postbox.isThere) await emailVerification.offer(account, visitOf(caller, input));
+    return accountJson(account);
+  },
+});
+
+const changeNetworks = operation({
+  id: 'account.change-networks',
+  method: 'put',
+  path: '/account/networks',
+  summary: 'Where you may sign in from; none: from anywhere',
+  description:
+    'A list that leaves out where you are now, or that holds every address, needs your user name as `confirm`.',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'config',
+  body: z.strictObject({
+    networks: z.array(z.string().max(64)).max(100),
+    confirm: z.string().max(256).optional(),
+  }),
+  response: accountSchema,
+  run: async (caller, { body }, { accounts }: AccountServices) =>
+    accountJson(await accounts.changeNetworks(caller, body)),
+});
+
+const remove = operation({
+  id: 'account.delete',
+  method: 'delete',
+  path: '/account',
+  summary: 'Delete your account with everything that the hub keeps of it; your servers are revoked',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'destructive',
+  async run(caller, _input, { accounts }: AccountServices) {
+    await accounts.remove(caller.account, caller);
+    return reply(undefined, { cookies: [{ name: 'phlix_session', value: undefined }] });
+  },
+});
+
+const loginSchema = z
+  .object({
+    id: z.uuid(),
+    software: z.string(),
+    /** A /24 or /48: enough to recognise a place by. */
+    network: z.string().nullable(),
+    methods: z.array(z.string()),
+    restriction: z.enum(['enrol']).nullable(),
+    created_at: z.iso.datetime(),
+    seen_at: z.iso.datetime(),
+    ends_at: z.iso.datetime(),
+    is_current: z.boolean(),
+  })
+  .openapi('Login');
+
+const listLogins = operation({
+  id: 'logins.list',
+  method: 'get',
+  path: '/account/logins',
+  summary: 'Where you are signed in, the newest first',
+  auth: 'login',
+  scope: 'account:read',
+  stepUp: 'none',
+  query: pageQuery,
+  response: listOf(loginSchema),
+  async run(caller, { query }, { logins }: AccountServices) {
+    const [before] = placeOf(query, 1) ?? [];
+    const all = await logins.list(caller.account);
+    // Ids are in the order of their making (UUIDv7).
+    const rest = all.filter(({ id }) => before === undefined || id < before);
+    const currentId = caller.kind === 'login' ? caller.login.id : undefined;
+    return pageOf(rest, query, {
+      keyOf: ({ id }) => [id],
+      itemOf: (login) => loginJson(login, currentId),
+    });
+  },
+});
+
+const endLogin = operation({
+  id: 'logins.end',
+  method: 'delete',
+  path: '/account/logins/{id}',
+  summary: 'Sign a browser out, within a second',
+  auth: 'login',
+  scope: 'account:write',
+  stepUp: 'none',
+  params: z.object({ id: z.uuid() }),
+  async run(caller, { params }, { logins, audit }: AccountServices) {
+    const isEnded = await logins.end({ accountId: caller.account.id, id: params.id });
+    if (!isEnded) throw notFound('login of this id');
+    audit.note({ ...noted(caller), event: 'login.ended', target: params.id, result: 'ok' });
+  },
+});
+
+const endOthers = operation({
+  id: 'logins.end-others',
+  method: 'post',
+  path: '/account/logins/end-others',
+  summary: 'Sign every other browser out',
+  auth: 'login',
+  scope: 'none',
+  stepUp: 'none',
+  response: z.object({ ended: z.number().int() }),
+  async run(caller, _input, { logins, audit }: AccountServices) {
+    const ended = await logins.endOthers(caller.login);
+    const reason = `${ended} others`;
+    audit.note({ ...noted(caller), event: 'login.ended', reason, result: 'ok' });
+    return { ended };
+  },
+});
+
+export const accountOperations: readonly Operation<AccountServices>[] = [
+  show,
+  rename,
+  changePassword,
+  changeEmail,
+  changeNetworks,
+  remove,
+  listLogins,
+  endLogin,
+  endOthers,
+];
+
+function loginJson(login: Login, currentId: string | undefined): z.input<typeof loginSchema> {
+  const { address } = login;
+  return {
+    id: login.id,
+    software: login.software,
+    network: address === undefined ? null : networkOf(address),
+    methods: [...login.methods],
+    restriction: login.restriction ?? null,
+    created_at: login.createdAt.toISOString(),
+    seen_at: login.seenAt.toISOString(),
+    ends_at: login.endsAt.toISOString(),
+    is_current: login.id === currentId,
+  };
+}
