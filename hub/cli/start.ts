@@ -68,11 +68,11 @@ async function onceAskedToStop(log: Logger): Promise<void> {
  * terminal it shall, for there it says that the terminal is gone.
  */
 function beforeReopen(log: Logger): (reopen: () => void) => void {
-  let reopen = (): void => undefined;
+  let reopen: (() => void) | undefined;
   if (!process.stdin.isTTY) {
     process.on('SIGHUP', () => {
       log.info('files are opened again');
-      reopen();
+      reopen?.();
     });
   }
   return (known) => {

@@ -19,7 +19,6 @@ describe.each(Object.entries(databaseKinds))('shared servers on %s', (_kind, ope
   afterAll(() => opened.close());
   beforeEach(() => {
     stores = new TestStores(opened.database);
-    const keyOf = (username: string) => username.toLowerCase();
     sharing = new PostgresServerSharing(opened.database, { keyOf });
   });
 
@@ -98,8 +97,9 @@ describe.each(Object.entries(databaseKinds))('shared servers on %s', (_kind, ope
     const { server } = await stores.enrol({ ownerId: owner.ownerId });
     const told: (string | undefined)[] = [];
     const stop = await stores.servers.watch((id) => told.push(id));
-    const heard = async (count: number) =>
-      expect.poll(() => told.filter((id) => id === server.id).length).toBe(count);
+    const heard = async (count: number) => {
+      await expect.poll(() => told.filter((id) => id === server.id).length).toBe(count);
+    };
     await sharing.addMember(server.id, member.username);
     await heard(1);
     await sharing.removeMember(server.id, member.id);
@@ -107,3 +107,7 @@ describe.each(Object.entries(databaseKinds))('shared servers on %s', (_kind, ope
     await stop();
   });
 });
+
+function keyOf(username: string): string {
+  return username.toLowerCase();
+}
