@@ -117,8 +117,10 @@ export class Door {
     // `on`, here and below: of `once` every link would keep a wrapper of 200 bytes for a close that comes once anyway.
     socket.on('close', () => this.#sockets.delete(socket));
     this.#options.peers.meet(socket, ({ address }) => {
-      if (this.#options.isTurnedAway?.(address) === true) return void socket.destroy();
-      const isWelcome = this.#count(socket, this.#bucketOf(socket, address)) && this.#crush.enter();
+      const isWelcome =
+        this.#options.isTurnedAway?.(address) !== true &&
+        this.#count(socket, this.#bucketOf(socket, address)) &&
+        this.#crush.enter();
       if (isWelcome) this.#tls.emit('connection', socket);
       else socket.destroy();
     });
