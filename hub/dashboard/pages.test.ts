@@ -193,19 +193,6 @@ describe('pages', () => {
     expect(await textOf(restricted, '/enrol')).not.toContain('>Later<');
   });
 
-  test('tell whoever has a passkey alone that recovery codes want a password beside them', async () => {
-    const alone = {
-      accounts: { hasPassword: async () => false },
-      ssoLinks: { listOf: async () => [] },
-    };
-    for (const path of ['/enrol', '/security']) {
-      expect(await textOf(hub(robin, alone), path)).toMatch(
-        /you have (no password yet|none: set)/i,
-      );
-      expect(await textOf(hub(robin), path)).not.toMatch(/you have (no password yet|none: set)/i);
-    }
-  });
-
   test('offer no password where local sign-in is off (A-07)', async () => {
     const text = await textOf(
       hub(nobody, { localLogin: { isOpen: async () => false } }),

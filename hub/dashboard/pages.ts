@@ -15,7 +15,7 @@ import { failurePage, notFoundPage } from './pages/failures.ts';
 import { landingPage } from './pages/landing.ts';
 import { securityPage } from './pages/security.ts';
 import { forgottenPage, resetPasswordPage, verifyEmailPage } from './pages/mailed.ts';
-import { signInPage } from './pages/sign-in.ts';
+import { recoverPage, signInPage } from './pages/sign-in.ts';
 import { tokensPage } from './pages/tokens.ts';
 import type { ReadHub } from './reading.ts';
 import type { PeopleServices } from './services.ts';
@@ -65,6 +65,7 @@ function addDoors(app: Hono<DashboardEnv>, services: PeopleServices): void {
   app.get('/sign-in', async (context) => signInPage(context, services));
   app.get('/setup', async (context) => setupPage(context, services));
   app.get('/invite', async (context) => invitePage(context, services));
+  app.get('/recover', async (context) => recoverPage(context));
   app.get('/forgotten', async (context) => forgottenPage(context, services));
   app.get('/reset-password', async (context) => resetPasswordPage(context));
   app.get('/verify-email', async (context) => verifyEmailPage(context));

@@ -195,6 +195,40 @@ describe.skipIf(!hasParts('oathtool'))('what proves who somebody is, at a real h
     expect((await ask(second, '/auth/mfa/recovery', { code })).status).toBe(401);
   });
 
+  test('a recovery code stands alone for whoever has no password, and for nobody else', async () => {
+    const invited = await proven('POST', '/admin/invitations', { role: 'owner' });
+    const kim = new ApiClient(hub);
+    const [, token] = String(invited.json['link']).split('#');
+    await ask(kim, '/invitations/accept', { token, username: 'kim' });
+    const { json } = await ask(kim, '/account/recovery-codes');
+    const [first = '', second = ''] = json['codes'] as string[];
+    const { json: offer } = await ask(kim, '/account/passkeys/options');
+    const response = new Authenticator().register(offer, here());
+    expect((await ask(kim, '/account/passkeys', { name: 'Lost', response })).status).toBe(201);
+
+    const later = new ApiClient(hub);
+    const recover = async (name: string, code = '') =>
+      ask(later, '/auth/recovery', { username: name, code });
+    for (const refused of [
+      await recover('kim', recoveryCodes[1]),
+      await recover('nobody', first),
+      // Has a password, which comes first; the code is not used up.
+      await recover(username, recoveryCodes[1]),
+    ])
+      expect([refused.status, refused.json['code']]).toEqual([401, 'login.failed']);
+    for (const name of ['kim', 'nobody'])
+      expect((await recover(name, '123456')).json['code']).toBe('mfa.malformed');
+    expect((await recover('kim', first)).json).toMatchObject({
+      kind: 'done',
+      restriction: 'enrol',
+    });
+    expect((await later.ask('GET', '/api/v1/servers')).json['code']).toBe('login.restricted');
+    expect((await recover('kim', first)).status).toBe(401);
+    const racing = Array.from({ length: 5 }, async () => recover('kim', second));
+    const welcome = (await Promise.all(racing)).filter(({ status }) => status === 200);
+    expect(welcome).toHaveLength(1);
+  });
+
   test('after "I lost my phone" nothing opens but a recovery code', async () => {
     const before = new ApiClient(hub);
     expect((await signInByPasskey(before)).status).toBe(200);

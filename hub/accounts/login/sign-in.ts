@@ -5,6 +5,7 @@ import { AccountError } from '../account-error.ts';
 import { emailKey, usernameKey, type Account } from '../account.ts';
 import type { Factors, FactorMethod, Proof } from '../factors/factors.ts';
 import type { AuthenticationResponse } from '../factors/passkeys.ts';
+import { requireRecoveryCode } from '../factors/recovery-code.ts';
 import type { TrustCookie, TrustedBrowsers } from '../factors/trusted-browsers.ts';
 import type { Passwords } from '../password/passwords.ts';
 import { isReadable } from '../password/policy.ts';
@@ -59,6 +60,8 @@ export interface SignInOptions extends EntryOptions {
 
 /** Longer ones are nobody's (RFC 5321: an address has 254). */
 const nameLength = 254;
+/** Holds no codes: whom there is nothing to ask for is asked for as much as anybody. */
+const nobody = '00000000-0000-0000-0000-000000000000';
 
 export class SignIn {
   readonly #options: SignInOptions;
@@ -148,6 +151,32 @@ export class SignIn {
     await this.#requireTaken(transaction);
     const methods: LoginMethod[] = [...transaction.methods, 'passkey'];
     return this.#entry.finish(account, { methods, visit, admission, standing });
+  }
+
+  /**
+   * For whoever has no password and lost what held the passkeys: a code from the drawer stands alone (row A-17). An account with
+   * a password is asked for that first. The login may do nothing but make the account safe again.
+   * @throws AccountError login.failed | login.locked | login.disabled | mfa.malformed
+   */
+  async withRecoveryCode(
+    { name, code }: { name: string; code: string },
+    visit: SignInVisit,
+  ): Promise<Entered> {
+    const { accounts, factors, localLogin } = this.#options;
+    await localLogin.requireOpen();
+    // Before anybody is looked up, so that it tells nothing of them.
+    requireRecoveryCode(code);
+    const account = await this.#named(name);
+    const subject = account?.id ?? strangeSubject(usernameKey(name.slice(0, nameLength)));
+    const admission = await this.#admit(account, { visit, stage: 'password', subject });
+    const seen = { account, method: 'recovery', visit, name } as const;
+    const phc = account && (await accounts.passwordOf(account.id));
+    const asked = account !== undefined && phc === undefined ? account.id : nobody;
+    const isRight = await factors.check(asked, { method: 'recovery', code }, asked);
+    if (account === undefined || !isRight) throw this.#entry.failed(admission, seen, 'recovery');
+    const standing = await this.#entry.requireStanding(account, 'recovery', admission, seen);
+    await this.#entry.isTooFar(account, admission, seen);
+    return this.#entry.finish(account, { methods: ['recovery'], visit, admission, standing });
   }
 
   /** The second proof. @throws AccountError login.failed | login.locked | login.expired | mfa.malformed */

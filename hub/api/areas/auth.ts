@@ -151,6 +151,25 @@ const factor = operation({
   },
 });
 
+const recovery = operation({
+  id: 'auth.recovery',
+  method: 'post',
+  path: '/auth/recovery',
+  summary: 'Sign in with a recovery code alone, where the account has no password',
+  description:
+    'The code is used up. The login may do nothing but make the account safe again. Who has a password is asked for that first, and answered here as a stranger is.',
+  auth: 'nobody',
+  scope: 'none',
+  stepUp: 'none',
+  body: z.strictObject({ username: z.string().min(1).max(254), code }),
+  response: stepSchema,
+  async run(caller, input, { signIn, logins }: AuthServices) {
+    const { username: name, code } = input.body;
+    const entered = await signIn.withRecoveryCode({ name, code }, visitOf(caller, input));
+    return stepOf(entered, { formerly: caller, logins });
+  },
+});
+
 const logout = operation({
   id: 'auth.logout',
   method: 'post',
@@ -176,6 +195,7 @@ export const authOperations: readonly Operation<AuthServices>[] = [
   passkey,
   askFactor,
   factor,
+  recovery,
   logout,
 ];
 

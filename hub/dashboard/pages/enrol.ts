@@ -6,7 +6,6 @@ import { html } from 'hono/html';
 import type { DashboardEnv } from '../environment.ts';
 import { doorCard, doorPage } from '../layout.ts';
 import { button, linkButton } from '../parts/button.ts';
-import { callout } from '../parts/callout.ts';
 import { field } from '../parts/field.ts';
 import { form } from '../parts/form.ts';
 import { attributes, type Content, type Markup } from '../parts/markup.ts';
@@ -19,24 +18,16 @@ import { arrivalSteps } from './arrival.ts';
 
 export async function enrolPage(
   context: Context<DashboardEnv>,
-  {
-    accounts,
-    recovery,
-    localLogin,
-    ssoLinks,
-  }: Pick<PeopleServices, 'accounts' | 'recovery' | 'localLogin' | 'ssoLinks'>,
+  { accounts, recovery, localLogin }: Pick<PeopleServices, 'accounts' | 'recovery' | 'localLogin'>,
 ): Promise<Response> {
   const caller = context.get('caller');
   if (caller.kind !== 'login') return context.redirect('/sign-in', 303);
   const { account, login } = caller;
-  const [hasPassword, codesLeft, takesPasswords, links] = await Promise.all([
+  const [hasPassword, codesLeft, takesPasswords] = await Promise.all([
     accounts.hasPassword(account.id),
     recovery.left(account.id),
     localLogin.isOpen(),
-    ssoLinks.listOf(account.id),
   ]);
-  // A code is asked for behind a password or a provider, never alone.
-  const codesStandAlone = takesPasswords && !hasPassword && links.length === 0;
   const mayLeave = login.restriction === undefined;
   // While the login is restricted nothing is asked again; codes that somebody still has must not be void before new ones are seen.
   const codesFirst = !mayLeave && codesLeft === 0;
@@ -45,7 +36,7 @@ export async function enrolPage(
     islands: ['enrol'],
     body: html`<div data-enrol${attributes({ 'data-codes-first': codesFirst })}>
         <div data-step="factor">${factorCard({ hasPassword, takesPasswords, mayLeave })}</div>
-        <div data-step="recovery" hidden>${recoveryCard(codesStandAlone)}</div>
+        <div data-step="recovery" hidden>${recoveryCard()}</div>
       </div>
       ${stepUpDialog()}`,
   });
@@ -107,21 +98,13 @@ function firstPassword(): Markup {
   </details>`;
 }
 
-function recoveryCard(standsAlone: boolean): Markup {
+function recoveryCard(): Markup {
   return doorCard({
     title: 'Spare keys',
-    lead: standsAlone
-      ? 'If your phone is lost, a password and one of these codes let you in. Each code works once.'
-      : 'If your phone is lost, one of these codes lets you in. Each works once.',
+    lead: 'If your phone is lost, one of these codes lets you in. Each works once.',
     body: [
       progress(arrivalSteps, 2),
       recoveryCodesPanel(),
-      standsAlone &&
-        callout({
-          tone: 'warn',
-          title: 'You have no password yet',
-          body: 'Set one on the page Security, or add a passkey on a second device there. Otherwise only whoever runs this hub can let you in again.',
-        }),
       html`<div class="stack">
         ${button('I have put them somewhere safe', {
           kind: 'primary',

@@ -112,12 +112,46 @@ function localWays(isMailThere: boolean): Content {
           isRequired: true,
         }),
         html`<div class="stack">
-          ${button('Sign in')}
+          ${button('Sign in')} ${linkButton('Lost your passkey?', '/recover', { kind: 'quiet' })}
           ${isMailThere && linkButton('Forgotten your password?', '/forgotten', { kind: 'quiet' })}
         </div>`,
       ],
     }),
   ];
+}
+
+/** Where a recovery code stands alone: without a password, and with the passkeys lost. */
+export async function recoverPage(context: Context<DashboardEnv>): Promise<Response> {
+  return doorPage(context, {
+    title: 'Lost passkey',
+    islands: ['sign-in'],
+    body: html`<div data-sign-in>
+      ${doorCard({
+        title: 'Lost your passkey?',
+        lead: 'One of your recovery codes lets you in, to make a new passkey.',
+        body: form({
+          call: 'POST /api/v1/auth/recovery',
+          body: [
+            field({
+              label: 'User name or e-mail',
+              name: 'username',
+              autocomplete: 'username',
+              isRequired: true,
+              attributes: { maxlength: 254 },
+            }),
+            recoveryField(),
+            html`<p class="soft">
+              If your account has a password, sign in with that: the code is asked for after it.
+              Without a code, whoever runs this hub can reset your account.
+            </p>`,
+            html`<div class="stack">
+              ${continueButton()} ${linkButton('Back to sign-in', '/sign-in', { kind: 'quiet' })}
+            </div>`,
+          ],
+        }),
+      })}
+    </div>`,
+  });
 }
 
 /** After the right password. Each way is hidden until the hub has said that it will do. */

@@ -127,8 +127,7 @@ function startTotp(text: string): Markup {
   return button(text, { attributes: { type: 'button', 'data-starts-totp': true } });
 }
 
-function recoveryCard({ codesLeft, hasPassword, takesPasswords, links }: Keeping): Markup {
-  const standsAlone = codesLeft > 0 && takesPasswords && !hasPassword && links.length === 0;
+function recoveryCard({ codesLeft }: Keeping): Markup {
   return card({
     title: 'Recovery codes',
     state: badge(codesLeft === 0 ? 'None' : `${codesLeft} left`, codesLeft > 2 ? 'good' : 'warn'),
@@ -136,11 +135,6 @@ function recoveryCard({ codesLeft, hasPassword, takesPasswords, links }: Keeping
     id: 'recovery',
     actions: opener('Make new codes', 'new-recovery-codes'),
     body: [
-      standsAlone &&
-        html`<p class="hint">
-          They work together with a password, and you have none: set one, or keep a passkey on a
-          second device.
-        </p>`,
       recoveryCodesPanel(),
       confirmation({
         id: 'new-recovery-codes',
