@@ -86,6 +86,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about mail', () =>
   const doors = [
     '/sign-in',
     '/forgotten',
+    '/recover',
     '/forgotten?sent=1',
     '/reset-password',
     '/verify-email',
