@@ -84,6 +84,15 @@ export const knownBrowsers = pgTable('known_browsers', {
   usedAt: instant('used_at').notNull(),
 });
 
+/** From where, and with what, somebody has signed in before. */
+export const loginPlaces = pgTable('login_places', {
+  accountId: uuid('account_id').notNull(),
+  network: text('network').notNull(),
+  software: text('software').notNull(),
+  firstAt: instant('first_at').notNull(),
+  lastAt: instant('last_at').notNull(),
+});
+
 /** 0012_whereabouts.sql makes it. */
 export const whereabouts = pgTable('whereabouts', {
   accountId: uuid('account_id').primaryKey(),

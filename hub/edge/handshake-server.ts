@@ -20,7 +20,7 @@ export interface HandshakeServerOptions {
  */
 export function createHandshakeServer(
   options: HandshakeServerOptions,
-  { kind, hasHttp2 }: { readonly kind: KeyKind; readonly hasHttp2: boolean },
+  { kind, prefersHttp2 }: { readonly kind: KeyKind; readonly prefersHttp2: boolean },
 ): Server {
   const { certificates, switchesOf, limits } = options;
   return createServer({
@@ -37,9 +37,11 @@ export function createHandshakeServer(
       answer(null, certificates.find(hostnameOf(serverName), kind)?.context);
     },
     ALPNCallback: ({ servername, protocols }) => {
-      const offersHttp2 = hasHttp2 && switchesOf(hostnameOf(servername))?.http2 !== false;
-      if (offersHttp2 && protocols.includes('h2')) return 'h2';
-      return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
+      const speaksHttp1 = protocols.includes('http/1.1');
+      const offersHttp2 = switchesOf(hostnameOf(servername))?.http2 !== false;
+      const isHttp2 = offersHttp2 && protocols.includes('h2') && (prefersHttp2 || !speaksHttp1);
+      if (isHttp2) return 'h2';
+      return speaksHttp1 ? 'http/1.1' : undefined;
     },
   });
 }

@@ -43,7 +43,7 @@ export class EdgeListener {
   readonly #sockets = new Map<string, Socket>();
   /** One for each kind of key: which one a visitor can check stands in his hello, and the TLS server does not show it. */
   readonly #tls: Record<KeyKind, TlsServer>;
-  /** The same without HTTP/2. */
+  /** The same, with HTTP/2 for those alone who speak nothing else. */
   readonly #plainTls: Record<KeyKind, TlsServer>;
   readonly #plainlySpoken = new PlainlySpoken();
   readonly #rotation: NodeJS.Timeout;
@@ -86,9 +86,9 @@ export class EdgeListener {
     this.#options.front.stop();
   }
 
-  #handshakes(hasHttp2: boolean): Record<KeyKind, TlsServer> {
+  #handshakes(prefersHttp2: boolean): Record<KeyKind, TlsServer> {
     const handshakes = (kind: KeyKind): TlsServer => {
-      const server = createHandshakeServer(this.#options, { kind, hasHttp2 });
+      const server = createHandshakeServer(this.#options, { kind, prefersHttp2 });
       server.on('secureConnection', (socket) => this.#onSecure(socket, kind));
       server.on('tlsClientError', (_error, socket) => socket.destroy());
       return server;

@@ -41,6 +41,8 @@ function using(pattern: RegExp): string[] {
 test.each([
   ['CVE-2024-37890, CVE-2026-48779', 'ws', [8, 21, 0]],
   ['CVE-2026-22817, CVE-2026-22818, CVE-2026-47673', 'hono', [4, 12, 25]],
+  ['CVE-2026-1525, CVE-2026-22036', 'undici', [7, 24, 0]],
+  ['GHSA-mm7p-fcc7-pg87, GHSA-c7w3-x93f-qmm8', 'nodemailer', [9, 1, 1]],
 ] as const)('%s: %s is one that has them mended', (_ids, name, least) => {
   const versions = installed(name);
   expect(versions.length).toBeGreaterThan(0);
@@ -48,10 +50,8 @@ test.each([
 });
 
 test.each([
-  ['CVE-2026-1525, CVE-2026-22036', 'undici'],
   ['CVE-2026-29057', 'http-proxy'],
   ['CVE-2026-55602', 'http-proxy-middleware'],
-  ['GHSA-mm7p-fcc7-pg87', 'nodemailer'],
 ])('%s: nobody installs %s', (_ids, name) => {
   expect(installed(name)).toEqual([]);
 });
@@ -66,8 +66,12 @@ test('CVE-2026-47674 (hono): no application is mounted under a prefix', () => {
   expect(using(/\.mount\(/)).toEqual([]);
 });
 
+/** What a visitor, an agent or an address that somebody typed sends passes through these as it came. */
+const onTheWay = /^(?:shared|agent|hub\/(?:edge|gateway|tunnels|outbound))\//;
+
 test('CVE-2026-22036 (undici): no room of the way decompresses', () => {
-  expect(using(/from 'node:zlib'|\bDecompressionStream\b|\bcreateGunzip\b/)).toEqual([]);
+  const rooms = using(/from 'node:zlib'|\bDecompressionStream\b|\bcreateGunzip\b/);
+  expect(rooms.filter((path) => onTheWay.test(path))).toEqual([]);
 });
 
 describe('CVE-2024-43798 (chisel): every documented setting is read', () => {
