@@ -226,7 +226,10 @@ export class Exchange implements ConnectionUser, UploadTarget {
 
   #complete(isReusable: boolean): void {
     this.#settle();
-    if (isReusable && this.#connection.isUsable) {
+    // Whether a declined upgrade ends the request is read differently by different servers (CVE-2026-58055, nghttpx): nothing
+    // follows one on its connection.
+    const isPlain = this.#request.protocol === undefined;
+    if (isReusable && isPlain && this.#connection.isUsable) {
       if (this.#isPaused) this.#connection.resume();
       this.#listener.onEnd(this.#body?.trailers, true);
       return;

@@ -259,6 +259,17 @@ describe('an extended CONNECT that comes to nothing', () => {
     expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
   });
 
+  it('leaves nothing that another request could follow on its connection (CVE-2026-58055)', async () => {
+    await using edge = await TestEdge.start();
+    const shaking = handshake(edge);
+    const stream = ask(await edge.http2());
+    const { pipe } = await shaking;
+    pipe.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+    expect((await headOf(stream))[':status']).toBe(403);
+    expect(await bodyOf(stream)).toBe('no');
+    expect(edge.resets).toEqual(['cancelled']);
+  });
+
   it.each([
     ['with the proof of another key', 'AAAAAAAAAAAAAAAAAAAAAAAAAAA='],
     ['with an empty proof', ''],
