@@ -38,6 +38,11 @@ const parts = {
     folders: administration,
     neededBy: 'PROXY headers as a real proxy writes them',
   },
+  mmdblookup: {
+    debianPackage: 'mmdb-bin',
+    binary: 'mmdblookup',
+    neededBy: 'the map of addresses as its own program reads it',
+  },
   oathtool: {
     debianPackage: 'oathtool',
     binary: 'oathtool',

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { cityFile } from '../../../test/support/mmdb.ts';
+import { hasParts, partPath } from '../../../test/support/parts.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { TravelMapFile } from './travel-map.ts';
 
@@ -42,11 +43,11 @@ describe('a map of addresses', () => {
     expect(await map.look()).toMatchObject({ kind: 'read', type: 'GeoIP2-City-Test' });
   });
 
-  test.skipIf(!existsSync('/usr/bin/mmdblookup'))('is read alike by MaxMind’s own program', () => {
+  test.skipIf(!hasParts('mmdblookup'))('is read alike by MaxMind’s own program', () => {
     writeFileSync(path, cityFile(cities));
     for (const ip of ['203.0.113.7', '2001:db8:1::7']) {
       const words = ['--file', path, '--ip', ip, 'location', 'longitude'];
-      expect(execFileSync('/usr/bin/mmdblookup', words, { encoding: 'utf8' })).toContain('139.69');
+      expect(execFileSync(partPath('mmdblookup'), words, { encoding: 'utf8' })).toContain('139.69');
     }
   });
 
