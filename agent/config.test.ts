@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 
 import { expect, test } from 'vitest';
 
 import { SettingsError, type Environment } from '../shared/settings/settings.ts';
+import { temporaryFolder } from '../test/support/temporary-folder.ts';
 import { leftoverTokenNames, readConfig, readToken } from './config.ts';
 
 const enough = { PHLIX_HUB_URL: 'https://hub.example.org' };
@@ -111,7 +111,7 @@ test('a pin is of a key or of a certificate, in the spellings people copy', () =
 
 test('whatever is wrong with the origin is told at once, contradictions included', () => {
   const pin = `sha256/${'0'.repeat(64)}`;
-  const folder = mkdtempSync(join(tmpdir(), 'phlix-ca-'));
+  const folder = temporaryFolder('ca').path;
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, rootCertificates[0] ?? '');
   const problems = problemsOf({
@@ -184,7 +184,7 @@ test('a token whose file is gone stops nobody who no longer needs it', () => {
 });
 
 test('a token comes from its variable or its file, and prints as nothing', () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'phlix-token-')), 'token');
+  const path = join(temporaryFolder('token').path, 'token');
   writeFileSync(path, 'phe_of-a-file\n');
   const token = readToken({ PHLIX_HUB_ENROLLMENT_TOKEN_FILE: path });
   expect(token?.reveal()).toBe('phe_of-a-file');

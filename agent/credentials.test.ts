@@ -1,9 +1,9 @@
-import { chmod, mkdtemp, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
+import { temporaryFolder } from '../test/support/temporary-folder.ts';
 import {
   type CredentialError,
   type Enrolled,
@@ -16,7 +16,7 @@ import {
 } from './credentials.ts';
 
 async function freshFolder(): Promise<string> {
-  const folder = join(await mkdtemp(join(tmpdir(), 'phlix-state-')), 'state');
+  const folder = join(temporaryFolder('state').path, 'state');
   await openStateFolder(folder);
   return folder;
 }

@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 
@@ -9,6 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Endpoint } from './config.ts';
 import type { AgentsDoor } from '../test/support/agents-door.ts';
 import { door, stopEverything } from '../test/support/running-agent.ts';
+import { temporaryFolder } from '../test/support/temporary-folder.ts';
 import { dial } from './dialling/dial.ts';
 import { findPinnedCa, pinOf, trustOf } from './trust.ts';
 
@@ -53,7 +53,7 @@ test('with a pin, an authority that signs for the same name is worth nothing', a
 });
 
 test('a file of authorities that is missing or holds none is said with its name', async () => {
-  const hubCaFile = join(mkdtempSync(join(tmpdir(), 'phlix-ca-')), 'ca.pem');
+  const hubCaFile = join(temporaryFolder('ca').path, 'ca.pem');
   await expect(trustOf({ ...unset, hubCaFile }, undefined)).rejects.toMatchObject({
     code: 'credentials.inaccessible',
     message: expect.stringContaining(hubCaFile),

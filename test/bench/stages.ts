@@ -14,6 +14,7 @@ import { startBenchOrigin } from './origin.ts';
 import { startPeerOrigin } from './peer-origin.ts';
 import type { Plan } from './plan.ts';
 import { shapedLines, unshaped, type LineSpec } from './shaped-line.ts';
+import { startSinkOrigin } from './sink-origin.ts';
 
 export interface Stage {
   readonly id: string;
@@ -37,7 +38,11 @@ export interface StageOrigin {
 export function stagesOf(plan: Plan, certificate: Certificate): Stage[] {
   return [
     ...(plan.parts.has('rows')
-      ? [answersStage(plan, certificate), peersStage(plan, certificate)]
+      ? [
+          answersStage(plan, certificate),
+          uploadStage(plan, certificate),
+          socketsStage(plan, certificate),
+        ]
       : []),
     ...(plan.parts.has('lines')
       ? shapedLines.map((line) => lineStage(line, plan, certificate))
@@ -66,17 +71,30 @@ function answersStage(plan: Plan, certificate: Certificate): Stage {
   };
 }
 
-function peersStage(plan: Plan, certificate: Certificate): Stage {
+function uploadStage(plan: Plan, certificate: Certificate): Stage {
   const upload = uploadOf({ seconds: plan.throughputSeconds, certificate });
-  const messages = { seconds: plan.messageSeconds, certificate };
   return {
-    id: 'peers',
-    title: 'uploads and WebSocket',
+    id: 'upload',
+    title: 'uploads',
     line: unshaped,
-    startOrigin: startPeerOrigin,
-    measurements: [upload, ...[1, 32].map((sockets) => messagesOf(sockets, messages))],
+    startOrigin: startSinkOrigin,
+    measurements: [upload],
     rounds: plan.rounds,
     warmUp: upload,
+    isIntroduced: false,
+  };
+}
+
+function socketsStage(plan: Plan, certificate: Certificate): Stage {
+  const messages = { seconds: plan.messageSeconds, certificate };
+  return {
+    id: 'sockets',
+    title: 'WebSocket',
+    line: unshaped,
+    startOrigin: startPeerOrigin,
+    measurements: [1, 32].map((sockets) => messagesOf(sockets, messages)),
+    rounds: plan.rounds,
+    warmUp: messagesOf(32, messages),
     isIntroduced: false,
   };
 }

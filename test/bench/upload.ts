@@ -4,7 +4,6 @@ import { measureTransfers, type CurlTransfer, type Throughput } from './throughp
 import type { Certificate } from './certificate.ts';
 import type { Contender } from './contender.ts';
 import { endlessFile } from './origin.ts';
-import { sinkPath } from './peer-origin.ts';
 
 /** A file of zeros that has no end within the time, out of memory: a photo library that is synchronised. */
 export function measureUpload(
@@ -13,7 +12,7 @@ export function measureUpload(
 ): Promise<Throughput> {
   const transfer: CurlTransfer = {
     port: contender.port,
-    path: sinkPath,
+    path: '/sink',
     seconds,
     certificate,
     // `Expect` would be a round trip that has nothing to do with the rate.

@@ -74,6 +74,11 @@ const parts = {
     folders: administration,
     neededBy: 'the benchmark against ssh -R',
   },
+  socat: {
+    debianPackage: 'socat',
+    binary: 'socat',
+    neededBy: 'the benchmark of uploads',
+  },
   wrk: { debianPackage: 'wrk', binary: 'wrk', neededBy: 'the benchmark' },
   iproute2: {
     debianPackage: 'iproute2',

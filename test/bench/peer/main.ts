@@ -1,17 +1,11 @@
-// Uploads and WebSocket messages arrive; nothing and the same messages leave.
+// WebSocket messages arrive, and leave as they came.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { WebSocketServer } from 'ws';
 
-const server = createServer((request, response) => {
-  request.resume();
-  // Whoever measures for a time leaves in the middle of an upload.
-  request.on('error', () => undefined);
-  request.on('end', () => response.end());
-});
-server.requestTimeout = 0;
+const server = createServer();
 const sockets = new WebSocketServer({ server, perMessageDeflate: false });
 sockets.on('connection', (socket) => {
   socket.on('error', () => socket.terminate());
