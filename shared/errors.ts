@@ -1,6 +1,6 @@
 // A failure with a stable code arrives here; every layer's error class derives from CodedError, so callers compare `code` and never the message.
 
-/** Base of every error that crosses a folder. `code` is `area.reason`, stable, listed in README. */
+/** Base of every error that crosses a folder. `code` is `area.reason`, stable, explained in infra/guides/troubleshooting.md. */
 export class CodedError<Code extends string = string> extends Error {
   readonly code: Code;
 

@@ -10,6 +10,8 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const prosePaths = globSync(['*.md', '{shared,hub,agent,infra,test}/**/*.md'], { cwd: root });
 const prose = prosePaths.map((path) => ({ path, text: read(path) }));
 const readme = read('README.md');
+const guidePath = 'infra/guides/troubleshooting.md';
+const guide = read(guidePath);
 const code = globSync('{shared,hub,agent}/**/*.ts', { cwd: root })
   .filter((path) => !path.endsWith('.test.ts'))
   .map(read)
@@ -27,7 +29,28 @@ function codesIn(source: string): string[] {
   return found(texts.join('\n'), /'([a-z0-9]+\.[a-z0-9-]+)'/g);
 }
 
-const documentedCode = /^\| `([a-z0-9]+\.[a-z0-9-]+)`/gm;
+const codeHeading = /^### `([a-z0-9]+\.[a-z0-9-]+)`$/gm;
+const wholeParagraph =
+  /^\*\*What happened:\*\* \S[^]*\n\*\*Why:\*\* \S[^]*\n\*\*What to do:\*\* \S[^]*\.$/m;
+
+/** Each code of the guide with what stands below its heading. */
+function codeParagraphs(): [code: string, text: string][] {
+  return guide
+    .split(/^(?=##)/m)
+    .map((section): [string, string] => [
+      /^### `([^`]+)`\n/.exec(section)?.[1] ?? '',
+      section.trim(),
+    ])
+    .filter(([name]) => name !== '');
+}
+
+/** The two tables from a code to its status. */
+function httpStatuses(): Map<string, string> {
+  const tables = ['hub/edge/failure.ts', 'hub/api/problem/problem-table.ts'].map(read).join('\n');
+  const rows = tables.matchAll(/'([a-z0-9]+\.[a-z0-9-]+)': \{\s+status: (\d+)/g);
+  return new Map([...rows].map(([, name = '', status = '']) => [name, status]));
+}
+
 /** Keys of the settings schemas. */
 const setting = /^ +((?:HUB|PHLIX)_[A-Z0-9_]+): /gm;
 const settingFiles = [
@@ -39,22 +62,35 @@ const settingFiles = [
   .map(read)
   .join('\n');
 
-describe('README', () => {
-  test('explains every error code of the programs, and none that they lack', () => {
+describe('the guide of error codes', () => {
+  test('has a heading for every code of the programs, and none that they lack', () => {
     const codes = codesIn(code);
     expect(codes.length).toBeGreaterThan(50);
-    expect(found(readme, documentedCode)).toEqual(codes);
+    const headings = [...guide.matchAll(codeHeading)].map(([, name]) => name);
+    expect(headings.toSorted()).toEqual(codes);
   });
 
-  test('gives every failure of the edge its HTTP status', () => {
-    const statuses = [...read('hub/edge/failure.ts').matchAll(/'([a-z.-]+)': \{\s+status: (\d+)/g)];
-    expect(statuses.length).toBeGreaterThan(10);
-    const missing = statuses.filter(
-      ([, name, status]) => !readme.includes(`| \`${name}\` | ${status} |`),
+  test('says of each code what happened, why, and what to do', () => {
+    const incomplete = codeParagraphs().filter(([, text]) => !wholeParagraph.test(text));
+    expect(incomplete.map(([name]) => name)).toEqual([]);
+  });
+
+  test('gives each code that is answered over HTTP its status, and no other code one', () => {
+    const statuses = httpStatuses();
+    expect(statuses.size).toBeGreaterThan(100);
+    const wrong = codeParagraphs().filter(
+      ([name, text]) => /^HTTP status (\d+)\.$/m.exec(text)?.[1] !== statuses.get(name),
     );
-    expect(missing.map(([text]) => text)).toEqual([]);
+    expect(wrong.map(([name]) => name)).toEqual([]);
   });
 
+  test('is what README leads to', () => {
+    expect(readme).toContain(`](${guidePath})`);
+    expect(found(readme, /^\| `([a-z0-9]+\.[a-z0-9-]+)` \|/gm)).toEqual([]);
+  });
+});
+
+describe('README', () => {
   test('lists every setting that the programs read, and none that they do not', () => {
     const tables = `${readme}\n${read('hub/README.md')}`;
     const listed = [...tables.matchAll(/^\| ((?:`[A-Z0-9_]+` ?)+)\|/gm)].map(([, names]) => names);
