@@ -13,6 +13,7 @@ import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
+import { healthCommand } from './health.ts';
 import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
 import { openApiCommand } from './openapi.ts';
@@ -61,6 +62,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
     });
   program.addCommand(domainsCommand(context, finish));
   program.addCommand(drainCommand(context, finish));
+  program.addCommand(healthCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
   const servers = addSwitchCommands(serversCommand(context), context);
   program.addCommand(addMemberCommands(servers, context));
