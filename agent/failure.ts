@@ -32,6 +32,7 @@ export type AgentFailureCode =
   | 'link.draining'
   | 'link.replaced'
   | 'link.revoked'
+  | 'link.suspended'
   | 'link.unauthorised'
   | 'link.version'
   | 'link.overloaded'

@@ -48,7 +48,8 @@ export function retryAfterMs(response: IncomingMessage): number | undefined {
 export function handshakeFailure(place: LinkPlace, error: unknown): unknown {
   if (error instanceof ProtocolError) return goawayFailure(place, 'protocol-error', error);
   if (!(error instanceof HandshakeError)) return error;
-  return goawayFailure(place, error.reason ?? reasonOf[error.code], error);
+  const reason = error.reason ?? reasonOf[error.code];
+  return goawayFailure(place, reason, error, error.reason && error.message);
 }
 
 const reasonOf: Readonly<Record<HandshakeErrorCode, GoawayReason>> = {
@@ -67,14 +68,20 @@ export function reencrypted(otherwise: string): string {
 }
 
 /** What the reason of a goaway, said by either end, means for this agent's owner. */
-export function goawayFailure(place: LinkPlace, reason: GoawayReason, cause?: Error): AgentFailure {
+export function goawayFailure(
+  place: LinkPlace,
+  reason: GoawayReason,
+  cause?: Error,
+  word = '',
+): AgentFailure {
   const { code, text } = goawayFailures[reason];
-  return new AgentFailure(code, text(place), { cause });
+  return new AgentFailure(code, text(place, word), { cause });
 }
 
 interface Explanation {
   readonly code: AgentFailureCode;
-  readonly text: (place: LinkPlace) => string;
+  /** `word`: what the hub said beside the reason, printable; empty when it said nothing. */
+  readonly text: (place: LinkPlace, word: string) => string;
 }
 
 const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
@@ -96,6 +103,11 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
     code: 'link.revoked',
     text: ({ hubUrl, identityFile }) =>
       `this server was removed on the hub at ${hubUrl}: to connect it again, delete ${identityFile} and set PHLIX_HUB_ENROLLMENT_TOKEN to a new token`,
+  },
+  suspended: {
+    code: 'link.suspended',
+    text: ({ hubUrl }, word) =>
+      `whoever runs the hub at ${hubUrl} has suspended this server${word === '' ? '' : `: "${word}"`}; nothing of it was deleted, the agent asks again every few minutes: write to them, and leave it running`,
   },
   unauthorised: {
     code: 'link.unauthorised',

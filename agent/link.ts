@@ -177,7 +177,7 @@ function startSession(
       if (move === true) moveAsked.resolve();
       if (report !== undefined) reporter.report(report);
     },
-    onGoaway: (reason) => retired.resolve(goawayFailure(place, reason)),
+    onGoaway: (reason, word) => retired.resolve(goawayFailure(place, reason, undefined, word)),
     onClosed: (end) => {
       reporter.stop();
       retired.resolve(goawayFailure(place, end.reason ?? 'internal', end.error));

@@ -51,6 +51,7 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'link.draining': soon,
   'link.replaced': slow,
   'link.revoked': refused,
+  'link.suspended': slow,
   'link.unauthorised': slow,
   'link.version': slow,
   'link.overloaded': soon,

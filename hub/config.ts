@@ -94,6 +94,8 @@ export interface HubConfig {
   readonly tenantHsts: boolean;
   /** Whom to tell of a hole; undefined: there is no security.txt. */
   readonly securityContact: string | undefined;
+  /** Whom visitors tell that a server is misused. */
+  readonly abuseContact: string | undefined;
   readonly logLevel: LogLevel;
   readonly drainTimeoutMs: number;
   /** 0: what breaks off ends. */
@@ -168,6 +170,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     adminListen: settings.HUB_ADMIN_LISTEN,
     adminNetworks: settings.HUB_ADMIN_ALLOW_CIDRS && new CidrSet(settings.HUB_ADMIN_ALLOW_CIDRS),
     securityContact: settings.HUB_SECURITY_CONTACT,
+    abuseContact: settings.HUB_ABUSE_CONTACT ?? settings.HUB_SECURITY_CONTACT,
     tenantHsts: settings.HUB_TENANT_HSTS,
     logLevel: settings.HUB_LOG_LEVEL,
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,

@@ -253,6 +253,7 @@ function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListene
     trustedProxies,
     limits,
     forwarding,
+    abuse: { hubHostname: config.hubHost, contact: config.abuseContact },
     traffic: parts.traffic,
     bans: { covering: (address) => refusing(parts.bans, address) },
     onUnnamed: (proxy) => parts.unnamed.note(proxy),

@@ -43,6 +43,7 @@ import { Counters } from './telemetry/counters.ts';
 import type { Metric } from './telemetry/metric.ts';
 import { noteRenewal, openTraffic } from './traffic.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
+import { tellSuspensions } from './suspensions.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 import { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
@@ -131,6 +132,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   tellReuse(notified, stores);
   tellBans(notified, { bans, stores, log });
   tellAuditTrouble(notified, audit);
+  await tellSuspensions(notified.notices, outside);
   startWatches(notified, { ...outside, held: held.held });
 
   warnOfSites(config, log);

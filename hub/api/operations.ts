@@ -25,6 +25,7 @@ import { serverOperations, type ServerServices } from './areas/servers.ts';
 import { settingOperations, type SettingServices } from './areas/settings.ts';
 import { ssoOperations, type SsoServices } from './areas/sso.ts';
 import { stepUpOperations, type StepUpServices } from './areas/step-up.ts';
+import { suspensionOperations, type SuspensionServices } from './areas/suspension.ts';
 import { tokenOperations, type TokenServices } from './areas/tokens.ts';
 import { trafficLimitOperations, type TrafficLimitServices } from './areas/traffic-limits.ts';
 import { trustOperations, type TrustServices } from './areas/trusted-browsers.ts';
@@ -32,6 +33,7 @@ import { usageOperations, type UsageServices } from './areas/usage.ts';
 
 /** What all areas together need: each names its own part. */
 export type ApiServices = ServerServices &
+  SuspensionServices &
   UsageServices &
   AccountExportServices &
   TrafficLimitServices &
@@ -59,6 +61,7 @@ export type ApiServices = ServerServices &
 
 export const operations: readonly Operation<ApiServices>[] = [
   ...serverOperations,
+  ...suspensionOperations,
   ...usageOperations,
   ...accountExportOperations,
   ...trafficLimitOperations,

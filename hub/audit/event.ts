@@ -64,6 +64,8 @@ export const auditEvents = [
   'server.renamed',
   'server.changed',
   'server.revoked',
+  'server.suspended',
+  'server.resumed',
   'domain.added',
   'domain.proven',
   'domain.changed',

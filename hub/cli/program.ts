@@ -18,6 +18,7 @@ import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
 import { openApiCommand } from './openapi.ts';
 import { addMemberCommands } from './server-members.ts';
+import { addSuspensionCommands } from './server-suspension.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 import { ssoCommand } from './sso.ts';
@@ -65,7 +66,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(healthCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
   const servers = addSwitchCommands(serversCommand(context), context);
-  program.addCommand(addMemberCommands(servers, context));
+  program.addCommand(addMemberCommands(addSuspensionCommands(servers, context), context));
   program.addCommand(userCommand(context));
   program.addCommand(tokenCommand(context, finish));
   program.addCommand(certificatesCommand(context, finish));

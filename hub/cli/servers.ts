@@ -27,7 +27,9 @@ interface Options {
 export function serversCommand(context: CommandContext): Command {
   const command = new Command('servers')
     .alias('server')
-    .description('the media servers of this hub: list, show, set, rename, revoke, members, share');
+    .description(
+      'the media servers of this hub: list, show, set, rename, suspend, resume, revoke, members, share',
+    );
   command
     .command('list')
     .description('the media servers of this hub, and which of them are connected now')
@@ -135,6 +137,7 @@ function stateOf({ lastSeenAt }: Server, presence: Presence | undefined): State 
 
 function stateText(server: Server, { connectedSince, lastSeenAt }: State, now: Date): string {
   if (server.revokedAt !== undefined) return `revoked ${age(server.revokedAt, now)} ago`;
+  if (server.suspension !== undefined) return `suspended for ${age(server.suspension.since, now)}`;
   if (connectedSince !== undefined) return `connected for ${age(connectedSince, now)}`;
   return lastSeenAt === undefined ? 'never connected' : `offline for ${age(lastSeenAt, now)}`;
 }
@@ -194,5 +197,7 @@ export function serverJson(server: Server, config: HubConfig): object {
     created_at: server.createdAt.toISOString(),
     last_seen_at: server.lastSeenAt?.toISOString() ?? null,
     revoked_at: server.revokedAt?.toISOString() ?? null,
+    suspended_at: server.suspension?.since.toISOString() ?? null,
+    suspension_reason: server.suspension?.reason ?? null,
   };
 }

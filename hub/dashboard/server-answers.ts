@@ -15,6 +15,8 @@ export interface ServerAnswer {
   readonly last_seen_at: string | null;
   readonly created_at: string;
   readonly access: 'owner' | 'admin' | 'member';
+  readonly suspended_at: string | null;
+  readonly suspension_reason: string | null;
   readonly switches: {
     readonly http2: boolean;
     readonly min_tls: '1.2' | '1.3';

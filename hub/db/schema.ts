@@ -41,6 +41,8 @@ export const servers = pgTable('servers', {
   createdAt: instant('created_at').notNull(),
   lastSeenAt: instant('last_seen_at'),
   revokedAt: instant('revoked_at'),
+  suspendedAt: instant('suspended_at'),
+  suspensionReason: text('suspension_reason'),
 });
 
 export const labels = pgTable('labels', {

@@ -41,6 +41,10 @@ export async function selectServers(
     createdAt: server.createdAt,
     lastSeenAt: server.lastSeenAt ?? undefined,
     revokedAt: server.revokedAt ?? undefined,
+    suspension:
+      server.suspendedAt === null
+        ? undefined
+        : { since: server.suspendedAt, reason: server.suspensionReason ?? '' },
   }));
 }
 

@@ -142,6 +142,27 @@ export class PostgresServerStore implements ServerStore {
     });
   }
 
+  /** A second suspension is the same one with another reason. */
+  async suspend(serverId: string, reason: string): Promise<Server> {
+    return this.#mark(serverId, (former) => ({
+      suspendedAt: former.suspension?.since ?? this.#now(),
+      suspensionReason: reason,
+    }));
+  }
+
+  async resume(serverId: string): Promise<Server> {
+    return this.#mark(serverId, () => ({ suspendedAt: null, suspensionReason: null }));
+  }
+
+  async #mark(serverId: string, columnsOf: (former: Server) => SuspensionColumns): Promise<Server> {
+    return inTransaction(this.#queries, async (tx) => {
+      const former = await lockLiving(tx, serverId);
+      await tx.update(servers).set(columnsOf(former)).where(eq(servers.id, serverId));
+      await announceServer(tx, serverId);
+      return (await selectServer(tx, serverId)) ?? former;
+    });
+  }
+
   /** Never back in time: two processes may report in either order. */
   async touch(serverId: string, seenAt: Date): Promise<void> {
     await this.#queries
@@ -166,6 +187,11 @@ export class PostgresServerStore implements ServerStore {
     const stop = await this.#changes.listen(serverChannel, onChange);
     return async () => stop();
   }
+}
+
+interface SuspensionColumns {
+  readonly suspendedAt: Date | null;
+  readonly suspensionReason: string | null;
 }
 
 const refusals = {

@@ -26,6 +26,7 @@ export type EdgeFailureCode =
   | 'quota.bytes'
   | 'quota.streams'
   | 'tunnel.unknown'
+  | 'tunnel.suspended'
   | 'tunnel.offline'
   | 'tunnel.lost'
   | 'origin.unreachable'
@@ -165,6 +166,15 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     sentence:
       'There is no media server at this address. Check the spelling; its owner may have renamed it.',
   },
+  // 403, not 451: RFC 7725 keeps that one for a legal demand, and most suspensions are an operator's own word.
+  'tunnel.suspended': {
+    status: 403,
+    title: 'This server is suspended',
+    sentence:
+      'Whoever runs this hub has closed this address for now. Nothing is wrong with your connection, and trying again does not help.',
+    ownerHint:
+      'Sign in at the hub: the page of this server says why, and whom to write to. Nothing of it was deleted, and its name is kept for you.',
+  },
   'tunnel.offline': {
     status: 503,
     title: 'This server is offline',
@@ -291,7 +301,8 @@ function problem(
   })}\n`;
 }
 
-const pagePolicy = [
+/** For pages of the edge's own: one style, and nothing else. */
+export const pagePolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(pageStyle).digest('base64')}'`,
   "base-uri 'none'",

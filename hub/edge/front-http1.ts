@@ -6,6 +6,7 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
+import { answerAbusePage } from './abuse-page.ts';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure, type EdgeFailureCode, type FailureDetail } from './failure.ts';
 import { forward } from './forward.ts';
@@ -105,6 +106,7 @@ export class Http1Front {
       return this.#options.hub.onRequest(message, writer, sender);
     }
     const request = this.#routing.request(normal, visitor.connection, message, route);
+    if ('page' in route) return answerAbusePage(response, request, this.#options.abuse);
     if ('code' in route) {
       // Asked again on the same connection, the answer would be the same.
       if (route.code === 'edge.misdirected') response.closeAfter();
@@ -134,6 +136,7 @@ export class Http1Front {
       return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
     }
     const request = this.#routing.request(normal, visitor.connection, message, route);
+    if ('page' in route) return refuseRaw(socket, 'edge.protocol', method);
     if ('code' in route)
       return answerFailure(new SocketResponse(socket), request, route.code, route.detail);
     socket.once('close', () => this.#routing.leave(route));

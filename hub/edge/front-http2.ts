@@ -13,6 +13,7 @@ import {
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 
+import { answerAbusePage } from './abuse-page.ts';
 import type { VisitorConnection } from './connection.ts';
 import { answerFailure } from './failure.ts';
 import { forward } from './forward.ts';
@@ -122,6 +123,7 @@ export class Http2Front {
     const request = this.#routing.request(normal, visitor.connection, stream, route);
     const response = new Http2Response(stream, idleBodyMs);
     if (route === 'hub') return answerFailure(response, request, 'edge.bad-request');
+    if ('page' in route) return answerAbusePage(response, request, this.#options.abuse);
     if ('code' in route) {
       answerFailure(response, request, route.code, route.detail);
       // Made for this very name, yet not fit for it any more: the visitor would only come back on it.

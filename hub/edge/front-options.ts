@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 
+import type { AbuseDesk } from './abuse-page.ts';
 import type { ForwardOptions } from './forward.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { RoutingOptions } from './routing.ts';
@@ -44,5 +45,7 @@ export const lastCallMs = 1000;
 export interface FrontOptions extends RoutingOptions {
   readonly hub: HubPages;
   readonly limits: EdgeLimits;
+  /** Whom visitors tell of abuse. */
+  readonly abuse?: AbuseDesk;
   readonly forwarding?: ForwardOptions;
 }

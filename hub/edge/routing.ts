@@ -8,6 +8,7 @@ import type { ServerSwitches } from '../tunnels/server.ts';
 import type { MeteredServer } from '../usage/ledger.ts';
 import type { QuotaRefusal } from '../usage/limit-book.ts';
 import type { Meter, MeteredRequest } from '../usage/meter.ts';
+import { asksForAbusePage } from './abuse-page.ts';
 import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
 import type { TlsSwitches, VisitorConnection } from './connection.ts';
@@ -24,6 +25,8 @@ export interface EdgeTunnel extends Tunnel, NewlyOwned {
   readonly switches: Pick<ServerSwitches, 'product' | 'lifted'> & TlsSwitches;
   /** Undefined for a server that enrolled a moment ago. */
   readonly ownerId?: string | undefined;
+  /** The operator keeps every visitor from it. */
+  readonly isSuspended?: boolean;
 }
 
 /** Who counts requests and knows what is left of their server's limits. Answers at once. */
@@ -64,7 +67,7 @@ export interface RoutingOptions {
   readonly traffic?: TrafficCounter;
 }
 
-export type Route = Entry | 'hub' | EdgeRefusal;
+export type Route = Entry | 'hub' | EdgeRefusal | OwnPage;
 
 /** A request that was let in, and under which address it is counted. */
 export interface Entry {
@@ -72,6 +75,11 @@ export interface Entry {
   readonly bucket: string;
   /** Of the request that came in by it. */
   meter?: Meter | undefined;
+}
+
+/** Answered at the edge, for every name: where abuse is reported. */
+interface OwnPage {
+  readonly page: 'abuse';
 }
 
 interface EdgeRefusal {
@@ -93,6 +101,8 @@ export class Routing {
     const ban = this.#banOf(request, connection);
     if (ban !== undefined) return ban;
     if (asksForRelatedOrigins(request.target)) return { code: 'edge.webauthn' };
+    // No server answers for it, suspended or not: whom a visitor writes to is the hub's word.
+    if (asksForAbusePage(request.target)) return { page: 'abuse' };
     if (hostname === this.#options.hubHostname) {
       // Here too: at sign-in the address is what guesses are counted by, and what networks are compared with.
       if (this.#isUnnamed(this.addressOf(request, connection), connection))
@@ -103,6 +113,7 @@ export class Routing {
     const tunnel = this.#options.tunnels.find(hostname);
     if (tunnel === undefined) return { code: 'tunnel.unknown' };
     if (!connection.suits(tunnel.switches)) return { code: 'edge.misdirected' };
+    if (tunnel.isSuspended === true) return { code: 'tunnel.suspended' };
     const denial = denialOf(request, tunnel.switches);
     if (denial !== undefined) {
       this.#options.onDenied?.(tunnel.serverId, denial.entry);
@@ -152,7 +163,7 @@ export class Routing {
 
   #meter(request: MeteredRequest, tunnel: EdgeTunnel, route: Route): Meter | undefined {
     const { traffic } = this.#options;
-    if (traffic === undefined || route === 'hub') return undefined;
+    if (traffic === undefined || route === 'hub' || 'page' in route) return undefined;
     if ('code' in route) return traffic.refused(request, serverOf(tunnel));
     route.meter = traffic.open(request, serverOf(tunnel));
     return route.meter;

@@ -133,8 +133,8 @@ export class AgentLink implements TunnelLink, MeasuredLink {
     return this.#session.openStream(opening);
   }
 
-  end(reason: GoawayReason): void {
-    this.#session.goaway(reason);
+  end(reason: GoawayReason, text?: string): void {
+    this.#session.goaway(reason, text);
     this.#retirement.abort();
   }
 

@@ -47,6 +47,8 @@ export async function authenticate(
   if (agent.isRevoked || server === undefined || server.revokedAt !== undefined) {
     return { refuse: 'revoked', message: 'this server was removed' };
   }
+  if (server.suspension !== undefined)
+    return { refuse: 'suspended', message: server.suspension.reason };
   return { server, agentId: agent.agentId };
 }
 

@@ -26,6 +26,9 @@ export interface Where {
 export interface NoticeFacts {
   'server.offline': { readonly server: string; readonly since: Date; readonly minutes: number };
   'server.online': { readonly server: string; readonly offlineMs: number };
+  /** The operator keeps it from its visitors. */
+  'server.suspended': { readonly server: string; readonly reason: string };
+  'server.resumed': { readonly server: string };
   'server.token-reused': Where & { readonly tokenId: string; readonly server?: string | undefined };
   'certificate.trouble': {
     readonly names: readonly string[];

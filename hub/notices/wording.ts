@@ -38,6 +38,22 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
     lines: [`${server} is connected again, after ${spanText(offlineMs)}.`],
     urgency: 'normal',
   }),
+  'server.suspended': ({ server, reason }) => ({
+    title: `${server} is suspended`,
+    lines: [
+      `Whoever runs the hub has suspended ${server}: ${reason}`,
+      'Nobody reaches it until they resume it. Nothing of it was deleted, its name is kept, and its agent can go on running.',
+      'Answer whoever runs the hub; the page of this server shows the reason too.',
+    ],
+    urgency: 'high',
+  }),
+  'server.resumed': ({ server }) => ({
+    title: `${server} may be reached again`,
+    lines: [
+      `Whoever runs the hub has resumed ${server}. Its agent comes back within five minutes; restarted, at once.`,
+    ],
+    urgency: 'normal',
+  }),
   'server.token-reused': ({ tokenId, server, ...where }) => ({
     title: 'An enrolment token was used a second time',
     lines: [

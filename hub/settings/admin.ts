@@ -1,4 +1,4 @@
-// The settings of the hub's own guards arrive; where admins may come from, what servers' answers say of TLS, and whom to tell of a hole leave.
+// The settings of the hub's own guards arrive; where admins may come from, what servers' answers say of TLS, and whom to tell of a hole or of abuse leave.
 
 import { parseNetwork } from '../../shared/net-address.ts';
 import { flag, list, listenAddress, setting } from '../../shared/settings/kinds.ts';
@@ -13,6 +13,13 @@ export const adminSettings = {
     parseNetwork,
   ).optional(),
   HUB_TENANT_HSTS: flag().default(true),
+  HUB_ABUSE_CONTACT: setting(
+    {
+      expected: 'where to report that a server is misused',
+      remedy: 'write mailto:abuse@example.org or https://example.org/abuse',
+    },
+    contact,
+  ).optional(),
   HUB_SECURITY_CONTACT: setting(
     {
       expected: 'where to report a hole',

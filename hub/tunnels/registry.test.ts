@@ -184,6 +184,33 @@ describe('a change', () => {
     expect(tunnels.find('movies.phlix.media')).toBeUndefined();
   });
 
+  test('that suspends the server cuts its link, keeps its name, and lets nobody wait or come', async () => {
+    const link = new TestLink('agent 1');
+    tunnels.attach('1', link);
+    keep(server('1', { label: 'movies', suspension: { since: new Date(), reason: 'why' } }));
+    await change('1');
+    expect(link.ended).toEqual(['suspended']);
+    const tunnel = tunnels.find('movies.phlix.media');
+    expect(tunnel).toMatchObject({ isSuspended: true, links: [], awaitedMs: 0 });
+    const forever = new AbortController().signal;
+    expect(await tunnel?.nextLink(forever)).toBeUndefined();
+    const next = new TestLink('agent 1', { epoch: 2n });
+    tunnels.attach('1', next);
+    expect(next.ended).toEqual(['suspended']);
+    keep(server('1', { label: 'movies' }));
+    await change('1');
+    const last = new TestLink('agent 1', { epoch: 3n });
+    tunnels.attach('1', last);
+    expect(tunnels.find('movies.phlix.media')).toMatchObject({ isSuspended: false, links: [last] });
+  });
+
+  test('that suspends the server ends the wait of whoever hoped for a link', async () => {
+    const waiting = tunnels.find('movies.phlix.media')?.nextLink(new AbortController().signal);
+    keep(server('1', { label: 'movies', suspension: { since: new Date(), reason: 'why' } }));
+    await change('1');
+    expect(await waiting).toBeUndefined();
+  });
+
   test('that was missed is found when everything is read again', async () => {
     const link = new TestLink('agent 1');
     tunnels.attach('1', link);
@@ -309,6 +336,8 @@ function memoryStore(): ServerStore {
     rename: unused,
     changeSwitches: unused,
     revoke: unused,
+    suspend: unused,
+    resume: unused,
     touch: unused,
     nextEpoch: unused,
   };

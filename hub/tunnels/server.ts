@@ -20,6 +20,15 @@ export interface Server {
   readonly createdAt: Date;
   readonly lastSeenAt: Date | undefined;
   readonly revokedAt: Date | undefined;
+  /** While it lasts nobody reaches the server; name, key, domains and settings are kept. */
+  readonly suspension?: Suspension | undefined;
+}
+
+/** The operator's word. Only an operator takes it back. */
+export interface Suspension {
+  readonly since: Date;
+  /** For the owner, who reads it on the server's page, in a notice, and in the log of his agent. */
+  readonly reason: string;
 }
 
 /** What the edge does for this server's visitors, as its owner chose it. Each change is in force at once, without a reconnect. */
@@ -83,6 +92,10 @@ export interface ServerStore {
   changeSwitches(serverId: string, change: SwitchChange): Promise<Server>;
   /** Ends the server's life: its agent's key is refused from now on, its label goes into quarantine. */
   revoke(serverId: string): Promise<Server | undefined>;
+  /** Keeps every visitor from it, in every process, until `resume`. Again: with another reason. @throws TunnelError server.unknown */
+  suspend(serverId: string, reason: string): Promise<Server>;
+  /** @throws TunnelError server.unknown */
+  resume(serverId: string): Promise<Server>;
   touch(serverId: string, seenAt: Date): Promise<void>;
   /** Next epoch of the database's sequence: a link with a higher one wins. */
   nextEpoch(): Promise<bigint>;

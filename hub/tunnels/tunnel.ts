@@ -26,8 +26,8 @@ export interface LiveLink {
 
 /** The gateway's side of an agent's session. */
 export interface TunnelLink extends LiveLink {
-  /** Ends the session, saying why. The gateway calls `detach` afterwards as for any other end. */
-  end(reason: GoawayReason): void;
+  /** Ends the session, saying why; `text` is for the agent's log. The gateway calls `detach` afterwards as for any other end. */
+  end(reason: GoawayReason, text?: string): void;
   /** Tells the agent the public addresses of its server. */
   announce(addresses: readonly string[]): void;
   /** From the database's sequence, in the order of admission. */
@@ -56,6 +56,8 @@ export interface LiveTunnel {
   readonly newOwnerSince: Date | undefined;
   /** Those that take streams. None: the server is offline. */
   readonly links: readonly LiveLink[];
+  /** The operator keeps every visitor from it: it has no link, and awaits none. */
+  readonly isSuspended: boolean;
   /** Without a link: how much longer the next one is likely to come. Milliseconds; 0 when nobody expects one. */
   readonly awaitedMs: number;
   /** As soon as there is one, at once when there is; undefined when the signal aborts or the server's life ends. */
@@ -96,6 +98,11 @@ export class Tunnel implements LiveTunnel {
   set server(server: Server) {
     this.#server = server;
     this.#switches = server.switches;
+    if (this.isSuspended) this.#shut();
+  }
+
+  get isSuspended(): boolean {
+    return this.#server?.suspension !== undefined;
   }
 
   get ownerId(): string | undefined {
@@ -116,7 +123,8 @@ export class Tunnel implements LiveTunnel {
 
   nextLink(signal: AbortSignal): Promise<LiveLink | undefined> {
     const [first] = this.#links;
-    if (first !== undefined || signal.aborted || this.#isClosed) return Promise.resolve(first);
+    const isInVain = this.#isClosed || this.isSuspended;
+    if (first !== undefined || signal.aborted || isInVain) return Promise.resolve(first);
     return new Promise((resolve) => {
       const settle = (link: LiveLink | undefined): void => {
         this.#waiting.delete(settle);
@@ -135,6 +143,10 @@ export class Tunnel implements LiveTunnel {
    * Returns the rival that outranks the link, for the alarm.
    */
   attach(link: TunnelLink): TunnelLink | undefined {
+    if (this.isSuspended) {
+      link.end('suspended', this.#server?.suspension?.reason);
+      return undefined;
+    }
     const outranking = this.#links.find((other) => outranks(other, link));
     if (outranking !== undefined) {
       link.end('replaced');
@@ -151,7 +163,7 @@ export class Tunnel implements LiveTunnel {
     if (!this.#links.includes(link)) return;
     this.#links = this.#links.filter((other) => other !== link);
     // A line that broke is dialled anew within a second; an agent that was stopped is gone.
-    if (this.#links.length === 0 && !link.isLeaving) this.await();
+    if (this.#links.length === 0 && !link.isLeaving && !this.isSuspended) this.await();
   }
 
   announce(addresses: readonly string[]): void {
@@ -170,9 +182,16 @@ export class Tunnel implements LiveTunnel {
     for (const settle of this.#waiting) settle(undefined);
   }
 
-  #end(links: readonly TunnelLink[]): void {
+  /** Until its operator opens it again: what runs is cut, and whoever waits for it waits in vain. */
+  #shut(): void {
+    this.#awaitedUntilMs = 0;
+    this.#end(this.#links, 'suspended', this.#server?.suspension?.reason);
+    for (const settle of this.#waiting) settle(undefined);
+  }
+
+  #end(links: readonly TunnelLink[], reason: GoawayReason = 'revoked', text?: string): void {
     this.#links = this.#links.filter((link) => !links.includes(link));
-    for (const link of links) link.end('revoked');
+    for (const link of links) link.end(reason, text);
   }
 }
 

@@ -47,6 +47,7 @@ export const goawayCode = {
   'ping-timeout': 6,
   overloaded: 7,
   internal: 8,
+  suspended: 9,
 } as const;
 export type GoawayReason = keyof typeof goawayCode;
 

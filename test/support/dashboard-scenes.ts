@@ -54,6 +54,8 @@ export function server(number: number, change: object = {}): { id: string } {
     last_seen_at: ago(0),
     created_at: ago(90 * dayMs),
     access: 'owner',
+    suspended_at: null,
+    suspension_reason: null,
     switches: {
       http2: true,
       min_tls: '1.2',

@@ -42,6 +42,9 @@ export class MemoryStores {
       }
       return this.#change(serverId, { revokedAt: new Date() });
     },
+    suspend: async (serverId, reason) =>
+      this.#change(serverId, { suspension: { since: new Date(), reason } }),
+    resume: async (serverId) => this.#change(serverId, { suspension: undefined }),
     touch: async (serverId, lastSeenAt) => {
       const server = this.byId.get(serverId);
       if (server !== undefined) this.byId.set(serverId, { ...server, lastSeenAt });

@@ -45,6 +45,8 @@ export const serverSchema = z
     last_seen_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
     access: z.enum(['owner', 'admin', 'member']),
+    suspended_at: z.iso.datetime().nullable(),
+    suspension_reason: z.string().nullable().openapi({ description: 'For its owner and admins.' }),
     switches: switchesSchema,
   })
   .openapi('Server');
@@ -76,6 +78,15 @@ export async function requireOwned(
   );
 }
 
+/** An owner who could rename what is suspended would give its address to his next one. @throws ApiError api.denied */
+export function requireInOwnersHands(caller: SignedIn, server: Server): void {
+  if (server.suspension === undefined || caller.account.role === 'admin') return;
+  throw new ApiError(
+    'api.denied',
+    'This server is suspended: it stays as it is until whoever runs the hub resumes it.',
+  );
+}
+
 export function reachOf({ account }: SignedIn): Reach {
   return account.role === 'admin' ? 'all' : { ownerId: account.ownerId, accountId: account.id };
 }
@@ -95,6 +106,8 @@ export function serverJson(
   { presence, place }: { presence: Presence | undefined; place: ServerViews['place'] },
 ): z.input<typeof serverSchema> {
   const since = presence?.state === 'connected' ? presence.since : undefined;
+  const access = accessTo(server, caller);
+  const { suspension } = server;
   return {
     id: server.id,
     name: server.name,
@@ -104,7 +117,9 @@ export function serverJson(
     connected_since: since?.toISOString() ?? null,
     last_seen_at: lastSeen(server, presence)?.toISOString() ?? null,
     created_at: server.createdAt.toISOString(),
-    access: accessTo(server, caller),
+    access,
+    suspended_at: suspension?.since.toISOString() ?? null,
+    suspension_reason: access === 'member' ? null : (suspension?.reason ?? null),
     switches: switchesJson(server.switches),
   };
 }

@@ -10,6 +10,7 @@ import { operation, type Operation } from '../operation/operation.ts';
 import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
 import {
   reachOf,
+  requireInOwnersHands,
   requireOwned,
   requireVisible,
   serverId,
@@ -94,6 +95,7 @@ const rename = operation({
   response: serverSchema,
   async run(caller, { params, body }, services: ServerServices) {
     const former = await requireOwned(caller, params.id, services);
+    requireInOwnersHands(caller, former);
     const server = await services.servers.rename(params.id, body.label.toLowerCase());
     const reason = `${former.label ?? 'no name'} to ${server.label ?? 'no name'}`;
     note(services, caller, { event: 'server.renamed', server, reason });
@@ -145,6 +147,7 @@ const revoke = operation({
   params: serverId,
   async run(caller, { params }, services: ServerServices) {
     const server = await requireOwned(caller, params.id, services);
+    requireInOwnersHands(caller, server);
     await services.servers.revoke(params.id);
     note(services, caller, { event: 'server.revoked', server });
   },

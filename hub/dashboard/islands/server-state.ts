@@ -3,14 +3,18 @@
 /** As parts/server-state.ts writes it. */
 export function showState(
   place: Element | null,
-  server: { readonly is_connected: boolean; readonly last_seen_at: string | null },
+  server: {
+    readonly is_connected: boolean;
+    readonly last_seen_at: string | null;
+    /** Left out: nobody said, and a suspension that is shown goes on. */
+    readonly suspended_at?: string | null;
+  },
 ): void {
-  const [word, tone] = server.is_connected
-    ? ['Online', 'good']
-    : server.last_seen_at === null
-      ? ['Waiting', 'calm']
-      : ['Offline', 'bad'];
-  if (place === null || place.textContent?.trim() === word) return;
+  const shown = place?.textContent?.trim();
+  const isSuspended =
+    server.suspended_at === undefined ? shown === 'Suspended' : server.suspended_at !== null;
+  const [word, tone] = wordOf(server, isSuspended);
+  if (place === null || shown === word) return;
   const badge = document.createElement('span');
   badge.className = `badge state ${tone}`;
   const dot = document.createElement('i');
@@ -18,4 +22,13 @@ export function showState(
   dot.ariaHidden = 'true';
   badge.append(dot, word);
   place.replaceChildren(badge);
+}
+
+function wordOf(
+  server: { readonly is_connected: boolean; readonly last_seen_at: string | null },
+  isSuspended: boolean,
+): readonly [string, string] {
+  if (isSuspended) return ['Suspended', 'bad'];
+  if (server.is_connected) return ['Online', 'good'];
+  return server.last_seen_at === null ? ['Waiting', 'calm'] : ['Offline', 'bad'];
 }

@@ -12,6 +12,7 @@ interface ListedServer {
   readonly is_connected: boolean;
   readonly connected_since: string | null;
   readonly last_seen_at: string | null;
+  readonly suspended_at: string | null;
 }
 
 /** A hub that restarts brings all of them back within seconds: one question for many news. */

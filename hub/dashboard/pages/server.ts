@@ -16,13 +16,14 @@ import { domainsCard } from './server/domains-card.ts';
 import { lineCard, streamsCard } from './server/live-card.ts';
 import { membersCard } from './server/members-card.ts';
 import { requestsCard, shownDays, trafficCard } from './server/traffic-card.ts';
+import { suspendedCallout, suspensionCard } from './server/suspension-card.ts';
 import { endCard, eventsCard, limitsCard, renameDialog } from './server/upkeep-cards.ts';
 
 const shownEvents = '8';
 
 export async function serverPage(
   context: Context<DashboardEnv>,
-  _caller: LoginCaller,
+  { account }: LoginCaller,
   hub: HubReading,
 ): Promise<Response> {
   const id = context.req.param('id');
@@ -43,6 +44,7 @@ export async function serverPage(
     actions: actionsOf(server, isOwned),
     body: [
       html`<div id="server" data-id="${server.id}" hidden></div>`,
+      suspendedCallout(server),
       lineCard(live),
       streamsCard(live),
       html`<div class="columns">
@@ -59,6 +61,7 @@ export async function serverPage(
           ${limitsCard(`/api/v1/servers/${server.id}`, owned.limits)}
         </div>`,
         membersCard(server.id, owned.members.items),
+        account.role === 'admin' && suspensionCard(server),
         endCard(server),
         renameDialog(server),
       ],

@@ -5,13 +5,14 @@ import { stateBadge } from './badge.ts';
 import { html } from 'hono/html';
 import type { Markup } from './markup.ts';
 
-type State = Pick<ServerAnswer, 'is_connected' | 'last_seen_at'>;
+type State = Pick<ServerAnswer, 'is_connected' | 'last_seen_at' | 'suspended_at'>;
 
-export function serverState({ is_connected: isConnected, last_seen_at: lastSeen }: State): Markup {
-  const badge = isConnected
-    ? stateBadge('Online', 'good')
-    : lastSeen === null
-      ? stateBadge('Waiting', 'calm')
-      : stateBadge('Offline', 'bad');
-  return html`<span data-state role="status">${badge}</span>`;
+export function serverState(server: State): Markup {
+  return html`<span data-state role="status">${badgeOf(server)}</span>`;
+}
+
+function badgeOf({ is_connected: isConnected, last_seen_at: lastSeen, ...server }: State): Markup {
+  if (server.suspended_at !== null) return stateBadge('Suspended', 'bad');
+  if (isConnected) return stateBadge('Online', 'good');
+  return lastSeen === null ? stateBadge('Waiting', 'calm') : stateBadge('Offline', 'bad');
 }

@@ -85,6 +85,8 @@ export class OfflineWatch {
     for (const server of living) {
       // One that no agent has ever enrolled for is not away.
       if (server.agentId === undefined) continue;
+      // Its owner was told why.
+      if (server.suspension !== undefined) continue;
       const alert = known.get(server.id);
       const seen = present.get(server.id);
       if (seen?.state === 'connected') await this.#noteHere(server, alert);
