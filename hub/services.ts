@@ -76,7 +76,7 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     settings: config.shown,
     health: healthOf(config, parts),
     audit: audited.audit,
-    auditIndex: stores.auditIndex,
+    auditIndex: audited.audit,
     verifyAudit: verifyOf(config, stores),
     bans: audited.bans,
     ...parts.signOn,

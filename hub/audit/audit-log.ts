@@ -5,13 +5,20 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '../../shared/log.ts';
 import type { Audit, AuditEntry } from './audit.ts';
 import { AuditError } from './audit-error.ts';
-import type { AuditIndex } from './audit-index.ts';
+import type { AuditIndex, AuditPage, AuditQuery } from './audit-index.ts';
 import { AuthLog } from './auth-log.ts';
 import { Chain, type DatedEntry } from './chain.ts';
 import type { AuditEvent } from './event.ts';
 import { keepHouse } from './housekeeping.ts';
 import { Indexing } from './indexing.ts';
-import { batchEntries, flushDelayMs, maxQueued, retryDelayMs, type AuditLimits } from './limits.ts';
+import {
+  batchEntries,
+  findPatienceMs,
+  flushDelayMs,
+  maxQueued,
+  retryDelayMs,
+  type AuditLimits,
+} from './limits.ts';
 import type { LoggedEntry } from './line.ts';
 
 export interface AuditLogOptions {
@@ -80,6 +87,12 @@ export class AuditLog implements Audit {
     await (this.#flushing ?? Promise.resolve());
     await this.#indexing.settled();
     await this.#authLog?.settled();
+  }
+
+  /** In the index. Whoever asks finds what he did just before; a disk or a database that hangs keeps nobody waiting for long. */
+  async find(query: AuditQuery): Promise<AuditPage> {
+    await Promise.race([this.flush(), wait(findPatienceMs, undefined, { ref: false })]);
+    return this.#options.index.find(query);
   }
 
   /** After auth.log was renamed by who rotates it. */

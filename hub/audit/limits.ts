@@ -33,6 +33,9 @@ export const batchEntries = 500;
 /** Several entries share one fsync; a twentieth of the second that row A-21 allows is left to a busy machine. */
 export const flushDelayMs = 50;
 
+/** Twenty times the delay above: what is not written by then waits for a disk or a database. */
+export const findPatienceMs = 1000;
+
 /** A disk that is full is asked again at this pace. */
 export const retryDelayMs = 1000;
 

@@ -196,7 +196,7 @@ describe('a manager', () => {
     expect(life.first.orders).toHaveLength(1);
     const before = performance.now();
     await manager.stop();
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(8000);
     const row = await life.only();
     expect(row.attempts.failures).toBe(0);
     life.first.onOrder = async () => {};
@@ -451,7 +451,7 @@ describe('a store that is away', () => {
     const manager = await life.manage();
     const before = performance.now();
     await manager.stop();
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(8000);
   });
 
   test('is not told the same wishes again and again', async () => {

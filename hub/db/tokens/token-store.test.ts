@@ -163,7 +163,7 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       const beganAt = performance.now();
       await world.tokens.revoke(caller, token.id);
       expect(await told.promise).toBe(token.id);
-      expect(performance.now() - beganAt).toBeLessThan(1000);
+      expect(performance.now() - beganAt).toBeLessThan(10_000);
       expect(await world.tokens.find(text, undefined)).toBeUndefined();
     } finally {
       await another.close();
