@@ -13,6 +13,7 @@ import { EdgeListener } from './edge/listener.ts';
 import type { Peers } from './edge/peers.ts';
 import type { Place } from './place.ts';
 import type { Reception } from './reception.ts';
+import type { VitalSigns } from './vital-signs.ts';
 import type { Stores } from './stores.ts';
 
 export interface AdminDoorParts {
@@ -23,6 +24,7 @@ export interface AdminDoorParts {
   readonly place: Place;
   readonly peers: Peers;
   readonly reception: Reception;
+  readonly vitals: VitalSigns;
 }
 
 export class AdminDoor {
@@ -75,7 +77,7 @@ export class AdminDoor {
     await this.#listener.close(drainMs);
   }
 
-  #api({ config, log, stores, place, reception }: AdminDoorParts): ReturnType<typeof createApi> {
+  #api({ config, log, stores, place, reception, vitals }: AdminDoorParts): ReturnType<typeof createApi> {
     return createApi({
       enrolment: stores.enrolment,
       hubHost: config.hubHost,
@@ -86,6 +88,7 @@ export class AdminDoor {
       limits: config.apiLimits,
       log,
       onProblem: (code) => reception.measured.refused(code),
+      readiness: vitals.readiness,
       people: {
         ...reception.people,
         origin: () => `https://${this.#hubHost}${this.#port === 443 ? '' : `:${this.#port}`}`,

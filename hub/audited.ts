@@ -1,6 +1,7 @@
 // Settings and stores arrive; the audit log and the bans of a running hub leave, and what monitoring sees of both.
 
 import type { Logger } from '../shared/log.ts';
+import { gauge, total, type Metric, type Sample } from '../shared/telemetry/metric.ts';
 import { Bans } from './access/bans/bans.ts';
 import type { Audit } from './audit/audit.ts';
 import { AuditLog } from './audit/audit-log.ts';
@@ -9,7 +10,6 @@ import type { AttemptReport } from './certificates/life/manager.ts';
 import type { HubConfig } from './config.ts';
 import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';
-import { Gauge, type Metric } from './telemetry/metric.ts';
 import type { DomainClaim, DomainState } from './tunnels/domains/domain.ts';
 import type { PresenceWatcher } from './tunnels/presence.ts';
 
@@ -89,43 +89,46 @@ export function notingTunnels(audit: Audit): PresenceWatcher {
 
 function auditMetrics(audit: AuditLog): readonly Metric[] {
   return [
-    {
+    total({
       name: 'phlix_hub_audit_entries_total',
       help: 'Lines of the audit log that this process wrote.',
-      type: 'counter',
-      samples: () =>
-        Object.entries(audit.counts.written).map(([event, value]) => ({
-          labels: { event },
-          value,
-        })),
-    },
-    {
+      labels: ['event'],
+      read: () => labelled('event', audit.counts.written),
+    }),
+    total({
       name: 'phlix_hub_audit_lost_total',
       help: 'Entries that could not be written for so long that they were given up.',
-      type: 'counter',
-      samples: () => [{ value: audit.counts.lost }],
-    },
-    new Gauge('phlix_hub_audit_waiting', 'Entries that are not on the disk yet.', () => {
-      return audit.counts.waiting;
+      read: () => audit.counts.lost,
+    }),
+    gauge({
+      name: 'phlix_hub_audit_waiting',
+      help: 'Entries that are not on the disk yet.',
+      read: () => audit.counts.waiting,
     }),
   ];
 }
 
 function banMetrics(bans: Bans): readonly Metric[] {
   return [
-    {
+    total({
       name: 'phlix_hub_bans_total',
       help: 'Bans that this process made.',
-      type: 'counter',
-      samples: () =>
-        Object.entries(bans.made).map(([origin, value]) => ({ labels: { origin }, value })),
-    },
-    {
+      labels: ['origin'],
+      read: () => labelled('origin', bans.made),
+    }),
+    total({
       name: 'phlix_hub_banned_refused_total',
       help: 'Connections and requests that a ban kept out.',
-      type: 'counter',
-      samples: () => [{ value: bans.refused }],
-    },
-    new Gauge('phlix_hub_bans', 'Bans that hold.', () => bans.list().length),
+      read: () => bans.refused,
+    }),
+    gauge({
+      name: 'phlix_hub_bans',
+      help: 'Bans that hold.',
+      read: () => bans.list().length,
+    }),
   ];
+}
+
+function labelled(label: string, counts: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
 }

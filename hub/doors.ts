@@ -35,6 +35,7 @@ import type { PresenceReporter } from './tunnels/presence.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 import type { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
+import type { VitalSigns } from './vital-signs.ts';
 
 export interface Parts {
   readonly config: HubConfig;
@@ -54,6 +55,7 @@ export interface Parts {
   readonly overload: Overload;
   readonly reception: Reception;
   readonly unnamed: Unnamed;
+  readonly vitals: VitalSigns;
 }
 
 /** Where it really listens; ports given as 0 are known here. */
@@ -124,6 +126,10 @@ export class Doors implements ControlledHub {
     return this.#gateway.linkCount;
   }
 
+  get queued(): Gateway['queued'] {
+    return this.#gateway.queued;
+  }
+
   /**
    * Agents first: visitors may only come when there are links to serve them by. `former`: the process whose place this one
    * takes; it gives its doors up one after the other.
@@ -145,6 +151,7 @@ export class Doors implements ControlledHub {
       config.adminListen &&
       this.#admin &&
       (await listen(this.#admin, 'HUB_ADMIN_LISTEN', config.adminListen, sharing));
+    this.#parts.vitals.readiness.opened();
     if (former !== undefined) await this.#letGo(former);
     return { publicUrl: place.publicUrl, https, tunnel, http, admin };
   }
@@ -172,6 +179,7 @@ export class Doors implements ControlledHub {
     const { drainTimeoutMs } = this.#parts.config;
     const deadline = performance.now() + drainTimeoutMs;
     this.#draining.abort();
+    this.#parts.vitals.readiness.drain();
     this.#parts.traffic.leave();
     this.#handOver.end();
     this.#gateway.stopListening();
@@ -196,12 +204,13 @@ function visitorsApi(parts: Parts): RequestListener {
 
 /** Without `people` what agents need, and no more. */
 function apiOf(
-  { config, log, stores, place, peers, audit, reception }: Parts,
+  { config, log, stores, place, peers, audit, reception, vitals }: Parts,
   people?: PeopleOptions,
 ): RequestListener {
   return createApi({
     ...(people && { people }),
     onProblem: (code) => reception.measured.refused(code),
+    readiness: vitals.readiness,
     enrolment: stores.enrolment,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
@@ -300,6 +309,7 @@ function gatewayOf(
     overload,
     traffic,
     bans,
+    vitals: { links, stalls },
   }: Parts,
   api: RequestListener,
 ): Gateway {
@@ -317,6 +327,13 @@ function gatewayOf(
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },
     limits: config.gatewayLimits,
     watcher: traffic,
+    counts: {
+      handshake: (result, version) => links.handshake(result, version),
+      tls: (result, version) => links.tls('agents', result, version),
+      opened: (kind) => links.opened(kind),
+      closed: (reason) => links.closed(reason),
+    },
+    stalls,
     // Agents read no pages.
     isTurnedAway: (address) => refusing(bans, address) !== undefined,
     log,

@@ -2,6 +2,7 @@
 
 import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
+import type { Metric } from '../shared/telemetry/metric.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
 import { News } from './api/news/news.ts';
@@ -40,13 +41,14 @@ import {
   type HeldCertificate,
 } from './telemetry/certificate-metrics.ts';
 import { Counters } from './telemetry/counters.ts';
-import type { Metric } from './telemetry/metric.ts';
 import { noteRenewal, openTraffic } from './traffic.ts';
+import { Readiness } from './readiness.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
 import { tellSuspensions } from './suspensions.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 import { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
+import { VitalSigns } from './vital-signs.ts';
 
 export interface Hub {
   readonly addresses: HubAddresses;
@@ -153,6 +155,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     ...held,
   });
 
+  const vitals = openVitals(config, { stores, certificates, opened });
   const counters = new Counters();
   const doors = new Doors({
     config,
@@ -171,6 +174,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     overload,
     reception,
     unnamed,
+    vitals,
   });
   opened.add(async () => doors.close());
   // Before the doors: when this one fails, its agents find their way back to the former.
@@ -182,8 +186,10 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const { certified } = held;
   const asked = reception.measured;
   const measured = {
+    vitals,
     counters,
     traffic,
+    tunnels,
     audited,
     people,
     notified,
@@ -228,6 +234,23 @@ function warnOfSites(config: HubConfig, log: Logger): void {
 function noteStart(audit: Audit, tookOver: boolean): void {
   const event = tookOver ? 'hub.took-over' : 'hub.started';
   audit.note({ event, actor: 'system', result: 'ok', reason: version });
+}
+
+/** Closed behind the doors, so that a hub that drains still says so. */
+function openVitals(
+  { hubHost }: HubConfig,
+  parts: { stores: Stores; certificates: CertificateSource; opened: Opened },
+): VitalSigns {
+  const { stores, certificates, opened } = parts;
+  const vitals = new VitalSigns(
+    new Readiness({
+      askDatabase: async () => stores.now(),
+      certificate: () => certificates.find(hubHost),
+      hubHost,
+    }),
+  );
+  opened.add(() => vitals.close());
+  return vitals;
 }
 
 /** @throws ControlError */

@@ -1,6 +1,7 @@
 // Settings and stores arrive; the notices of a running hub leave: who tells, who is told, by which way, and what watches over servers and certificates.
 
 import type { Logger } from '../shared/log.ts';
+import type { Metric } from '../shared/telemetry/metric.ts';
 import type { Ban } from './access/bans/ban.ts';
 import type { Bans } from './access/bans/bans.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -19,7 +20,6 @@ import { OfflineWatch } from './notices/watch/offline-watch.ts';
 import type { Opened } from './opened.ts';
 import type { Stores } from './stores.ts';
 import type { HeldCertificate } from './telemetry/certificate-metrics.ts';
-import type { Metric } from './telemetry/metric.ts';
 import { NoticeMetrics } from './telemetry/notice-metrics.ts';
 import type { Server } from './tunnels/server.ts';
 

@@ -21,6 +21,7 @@ import { paced } from './doors/pace.ts';
 import { peopleDoor, type PeopleDoor } from './doors/people.ts';
 import { problem, problemFor } from './problem/problem.ts';
 import { addRoutes, eventStream } from './operation/routes.ts';
+import { probes, type Probed } from './doors/probes.ts';
 import { wellKnown } from './doors/well-known.ts';
 
 /** What people are served. Without it there is what agents need, as on the door that is theirs. */
@@ -36,6 +37,8 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
 
 export interface ApiOptions extends EnrolmentApiOptions {
   readonly tenantDomain: string;
+  /** Adds `/healthz` and `/readyz`. */
+  readonly readiness?: Probed;
   /** Told of each answer that is a problem. */
   readonly onProblem?: (code: string) => void;
   readonly people?: PeopleOptions;
@@ -54,6 +57,8 @@ export function createApi(options: ApiOptions): RequestListener {
     const code = context.get('problemCode');
     if (code !== undefined) options.onProblem?.(code);
   });
+  // Before every guard: what asks here is a machine that may have no name, no cookie and little time.
+  if (options.readiness !== undefined) app.route('/', probes(options.readiness));
   // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
   app.route('/api/v1', enrolmentApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);

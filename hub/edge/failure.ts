@@ -275,7 +275,7 @@ export function answerFailure(
       ? failurePage({ ...failure, code, sentence, ownerHint, hostname, requestId })
       : problem(code, failure, requestId),
   );
-  request.meter?.answered(failure.status, 'text/html');
+  request.meter?.failed(failure.status, 'text/html');
   response.head(failure.status, failureFields(failure, request, body.length));
   if (request.method !== 'HEAD') response.write(body);
   response.end();

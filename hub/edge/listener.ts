@@ -34,7 +34,18 @@ export interface EdgeListenerOptions {
   /** Whose connections end before they begin, where nobody wants to tell them why. Absent: nobody's. */
   readonly isTurnedAway?: ((address: string) => boolean) | undefined;
   readonly limits: EdgeLimits;
+  /** Told how each connection that showed itself went on; `version` is of TLS, and known of those that succeeded. */
+  readonly onHandshake?: (result: EdgeHandshake, version?: string) => void;
 }
+
+/** What became of a connection before its first request. */
+export type EdgeHandshake =
+  | 'ok'
+  | 'failed'
+  | 'malformed'
+  | 'plain-http'
+  | 'unknown-name'
+  | 'version-unsupported';
 
 export class EdgeListener {
   readonly #options: EdgeListenerOptions;
@@ -90,7 +101,10 @@ export class EdgeListener {
     const handshakes = (kind: KeyKind): TlsServer => {
       const server = createHandshakeServer(this.#options, { kind, prefersHttp2 });
       server.on('secureConnection', (socket) => this.#onSecure(socket, kind));
-      server.on('tlsClientError', (_error, socket) => socket.destroy());
+      server.on('tlsClientError', (_error, socket) => {
+        this.#options.onHandshake?.('failed');
+        socket.destroy();
+      });
       return server;
     };
     return { ecdsa: handshakes('ecdsa'), rsa: handshakes('rsa') };
@@ -166,17 +180,20 @@ export class EdgeListener {
   }
 
   #decide(socket: Socket, peek: Exclude<Peek, { state: 'more' }>, bytes: Buffer): void {
+    const { certificates, switchesOf, proofs = noProofs, limits, onHandshake } = this.#options;
+    if (peek.state !== 'hello') onHandshake?.(peek.state);
     if (peek.state === 'malformed') return void socket.destroy();
     if (peek.state === 'plain-http') return dismiss(socket, httpsWanted);
     const { hello } = peek;
-    const { certificates, switchesOf, proofs = noProofs, limits } = this.#options;
     const { serverName } = hello;
     if (wantsProof(hello)) return answerWithProof(socket, bytes, serverName, { proofs, limits });
     if (serverName === undefined || certificates.find(serverName) === undefined) {
+      onHandshake?.('unknown-name');
       return dismiss(socket, unrecognizedName);
     }
     const switches = switchesOf(serverName);
     if (switches?.minTls === '1.3' && !hello.versions.includes(tls13)) {
+      onHandshake?.('version-unsupported');
       return dismiss(socket, protocolVersion);
     }
     socket.pause();
@@ -206,7 +223,8 @@ export class EdgeListener {
 
   #onSecure(socket: TLSSocket, kind: KeyKind): void {
     socket.on('error', ignore);
-    const { certificates, admission, front, peers } = this.#options;
+    const { certificates, admission, front, peers, onHandshake } = this.#options;
+    onHandshake?.('ok', socket.getProtocol() ?? undefined);
     const peer = peers.of(socket);
     const serverName = serverNameOf(socket);
     const certificate = certificates.find(serverName, kind);

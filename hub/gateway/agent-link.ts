@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import type { GrowthBudget } from '../../shared/mux/receive-window.ts';
 import { Session, type SessionEnd } from '../../shared/mux/session.ts';
+import type { SendStalls } from '../../shared/mux/stalls.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
 import type { Hello, OriginProtocol, Welcome } from '../../shared/wire/hello.ts';
 import type { TunnelLink, TunnelStream } from '../tunnels/tunnel.ts';
@@ -23,12 +24,21 @@ export interface AgentLinkOptions {
   readonly maxStreams: number;
   /** Shared with the other links of this server. */
   readonly growth: GrowthBudget;
+  /** Of all links together. */
+  readonly stalls?: SendStalls | undefined;
   /** The agent takes no more streams: it should no longer be found. */
   readonly onRetired: () => void;
   /** The agent says that it has another link by now, for the first time since it was asked (rule P54). */
   readonly onMoved: () => void;
   /** Called once. */
   readonly onClosed: (end: SessionEnd) => void;
+}
+
+/** Bytes that wait, and where. */
+export interface Queued {
+  inFlight: number;
+  unsent: number;
+  unread: number;
 }
 
 export class AgentLink implements TunnelLink, MeasuredLink {
@@ -67,6 +77,7 @@ export class AgentLink implements TunnelLink, MeasuredLink {
       pingDeadlineMs: welcome.pingDeadlineMs,
       maxStreams: options.maxStreams,
       growth: options.growth,
+      stalls: options.stalls,
       // No onStream: an agent that opens one breaks the protocol (security row D-04).
       onGoaway: () => {
         // The answer to our own goaway says nothing of the agent's plans.
@@ -109,6 +120,15 @@ export class AgentLink implements TunnelLink, MeasuredLink {
 
   get inFlightBytes(): number {
     return this.#session.inFlightBytes;
+  }
+
+  /** Added to what other links hold: bytes on their way to the agent, bytes that wait for that, and bytes that visitors have not taken. */
+  addQueued(queued: Queued): void {
+    queued.inFlight += this.#session.inFlightBytes;
+    for (const { unsentBytes, unreadBytes } of this.#session.streams) {
+      queued.unsent += unsentBytes;
+      queued.unread += unreadBytes;
+    }
   }
 
   get rttMs(): number | undefined {

@@ -30,6 +30,8 @@ export interface DoorOptions {
   /** Whose connections end before they begin. Absent: nobody's. */
   readonly isTurnedAway?: ((address: string) => boolean) | undefined;
   readonly onSecure: (socket: TLSSocket, peer: Peer) => void;
+  /** Told how each TLS handshake ended. */
+  readonly onTls?: ((result: 'ok' | 'failed', version?: string) => void) | undefined;
 }
 
 /** Who is at the other end. */
@@ -72,10 +74,12 @@ export class Door {
     // Every handshake ends in one of the two, also when the connection breaks.
     this.#tls.on('secureConnection', (socket) => {
       this.#crush.leave();
+      options.onTls?.('ok', socket.getProtocol() ?? undefined);
       this.#admit(socket);
     });
     this.#tls.on('tlsClientError', (_error, socket) => {
       this.#crush.leave();
+      options.onTls?.('failed');
       socket.destroy();
     });
     this.#server = createServer((socket) => this.#meet(socket));

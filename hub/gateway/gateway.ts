@@ -15,6 +15,7 @@ import { addressBucket } from '../../shared/net-address.ts';
 import type { PortSharing } from '../../shared/listen-address.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import type { SessionEnd } from '../../shared/mux/session.ts';
+import type { SendStalls } from '../../shared/mux/stalls.ts';
 import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
@@ -26,10 +27,11 @@ import { FailureBudget } from '../tunnels/failure-budget.ts';
 import type { TunnelLink } from '../tunnels/tunnel.ts';
 import type { Server as MediaServer } from '../tunnels/server.ts';
 import { Arrivals } from './arrivals.ts';
-import { AgentLink } from './agent-link.ts';
+import { AgentLink, type Queued } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
 import { Door, type Peer, type PeerReader } from './door.ts';
 import { GrowthShares } from './growth-shares.ts';
+import { arrivalKind, noCounts, resultOf, type GatewayCounts } from './gateway-counts.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import { refuseUpgrade } from './refusal.ts';
 
@@ -58,11 +60,15 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly limits?: GatewayLimits;
   readonly watcher?: LinkWatcher;
+  readonly counts?: GatewayCounts;
+  /** Told how often and how long bytes for agents waited. */
+  readonly stalls?: SendStalls;
 }
 
 /** Who keeps account of servers that come and go. */
 interface LinkWatcher {
-  linked(serverId: string, link: AgentLink, facts: { software: string; address: string }): void;
+  /** True: it is the server's first. */
+  linked(serverId: string, link: AgentLink, facts: { software: string; address: string }): boolean;
   /** `reason` undefined: the agent was asked to move, and did. */
   unlinked(serverId: string, link: AgentLink, reason: string | undefined): void;
 }
@@ -71,6 +77,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #limits: GatewayLimits;
   readonly #log: Logger;
+  readonly #counts: GatewayCounts;
   readonly #door: Door;
   readonly #http: Server;
   readonly #websockets = new WebSocketServer({
@@ -91,6 +98,7 @@ export class Gateway {
     this.#options = options;
     this.#limits = options.limits ?? defaultGatewayLimits;
     this.#log = options.log;
+    this.#counts = options.counts ?? noCounts;
     this.#failures = new FailureBudget({
       limit: this.#limits.failuresPerMinute,
       windowMs: 60_000,
@@ -102,6 +110,7 @@ export class Gateway {
     this.#door = new Door({
       ...options,
       limits: this.#limits,
+      onTls: this.#counts.tls,
       onSecure: (socket, peer) => {
         this.#peers.set(socket, peer);
         this.#http.emit('connection', socket);
@@ -188,6 +197,12 @@ export class Gateway {
     return this.#links.size;
   }
 
+  get queued(): Queued {
+    const queued = { inFlight: 0, unsent: 0, unread: 0 };
+    for (const link of this.#links) link.addQueued(queued);
+    return queued;
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', ignore);
     const peer = this.#peers.get(socket);
@@ -215,6 +230,7 @@ export class Gateway {
   async #accept(websocket: WebSocket, socket: TLSSocket, peer: Peer): Promise<void> {
     const pipe = new FramePipe(websocketTransport(websocket));
     let admitted: Admitted | undefined;
+    let version: number | undefined;
     try {
       const facts = {
         hubHost: this.#options.hubHost,
@@ -226,14 +242,17 @@ export class Gateway {
         nonce: facts.nonce,
         deadlineMs: peer.vouch(),
         authorise: async (hello) => {
+          version = hello.version;
           const verdict = await this.#admit(facts, hello);
           if ('refuse' in verdict) return verdict;
           admitted = verdict;
           return { welcome: verdict.welcome };
         },
       });
+      this.#counts.handshake('ok', version);
       if (admitted !== undefined) this.#attach(pipe, admitted, { hello, welcome, peer });
     } catch (error) {
+      this.#counts.handshake(resultOf(error), version);
       if (isPeersFault(error)) this.#failures.note(peer.bucket);
       // Whoever comes and goes without a word is a line that broke, or a stranger who fills the log.
       const level = error instanceof HandshakeError && isSilent(error) ? 'debug' : 'info';
@@ -284,6 +303,7 @@ export class Gateway {
       isGuest,
       maxStreams: this.#limits.streamsPerSession,
       growth: this.#growth.take(server.id),
+      stalls: this.#options.stalls,
       onRetired: () => tunnels.detach(server.id, link),
       onMoved: () => this.#onMoved(),
       onClosed: (end) => {
@@ -291,7 +311,9 @@ export class Gateway {
         this.#growth.giveBack(server.id);
         this.#onMoved();
         this.#touch(server.id);
-        this.#options.watcher?.unlinked(server.id, link, reasonOf(link, end));
+        const reason = reasonOf(link, end);
+        this.#counts.closed(reason ?? 'moved');
+        this.#options.watcher?.unlinked(server.id, link, reason);
         log.info(
           { reason: end.reason, ...(end.error && { err: end.error }) },
           'agent disconnected',
@@ -304,7 +326,8 @@ export class Gateway {
     log.info({ address, agentId, software, slot, server: server.name }, 'agent connected');
     if (this.#isClosing) return link.end('draining');
     // First, for the registry may turn it away at once.
-    this.#options.watcher?.linked(server.id, link, { software, address });
+    const isFirst = this.#options.watcher?.linked(server.id, link, { software, address });
+    this.#counts.opened(arrivalKind(server, isFirst === true));
     tunnels.attach(server.id, link);
     this.#touch(server.id);
   }

@@ -2,80 +2,68 @@
 
 import type { AccountCounts, LoginResult } from '../accounts/noted.ts';
 import type { TokenCounts } from '../accounts/tokens/token-counts.ts';
-import type { Metric, Sample } from './metric.ts';
-
-/** One number for each set of labels; they only ever go up. */
-export class LabelledCounter implements Metric {
-  readonly type = 'counter';
-  readonly name: string;
-  readonly help: string;
-  readonly #values = new Map<string, { labels: Readonly<Record<string, string>>; value: number }>();
-
-  constructor(name: string, help: string) {
-    this.name = `phlix_hub_${name}_total`;
-    this.help = help;
-  }
-
-  /** Labels are words of the program's own, never of a stranger's: there are few of them. */
-  increment(labels: Readonly<Record<string, string>> = {}): void {
-    const key = JSON.stringify(labels);
-    const held = this.#values.get(key) ?? { labels, value: 0 };
-    this.#values.set(key, { labels, value: held.value + 1 });
-  }
-
-  samples(): readonly Sample[] {
-    const held = [...this.#values.values()];
-    return held.length > 0 ? held : [{ value: 0 }];
-  }
-}
+import { counter, type Metric } from '../../shared/telemetry/metric.ts';
 
 export class AccountMetrics implements AccountCounts, TokenCounts {
-  readonly #logins = new LabelledCounter('logins', 'Tries to sign in, by how they ended.');
-  readonly #ended = new LabelledCounter('logins_ended', 'Logins that somebody or something ended.');
-  readonly #stepUps = new LabelledCounter('step_ups', 'Further proofs, asked for and given.');
-  readonly #blocked = new LabelledCounter(
-    'login_blocks',
+  readonly #logins = counter('phlix_hub_logins_total', 'Tries to sign in, by how they ended.', [
+    'result',
+    'method',
+  ]);
+  readonly #ended = counter(
+    'phlix_hub_logins_ended_total',
+    'Logins that somebody or something ended.',
+  );
+  readonly #stepUps = counter('phlix_hub_step_ups_total', 'Further proofs, asked for and given.', [
+    'result',
+  ]);
+  readonly #blocked = counter(
+    'phlix_hub_login_blocks_total',
     'Addresses shut out for failed sign-ins.',
   );
-  readonly #breaches = new LabelledCounter('breach_checks', 'Passwords looked up among breached.');
-  readonly #networks = new LabelledCounter(
-    'login_networks_refused',
+  readonly #breaches = counter(
+    'phlix_hub_breach_checks_total',
+    'Passwords looked up among breached.',
+    ['result'],
+  );
+  readonly #networks = counter(
+    'phlix_hub_login_networks_refused_total',
     "Sign-ins and requests from outside an account's networks.",
   );
-
-  readonly #bearers = new LabelledCounter('bearers', 'Requests that bore a token.');
-  readonly #devices = new LabelledCounter('devices', 'Devices let in by code, step by step.');
+  readonly #bearers = counter('phlix_hub_bearers_total', 'Requests that bore a token.', ['result']);
+  readonly #devices = counter('phlix_hub_devices_total', 'Devices let in by code, step by step.', [
+    'step',
+  ]);
 
   login(result: LoginResult, method: string): void {
-    this.#logins.increment({ result, method });
+    this.#logins.inc({ result, method });
   }
 
   stepUp(result: 'asked' | 'ok' | 'failed'): void {
-    this.#stepUps.increment({ result });
+    this.#stepUps.inc({ result });
   }
 
   blocked(): void {
-    this.#blocked.increment();
+    this.#blocked.inc();
   }
 
   loginEnded(): void {
-    this.#ended.increment();
+    this.#ended.inc();
   }
 
   breachCheck(result: 'clean' | 'found' | 'unknown'): void {
-    this.#breaches.increment({ result });
+    this.#breaches.inc({ result });
   }
 
   networkRefused(): void {
-    this.#networks.increment();
+    this.#networks.inc();
   }
 
   bearer(result: Parameters<TokenCounts['bearer']>[0]): void {
-    this.#bearers.increment({ result });
+    this.#bearers.inc({ result });
   }
 
   device(step: Parameters<TokenCounts['device']>[0]): void {
-    this.#devices.increment({ step });
+    this.#devices.inc({ step });
   }
 
   get metrics(): readonly Metric[] {

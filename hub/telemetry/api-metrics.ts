@@ -1,17 +1,22 @@
 // Refusals of the API arrive by their codes, and how many channels are open; what monitoring sees of both leaves.
 
-import { LabelledCounter } from './account-metrics.ts';
-import { Gauge, type Metric } from './metric.ts';
+import { counter, gauge, type Metric } from '../../shared/telemetry/metric.ts';
 
 /** Codes are a closed list; should one ever carry more, monitoring pays no price for it. */
 const maxCodes = 200;
 
 export class ApiMetrics {
-  readonly #refusals = new Map<string, number>();
+  readonly #codes = new Set<string>();
   readonly #channels: () => number;
-  readonly #verified = new LabelledCounter(
-    'forward_auth',
+  readonly #refusals = counter(
+    'phlix_hub_api_refusals_total',
+    'Requests to the hub itself that ended in a problem, by its code.',
+    ['code'],
+  );
+  readonly #verified = counter(
+    'phlix_hub_forward_auth_total',
     'Questions of proxies whether somebody is signed in, by what they were told.',
+    ['result'],
   );
 
   constructor(channels: () => number) {
@@ -19,26 +24,24 @@ export class ApiMetrics {
   }
 
   refused(code: string): void {
-    if (this.#refusals.size >= maxCodes && !this.#refusals.has(code)) return;
-    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
+    if (this.#codes.size >= maxCodes && !this.#codes.has(code)) return;
+    this.#codes.add(code);
+    this.#refusals.inc({ code });
   }
 
   verified(result: 'known' | 'unknown' | 'untrusted'): void {
-    this.#verified.increment({ result });
+    this.#verified.inc({ result });
   }
 
   get metrics(): readonly Metric[] {
     return [
-      {
-        name: 'phlix_hub_api_refusals_total',
-        help: 'Requests to the hub itself that ended in a problem, by its code.',
-        type: 'counter',
-        samples: () => [...this.#refusals].map(([code, value]) => ({ labels: { code }, value })),
-      },
+      this.#refusals,
       this.#verified,
-      new Gauge('phlix_hub_event_channels', 'Pages that listen for news.', () => [
-        { value: this.#channels() },
-      ]),
+      gauge({
+        name: 'phlix_hub_event_channels',
+        help: 'Pages that listen for news.',
+        read: this.#channels,
+      }),
     ];
   }
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
+import { registryOf } from '../../shared/telemetry/metric.ts';
 import {
   CertificateAttempts,
   certificateGauges,
   givenCertificate,
   type HeldCertificate,
 } from './certificate-metrics.ts';
-import { exposition } from './metric.ts';
 
 const now = new Date('2026-11-22T12:00:00Z');
 const inDays = (days: number): Date => new Date(now.getTime() + days * 86_400_000);
@@ -17,25 +17,24 @@ function held(name: string, days: number | undefined, more: Partial<HeldCertific
   return { ...usual, names: [name], notAfter, ...more };
 }
 
-function told(certificates: readonly HeldCertificate[]): string[] {
+async function told(certificates: readonly HeldCertificate[]): Promise<string[]> {
   const gauges = certificateGauges(
     () => certificates,
     () => now,
   );
-  return exposition(gauges)
-    .split('\n')
-    .filter((line) => line.startsWith('phlix'));
+  const text = await registryOf(gauges).metrics();
+  return text.split('\n').filter((line) => line.startsWith('phlix'));
 }
 
-function days(certificates: readonly HeldCertificate[]): string[] {
-  return told(certificates).filter((line) => line.includes('days_left'));
+async function days(certificates: readonly HeldCertificate[]): Promise<string[]> {
+  return (await told(certificates)).filter((line) => line.includes('days_left'));
 }
 
 describe('the days that are left', () => {
-  test("are told for each of the hub's own names and kinds of key", () => {
+  test("are told for each of the hub's own names and kinds of key", async () => {
     const names = ['hub.example', '*.films.example'];
     expect(
-      days([
+      await days([
         held('', 30.5, { names, isOwn: true }),
         held('', 12, { names, isOwn: true, keyKind: 'rsa' }),
         held('waits.example', undefined, { isOwn: true }),
@@ -46,37 +45,37 @@ describe('the days that are left', () => {
     ]);
   });
 
-  test('are one line for ten thousand servers: of the one that ends first', () => {
+  test('are one line for ten thousand servers: of the one that ends first', async () => {
     const servers = Array.from({ length: 10_000 }, (_, n) => held(`${n}.example`, 20 + n / 1000));
     const soon = [...servers, held('late.example', -1), held('tv.example', 3, { keyKind: 'rsa' })];
-    expect(days(soon)).toEqual([
+    expect(await days(soon)).toEqual([
       'phlix_hub_certificate_days_left{names="others",key="ecdsa"} -1',
       'phlix_hub_certificate_days_left{names="others",key="rsa"} 3',
     ]);
   });
 
-  test('stay few for an operator with a long list of files, and never name a certificate twice', () => {
+  test('stay few for an operator with a long list of files, and never name a certificate twice', async () => {
     const files = Array.from({ length: 100 }, (_, n) => held(`${n}.example`, 9, { isOwn: true }));
     const twice = [...files, held('0.example', 40, { isOwn: true })];
-    const lines = days(twice);
+    const lines = await days(twice);
     expect(lines).toHaveLength(33);
     expect(new Set(lines.map((line) => line.split('}', 1)[0])).size).toBe(33);
     expect(lines[0]).toMatch(/"0\.example",key="ecdsa"\} 40$/);
   });
 
-  test('do not count down for a name that was released', () => {
-    expect(days([held('gone.example', 2, { isReleased: true })])).toEqual([]);
+  test('do not count down for a name that was released', async () => {
+    expect(await days([held('gone.example', 2, { isReleased: true })])).toEqual([]);
   });
 });
 
-test('each certificate is in one state, and a state that nobody is in is 0', () => {
+test('each certificate is in one state, and a state that nobody is in is 0', async () => {
   const certificates = [
     held('a.example', 9),
     held('b.example', 9, { isFailing: true }),
     held('c.example', undefined, { isFailing: true }),
     held('d.example', 9, { isReleased: true }),
   ];
-  expect(told(certificates).filter((line) => line.includes('state='))).toEqual([
+  expect((await told(certificates)).filter((line) => line.includes('state='))).toEqual([
     'phlix_hub_certificates{state="valid"} 1',
     'phlix_hub_certificates{state="failing"} 1',
     'phlix_hub_certificates{state="missing"} 1',
@@ -100,7 +99,7 @@ function failed(code: string) {
 }
 
 describe('attempts', () => {
-  test('are counted, the failed ones by their code, and questions are none', () => {
+  test('are counted, the failed ones by their code, and questions are none', async () => {
     const attempts = new CertificateAttempts();
     attempts.note({ outcome: { kind: 'asked' } });
     attempts.note({ outcome: { kind: 'removed', isRevoked: true } });
@@ -109,17 +108,19 @@ describe('attempts', () => {
     }
     const refusal = { limit: 'orders', notBefore: now };
     attempts.note({ outcome: { kind: 'waiting', authority: 'https://ca.example', refusal } });
-    const text = exposition(attempts.metrics);
+    const text = await registryOf(attempts.metrics).metrics();
     expect(text).toContain('phlix_hub_certificate_waits_total 1\n');
     expect(text).toContain('phlix_hub_certificate_attempts_total 4\n');
     expect(text).toContain('phlix_hub_certificate_failures_total{reason="dns.lagging"} 2\n');
     expect(text).toContain('phlix_hub_certificate_failures_total{reason="acme.rate-limited"} 1\n');
   });
 
-  test('that fail in ever new ways make no more than 65 lines', () => {
+  test('that fail in ever new ways make no more than 65 lines', async () => {
     const attempts = new CertificateAttempts();
     for (let n = 0; n < 1000; n += 1) attempts.note(failed(`code.${n}`));
-    const lines = exposition(attempts.metrics).match(/^phlix_hub_certificate_failures.*$/gm);
+    const lines = (await registryOf(attempts.metrics).metrics()).match(
+      /^phlix_hub_certificate_failures.*$/gm,
+    );
     expect(lines).toHaveLength(65);
     expect(lines?.at(-1)).toBe('phlix_hub_certificate_failures_total{reason="other"} 936');
   });

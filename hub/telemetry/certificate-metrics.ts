@@ -3,7 +3,7 @@
 import type { CertificateState } from '../certificates/life/inventory.ts';
 import type { AttemptReport } from '../certificates/life/manager.ts';
 import type { KeyKind, ServedCertificate } from '../certificates/store.ts';
-import { Gauge, type Metric, type Sample } from './metric.ts';
+import { counter, gauge, type Metric, type Sample } from '../../shared/telemetry/metric.ts';
 
 export interface HeldCertificate {
   readonly names: readonly string[];
@@ -26,48 +26,38 @@ export interface HeldCertificate {
 
 /** Since the start of the process: other processes of the hub make their own attempts. */
 export class CertificateAttempts {
-  readonly #failures = new Map<string, number>();
-  #attempts = 0;
-  #waits = 0;
+  readonly #reasons = new Set<string>();
+  readonly #attempts = counter(
+    'phlix_hub_certificate_attempts_total',
+    'Attempts to get, renew or revoke a certificate.',
+  );
+  readonly #failures = counter(
+    'phlix_hub_certificate_failures_total',
+    'Of these, those that failed.',
+    ['reason'],
+  );
+  readonly #waits = counter(
+    'phlix_hub_certificate_waits_total',
+    'Orders put off for more than a minute, for the limits of the authority.',
+  );
 
   note({ outcome }: Pick<AttemptReport, 'outcome'>): void {
     // A question about the time of renewal obtains nothing.
     if (outcome.kind === 'asked') return;
     if (outcome.kind === 'waiting') {
-      this.#waits += 1;
+      this.#waits.inc();
       return;
     }
-    this.#attempts += 1;
+    this.#attempts.inc();
     if (outcome.kind !== 'failed' && outcome.kind !== 'sealed') return;
     const { code } = outcome.error;
-    const isKnown = this.#failures.has(code) || this.#failures.size < maxReasons;
-    const reason = isKnown ? code : 'other';
-    this.#failures.set(reason, (this.#failures.get(reason) ?? 0) + 1);
+    const isKnown = this.#reasons.has(code) || this.#reasons.size < maxReasons;
+    if (isKnown) this.#reasons.add(code);
+    this.#failures.inc({ reason: isKnown ? code : 'other' });
   }
 
   get metrics(): readonly Metric[] {
-    const reasons = (): Sample[] =>
-      [...this.#failures].map(([reason, value]) => ({ labels: { reason }, value }));
-    return [
-      {
-        name: 'phlix_hub_certificate_attempts_total',
-        help: 'Attempts to get, renew or revoke a certificate.',
-        type: 'counter',
-        samples: () => [{ value: this.#attempts }],
-      },
-      {
-        name: 'phlix_hub_certificate_failures_total',
-        help: 'Of these, those that failed.',
-        type: 'counter',
-        samples: reasons,
-      },
-      {
-        name: 'phlix_hub_certificate_waits_total',
-        help: 'Orders put off for more than a minute, for the limits of the authority.',
-        type: 'counter',
-        samples: () => [{ value: this.#waits }],
-      },
-    ];
+    return [this.#attempts, this.#failures, this.#waits];
   }
 }
 
@@ -77,14 +67,18 @@ export function certificateGauges(
   now: () => Date = () => new Date(),
 ): readonly Metric[] {
   return [
-    new Gauge(
-      'phlix_hub_certificate_days_left',
-      "Until the end of the hub's own certificates, and of whichever of the others ends first.",
-      () => daysLeft(held(), now()),
-    ),
-    new Gauge('phlix_hub_certificates', 'Certificates, by how they stand.', () =>
-      countStates(held(), now()),
-    ),
+    gauge({
+      name: 'phlix_hub_certificate_days_left',
+      help: "Until the end of the hub's own certificates, and of whichever of the others ends first.",
+      labels: ['names', 'key'],
+      read: () => daysLeft(held(), now()),
+    }),
+    gauge({
+      name: 'phlix_hub_certificates',
+      help: 'Certificates, by how they stand.',
+      labels: ['state'],
+      read: () => countStates(held(), now()),
+    }),
   ];
 }
 

@@ -1,6 +1,6 @@
 // What happens in a hub is counted here; the counts leave for the log and for monitoring. They only ever go up, from the start of the process.
 
-import type { Metric, Sample } from './metric.ts';
+import { total, type Metric } from '../../shared/telemetry/metric.ts';
 
 class Counter {
   #value = 0;
@@ -66,30 +66,33 @@ export class Counters {
 
   get metrics(): readonly Metric[] {
     return [
-      total('resumes_started', 'Responses that broke off and may go on.', this.resumesStarted),
-      total('resumes_succeeded', 'Of these, those that went on.', this.resumesSucceeded),
-      totals('resumes_failed', 'Of these, those that did not.', 'reason', this.resumesFailed),
-      total('requests_replayed', 'Requests sent to a server again.', this.requestsReplayed),
-      total('requests_denied', 'Requests kept back by a deny-list.', this.requestsDenied),
-      totals('fields_curbed', 'What reached beyond its host.', 'field', this.fieldsCurbed),
+      one('resumes_started', 'Responses that broke off and may go on.', this.resumesStarted),
+      one('resumes_succeeded', 'Of these, those that went on.', this.resumesSucceeded),
+      many('resumes_failed', 'Of these, those that did not.', 'reason', this.resumesFailed),
+      one('requests_replayed', 'Requests sent to a server again.', this.requestsReplayed),
+      one('requests_denied', 'Requests kept back by a deny-list.', this.requestsDenied),
+      many('fields_curbed', 'What reached beyond its host.', 'field', this.fieldsCurbed),
     ];
   }
 }
 
-function total(name: string, help: string, counter: Counter): Metric {
-  const samples = (): readonly Sample[] => [{ value: counter.value }];
-  return { name: `phlix_hub_${name}_total`, help, type: 'counter', samples };
+function one(name: string, help: string, counter: Counter): Metric {
+  return total({ name: `phlix_hub_${name}_total`, help, read: () => counter.value });
 }
 
-function totals(
+function many(
   name: string,
   help: string,
   label: string,
   counters: Readonly<Record<string, Counter>>,
 ): Metric {
-  const samples = (): readonly Sample[] =>
-    Object.entries(counters).map(([key, { value }]) => ({ labels: { [label]: key }, value }));
-  return { name: `phlix_hub_${name}_total`, help, type: 'counter', samples };
+  return total({
+    name: `phlix_hub_${name}_total`,
+    help,
+    labels: [label],
+    read: () =>
+      Object.entries(counters).map(([key, { value }]) => ({ labels: { [label]: key }, value })),
+  });
 }
 
 function countersFor<Name extends string>(names: readonly Name[]): Readonly<Record<Name, Counter>> {

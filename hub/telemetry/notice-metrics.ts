@@ -1,25 +1,26 @@
 // Notices that were sent, that failed and that were dropped arrive; what monitoring sees of them leaves.
 
 import type { TargetKind } from '../notices/targets/target.ts';
-import { LabelledCounter } from './account-metrics.ts';
-import type { Metric } from './metric.ts';
+import { counter, type Metric } from '../../shared/telemetry/metric.ts';
 
 export class NoticeMetrics {
-  readonly #sent = new LabelledCounter(
-    'notices',
+  readonly #sent = counter(
+    'phlix_hub_notices_total',
     'Letters and messages about servers and accounts, after all their tries.',
+    ['channel', 'result'],
   );
-  readonly #dropped = new LabelledCounter(
-    'notices_dropped',
+  readonly #dropped = counter(
+    'phlix_hub_notices_dropped_total',
     'Notices not even tried: too many waited, or too many of one kind came for one account.',
+    ['reason'],
   );
 
   noteOutcome(channel: TargetKind, result: 'sent' | 'failed'): void {
-    this.#sent.increment({ channel, result });
+    this.#sent.inc({ channel, result });
   }
 
   noteDropped(reason: 'full' | 'throttled'): void {
-    this.#dropped.increment({ reason });
+    this.#dropped.inc({ reason });
   }
 
   get metrics(): readonly Metric[] {

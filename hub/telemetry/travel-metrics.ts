@@ -1,21 +1,23 @@
 // Looks at how far a sign-in is from the last one arrive, by what they found; their count leaves for monitoring.
 
 import type { TravelResult } from '../accounts/login/travel.ts';
-import { LabelledCounter } from './account-metrics.ts';
-import type { Metric } from './metric.ts';
+import { counter, type Metric } from '../../shared/telemetry/metric.ts';
 
 export class TravelMetrics {
-  readonly #checks = new LabelledCounter(
-    'travel_checks',
+  readonly #checks = counter(
+    'phlix_hub_travel_checks_total',
     'Sign-ins whose place was compared with that of the last one.',
+    ['result'],
   );
+  #total = 0;
 
   checked(result: TravelResult): void {
-    this.#checks.increment({ result });
+    this.#checks.inc({ result });
+    this.#total += 1;
   }
 
   get total(): number {
-    return this.#checks.samples().reduce((sum, { value }) => sum + value, 0);
+    return this.#total;
   }
 
   get metrics(): readonly Metric[] {

@@ -67,6 +67,24 @@ export class Tunnels {
     return this.#byHostname.get(hostname) ?? this.#findByDomain(hostname);
   }
 
+  /** Every server, for monitoring. */
+  *census(): Generator<{
+    serverId: string;
+    hostname: string | undefined;
+    isEnrolled: boolean;
+    isSuspended: boolean;
+    isConnected: boolean;
+  }> {
+    for (const { serverId, server, links } of this.#tunnels.values())
+      yield {
+        serverId,
+        hostname: this.#hostname(server),
+        isEnrolled: server?.agentId !== undefined,
+        isSuspended: server?.suspension !== undefined,
+        isConnected: links.length > 0,
+      };
+  }
+
   /** Its addresses are others now: its agent prints them. */
   announce(serverId: string): void {
     const tunnel = this.#tunnels.get(serverId);

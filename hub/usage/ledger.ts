@@ -1,5 +1,6 @@
 // Requests arrive with the server they are for; a meter leaves for each, and the sums of all of them when somebody asks.
 
+import { ExchangeCounts } from './exchange-counts.ts';
 import type { LiveStream } from './live-stream.ts';
 import { Meter, type MeteredRequest } from './meter.ts';
 import {
@@ -42,6 +43,8 @@ export class Ledger {
   /** The same for the servers that monitoring may tell apart: the first that came. */
   readonly #named = new Map<string, Counted>();
   #waits = 0;
+  /** Of all exchanges together. */
+  readonly counts = new ExchangeCounts();
   readonly #onTally: (tally: Tally<Meter>) => void;
 
   /** `onTally`: of each server and owner that is new here, before its first byte; it may be given a rate. */
@@ -52,14 +55,14 @@ export class Ledger {
   /** A request that was let in. It counts as running until its meter is closed. */
   open(request: MeteredRequest, server: MeteredServer): Meter {
     const tally = this.tally(server);
-    const meter = new Meter(request, tally);
+    const meter = new Meter(request, tally, this.counts);
     tally.begin(meter);
     return meter;
   }
 
   /** A request that the edge answers by itself: only its status counts. */
   refused(request: MeteredRequest, server: MeteredServer): Meter {
-    return new Meter(request, this.tally(server));
+    return new Meter(request, this.tally(server), this.counts);
   }
 
   tally({ serverId, ownerId }: MeteredServer): Tally<Meter> {
@@ -92,8 +95,10 @@ export class Ledger {
     return [...servers].flatMap((serverId) => this.#tallies.get(serverId) ?? []);
   }
 
-  running(ownerId: string): number {
-    return this.#owners.get(ownerId)?.running ?? 0;
+  /** Of one owner's servers, or of all. */
+  running(ownerId?: string): number {
+    if (ownerId !== undefined) return this.#owners.get(ownerId)?.running ?? 0;
+    return [...this.#owners.values()].reduce((sum, { running }) => sum + running, 0);
   }
 
   /** Of one server, or of all. */

@@ -1,6 +1,7 @@
 // The edge says what passes in one exchange; numbers for the ledger leave, and the word to wait where a rate is set. Nothing here allocates per piece.
 
 import { appName } from './app-name.ts';
+import type { ExchangeCounts } from './exchange-counts.ts';
 import type { LimitedBy, LiveStream } from './live-stream.ts';
 import { kindOf, pathClassOf } from './content.ts';
 import type { OwnerTally, Tally } from './tally.ts';
@@ -50,24 +51,25 @@ type Seen = 'viewer' | 'limit' | 'line' | 'origin' | 'arrival';
 export class Meter {
   readonly #request: MeteredRequest;
   readonly #tally: Tally<Meter>;
+  readonly #counts: ExchangeCounts;
   readonly #owner: OwnerTally;
   readonly #since = Date.now();
+  readonly #sinceMs = performance.now();
   #status: number | undefined;
   #contentType: string | undefined;
   #isOver = false;
+  #isViewerFull = false;
   #downTimer: NodeJS.Timeout | undefined;
   #upTimer: NodeJS.Timeout | undefined;
   readonly #seen: Record<Seen, number> = { viewer: 0, limit: 0, line: 0, origin: 0, arrival: 0 };
   #judged: { limitedBy: LimitedBy | undefined; atMs: number } | undefined;
   #markBytes = 0;
-  #markAtMs = performance.now();
+  #markAtMs = this.#sinceMs;
   #bytesPerMs = 0;
 
   /** Of bodies, and of what a WebSocket carries. */
   bytesUp = 0;
   bytesDown = 0;
-  /** The visitor takes no more for now. */
-  isViewerFull = false;
   /** The request's body is still on its way here. */
   isUploading = false;
   /** The way to the origin takes no more of it for now. */
@@ -78,10 +80,23 @@ export class Meter {
   onDownRoom: () => void = nothing;
   onUpRoom: () => void = nothing;
 
-  constructor(request: MeteredRequest, tally: Tally<Meter>) {
+  constructor(request: MeteredRequest, tally: Tally<Meter>, counts: ExchangeCounts) {
     this.#request = request;
     this.#tally = tally;
     this.#owner = tally.owner;
+    this.#counts = counts;
+  }
+
+  /** The visitor takes no more for now. */
+  get isViewerFull(): boolean {
+    return this.#isViewerFull;
+  }
+
+  set isViewerFull(isFull: boolean) {
+    if (isFull === this.#isViewerFull || this.#isOver) return;
+    this.#isViewerFull = isFull;
+    if (isFull) this.#counts.viewerStalls.begin(performance.now());
+    else this.#counts.viewerStalls.end(performance.now());
   }
 
   /** Bytes for the visitor. False: they were ahead of the rate, and the next may come at `onDownRoom`. */
@@ -90,10 +105,10 @@ export class Meter {
     if (this.#tally.rate === undefined && this.#owner.rate === undefined) return true;
     const waitMs = this.#waitMs(bytes);
     if (waitMs > 0 && this.#downTimer === undefined && !this.#isOver)
-      this.#downTimer = setTimeout(() => {
+      this.#downTimer = this.#hold(waitMs, () => {
         this.#downTimer = undefined;
         this.onDownRoom();
-      }, waitMs);
+      });
     return this.#downTimer === undefined;
   }
 
@@ -103,10 +118,10 @@ export class Meter {
     if (this.#tally.rate === undefined && this.#owner.rate === undefined) return true;
     const waitMs = this.#waitMs(bytes);
     if (waitMs > 0 && this.#upTimer === undefined && !this.#isOver)
-      this.#upTimer = setTimeout(() => {
+      this.#upTimer = this.#hold(waitMs, () => {
         this.#upTimer = undefined;
         this.onUpRoom();
-      }, waitMs);
+      });
     return this.#upTimer === undefined;
   }
 
@@ -121,6 +136,13 @@ export class Meter {
   /** The head of the answer; only the first one counts. 101: it is a WebSocket. */
   answered(status: number, contentType?: string): void {
     if (this.#status !== undefined) return;
+    this.#counts.onFirstByte((performance.now() - this.#sinceMs) / 1000);
+    this.failed(status, contentType);
+  }
+
+  /** The hub answers in the server's place. */
+  failed(status: number, contentType?: string): void {
+    if (this.#status !== undefined) return;
     this.#status = status;
     this.#contentType = contentType;
     this.#tally.noteStatus(status);
@@ -129,9 +151,13 @@ export class Meter {
   /** The exchange is over, however it ended. */
   close(): void {
     if (this.#isOver) return;
+    this.isViewerFull = false;
     this.#isOver = true;
-    clearTimeout(this.#downTimer);
-    clearTimeout(this.#upTimer);
+    for (const timer of [this.#downTimer, this.#upTimer]) {
+      if (timer === undefined) continue;
+      clearTimeout(timer);
+      this.#counts.rateStalls.end(performance.now());
+    }
     if (this.#status === undefined) this.#tally.noteStatus(undefined);
     this.#tally.end(this, this.#owner);
   }
@@ -179,6 +205,14 @@ export class Meter {
     this.#markBytes = bytes;
     this.#markAtMs = nowMs;
     return this.#bytesPerMs;
+  }
+
+  #hold(waitMs: number, release: () => void): NodeJS.Timeout {
+    this.#counts.rateStalls.begin(performance.now());
+    return setTimeout(() => {
+      this.#counts.rateStalls.end(performance.now());
+      release();
+    }, waitMs);
   }
 
   #waitMs(bytes: number): number {

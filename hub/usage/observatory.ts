@@ -121,8 +121,15 @@ export class Observatory implements UsageReadings {
     return this.ledger.refused(request, server);
   }
 
-  linked(serverId: string, link: MeasuredLink, facts: { software: string; address: string }): void {
-    if (this.#board.attach(serverId, link)) this.serverEvents.connected(serverId, facts);
+  /** True: it is the server's first. */
+  linked(
+    serverId: string,
+    link: MeasuredLink,
+    facts: { software: string; address: string },
+  ): boolean {
+    const isFirst = this.#board.attach(serverId, link);
+    if (isFirst) this.serverEvents.connected(serverId, facts);
+    return isFirst;
   }
 
   /** `reason` undefined: the agent moved to another process of this hub, which is no news. */

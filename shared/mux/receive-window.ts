@@ -43,6 +43,11 @@ export class ReceiveWindow {
     return this.#windowBytes;
   }
 
+  /** Arrived, and not read by the application. */
+  get unreadBytes(): number {
+    return this.#windowBytes - this.#openBytes - this.#readBytes;
+  }
+
   /** Bytes arrived. False: the peer sent more than it was granted. */
   accept(bytes: number): boolean {
     this.#openBytes -= bytes;
@@ -56,8 +61,7 @@ export class ReceiveWindow {
     // Half a window in under two round trips: the sender is, or soon will be, waiting for credit instead of for the line.
     const isUsedUp = nowMs - this.#grantedAtMs < 2 * rttMs;
     // Unless much of it waits here: then it is the reader who is slow, and a larger window would only be a longer queue.
-    const unreadBytes = this.#windowBytes - this.#openBytes - this.#readBytes;
-    const isReaderWaiting = unreadBytes * 4 <= this.#windowBytes;
+    const isReaderWaiting = this.unreadBytes * 4 <= this.#windowBytes;
     const grownBytes = isUsedUp && isReaderWaiting ? this.#grow() : 0;
     const creditBytes = this.#readBytes + grownBytes;
     this.#openBytes += creditBytes;

@@ -22,6 +22,7 @@ import { LinkWindow } from './link-window.ts';
 import { GrowthBudget, ReceiveWindow } from './receive-window.ts';
 import { Receipts } from './receipts.ts';
 import { Scheduler } from './scheduler.ts';
+import { SendStalls, Wait } from './stalls.ts';
 import { MuxStream, StreamError, type StreamCarrier } from './stream.ts';
 
 /** How a session ended: `reason` is what was said in a goaway by either end, `error` what broke. */
@@ -42,6 +43,8 @@ export interface SessionOptions {
   readonly pingDeadlineMs: number;
   /** Shared with other sessions of the same peer; absent: this one's own. */
   readonly growth?: GrowthBudget;
+  /** How often and how long bytes waited to be sent. Shared by sessions that are counted together; absent: nobody asks. */
+  readonly stalls?: SendStalls | undefined;
   /** Streams open at once, both ends' together. */
   readonly maxStreams: number;
   /** Absent: the peer may open none, and one that does breaks the protocol. */
@@ -66,6 +69,7 @@ export class Session {
   readonly #scheduler = new Scheduler<MuxStream>();
   readonly #linkWindow = new LinkWindow();
   readonly #growth: GrowthBudget;
+  readonly #lineWait: Wait;
   readonly #keepalive: Keepalive;
   readonly #receipts: Receipts;
   readonly #carrier: StreamCarrier;
@@ -82,7 +86,9 @@ export class Session {
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#nextId = options.firstStreamId ?? (options.role === 'dialer' ? 1 : 2);
     this.#growth = options.growth ?? new GrowthBudget(windowGrowthBudgetBytes);
-    this.#carrier = this.#makeCarrier();
+    const stalls = options.stalls ?? new SendStalls();
+    this.#lineWait = new Wait(stalls.line);
+    this.#carrier = this.#makeCarrier(stalls);
     this.#receipts = new Receipts((bytes) => {
       pipe.queueNumber(frameType.ack, 0, bytes);
       this.#schedulePump();
@@ -130,7 +136,7 @@ export class Session {
     return this.#linkWindow.queueMs(this.#nowMs());
   }
 
-  get streams(): Iterable<Pick<MuxStream, 'id' | 'waitsFor'>> {
+  get streams(): Iterable<Pick<MuxStream, 'id' | 'waitsFor' | 'unsentBytes' | 'unreadBytes'>> {
     return this.#streams.values();
   }
 
@@ -272,7 +278,7 @@ export class Session {
     return stream;
   }
 
-  #makeCarrier(): StreamCarrier {
+  #makeCarrier({ credit }: SendStalls): StreamCarrier {
     return {
       wantsToSend: (stream) => {
         this.#scheduler.add(stream, this.#nowMs());
@@ -290,6 +296,7 @@ export class Session {
       forget: (stream) => {
         if (this.#streams.delete(stream.id)) this.#schedulePump();
       },
+      creditStalls: credit,
       nowMs: this.#nowMs,
       rttMs: () => this.#keepalive.rttMs ?? 0,
     };
@@ -314,13 +321,15 @@ export class Session {
   #pump(): void {
     const nowMs = this.#nowMs();
     const frameBytes = this.#linkWindow.frameBytes;
+    let room = 1;
     while (!this.#scheduler.isEmpty) {
-      const room = this.#linkWindow.room(frameBytes);
+      room = this.#linkWindow.room(frameBytes);
       if (room === 0) break;
       const pick = this.#scheduler.next(Math.min(frameBytes, room), nowMs);
       if (pick === undefined) break;
       this.#sendFrom(pick.stream, pick.maxBytes, nowMs);
     }
+    this.#lineWait.note(room === 0, nowMs);
     this.#pipe.flush();
     if (this.#pipe.isOverfull) this.goaway('overloaded', 'answers are not read');
     this.#closeWhenDrained();
@@ -361,6 +370,7 @@ export class Session {
   #finish(end: SessionEnd, how: 'close' | 'destroy'): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#lineWait.note(false, this.#nowMs());
     this.#keepalive.stop();
     this.#receipts.stop();
     if (how === 'close') this.#pipe.close();

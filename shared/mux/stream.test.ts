@@ -5,6 +5,7 @@ import { settled } from '../../test/support/scripted-peer.ts';
 import type { ResetReason } from '../wire/codes.ts';
 import { slabHeadroomBytes } from '../wire/limits.ts';
 import { GrowthBudget, ReceiveWindow } from './receive-window.ts';
+import { Stalls } from './stalls.ts';
 import { MuxStream, StreamError, type Piece } from './stream.ts';
 
 /** A stream with a session that only takes notes. */
@@ -22,6 +23,7 @@ function start({ creditBytes = 1_000_000, windowBytes = 1_000_000 } = {}) {
     sendCredit: (_stream: MuxStream, bytes: number) => notes.credits.push(bytes),
     sendReset: (_stream: MuxStream, reason: ResetReason) => notes.resets.push(reason),
     forget: () => (notes.isForgotten = true),
+    creditStalls: new Stalls(),
     nowMs: () => 0,
     rttMs: () => 0,
   };

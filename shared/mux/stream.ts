@@ -9,6 +9,7 @@ import { Inbox } from './inbox.ts';
 import { Queue } from './queue.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import { Turn } from './scheduler.ts';
+import type { Stalls } from './stalls.ts';
 import { streamTransitions, type StreamEvent, type StreamState } from './stream-state.ts';
 
 /** 64 KiB, not Node's 16: a frame's worth, so that one write is one frame. */
@@ -39,6 +40,8 @@ export interface StreamCarrier {
   wantsToSend(stream: MuxStream): void;
   sendCredit(stream: MuxStream, bytes: number): void;
   sendReset(stream: MuxStream, reason: ResetReason): void;
+  /** How often and how long bytes waited for credit. */
+  readonly creditStalls: Stalls;
   forget(stream: MuxStream): void;
   nowMs(): number;
   rttMs(): number;
@@ -75,6 +78,8 @@ export class MuxStream extends Duplex {
   #state: StreamState = 'open';
   #creditBytes: number;
   readonly #outbound = new Queue<Outbound>();
+  #outboundBytes = 0;
+  #isStarved = false;
   #finish: ((error?: Error) => void) | undefined;
   readonly #inbox = new Inbox();
   #isEndReceived = false;
@@ -125,6 +130,16 @@ export class MuxStream extends Duplex {
     return this.#creditBytes > 0 ? 'line' : 'credit';
   }
 
+  /** Bytes that are to be sent and have not been. */
+  get unsentBytes(): number {
+    return this.#outboundBytes;
+  }
+
+  /** Bytes that arrived for a reader who has not taken them. */
+  get unreadBytes(): number {
+    return this.#window.unreadBytes + this.readableLength;
+  }
+
   /** The session takes what to send next, at most `maxBytes`. */
   takePiece(maxBytes: number): Piece | undefined {
     const next = this.#outbound.first;
@@ -133,6 +148,7 @@ export class MuxStream extends Duplex {
     const length = Math.min(maxBytes, this.#creditBytes, end - start);
     if (length === 0) return undefined;
     this.#creditBytes -= length;
+    this.#outboundBytes -= length;
     const isWhole = length === end - start;
     // The headroom serves the first frame only, and only when the transport holds the slab until all of it was sent.
     const hasHeadroom = isWhole && next.hasHeadroom;
@@ -144,6 +160,7 @@ export class MuxStream extends Duplex {
     }
     const isStreamEnd = isWhole && this.#outbound.isEmpty && this.#finish !== undefined;
     if (isStreamEnd) this.#ended();
+    this.#noteCredit();
     return {
       source,
       start,
@@ -183,6 +200,7 @@ export class MuxStream extends Duplex {
         `stream ${this.id} was given too much credit`,
       );
     }
+    this.#noteCredit();
     if (this.isReadyToSend) this.#carrier.wantsToSend(this);
   }
 
@@ -230,6 +248,8 @@ export class MuxStream extends Duplex {
       this.#carrier.sendReset(this, this.#resetReason);
     }
     for (const { written } of this.#outbound.drain()) written?.();
+    this.#outboundBytes = 0;
+    this.#noteCredit();
     this.#window.release();
     this.#carrier.forget(this);
     callback(error);
@@ -243,7 +263,19 @@ export class MuxStream extends Duplex {
     written: (() => void) | undefined,
   ): void {
     this.#outbound.push({ source, start, end, hasHeadroom, written });
+    this.#outboundBytes += end - start;
     if (this.#creditBytes > 0) this.#carrier.wantsToSend(this);
+    else this.#noteCredit();
+  }
+
+  /** Only the beginning and the end of a wait are looked at by the clock. */
+  #noteCredit(): void {
+    const isStarved = this.#creditBytes === 0 && this.#outboundBytes > 0;
+    if (isStarved === this.#isStarved) return;
+    this.#isStarved = isStarved;
+    const { creditStalls, nowMs } = this.#carrier;
+    if (isStarved) creditStalls.begin(nowMs());
+    else creditStalls.end(nowMs());
   }
 
   #takeEnd(): Piece | undefined {

@@ -34,6 +34,7 @@ const homes: Record<string, readonly string[]> = {
   nodemailer: ['hub/notices/'],
   undici: ['hub/outbound/'],
   uplot: ['hub/dashboard/islands/'],
+  'prom-client': ['shared/telemetry/'],
   'age-encryption': ['hub/backup/'],
   'tar-stream': ['hub/backup/'],
   'pg-copy-streams': ['hub/db/'],

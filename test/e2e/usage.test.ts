@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import type { LiveStream } from '../../hub/usage/live-stream.ts';
-import { exposition } from '../../hub/telemetry/metric.ts';
+import { registryOf } from '../../shared/telemetry/metric.ts';
 import { trafficMetrics } from '../../hub/telemetry/traffic-metrics.ts';
 import { Curl, valuesOf } from '../support/curl.ts';
 import { Visitor } from '../support/visitor.ts';
@@ -136,7 +136,7 @@ describe('what is counted', () => {
 
   test('stands in the metrics, by direction, class and server', async () => {
     await curl.get(addressOf('/bytes/1000'));
-    const text = exposition(trafficMetrics(home.hub.traffic));
+    const text = await registryOf(trafficMetrics(home.hub.traffic)).metrics();
     const { bytesDown, requests } = home.hub.traffic.ledger.total();
     expect(text).toContain(`phlix_hub_bytes_total{direction="down"} ${bytesDown}\n`);
     expect(text).toContain(`phlix_hub_requests_total{class="2xx"} ${requests[1]}\n`);

@@ -31,6 +31,7 @@ import { accounts, invitations, loginFailures, setupTokens } from '../../hub/db/
 import type { Database } from '../../hub/db/connect.ts';
 import type { Notice } from '../../hub/notices/notice.ts';
 import { AccountMetrics } from '../../hub/telemetry/account-metrics.ts';
+import { registryOf } from '../../shared/telemetry/metric.ts';
 
 const start = new Date('2026-03-01T12:00:00.000Z');
 export const goodPassword = 'violet tractor eats seven moons';
@@ -212,12 +213,15 @@ export class TestPeople {
   }
 
   /** Of one counter, as monitoring reads it. */
-  counted(name: string, labels: Readonly<Record<string, string>> = {}): number {
-    const metric = this.metrics.metrics.find((each) => each.name === `phlix_hub_${name}_total`);
-    const samples = metric?.samples() ?? [];
-    const isMeant = (held: Readonly<Record<string, string>> = {}) =>
+  async counted(
+    name: string,
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const metric = registryOf(this.metrics.metrics).getSingleMetric(`phlix_hub_${name}_total`);
+    const { values = [] } = (await metric?.get()) ?? {};
+    const isMeant = (held: Partial<Record<string, string | number>>) =>
       Object.entries(labels).every(([label, value]) => held[label] === value);
-    return samples.filter((one) => isMeant(one.labels)).reduce((sum, { value }) => sum + value, 0);
+    return values.filter((one) => isMeant(one.labels)).reduce((sum, { value }) => sum + value, 0);
   }
 
   #told() {

@@ -64,7 +64,7 @@ describe.each(Object.entries(databaseKinds))('a step-up on %s', (_kind, open) =>
     await asked(revoke, { ...robin, login });
     people.later(10 * minuteMs);
     await asked(config, { ...robin, login });
-    expect(people.counted('step_ups', { result: 'ok' })).toBeGreaterThan(0);
+    expect(await people.counted('step_ups', { result: 'ok' })).toBeGreaterThan(0);
   });
 
   test('for what cannot be taken back counts once, for that deed, its target and this login', async () => {

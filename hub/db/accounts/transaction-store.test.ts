@@ -169,6 +169,6 @@ describe.each(Object.entries(databaseKinds))('a sign-in on %s', (_kind, open) =>
       { event: 'login.ok', actor: { name: 'robin' }, method: 'password' },
     ]);
     expect(JSON.stringify(people.noted)).not.toContain(wrong);
-    expect(people.counted('logins', { result: 'ok', method: 'password' })).toBeGreaterThan(0);
+    expect(await people.counted('logins', { result: 'ok', method: 'password' })).toBeGreaterThan(0);
   });
 });

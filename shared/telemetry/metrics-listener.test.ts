@@ -3,14 +3,15 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 
-import { Gauge } from './metric.ts';
-import { MetricsListener } from './metrics-listener.ts';
+import { gauge } from './metric.ts';
+import { MetricsListener, type HealthAnswer } from './metrics-listener.ts';
 
 let listener: MetricsListener | undefined;
 afterEach(() => listener?.stop());
 
 const failures: unknown[] = [];
-const links = new Gauge('phlix_hub_links', 'Connections of agents.', () => 7);
+const links = gauge({ name: 'phlix_hub_links', help: 'Connections of agents.', read: () => 7 });
+let health: HealthAnswer | Error;
 
 /** Resolves with the port once it has one. */
 function start(port = 0): { bound: Promise<number>; started: Promise<void> } {
@@ -19,6 +20,13 @@ function start(port = 0): { bound: Promise<number>; started: Promise<void> } {
   listener = new MetricsListener({
     address: `127.0.0.1:${port}`,
     metrics: [links],
+    health: {
+      '/readyz': async () => {
+        if (health instanceof Error) throw health;
+        return health;
+      },
+    },
+    onBroken: (error) => failures.push(error),
     onListening: (address) => bound.resolve(address.port),
     onFailure: (error) => failures.push(error),
     retryMs: 20,
@@ -35,6 +43,20 @@ test('the metrics are at one path, to be read and nothing else', async () => {
   expect(await answer.text()).toMatch(/^phlix_hub_links 7$/m);
   const statuses = [ask('/metrics', 'HEAD'), ask('/metrics', 'POST'), ask('/'), ask('/metrics/x')];
   expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([200, 405, 404, 404]);
+});
+
+test('health is asked at paths of its own, and a look that fails is told as one', async () => {
+  const port = await start().bound;
+  const ask = (method: string) => fetch(`http://127.0.0.1:${port}/readyz`, { method });
+  health = { status: 503, body: { database: { ready: false } } };
+  const answer = await ask('GET');
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'application/json']);
+  expect(await answer.json()).toEqual({ database: { ready: false } });
+  const head = await ask('HEAD');
+  expect([head.status, await head.text()]).toEqual([503, '']);
+  health = new Error('broken');
+  expect((await ask('GET')).status).toBe(500);
+  expect(failures).toEqual([health]);
 });
 
 test('a port that another has is taken as soon as it is free, with one complaint', async () => {
