@@ -58,7 +58,7 @@ describe('the defaults', () => {
 
   test('with privilege are the usual ports, and the address shows none', () => {
     const config = readConfig({}, privileged);
-    expect([config.httpsListen.port, config.httpListen?.port]).toEqual([443, 80]);
+    expect([config.httpsListen?.port, config.httpListen?.port]).toEqual([443, 80]);
     expect(publicUrlOf(config).href).toBe('https://hub.localhost/');
   });
 
@@ -248,7 +248,7 @@ describe('what cannot work is refused', () => {
       'https://hub_1.example',
     ],
     ['HUB_TENANT_DOMAIN', 'https://films.example', '*.films.example', 'localhost', '192.0.2.7'],
-    ['HUB_TLS', 'proxy', 'off'],
+    ['HUB_TLS', 'on', 'off'],
     ['HUB_HTTPS_LISTEN', 'off', 'hub.example:443', '443'],
     ['HUB_HTTP_LISTEN', 'of', '80'],
     ['HUB_LOG_LEVEL', 'verbose'],

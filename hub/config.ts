@@ -50,7 +50,14 @@ import { dnsSettings } from './settings/dns.ts';
 import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
 import { proxyProblems, proxySettings, trustProblems } from './settings/proxies.ts';
-import { filesTls, fileProblems, tlsSettings, type FilesTls } from './settings/tls.ts';
+import {
+  behindTlsProblems,
+  filesTls,
+  fileProblems,
+  hasFiles,
+  tlsSettings,
+  type FilesTls,
+} from './settings/tls.ts';
 import {
   travelConfig,
   travelProblems,
@@ -76,13 +83,17 @@ export interface HubConfig {
   readonly dnsResolvers: readonly string[] | undefined;
   /** Zones' own name servers cannot be reached from here. */
   readonly asksResolversOnly: boolean;
-  readonly httpsListen: ListenAddress;
-  /** Undefined: nothing listens for plain HTTP. */
+  /** Undefined: nobody is let in by TLS that the hub ends, but agents and admins. */
+  readonly httpsListen: ListenAddress | undefined;
+  /** Undefined: nothing listens for plain HTTP. Else redirects, or with `isBehindTls` all that visitors want. */
   readonly httpListen: ListenAddress | undefined;
   readonly tunnelListen: ListenAddress;
   /** Undefined: nobody is told what is measured. */
   readonly metricsListen: ListenAddress | undefined;
+  /** Where the certificates come from with which the hub itself ends TLS. */
   readonly tls: HubTls;
+  /** HUB_TLS=proxy: another program ends TLS for visitors (security row E-06). */
+  readonly isBehindTls: boolean;
   readonly trustedProxies: CidrSet;
   /** Trusted proxies begin each connection with a PROXY header. */
   readonly isProxied: boolean;
@@ -138,9 +149,12 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
   const settings = readSettings(schema, environment);
   const hubHost = settings.HUB_PUBLIC_URL?.hostname ?? trialHost;
   const domain = settings.HUB_TENANT_DOMAIN ?? trialDomain;
+  const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
+  const isBehindTls = settings.HUB_TLS === 'proxy';
   refuse([
     ...nameProblems(hubHost, domain),
     ...fileProblems(settings),
+    ...behindTlsProblems(settings, httpListen),
     ...acmeProblems(settings),
     ...proxyProblems(settings),
     ...trustProblems(settings),
@@ -149,7 +163,6 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...accountProblems(settings),
     ...mailProblems(settings),
   ]);
-  const httpListen = settings.HUB_HTTP_LISTEN ?? anyAddress(machine.bindsLowPorts ? 80 : 8080);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
     publicUrl: settings.HUB_PUBLIC_URL,
@@ -160,11 +173,14 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     secretKeys: settings.HUB_SECRET_KEY,
     dnsResolvers: settings.HUB_DNS_RESOLVERS,
     asksResolversOnly: settings.HUB_DNS_RESOLVERS_ONLY ?? false,
-    httpsListen: settings.HUB_HTTPS_LISTEN ?? anyAddress(machine.bindsLowPorts ? 443 : 8443),
+    httpsListen:
+      settings.HUB_HTTPS_LISTEN ??
+      (isBehindTls ? undefined : anyAddress(machine.bindsLowPorts ? 443 : 8443)),
     httpListen: httpListen === 'off' ? undefined : httpListen,
     tunnelListen: settings.HUB_TUNNEL_LISTEN,
     metricsListen: settings.HUB_METRICS_LISTEN === 'off' ? undefined : settings.HUB_METRICS_LISTEN,
     tls: tlsOf(settings, environment),
+    isBehindTls,
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
     isProxied: settings.HUB_PROXY_PROTOCOL,
     adminListen: settings.HUB_ADMIN_LISTEN,
@@ -202,8 +218,18 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
 const usualMemoryLimitBytes = 4 * 1024 * 1024 * 1024;
 
 /** The hub's own address; where none is set, that of a trial on this machine. */
-export function publicUrlOf(config: HubConfig, httpsPort = config.httpsListen.port): URL {
-  return config.publicUrl ?? new URL(`https://${trialHost}:${httpsPort}`);
+export function publicUrlOf(config: HubConfig, httpsPort = config.httpsListen?.port): URL {
+  const port = httpsPort === undefined || config.isBehindTls ? '' : `:${httpsPort}`;
+  return config.publicUrl ?? new URL(`https://${trialHost}${port}`);
+}
+
+/** Where agents enrol: at the hub's own address, or, where a proxy ends TLS there, at the port of tunnels. */
+export function agentUrlOf(
+  config: HubConfig,
+  publicUrl = publicUrlOf(config).origin,
+  tunnelPort = config.tunnelListen.port,
+): string {
+  return config.isBehindTls ? `https://${config.hubHost}:${tunnelPort}` : publicUrl;
 }
 
 export function localCaFolder(config: HubConfig): string {
@@ -279,7 +305,7 @@ const settingsOfLaterVersions = ['HUB_USER', 'HUB_NATS_URL'];
 
 function tlsOf(settings: Settings, environment: Environment): HubTls {
   if (settings.HUB_TLS === 'acme') return acmeTls(settings, environment);
-  return settings.HUB_TLS === 'files' ? filesTls(settings) : { kind: 'local-ca' };
+  return hasFiles(settings) ? filesTls(settings) : { kind: 'local-ca' };
 }
 
 function anyAddress(port: number): ListenAddress {

@@ -3,58 +3,35 @@
 import type { AddressInfo } from 'node:net';
 
 import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
-import type { Logger } from '../shared/log.ts';
 import { AdminDoor } from './admin-door.ts';
 import { createApi, type PeopleOptions, type RequestListener } from './api/app.ts';
-import type { Ban } from './access/bans/ban.ts';
-import type { Bans } from './access/bans/bans.ts';
 import type { Audit } from './audit/audit.ts';
-import type { CertificateSource } from './certificates/store.ts';
 import type { HubConfig } from './config.ts';
 import type { ControlClient } from './control-client.ts';
 import type { ControlledHub } from './control.ts';
-import { Admission } from './edge/admission.ts';
-import type { ForwardOptions } from './edge/forward.ts';
-import type { HubPages } from './edge/front-options.ts';
-import { Front } from './edge/front.ts';
-import { EdgeListener } from './edge/listener.ts';
-import type { Peers } from './edge/peers.ts';
-import { noProofs, type EdgeProofs } from './edge/proof.ts';
+import { noProofs } from './edge/proof.ts';
 import { RedirectListener } from './edge/redirect.ts';
-import { usualTenantFields } from './edge/response-policy.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { HandOver } from './hand-over.ts';
 import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
-import type { Overload } from './overload.ts';
 import type { Place } from './place.ts';
 import type { Reception } from './reception.ts';
-import { resumeOptions } from './resumes.ts';
 import type { Stores } from './stores.ts';
-import type { Counters } from './telemetry/counters.ts';
 import type { PresenceReporter } from './tunnels/presence.ts';
-import type { Tunnels } from './tunnels/registry.ts';
-import type { Unnamed } from './unnamed.ts';
-import type { Observatory } from './usage/observatory.ts';
 import type { VitalSigns } from './vital-signs.ts';
+import {
+  refusing,
+  visitorsDoors,
+  type VisitorsDoor,
+  type VisitorsParts,
+} from './visitors-doors.ts';
 
-export interface Parts {
-  readonly config: HubConfig;
-  readonly log: Logger;
+export interface Parts extends VisitorsParts {
   readonly stores: Stores;
-  readonly certificates: CertificateSource;
-  /** Where the hub proves its names by itself. */
-  readonly proofs: EdgeProofs | undefined;
   readonly place: Place;
-  readonly tunnels: Tunnels;
   readonly presence: PresenceReporter;
-  readonly counters: Counters;
   readonly audit: Audit;
-  readonly bans: Bans;
-  readonly traffic: Observatory;
-  readonly peers: Peers;
-  readonly overload: Overload;
   readonly reception: Reception;
-  readonly unnamed: Unnamed;
   readonly vitals: VitalSigns;
 }
 
@@ -62,8 +39,10 @@ export interface Parts {
 export interface HubAddresses {
   /** The hub's own address for people and agents: `https://hub.localhost:8443`. */
   readonly publicUrl: string;
+  /** Where visitors come in. With HUB_TLS=proxy and no other door it is the one below. */
   readonly https: AddressInfo;
   readonly tunnel: AddressInfo;
+  /** With HUB_TLS=proxy visitors come in here, else they are sent to https. */
   readonly http: AddressInfo | undefined;
   /** Where admins have a door of their own. */
   readonly admin: AddressInfo | undefined;
@@ -75,7 +54,8 @@ const farewellMs = 1000;
 export class Doors implements ControlledHub {
   readonly #parts: Parts;
   readonly #gateway: Gateway;
-  readonly #edge: EdgeListener;
+  readonly #edge: VisitorsDoor | undefined;
+  readonly #plain: VisitorsDoor | undefined;
   readonly #admin: AdminDoor | undefined;
   readonly #redirect: RedirectListener;
   readonly #handOver: HandOver;
@@ -87,7 +67,9 @@ export class Doors implements ControlledHub {
     this.#parts = parts;
     this.#gateway = gatewayOf(parts, apiOf(parts));
     const hub = { onRequest: visitorsApi(parts), onUpgrade: this.#gateway.onUpgrade };
-    this.#edge = edgeOf(parts, hub, this.#draining.signal);
+    const { edge, plain } = visitorsDoors(parts, hub, this.#draining.signal);
+    this.#edge = edge;
+    this.#plain = plain;
     this.#redirect = redirectOf(parts);
     if (parts.config.adminListen !== undefined) this.#admin = new AdminDoor(parts);
     parts.bans.onBanned(() => this.#cutBanned());
@@ -104,7 +86,8 @@ export class Doors implements ControlledHub {
   #cutBanned(): void {
     const { bans } = this.#parts;
     const isBanned = (address: string): boolean => bans.everywhere(address) !== undefined;
-    this.#edge.cut(isBanned);
+    this.#edge?.cut(isBanned);
+    this.#plain?.cut(isBanned);
     this.#gateway.cut(isBanned);
   }
 
@@ -142,18 +125,22 @@ export class Doors implements ControlledHub {
     if (former !== undefined) log.info(await former.ask('hand-over'), 'agents moved to this hub');
     // From now on visitors come, also for those whose agents can come only now, by the same door.
     tunnels.expectAgents();
-    const https = await listen(this.#edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing);
-    place.settle({ https: https.port, tunnel: tunnel.port });
+    const https =
+      config.httpsListen &&
+      this.#edge &&
+      (await listen(this.#edge, 'HUB_HTTPS_LISTEN', config.httpsListen, sharing));
+    place.settle({ https: https?.port, tunnel: tunnel.port });
     const http =
       config.httpListen &&
-      (await listen(this.#redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
+      (await listen(this.#plain ?? this.#redirect, 'HUB_HTTP_LISTEN', config.httpListen, sharing));
     const admin =
       config.adminListen &&
       this.#admin &&
       (await listen(this.#admin, 'HUB_ADMIN_LISTEN', config.adminListen, sharing));
     this.#parts.vitals.readiness.opened();
     if (former !== undefined) await this.#letGo(former);
-    return { publicUrl: place.publicUrl, https, tunnel, http, admin };
+    const visitors = https ?? http ?? tunnel;
+    return { publicUrl: place.publicUrl, https: visitors, tunnel, http, admin };
   }
 
   /** This one serves by now: a former hub that hangs at the last word drains when it hears it, and is no reason to give up. */
@@ -188,7 +175,8 @@ export class Doors implements ControlledHub {
     this.#parts.reception.channels.closeAll();
     await Promise.all([
       this.#redirect.close(),
-      this.#edge.close(drainTimeoutMs),
+      this.#edge?.close(drainTimeoutMs),
+      this.#plain?.close(drainTimeoutMs),
       this.#admin?.close(drainTimeoutMs),
     ]);
     await this.#gateway.close(Math.max(farewellMs, deadline - performance.now()));
@@ -235,65 +223,6 @@ function redirectOf({ config, place, tunnels, peers, proofs = noProofs }: Parts)
     peers,
     trustedProxies: config.trustedProxies,
   });
-}
-
-function edgeOf(parts: Parts, hub: HubPages, draining: AbortSignal): EdgeListener {
-  const { config, log, certificates, tunnels, counters, peers, proofs = noProofs } = parts;
-  const { edgeLimits: limits, trustedProxies, resumeTimeoutMs: timeoutMs } = config;
-  const admission = new Admission(limits);
-  const forwarding: ForwardOptions = {
-    idleTimeoutMs: limits.idleBodyMs,
-    slowBodyBytes: limits.slowBodyBytes,
-    resume: resumeOptions({ timeoutMs, draining, counters, log }),
-    usualFields: usualTenantFields({ transportSecurity: config.tenantHsts }),
-    onCurbed: (what) => counters.fieldsCurbed[what].increment(),
-    onFailure: ({ id, hostname }, code, error) =>
-      log[code === 'edge.internal' ? 'error' : 'debug'](
-        { request: id, hostname, code, err: error },
-        'request failed',
-      ),
-  };
-  const front = new Front({
-    hubHostname: config.hubHost,
-    overload: parts.overload,
-    hub,
-    tunnels,
-    admission,
-    trustedProxies,
-    limits,
-    forwarding,
-    abuse: { hubHostname: config.hubHost, contact: config.abuseContact },
-    traffic: parts.traffic,
-    bans: { covering: (address) => refusing(parts.bans, address) },
-    onUnnamed: (proxy) => parts.unnamed.note(proxy),
-    onDenied: (serverId, entry) => {
-      counters.requestsDenied.increment();
-      log.debug({ serverId, entry }, 'request denied');
-    },
-  });
-  const isTurnedAway =
-    config.banAnswer === 'close'
-      ? (address: string): boolean => refusing(parts.bans, address) !== undefined
-      : undefined;
-  const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
-  return new EdgeListener({
-    certificates,
-    proofs,
-    switchesOf,
-    peers,
-    front,
-    admission,
-    trustedProxies,
-    isTurnedAway,
-    limits,
-  });
-}
-
-/** An operator's ban, at any door. */
-function refusing(bans: Bans, address: string): Ban | undefined {
-  const ban = bans.everywhere(address);
-  if (ban !== undefined) bans.countRefusal();
-  return ban;
 }
 
 function gatewayOf(

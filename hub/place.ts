@@ -1,6 +1,6 @@
 // Settings and the ports that were bound arrive; the addresses leave by which people, agents and visitors reach the hub.
 
-import { publicUrlOf, type HubConfig } from './config.ts';
+import { agentUrlOf, publicUrlOf, type HubConfig } from './config.ts';
 import { hostnameOf } from './tunnels/hostname.ts';
 import type { Server } from './tunnels/server.ts';
 
@@ -19,7 +19,8 @@ export class Place {
     this.#tunnelPort = config.tunnelListen.port;
   }
 
-  settle(ports: { https: number; tunnel: number }): void {
+  /** `https` undefined: a proxy in front ends TLS. */
+  settle(ports: { https: number | undefined; tunnel: number }): void {
     this.#publicUrl = publicUrlOf(this.#config, ports.https);
     this.#tunnelPort = ports.tunnel;
   }
@@ -36,7 +37,15 @@ export class Place {
   /** In the order of trial: the tunnel's own port, and the visitors', which networks rarely block. */
   get tunnelUrls(): string[] {
     const { host } = this.#publicUrl;
-    return [`wss://${this.#config.hubHost}:${this.#tunnelPort}/tunnel`, `wss://${host}/tunnel`];
+    const { hubHost, isBehindTls } = this.#config;
+    const own = `wss://${hubHost}:${this.#tunnelPort}/tunnel`;
+    // What an agent signs is bound to TLS that the hub ends itself, and a proxy ends that of visitors.
+    return isBehindTls ? [own] : [own, `wss://${host}/tunnel`];
+  }
+
+  /** What an agent is told: where it enrols. */
+  get agentUrl(): string {
+    return agentUrlOf(this.#config, this.publicUrl, this.#tunnelPort);
   }
 
   /** The address of a name: the port that visitors use is the hub's own. */

@@ -93,9 +93,11 @@ export function networkAround(
 
 /** A set of networks. Takes canonical addresses (parseAddress). */
 export class CidrSet {
+  readonly isEmpty: boolean;
   readonly #list = new BlockList();
 
   constructor(networks: readonly Network[]) {
+    this.isEmpty = networks.length === 0;
     for (const { address, prefix, family } of networks) {
       this.#list.addSubnet(address, prefix, family);
     }

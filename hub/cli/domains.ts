@@ -127,7 +127,9 @@ async function add(
 }
 
 /** What the owner has to know about the name's certificate. */
-function certificateNote({ tls }: HubConfig): string {
+function certificateNote({ tls, isBehindTls }: HubConfig): string {
+  if (isBehindTls)
+    return 'Its certificate is the affair of the proxy that ends TLS in front of the hub (HUB_TLS=proxy).';
   const notes = {
     acme: 'Its certificate is ordered as soon as it is proven.',
     files:

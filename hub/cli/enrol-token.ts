@@ -6,7 +6,7 @@ import { tokenIdLength } from '../../shared/enrolment-token.ts';
 import { durationText, parseDuration } from '../../shared/settings/kinds.ts';
 import { localCaDomains } from '../certificates/local-ca.ts';
 import { openLocalAuthority } from '../certificates/local-authority.ts';
-import { localCaFolder, publicUrlOf, type HubConfig } from '../config.ts';
+import { agentUrlOf, localCaFolder, type HubConfig } from '../config.ts';
 import { configOf, noteIdleFolder, printJson, type CommandContext } from './command-context.ts';
 import { withAudit } from './host-audit.ts';
 import { requireServer } from './servers.ts';
@@ -72,7 +72,7 @@ async function create(context: CommandContext, options: CreateOptions): Promise<
     return token;
   });
   const variables = {
-    PHLIX_HUB_URL: publicUrlOf(config).origin,
+    PHLIX_HUB_URL: agentUrlOf(config),
     PHLIX_HUB_ENROLLMENT_TOKEN: text,
     PHLIX_SUBDOMAIN_AUTO_CLAIM: '1',
     PHLIX_TLS_ENABLED: '1',

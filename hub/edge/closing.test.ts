@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { duplexPair, type Duplex } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
@@ -183,7 +183,7 @@ describe('closing', () => {
   });
 
   it('neither cuts agents that came in by its door nor takes them for visitors', async () => {
-    const agents: TLSSocket[] = [];
+    const agents: Socket[] = [];
     const held: (() => void)[] = [];
     await using edge = await TestEdge.start({
       hub: { onUpgrade: (_request, socket) => void agents.push(socket) },
@@ -210,7 +210,7 @@ describe('closing', () => {
   });
 
   it('at its deadline leaves agents their goodbye', async () => {
-    const agents: TLSSocket[] = [];
+    const agents: Socket[] = [];
     await using edge = await TestEdge.start({
       hub: { onUpgrade: (_request, socket) => void agents.push(socket) },
       origin: (_request, response) => void response.write('never'),

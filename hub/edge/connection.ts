@@ -2,6 +2,7 @@
 
 import { addressBucket } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
+import { forwardedScheme } from './forwarded-scheme.ts';
 import type { ConnectionPeer } from './peers.ts';
 
 /** What a server's owner chose for connections to it. */
@@ -14,6 +15,13 @@ export interface Agreement {
   readonly certificateNames: readonly string[];
   readonly isHttp2: boolean;
   readonly isTls13: boolean;
+}
+
+/** In plain HTTP (HUB_TLS=proxy): names and TLS are the affair of the proxy in front. */
+export interface PlainAgreement {
+  readonly isHttp2: boolean;
+  /** It is a trusted proxy's, which says of each request how the visitor came. */
+  readonly isToldScheme: boolean;
 }
 
 interface ConnectionEnds {
@@ -34,22 +42,37 @@ export class VisitorConnection {
   readonly release: () => void;
   /** HTTP/2 cannot say to this browser what is wrong; its next connection is HTTP/1.1, which can. */
   readonly speakPlainly: () => void;
-  readonly #agreement: Agreement;
+  readonly #agreement: Agreement | PlainAgreement;
   /** Requests come in long runs for one name. */
   #lastCovered: string | undefined;
   #bucket: string | undefined;
 
   constructor(
     peer: ConnectionPeer,
-    agreement: Agreement,
+    agreement: Agreement | PlainAgreement,
     { release = nothing, speakPlainly = nothing }: ConnectionEnds = {},
   ) {
     this.peer = peer.address;
     this.isAnonymous = peer.isAnonymous;
-    this.serverName = agreement.serverName;
+    this.serverName = 'serverName' in agreement ? agreement.serverName : '';
     this.#agreement = agreement;
     this.release = release;
     this.speakPlainly = speakPlainly;
+  }
+
+  get isHttp2(): boolean {
+    return this.#agreement.isHttp2;
+  }
+
+  /** The hub ends no TLS on it. */
+  get isPlain(): boolean {
+    return 'isToldScheme' in this.#agreement;
+  }
+
+  /** How a visitor's request came, of whom his proxy says this. */
+  schemeOf(forwardedProto: readonly string[]): 'https' | 'http' {
+    if (!('isToldScheme' in this.#agreement)) return 'https';
+    return this.#agreement.isToldScheme ? forwardedScheme(forwardedProto) : 'http';
   }
 
   /** Its address as limits count it. */
@@ -63,7 +86,7 @@ export class VisitorConnection {
    * requests for several servers over one connection (RFC 9113 §9.1.1), so each request is judged by its own authority.
    */
   covers(hostname: string): boolean {
-    if (hostname === this.#lastCovered) return true;
+    if (hostname === this.#lastCovered || 'isToldScheme' in this.#agreement) return true;
     const isCovered = this.#agreement.certificateNames.some((name) => matches(name, hostname));
     if (isCovered) this.#lastCovered = hostname;
     return isCovered;
@@ -74,6 +97,7 @@ export class VisitorConnection {
    * the same certificate, or before he changed his mind.
    */
   suits({ http2, minTls }: Pick<TlsSwitches, 'http2' | 'minTls'>): boolean {
+    if ('isToldScheme' in this.#agreement) return true;
     const { isHttp2, isTls13 } = this.#agreement;
     return (http2 || !isHttp2) && (minTls === '1.2' || isTls13);
   }

@@ -20,6 +20,7 @@ export type EdgeFailureCode =
   | 'edge.overloaded'
   | 'edge.denied'
   | 'edge.banned'
+  | 'edge.insecure'
   | 'edge.challenge'
   | 'edge.webauthn'
   | 'edge.internal'
@@ -124,6 +125,12 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
     title: 'This address is shut out',
     sentence:
       'Whoever runs this hub has banned the network address that you come from. It may be one that you share with others: ask whoever runs the hub, or come by another line.',
+  },
+  'edge.insecure': {
+    status: 403,
+    title: 'Only over HTTPS',
+    sentence:
+      'Nobody signs in over a line that others can read. Write https:// in front of the address. If you did, whoever runs this hub has to let the proxy in front of it say so, with X-Forwarded-Proto: https.',
   },
   'edge.challenge': {
     status: 404,

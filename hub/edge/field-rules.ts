@@ -12,6 +12,7 @@ type FieldUse =
   | 'cookie'
   | 'expect'
   | 'forwarded-for'
+  | 'forwarded-proto'
   | 'host'
   | 'transfer-encoding'
   | 'upgrade';
@@ -107,6 +108,7 @@ export function fieldRule(written: string): FieldRule {
 function useOf(name: string): FieldUse {
   if (readHere.has(name)) return name as FieldUse;
   if (name === 'x-forwarded-for') return 'forwarded-for';
+  if (name === 'x-forwarded-proto') return 'forwarded-proto';
   if (hopByHop.has(name)) return 'hop';
   if (!tokenPattern.test(name)) return 'invalid';
   // CGI-like servers read `_`, and some `.`, as `-`: X_Forwarded_For would arrive beside ours (GHSA-vjrc-mh2v-45x6).

@@ -16,7 +16,7 @@ import { H2cExchange } from './h2c/exchange.ts';
 import { defaultEdgeLimits } from './limits.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import { Resume, type ResumeOptions } from './resume/resume.ts';
-import { missingFrom, tenantFields, type Curbed } from './response-policy.ts';
+import { missingFrom, tenantFields, usualOver, type Curbed } from './response-policy.ts';
 import { leastLoaded } from './stream-pool.ts';
 import type { StreamPool, Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
@@ -294,7 +294,8 @@ export class Forwarding implements ExchangeListener {
 
   #withOurs(fields: FieldLines): FieldLines {
     const { ownFields = [] } = this.#request;
-    const ours = [...ownFields, ...missingFrom(fields, this.#options.usualFields)];
+    const usual = usualOver(this.#request.scheme, this.#options.usualFields);
+    const ours = [...ownFields, ...missingFrom(fields, usual)];
     return ours.length === 0 ? fields : [...fields, ...ours];
   }
 

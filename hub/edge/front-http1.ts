@@ -3,8 +3,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 
 import { answerAbusePage } from './abuse-page.ts';
 import type { VisitorConnection } from './connection.ts';
@@ -41,7 +41,7 @@ export class Http1Front {
     this.#server.on('clientError', this.#onClientError);
   }
 
-  accept(socket: TLSSocket, connection: VisitorConnection): void {
+  accept(socket: Socket, connection: VisitorConnection): void {
     const visitor: Visitor = {
       connection,
       responses: new Set(),
@@ -125,7 +125,7 @@ export class Http1Front {
     // Pipelined behind requests whose answers are still to come: they have lost their connection to this one.
     if ([...visitor.responses].some((response) => !response.isOver)) return void socket.destroy();
     visitor.isUpgraded = true;
-    (socket as TLSSocket).setTimeout(0);
+    (socket as Socket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
     if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
@@ -133,7 +133,7 @@ export class Http1Front {
     if (route === 'hub') {
       visitor.connection.release();
       const { peer } = visitor.connection;
-      return this.#options.hub.onUpgrade(message, socket as TLSSocket, firstBytes, peer);
+      return this.#options.hub.onUpgrade(message, socket as Socket, firstBytes, peer);
     }
     const request = this.#routing.request(normal, visitor.connection, message, route);
     if ('page' in route) return refuseRaw(socket, 'edge.protocol', method);

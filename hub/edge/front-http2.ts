@@ -11,7 +11,7 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 
 import { answerAbusePage } from './abuse-page.ts';
 import type { VisitorConnection } from './connection.ts';
@@ -51,7 +51,7 @@ export class Http2Front {
     this.#watch = setInterval(() => this.#lookAfterIdle(), options.limits.h2PingMs / 3).unref();
   }
 
-  accept(socket: TLSSocket, connection: VisitorConnection): void {
+  accept(socket: Socket, connection: VisitorConnection): void {
     const session = performServerHandshake(socket, this.#sessionOptions);
     const visitor = new Visitor(session, connection, socket);
     this.#visitors.add(visitor);
@@ -99,7 +99,9 @@ export class Http2Front {
     visitor.hasAsked = true;
     if (this.#isDraining) visitor.sayGoodbye();
     stream.once('close', () => visitor.onStreamClosed());
-    const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, this.#options.limits);
+    const { isPlain } = visitor.connection;
+    const { limits } = this.#options;
+    const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, limits, isPlain);
     if (!('refusal' in normal)) return this.#serve(visitor, asked, normal);
     const { refusal, method, wantsPage, hasFullJar } = normal;
     const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
@@ -174,7 +176,7 @@ interface AskedStream {
 class Visitor {
   readonly session: ServerHttp2Session;
   readonly connection: VisitorConnection;
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   openStreams = 0;
   hasAsked = false;
   idleSince = performance.now();
@@ -184,7 +186,7 @@ class Visitor {
   /** A ping is unanswered. */
   isPinged = false;
 
-  constructor(session: ServerHttp2Session, connection: VisitorConnection, socket: TLSSocket) {
+  constructor(session: ServerHttp2Session, connection: VisitorConnection, socket: Socket) {
     this.session = session;
     this.connection = connection;
     this.#socket = socket;

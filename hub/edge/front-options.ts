@@ -3,7 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 
 import type { AbuseDesk } from './abuse-page.ts';
 import type { ForwardOptions } from './forward.ts';
@@ -30,7 +30,7 @@ export interface HubPages {
   /** An HTTP/1.1 upgrade to WebSocket, with whatever followed its head: agents come this way where 8802 is blocked. */
   readonly onUpgrade: (
     request: IncomingMessage,
-    socket: TLSSocket,
+    socket: Socket,
     firstBytes: Buffer,
     peer: string,
   ) => void;

@@ -1,6 +1,6 @@
 // A decrypted connection and the protocol it agreed on arrive; its requests leave through the HTTP/1.x or the HTTP/2 side.
 
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 
 import type { VisitorConnection } from './connection.ts';
 import { Http1Front } from './front-http1.ts';
@@ -18,8 +18,8 @@ export class Front {
     this.#http2 = new Http2Front(options, routing);
   }
 
-  accept(socket: TLSSocket, connection: VisitorConnection): void {
-    if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, connection);
+  accept(socket: Socket, connection: VisitorConnection): void {
+    if (connection.isHttp2) this.#http2.accept(socket, connection);
     else this.#http1.accept(socket, connection);
   }
 

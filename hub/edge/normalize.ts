@@ -22,6 +22,8 @@ export interface NormalRequest extends Pick<
   readonly isWebSocket: boolean;
   /** X-Forwarded-For, line by line, for the walk of client-address.ts. Never passed on. */
   readonly forwardedFor: readonly string[];
+  /** X-Forwarded-Proto, for forwarded-scheme.ts. Never passed on either. */
+  readonly forwardedProto: readonly string[];
 }
 
 export interface Refusal {
@@ -60,13 +62,18 @@ export function normalizeHttp1(
   return assemble(reading, version, hasBody);
 }
 
-/** HTTP/2: the header list with its pseudo-headers. `hasEnded`: END_STREAM came with the head. */
+/**
+ * HTTP/2: the header list with its pseudo-headers. `hasEnded`: END_STREAM came with the head. `isPlain`: a proxy ended TLS, and
+ * the scheme it writes is that of its own connection or of its visitor's.
+ */
 export function normalizeHttp2(
   rawFields: FieldLines,
   hasEnded: boolean,
   limits: RequestLimits,
+  isPlain = false,
 ): NormalRequest | Refusal {
   const reading = new FieldReading(limits);
+  reading.takesPlain = isPlain;
   reading.readAll(rawFields, true);
   const refusal = reading.refusal ?? http2Framing(reading, hasEnded);
   if (refusal !== undefined) return reading.refused(refusal);
@@ -148,6 +155,7 @@ function assemble(
     expectsContinue: reading.expect !== undefined && hasBody && httpVersion !== '1.0',
     isWebSocket: reading.protocol !== undefined,
     forwardedFor: reading.forwardedFor,
+    forwardedProto: reading.forwardedProto,
   };
 }
 
@@ -187,10 +195,12 @@ class FieldReading {
   contentLength: number | undefined;
   expect: string | undefined;
   isChunked = false;
+  takesPlain = false;
   hasConnectionFields = false;
   wantsPage = false;
   refusal: EdgeFailureCode | undefined;
   forwardedFor: string[] = [];
+  forwardedProto: string[] = [];
   readonly #limits: RequestLimits;
   readonly #kept: string[] = [];
   #connectionOptions: Set<string> | undefined;
@@ -238,7 +248,8 @@ class FieldReading {
     else if (name === ':authority') this.authority = value;
     else if (name === ':protocol') this.protocol = value;
     // The edge ends TLS here: any other scheme speaks to somebody else.
-    else if (name !== ':scheme' || value !== 'https') this.#refuse();
+    else if (name !== ':scheme' || (value !== 'https' && !(this.takesPlain && value === 'http')))
+      this.#refuse();
   }
 
   #read(written: string, value: string, isHttp2: boolean): void {
@@ -275,6 +286,9 @@ class FieldReading {
         return undefined;
       case 'forwarded-for':
         this.forwardedFor.push(value);
+        return undefined;
+      case 'forwarded-proto':
+        this.forwardedProto.push(value);
         return undefined;
       case 'host':
         if (this.host !== undefined) return this.#refuse();

@@ -53,6 +53,12 @@ export function usualTenantFields(options: { transportSecurity: boolean }): Fiel
   return [...(options.transportSecurity ? transport : []), 'x-content-type-options', 'nosniff'];
 }
 
+/** RFC 6797 §7.2: nothing of it over plain HTTP, where anybody could have written it. */
+export function usualOver(scheme: 'https' | 'http', usual: FieldLines = []): FieldLines {
+  if (scheme === 'https') return usual;
+  return usual.filter((_, at) => usual[at - (at % 2)] !== 'strict-transport-security');
+}
+
 /** Of the usual lines, those whose name stands nowhere in the response. */
 export function missingFrom(fields: FieldLines, usual: FieldLines = []): FieldLines {
   const missing: string[] = [];

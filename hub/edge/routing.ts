@@ -104,6 +104,8 @@ export class Routing {
     // No server answers for it, suspended or not: whom a visitor writes to is the hub's word.
     if (asksForAbusePage(request.target)) return { page: 'abuse' };
     if (hostname === this.#options.hubHostname) {
+      const isSecure = connection.schemeOf(request.forwardedProto) === 'https';
+      if (!isSecure && !harmless.has(request.target)) return { code: 'edge.insecure' };
       // Here too: at sign-in the address is what guesses are counted by, and what networks are compared with.
       if (this.#isUnnamed(this.addressOf(request, connection), connection))
         this.#options.onUnnamed?.(connection.peer);
@@ -183,7 +185,7 @@ export class Routing {
       authority: normal.authority,
       fields: normal.fields,
       clientAddress: this.addressOf(normal, connection),
-      scheme: 'https',
+      scheme: connection.schemeOf(normal.forwardedProto),
       httpVersion: normal.httpVersion,
       wantsPage: normal.wantsPage,
     };
@@ -211,6 +213,9 @@ export class Routing {
     return !isNamed && !isAnonymous && this.#options.trustedProxies.has(peer);
   }
 }
+
+/** What monitoring asks for holds no secret and takes none: all else at the hub's own name is for https alone (security row E-06). */
+const harmless: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
 function serverOf({ serverId, ownerId }: EdgeTunnel): MeteredServer {
   return { serverId, ownerId };

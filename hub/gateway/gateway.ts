@@ -3,9 +3,9 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 
 import { WebSocketServer, type WebSocket } from 'ws';
 
@@ -179,10 +179,13 @@ export class Gateway {
   /** An agent that came in by the visitors' door, where its network lets nothing out but 443. */
   readonly onUpgrade = (
     request: IncomingMessage,
-    socket: TLSSocket,
+    socket: Socket,
     firstBytes: Buffer,
     address: string,
   ): void => {
+    // A proxy ended TLS (HUB_TLS=proxy): what an agent signs would be bound to nothing.
+    if (!(socket instanceof TLSSocket))
+      return refuseUpgrade(socket, request.url === '/tunnel' ? 426 : 404);
     const vouch = (): number => this.#limits.authenticationTimeoutMs;
     this.#door.adopt(socket);
     this.#peers.set(socket, { address, bucket: addressBucket(address), isGuest: true, vouch });

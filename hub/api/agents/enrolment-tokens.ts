@@ -13,7 +13,7 @@ export interface EnrolmentTokenServices extends Pick<ServerViews, 'servers' | 's
     /** @throws TunnelError enrol.token-options | name.* | server.unknown */
     createToken(request: TokenRequest): Promise<{ text: string; expiresAt: Date }>;
   };
-  readonly place: ServerViews['place'] & { readonly publicUrl: string };
+  readonly place: ServerViews['place'] & { readonly agentUrl: string };
   /** base64url SHA-256 of the local CA's key, for agents to pin; undefined where a public authority vouches for the hub. */
   readonly caFingerprint: string | undefined;
   readonly audit: Audit;
@@ -81,7 +81,7 @@ const create = operation({
       result: 'ok',
       requestId: caller.requestId,
     });
-    const hubUrl = services.place.publicUrl;
+    const hubUrl = services.place.agentUrl;
     const environment = {
       PHLIX_HUB_URL: hubUrl,
       PHLIX_HUB_ENROLLMENT_TOKEN: text,
