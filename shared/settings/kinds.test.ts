@@ -172,6 +172,16 @@ describe('a secret', () => {
     '${}',
     'x',
     'postgres://u:changeme@h/d',
+    'postgres://u:change%2Dme@h/d',
+    '00000000000000000000000000000000',
+    '0123456789abcdef0123456789ABCDEF',
+    'changeme-changeme-changeme-1234567',
+    'Default-Secret-Change-Me-In-Production',
+    'your-secret-key-of-32-characters!',
+    '{{ hub_secret }}',
+    '$HUB_SECRET_KEY',
+    'phe_...',
+    'secret\n',
   ])('is not %j', (given) => {
     expect(isPlaceholder(given)).toBe(true);
   });
@@ -184,6 +194,8 @@ describe('a secret', () => {
     '${A}x',
     'abab',
     'changeme2',
+    '$ecret99',
+    'no secret 12345',
     'postgres://u:hunter22@h/d',
     '',
   ])('may be %j', (given) => {

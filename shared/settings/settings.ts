@@ -102,19 +102,24 @@ function textOfFile(name: string, path: string): string {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw problem(
-      `the file ${path} cannot be read (${reason})`,
+      `${shownPath(path)} cannot be read (${reason})`,
       'check the path and that this user may read it',
     );
   }
   if (bytes.length > maxFileBytes) {
     throw problem(
-      `the file ${path} is larger than 256 KiB`,
+      `${shownPath(path)} is larger than 256 KiB`,
       'check that the path is the right one',
     );
   }
   const text = bytes.toString('utf8').replace(/[\r\n]+$/, '');
-  if (text === '') throw problem(`the file ${path} is empty`, 'write the value into it');
+  if (text === '') throw problem(`${shownPath(path)} is empty`, 'write the value into it');
   return text;
+}
+
+/** What does not look like a path may be the secret itself, in the wrong variable. */
+function shownPath(path: string): string {
+  return /^\.{0,2}\//.test(path) ? `the file ${path}` : 'the file that it names';
 }
 
 /** Names that are set, are not ours, and are one slip of the hand away from one of ours. */
