@@ -19,7 +19,7 @@ import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
 import { banWhoGuesses } from './guessing.ts';
-import { openKeyRing } from './key-ring.ts';
+import { noteNewKey, openKeyRing, requireFitting } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
 import { openNames } from './names.ts';
 import { openNotified, startWatches, tellAuditTrouble, tellBans, tellReuse } from './notified.ts';
@@ -90,9 +90,11 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(async () => stores.close());
   // Whatever the hub's TLS: people's secrets are sealed as well, and a hub that cannot open them does not start.
   const keyRing = await openKeyRing(config, stores);
+  await requireFitting(keyRing, stores);
   const audited = await openAudited(config, { stores, log, opened });
   const { audit, bans } = audited;
-  const traffic = await openTraffic(stores, { log, opened });
+  noteNewKey(audit, keyRing);
+  const traffic = await openTraffic(stores, { audit, log, opened });
   const sharing = former === undefined ? sharingOf(config) : 'joining';
   const { certificates, acme, ...held } = await openCertificates(config, {
     stores,

@@ -1,5 +1,6 @@
 // Settings and stores arrive; the one key ring of the process leaves, and everything that is stored is sealed anew with its first secret.
 
+import type { Audit } from './audit/audit.ts';
 import { KeyRing } from './certificates/life/sealing.ts';
 import { CertificateError } from './certificates/failure.ts';
 import type { HubConfig } from './config.ts';
@@ -19,6 +20,23 @@ export async function openKeyRing(
     dataDir,
     hasSealedKeys: async () => sealed.areThere(),
   });
+}
+
+/**
+ * Of a hub that starts: where something is sealed and nothing of it opens, the secret is another one, as behind a restored
+ * database. A hub that ran on would lock everybody out of his factors one by one (security.md E-04).
+ * @throws CertificateError certificate.sealed
+ */
+export async function requireFitting(keyRing: KeyRing, { sealed }: SealedStores): Promise<void> {
+  const samples = await sealed.samples();
+  const opens = samples.some((row) => keyRing.generationOf(row.sealed) !== undefined);
+  if (samples.length === 0 || opens) return;
+  throw new CertificateError('certificate.sealed', keyRing.foreign);
+}
+
+export function noteNewKey(audit: Audit, { isNew }: KeyRing): void {
+  if (!isNew) return;
+  audit.note({ event: 'key.created', actor: 'system', target: 'sealing.key', result: 'ok' });
 }
 
 export interface Rotation {

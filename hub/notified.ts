@@ -1,9 +1,11 @@
 // Settings and stores arrive; the notices of a running hub leave: who tells, who is told, by which way, and what watches over servers and certificates.
 
+import { CodedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Metric } from '../shared/telemetry/metric.ts';
 import type { Ban } from './access/bans/ban.ts';
 import type { Bans } from './access/bans/bans.ts';
+import type { Audit } from './audit/audit.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { KeyRing } from './certificates/life/sealing.ts';
 import type { HubConfig } from './config.ts';
@@ -12,7 +14,7 @@ import { noMailer, SmtpMailer, type Conversation } from './notices/mail/smtp-mai
 import type { Letter, Mailer } from './notices/mailer.ts';
 import { isForAdmins, type Notices } from './notices/notice.ts';
 import { NoticeError } from './notices/notice-error.ts';
-import { NoticeQueue } from './notices/queue.ts';
+import { NoticeQueue, type FailedNotice } from './notices/queue.ts';
 import type { SafeFetch } from './notices/safe-fetch.ts';
 import { NoticeTargets } from './notices/targets/targets.ts';
 import { CertificateWatch, type WatchedCertificate } from './notices/watch/certificate-watch.ts';
@@ -34,6 +36,7 @@ export interface NotifiedParts {
   readonly stores: Stores;
   readonly keyRing: KeyRing;
   readonly fetch: SafeFetch;
+  readonly audit: Audit;
   /** `https://hub.example.org`; of a trial hub known only when it listens. */
   readonly origin: () => string;
   readonly log: Logger;
@@ -41,7 +44,7 @@ export interface NotifiedParts {
 }
 
 export function openNotified(config: HubConfig, parts: NotifiedParts): Notified {
-  const { stores, keyRing, fetch, origin, log, opened } = parts;
+  const { stores, keyRing, fetch, audit, origin, log, opened } = parts;
   const { hubHost } = config;
   const smtp = config.mail && new SmtpMailer(config.mail, { hubHost });
   const mailer = smtp ?? noMailer;
@@ -61,10 +64,22 @@ export function openNotified(config: HubConfig, parts: NotifiedParts): Notified 
     hub: origin,
     log,
     onOutcome: (channel, result) => counts.noteOutcome(channel, result),
+    onFailed: (failed) => noteFailure(audit, failed),
     onDropped: (reason) => counts.noteDropped(reason),
   });
   opened.add(async () => notices.stop());
   return { notices, targets, mailer, metrics: counts.metrics };
+}
+
+function noteFailure(audit: Audit, { channel, kind, error }: FailedNotice): void {
+  audit.note({
+    event: 'notice.failed',
+    actor: 'system',
+    target: kind,
+    method: channel,
+    result: 'failed',
+    reason: error instanceof CodedError ? error.code : undefined,
+  });
 }
 
 /** Row D-01: whoever brings a used token has seen it somewhere. */
@@ -117,9 +132,11 @@ export function tellAuditTrouble(
 /** Of servers and certificates, once both are there. */
 export function startWatches(
   { notices }: Pick<Notified, 'notices'>,
-  parts: { stores: Stores; held: () => readonly HeldCertificate[]; log: Logger; opened: Opened },
+  parts: Pick<NotifiedParts, 'stores' | 'audit' | 'log' | 'opened'> & {
+    readonly held: () => readonly HeldCertificate[];
+  },
 ): void {
-  const { stores, held, log, opened } = parts;
+  const { stores, held, audit, log, opened } = parts;
   const { presence, servers, notices: kept } = stores;
   const offline = new OfflineWatch({ presence, servers, alerts: kept.alerts, notices, log });
   opened.add(async () => offline.stop());
@@ -128,6 +145,14 @@ export function startWatches(
     held: async () => watchedOf(held(), await servers.list()),
     once: kept.once,
     notices,
+    onExpiring: (names, reason) =>
+      audit.note({
+        event: 'cert.expiring',
+        actor: 'system',
+        target: names.join(' '),
+        result: 'failed',
+        reason,
+      }),
     log,
   });
   opened.add(() => certificates.stop());

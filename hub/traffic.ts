@@ -1,6 +1,7 @@
 // Stores arrive; what counts, limits and remembers the traffic of a hub leaves, open and ticking.
 
 import type { Logger } from '../shared/log.ts';
+import type { Audit } from './audit/audit.ts';
 import type { News } from './api/news/news.ts';
 import { liveJson } from './api/areas/usage.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
@@ -11,12 +12,20 @@ import { Observatory } from './usage/observatory.ts';
 /** Closed behind the doors, when nothing moves any more: whatever is opened later is closed before. */
 export async function openTraffic(
   stores: Stores,
-  { log, opened }: { log: Logger; opened: Opened },
+  { audit, log, opened }: { audit: Audit; log: Logger; opened: Opened },
 ): Promise<Observatory> {
   const traffic = new Observatory({
     stores: stores.usage,
     onFailure: (error) =>
       log.warn({ err: error }, 'traffic could not be stored or read: it is tried again'),
+    onExceeded: ({ scope, id }, reason) =>
+      audit.note({
+        event: 'quota.exceeded',
+        actor: 'system',
+        ...(scope === 'server' ? { server: id } : { target: id }),
+        result: 'denied',
+        reason,
+      }),
   });
   opened.add(async () => traffic.stop());
   await traffic.start();

@@ -73,6 +73,19 @@ export function parseNetwork(text: string): Network {
 }
 
 /**
+ * For lists that keep somebody out, or let somebody in: `/0` is everybody, so that such a list would be believed and do nothing.
+ * @throws NetAddressError as parseNetwork, and net.prefix-invalid for `/0`
+ */
+export function parseLimitedNetwork(text: string): Network {
+  const network = parseNetwork(text);
+  if (network.prefix > 0) return network;
+  throw new NetAddressError(
+    'net.prefix-invalid',
+    `"${text}" is every address there is: name the networks that are meant, or leave the list out`,
+  );
+}
+
+/**
  * The unit in which limits count a client: an IPv4 address, or an IPv6 /64, because a household
  * gets at least a /64 and can hop through all of it. Takes canonical text.
  */

@@ -9,6 +9,8 @@ interface Asked {
   /** Who is at the other end of the connection: what limits count by where the client is unknown. */
   readonly peer?: string | undefined;
   readonly requestId: string;
+  /** Not where admins come from (HUB_ADMIN_ALLOW_CIDRS, HUB_ADMIN_LISTEN): what an admin has here is his own alone. */
+  readonly isOutside?: boolean;
 }
 
 export interface LoginCaller extends Asked {
@@ -29,6 +31,11 @@ interface NobodyCaller extends Asked {
 }
 
 export type Caller = LoginCaller | TokenCaller | NobodyCaller;
+
+/** Whether he may see and change what is everybody's (row E-13). */
+export function isAdminHere({ account, isOutside }: LoginCaller | TokenCaller): boolean {
+  return account.role === 'admin' && isOutside !== true;
+}
 
 /** Who does something to accounts: somebody signed in, or whoever has a shell on the host. */
 export type Actor = LoginCaller | TokenCaller | 'host';

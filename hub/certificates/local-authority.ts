@@ -60,6 +60,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
 export async function readPrivateFile(path: string): Promise<string> {
   try {
     await refuseExposed(path, '600');
+    await refuseClosed(path);
     return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof CertificateError) throw error;
@@ -70,6 +71,15 @@ export async function readPrivateFile(path: string): Promise<string> {
       { cause: error },
     );
   }
+}
+
+/** Root reads what nobody may: whoever took the right away meant the hub as well (security.md E-04). */
+async function refuseClosed(path: string): Promise<void> {
+  if (((await stat(path)).mode & 0o400) !== 0) return;
+  throw new CertificateError(
+    'certificate.unreadable',
+    `${path} may be read by nobody; give it back to the user that runs the hub: chmod 600 ${path}`,
+  );
 }
 
 const certificateName = 'ca.pem';

@@ -42,6 +42,7 @@ async function localLogin(context: CommandContext, options: Options): Promise<vo
     const opened = new Opened(log);
     const { notices } = openNotified(config, {
       stores,
+      audit,
       keyRing: await openKeyRing(config, stores),
       fetch: createSafeFetch(),
       origin: () => publicUrlOf(config).origin,

@@ -12,6 +12,7 @@ import type { ControlErrorCode } from '../control-words.ts';
 import type { DatabaseErrorCode } from '../db/database-error.ts';
 import type { ListenErrorCode } from '../listen-failure.ts';
 import type { DomainErrorCode } from '../tunnels/domains/domain-error.ts';
+import { NoticeError, type NoticeErrorCode } from '../notices/notice-error.ts';
 import type { TunnelErrorCode } from '../tunnels/tunnel-error.ts';
 
 export const exitCode = {
@@ -44,8 +45,18 @@ type Code =
 export function exitCodeOf(error: unknown): number | undefined {
   if (!(error instanceof CodedError)) return undefined;
   if (Object.hasOwn(table, error.code)) return table[error.code as Code];
+  if (error instanceof NoticeError) return ofNotices[error.code] ?? exitCode.badData;
   return error instanceof AccountError ? (ofPeople[error.code] ?? exitCode.badData) : undefined;
 }
+
+const ofNotices: Partial<Record<NoticeErrorCode, number>> = {
+  'mail.off': exitCode.config,
+  'mail.insecure': exitCode.unavailable,
+  'mail.refused': exitCode.unavailable,
+  'mail.unreachable': exitCode.unavailable,
+  'notice.paced': exitCode.tryLater,
+  'notice.undelivered': exitCode.unavailable,
+};
 
 /** What people are refused for is in what was asked for, with few exceptions. */
 const ofPeople: Partial<Record<AccountErrorCode, number>> = {

@@ -4,6 +4,7 @@ import { createLogger } from '../../shared/log.ts';
 import { AccountError } from '../accounts/account-error.ts';
 import type { Account } from '../accounts/account.ts';
 import { publicUrlOf, type HubConfig } from '../config.ts';
+import type { NoticeTargets } from '../notices/targets/targets.ts';
 import type { People } from '../people.ts';
 import { configOf, noteIdleFolder, type CommandContext } from './command-context.ts';
 import { withAudit, type Audited } from './host-audit.ts';
@@ -12,6 +13,8 @@ import { printable } from './table.ts';
 export interface HostPeople extends Pick<Audited, 'stores' | 'note'> {
   readonly config: HubConfig;
   readonly people: People;
+  /** Where notices go, beside mail. */
+  readonly targets: NoticeTargets;
   readonly origin: string;
 }
 
@@ -35,9 +38,11 @@ export async function withPeople<Result>(
     const opened = new Opened(log);
     const { origin } = publicUrlOf(config);
     const keyRing = await openKeyRing(config, stores);
+    if (keyRing.isNew) note({ event: 'key.created', target: 'sealing.key' });
     const outside = { stores, keyRing, audit, fetch: createSafeFetch(), log, opened };
     try {
-      const { notices, mailer } = openNotified(config, { ...outside, origin: () => origin });
+      const notified = openNotified(config, { ...outside, origin: () => origin });
+      const { notices, mailer, targets } = notified;
       const providing = openProviders(config, { ...outside, notices, origin: () => origin });
       const people = await openPeople(config, {
         ...outside,
@@ -49,7 +54,7 @@ export async function withPeople<Result>(
         onSetUp: () => void forgetSetupToken(config.dataDir),
         onClosed: () => undefined,
       });
-      return await work({ config, stores, note, people, origin });
+      return await work({ config, stores, note, people, targets, origin });
     } finally {
       await opened.close();
     }

@@ -1,7 +1,9 @@
-// Words about the tokens of an account arrive, from whoever has the machine; their list leaves, or one of them is dead.
+// Words about the tokens of an account arrive, from whoever has the machine; a new one leaves, their list, or one of them is dead.
 
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { parseDuration } from '../../shared/settings/kinds.ts';
+import { scopes, type Scope } from '../accounts/tokens/scope.ts';
 import type { Token } from '../accounts/tokens/token.ts';
 import { printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
@@ -12,10 +14,18 @@ interface Options {
   readonly json?: boolean;
 }
 
+interface CreateOptions extends Options {
+  readonly name: string;
+  readonly scope: readonly Scope[];
+  readonly ttl?: number;
+  readonly cidr?: readonly string[];
+}
+
 export function tokenCommand(context: CommandContext, finish: (exitCode: number) => void): Command {
   const command = new Command('token').description(
-    'what programs and devices of an account hold: list, revoke',
+    'what programs and devices of an account hold: create, list, revoke',
   );
+  addCreate(command, context);
   command
     .command('list')
     .description('the tokens of an account, never their text')
@@ -36,8 +46,55 @@ export function tokenCommand(context: CommandContext, finish: (exitCode: number)
 
 const examples = `
 Examples:
+  phlix-hub token create ann --name backup --scope usage:read --ttl 30d
   phlix-hub token list ann
   phlix-hub token revoke ann all`;
+
+function addCreate(command: Command, context: CommandContext): void {
+  command
+    .command('create')
+    .description('a personal token for a program; its text is printed once')
+    .argument('<account>', 'its name, proven e-mail address or id')
+    .requiredOption('--name <name>', 'what it is for')
+    .addOption(
+      new Option('--scope <scope...>', 'what it may be used for')
+        .choices(scopes)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--ttl <duration>', 'how long it lives, 1h to 365d')
+        .argParser(span)
+        .default(undefined, '90d'),
+    )
+    .option('--cidr <network...>', 'only from these networks')
+    .option('--json', 'print one JSON object')
+    .action(async (wanted: string, options: CreateOptions) => create(context, wanted, options));
+}
+
+async function create(
+  context: CommandContext,
+  wanted: string,
+  options: CreateOptions,
+): Promise<void> {
+  const { token, text } = await withPeople(context, options, async ({ people }) => {
+    const account = await requireAccount(people, wanted);
+    const { name, scope, ttl: lifeMs, cidr: networks } = options;
+    return people.tokens.createOnHost(account, { name, scopes: scope, lifeMs, networks });
+  });
+  if (options.json === true) return printJson(context, { ...tokenJson(token), token: text });
+  // Alone on standard output, so that a shell's $(...) holds nothing else.
+  context.stdout.write(`${text}\n`);
+  context.stderr.write(
+    `It is good until ${token.expiresAt.toISOString()}, and is not shown again.\n`,
+  );
+  return undefined;
+}
+
+function span(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('Write a number and its unit: 12h, 30d.');
+  return ms;
+}
 
 async function list(context: CommandContext, wanted: string, options: Options): Promise<void> {
   const tokens = await withPeople(context, options, async ({ people }) => {

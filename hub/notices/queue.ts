@@ -21,10 +21,18 @@ export interface NoticeQueueOptions {
   readonly log: Logger;
   /** For counters. */
   readonly onOutcome?: (channel: TargetKind, outcome: 'sent' | 'failed') => void;
+  /** After the last try. */
+  readonly onFailed?: (failed: FailedNotice) => void;
   /** For counters: never even tried. */
   readonly onDropped?: (reason: 'full' | 'throttled') => void;
   readonly limits?: NoticeLimits;
   readonly now?: () => Date;
+}
+
+export interface FailedNotice {
+  readonly channel: TargetKind;
+  readonly kind: string;
+  readonly error: unknown;
 }
 
 /** One letter or one request, with all its tries. */
@@ -147,6 +155,7 @@ export class NoticeQueue implements Notices {
       if (delivery.tries < this.#limits.tries && !this.#stopping.signal.aborted)
         return this.#retryLater(delivery);
       this.#options.onOutcome?.(channel, 'failed');
+      this.#options.onFailed?.({ channel, kind: message.kind, error });
       const facts = { channel, kind: message.kind, tries: delivery.tries };
       this.#options.log.warn({ err: error, ...facts }, 'a notice could not be sent');
     }

@@ -15,16 +15,23 @@ const day = 24 * hour;
 
 const breachListUrl = setting(
   {
-    expected: 'the address of a list of breached passwords',
-    remedy: 'write https://api.pwnedpasswords.com, or the address of your mirror of it',
+    expected: 'the https:// address of a list of breached passwords',
+    remedy:
+      'write https://api.pwnedpasswords.com, or the address of your mirror of it; http:// is for one on this machine only',
   },
   (text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     const isPlain =
       url !== undefined && url.username === '' && url.search === '' && url.hash === '';
-    return isPlain && /^https?:$/.test(url.protocol) ? url : undefined;
+    // security.md E-19: whoever sits in between would choose which passwords are taken for stolen.
+    const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isHere(url));
+    return isPlain && isSafe ? url : undefined;
   },
 );
+
+function isHere({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+}
 
 /** Ranges only: below the least people lock themselves out, beyond the most the limit protects nobody. */
 export const accountSettings = {

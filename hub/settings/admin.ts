@@ -1,6 +1,6 @@
 // The settings of the hub's own guards arrive; where admins may come from, what servers' answers say of TLS, and whom to tell of a hole or of abuse leave.
 
-import { parseNetwork } from '../../shared/net-address.ts';
+import { parseLimitedNetwork } from '../../shared/net-address.ts';
 import { flag, list, listenAddress, setting } from '../../shared/settings/kinds.ts';
 
 export const adminSettings = {
@@ -8,9 +8,10 @@ export const adminSettings = {
   HUB_ADMIN_ALLOW_CIDRS: list(
     {
       expected: 'networks that admins come from, separated by commas',
-      remedy: 'write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/64, with no bits set behind the prefix',
+      remedy:
+        'write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/64, with no bits set behind the prefix; /0 is everybody: leave it unset for that',
     },
-    parseNetwork,
+    parseLimitedNetwork,
   ).optional(),
   HUB_TENANT_HSTS: flag().default(true),
   HUB_ABUSE_CONTACT: setting(

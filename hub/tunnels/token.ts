@@ -1,8 +1,13 @@
 // A wish for a token arrives and its record and text leave; later a redeemed token arrives and is accepted or refused (security row D-01).
 
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import ipaddr from 'ipaddr.js';
 import { formatEnrolmentToken, tokenIdLength } from '../../shared/enrolment-token.ts';
+import {
+  CidrSet,
+  NetAddressError,
+  parseAddress,
+  parseLimitedNetwork,
+} from '../../shared/net-address.ts';
 import type { TokenRecord } from './enrolment-store.ts';
 import { TunnelError } from './tunnel-error.ts';
 
@@ -100,25 +105,16 @@ function requireTtl(ttlMs: number): number {
 
 function requireCidr(text: string): string {
   try {
-    const [network, prefix] = ipaddr.parseCIDR(
-      text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`,
-    );
-    return `${network.toString()}/${prefix}`;
+    const { address, prefix } = parseLimitedNetwork(text);
+    return `${address}/${prefix}`;
   } catch (error) {
-    throw new TunnelError(
-      'enrol.token-options',
-      `${JSON.stringify(text)} is no network: write it like 192.0.2.0/24 or 2001:db8::/32`,
-      { cause: error },
-    );
+    if (!(error instanceof NetAddressError)) throw error;
+    throw new TunnelError('enrol.token-options', error.message, { cause: error });
   }
 }
 
 /** IPv4 in IPv6 clothes (`::ffff:192.0.2.1`) is IPv4. */
 function isWithin(address: string, cidr: string): boolean {
-  if (!ipaddr.isValid(address)) {
-    return false;
-  }
-  const peer = ipaddr.process(address);
-  const [network, prefix] = ipaddr.parseCIDR(cidr);
-  return peer.kind() === network.kind() && peer.match([network, prefix]);
+  const peer = parseAddress(address);
+  return peer !== undefined && new CidrSet([parseLimitedNetwork(cidr)]).has(peer);
 }

@@ -31,6 +31,8 @@ export interface QuotaRefusal {
 
 /** A film ends in hours and a page in a second: whoever waits for a place asks again this soon. */
 const streamRetrySeconds = 10;
+/** Who is over it once is over it a hundred times in this while, which says nothing more. */
+const toldEveryMs = 600_000;
 
 interface Held extends LimitEntry {
   readonly rate: Rate | undefined;
@@ -48,14 +50,20 @@ export class LimitBook {
   #reading: Promise<void> = Promise.resolve();
   #stopWatching: (() => Promise<void> | void) | undefined;
   readonly #onFailure: (error: unknown) => void;
+  readonly #onExceeded: ((subject: LimitSubject, code: QuotaCode) => void) | undefined;
+  /** Until when the same need not be told again. */
+  readonly #told = new Map<string, number>();
 
   constructor(options: {
     store: LimitStore;
     onFailure: (error: unknown) => void;
+    /** Once for a month's bytes, and for exchanges once in ten minutes. */
+    onExceeded?: (subject: LimitSubject, code: QuotaCode) => void;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#onFailure = options.onFailure;
+    this.#onExceeded = options.onExceeded;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -93,8 +101,11 @@ export class LimitBook {
     if (this.#entries.size === 0) return undefined;
     const held = [this.#find('server', server.serverId), this.#find('account', server.ownerId)];
     for (const entry of held) {
-      const refusal = entry && this.#refusalBy(entry);
-      if (refusal !== undefined) return refusal;
+      if (entry === undefined) continue;
+      const refusal = this.#refusalBy(entry);
+      if (refusal === undefined) continue;
+      this.#tell(entry.subject, refusal);
+      return refusal;
     }
     return undefined;
   }
@@ -138,6 +149,14 @@ export class LimitBook {
     const spent = this.spentBytes(subject, isThisMonth ? entry.storedBytes : 0);
     if (spent < limits.bytesPerMonth) return undefined;
     return { code: 'quota.bytes', retryAfterSeconds: this.#secondsLeft() };
+  }
+
+  #tell(subject: LimitSubject, { code, retryAfterSeconds }: QuotaRefusal): void {
+    const key = `${keyOf(subject)} ${code}`;
+    const now = this.#now().getTime();
+    if (now < (this.#told.get(key) ?? 0)) return;
+    this.#told.set(key, now + (code === 'quota.bytes' ? retryAfterSeconds * 1000 : toldEveryMs));
+    this.#onExceeded?.(subject, code);
   }
 
   #running({ scope, id }: LimitSubject): number {

@@ -35,6 +35,8 @@ export interface ObservatoryOptions {
   readonly stores: UsageStores;
   /** Something could not be stored or read; it is tried again. */
   readonly onFailure: (error: unknown) => void;
+  /** A limit on traffic is reached: not each time that it refuses something. */
+  readonly onExceeded?: (subject: LimitSubject, code: QuotaCode) => void;
   readonly now?: () => Date;
 }
 
@@ -63,12 +65,13 @@ export class Observatory implements UsageReadings {
   #minute = 0;
   #tidied = 0;
 
-  constructor({ stores, onFailure, now = () => new Date() }: ObservatoryOptions) {
+  constructor({ stores, onFailure, onExceeded, now = () => new Date() }: ObservatoryOptions) {
     const writer = randomUUID();
     this.#stores = stores;
     this.#onFailure = onFailure;
     this.#now = now;
-    this.#limits = new LimitBook({ store: stores.limits, onFailure, now });
+    const told = onExceeded === undefined ? {} : { onExceeded };
+    this.#limits = new LimitBook({ store: stores.limits, onFailure, now, ...told });
     this.ledger = new Ledger((tally) => this.#limits.pace(tally));
     this.#board = new LinkBoard(this.ledger);
     this.#watcher = new Watcher(this.ledger, this.#board);

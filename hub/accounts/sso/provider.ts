@@ -2,7 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 
-import { NetAddressError, parseNetwork } from '../../../shared/net-address.ts';
+import { NetAddressError, parseLimitedNetwork } from '../../../shared/net-address.ts';
 import { AccountError } from '../account-error.ts';
 import { presetNames, type PresetName } from './presets.ts';
 
@@ -98,7 +98,7 @@ function isWord(text: string, most: number): boolean {
 
 function requireNetworks(texts: readonly string[]): void {
   try {
-    for (const text of texts) parseNetwork(text);
+    for (const text of texts) parseLimitedNetwork(text);
   } catch (error) {
     if (!(error instanceof NetAddressError)) throw error;
     throw new AccountError('sso.settings', error.message, { cause: error });

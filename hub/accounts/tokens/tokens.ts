@@ -2,9 +2,9 @@
 
 import { randomInt, timingSafeEqual } from 'node:crypto';
 
-import { NetAddressError, parseNetwork } from '../../../shared/net-address.ts';
+import { NetAddressError, parseLimitedNetwork } from '../../../shared/net-address.ts';
 import type { Audit, AuditEntry } from '../../audit/audit.ts';
-import type { Notices } from '../../notices/notice.ts';
+import type { Notices, Where } from '../../notices/notice.ts';
 import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { LoginCaller } from '../caller.ts';
@@ -119,7 +119,21 @@ export class Tokens {
 
   /** The text is returned here and exists nowhere else. @throws AccountError token.options | token.quota */
   async create(caller: LoginCaller, wish: TokenWish): Promise<{ token: Token; text: string }> {
-    const { account } = caller;
+    const { address, login } = caller;
+    const where = { address, software: login.software };
+    return this.#create(caller.account, wish, { by: caller, where });
+  }
+
+  /** For whoever has the host. @throws AccountError as create */
+  async createOnHost(account: Account, wish: TokenWish): Promise<{ token: Token; text: string }> {
+    return this.#create(account, wish, { by: 'host', where: {} });
+  }
+
+  async #create(
+    account: Account,
+    wish: TokenWish,
+    { by, where }: { by: LoginCaller | 'host'; where: Where },
+  ): Promise<{ token: Token; text: string }> {
     const now = this.#now();
     const { record: token, text } = makeToken({
       kind: 'personal',
@@ -137,11 +151,11 @@ export class Tokens {
         'token.quota',
         `an account holds ${personalTokenLimits.perAccount} tokens at most: remove those that nothing uses any more`,
       );
-    this.#audit.note({ ...noted(caller, token), event: 'token.created' });
+    this.#audit.note({ ...noted(by, token), event: 'token.created' });
     this.#notices.tell({
       kind: 'token.created',
       to: { kind: 'account', accountId: account.id },
-      facts: { address: caller.address, software: caller.login.software, name: token.name },
+      facts: { ...where, name: token.name },
     });
     return { token, text };
   }
@@ -245,7 +259,7 @@ function cleanNetworks(texts: readonly string[]): string[] {
   if (texts.length > personalTokenLimits.networks)
     throw options(`name ${personalTokenLimits.networks} networks at most`);
   try {
-    const networks = texts.map(parseNetwork);
+    const networks = texts.map(parseLimitedNetwork);
     return networks.map(({ address, prefix }) => `${address}/${prefix}`);
   } catch (error) {
     if (error instanceof NetAddressError) throw options(error.message, error);
@@ -253,10 +267,9 @@ function cleanNetworks(texts: readonly string[]): string[] {
   }
 }
 
-function noted(
-  { account, address, requestId }: LoginCaller,
-  { id, kind }: Token,
-): Omit<AuditEntry, 'event'> {
+function noted(by: LoginCaller | 'host', { id, kind }: Token): Omit<AuditEntry, 'event'> {
+  if (by === 'host') return { actor: 'host', target: id, method: 'cli', result: 'ok' };
+  const { account, address, requestId } = by;
   const actor = { id: account.id, name: account.username };
   return { actor, address, target: id, method: kind, result: 'ok', requestId };
 }

@@ -2,6 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 
+import { isAdminHere } from '../../accounts/caller.ts';
 import type { LiveStream } from '../../usage/live-stream.ts';
 import type { LimitSubject } from '../../usage/limits.ts';
 import type {
@@ -215,8 +216,8 @@ export function liveJson(
   };
 }
 
-function mayKnowVisitors({ account }: SignedIn, ownerId: string): boolean {
-  return account.role === 'admin' || account.ownerId === ownerId;
+function mayKnowVisitors(caller: SignedIn, ownerId: string): boolean {
+  return isAdminHere(caller) || caller.account.ownerId === ownerId;
 }
 
 function streamJson(stream: LiveStream, isOwn: boolean): z.input<typeof streamSchema> {

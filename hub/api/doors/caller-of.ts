@@ -35,6 +35,7 @@ interface Asked {
   readonly address: string | undefined;
   readonly peer: string | undefined;
   readonly requestId: string;
+  readonly isOutside: boolean;
 }
 
 /**

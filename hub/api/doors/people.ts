@@ -51,7 +51,8 @@ export function peopleDoor(door: PeopleDoor): MiddlewareHandler<HubEnv> {
     const { address, peer } = arrival;
     const loginSecret = cookies.get('phlix_session');
     const credentials = { authorization: req.header('authorization'), loginSecret };
-    const caller = await callerOf(credentials, { address, peer, requestId }, door);
+    const asked = { address, peer, requestId, isOutside: !isAdminDoorOpen };
+    const caller = await callerOf(credentials, asked, door);
     // Failures of a neighbour at the same address shut nobody out who is in, or whose browser is known (security row A-10).
     const isShut = ban !== undefined && caller.kind === 'nobody' && req.method !== 'GET';
     if (isShut && !(await door.browsers.isSomebodys(cookies.get('phlix_dc'))))

@@ -27,6 +27,8 @@ export interface KeyRingOptions {
 export class KeyRing {
   /** Of keys that none of its secrets has sealed: why, and what to do. */
   readonly foreign: string;
+  /** Its file was made just now. */
+  readonly isNew: boolean;
   /** Where its secrets are kept; undefined: in HUB_SECRET_KEY. */
   readonly #file: string | undefined;
   #keys: SealingKeys;
@@ -42,19 +44,20 @@ export class KeyRing {
     const path = join(dataDir, 'sealing.key');
     // Before it is read: whoever replaces it meanwhile is seen the next time.
     const stamp = stampOf(path);
-    const keys = await secretFile(path, hasSealedKeys ?? (async () => false));
-    return new KeyRing(keys, foreignToFile(path), { path, stamp });
+    const { keys, isNew } = await secretFile(path, hasSealedKeys ?? (async () => false));
+    return new KeyRing(keys, foreignToFile(path), { path, stamp, isNew });
   }
 
   private constructor(
     keys: SealingKeys,
     foreign: string,
-    file: { readonly path: string; readonly stamp: string | undefined } | undefined,
+    file: { path: string; stamp: string | undefined; isNew: boolean } | undefined,
   ) {
     this.#keys = keys;
     this.foreign = foreign;
     this.#file = file?.path;
     this.#stamp = file?.stamp;
+    this.isNew = file?.isNew === true;
   }
 
   /** Which of its secrets has sealed it: 0 the one that seals now. Undefined: none of them. */
@@ -184,31 +187,33 @@ function boundTo(head: Buffer, context: string): Buffer {
 async function secretFile(
   path: string,
   hasSealedKeys: () => Promise<boolean>,
-): Promise<SealingKeys> {
+): Promise<{ keys: SealingKeys; isNew: boolean }> {
   const isThere = await stat(path).then(
     () => true,
     () => false,
   );
-  if (!isThere) {
-    if (await hasSealedKeys()) throw new CertificateError('certificate.sealed', missing(path));
-    await makeSecretFile(path);
-  }
+  if (!isThere && (await hasSealedKeys()))
+    throw new CertificateError('certificate.sealed', missing(path));
+  const isNew = !isThere && (await makeSecretFile(path));
   const keys = parseSecrets(await readPrivateFile(path));
-  if (keys !== undefined) return keys;
+  if (keys !== undefined) return { keys, isNew };
   throw new CertificateError(
     'certificate.unreadable',
     `${path} does not hold the hub's secret any more; restore it from a backup: without it the stored keys stay closed.`,
   );
 }
 
-async function makeSecretFile(path: string): Promise<void> {
+/** False: another start was first. */
+async function makeSecretFile(path: string): Promise<boolean> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writePrivateFile(draft, `${newSecret()}\n`);
   try {
     await link(draft, path);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   } finally {
     await unlink(draft);
   }

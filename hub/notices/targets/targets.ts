@@ -2,7 +2,7 @@
 
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 
-import { NetAddressError, parseNetwork } from '../../../shared/net-address.ts';
+import { NetAddressError, parseLimitedNetwork } from '../../../shared/net-address.ts';
 import type { KeyRing } from '../../certificates/life/sealing.ts';
 import { requireMailAddress } from '../mail/mail-address.ts';
 import type { Conversation } from '../mail/smtp-mailer.ts';
@@ -193,7 +193,7 @@ export class NoticeTargets {
 /** @throws NoticeError notice.target */
 function requireNetworks(texts: readonly string[]): void {
   try {
-    for (const text of texts) parseNetwork(text);
+    for (const text of texts) parseLimitedNetwork(text);
   } catch (error) {
     if (!(error instanceof NetAddressError)) throw error;
     throw new NoticeError('notice.target', error.message, { cause: error });

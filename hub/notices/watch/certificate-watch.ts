@@ -37,6 +37,8 @@ export interface CertificateWatchOptions {
   readonly held: () => Promise<readonly WatchedCertificate[]> | readonly WatchedCertificate[];
   readonly once: OnceStore;
   readonly notices: Notices;
+  /** One that is there ends soon; asked as often as somebody is told. */
+  readonly onExpiring?: (names: readonly string[], reason: string) => void;
   readonly log: Logger;
   readonly now?: () => Date;
   /** Longer than the certificates live: nothing would ever be in order. */
@@ -78,6 +80,7 @@ export class CertificateWatch {
       const { names, notAfter, ownerId } = certificate;
       const key = `certificate ${names.toSorted().join(' ')}`;
       if (!(await this.#options.once.claim(key, now, againMs))) continue;
+      if (notAfter !== undefined) this.#options.onExpiring?.(names, reason);
       this.#options.notices.tell({
         kind: 'certificate.trouble',
         to:
