@@ -74,10 +74,6 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(banCommand(context, finish));
   program.addCommand(auditCommand(context, finish));
   program.addCommand(keysCommand(context, finish));
-  program.addCommand(backupCommand(context));
-  program.addCommand(restoreCommand(context));
-  program.addCommand(rollbackCommand(context));
-  program.addCommand(databaseCommand(context));
   program.addCommand(noticesCommand(context, finish));
   program.addCommand(ssoCommand(context));
   program.addCommand(authCommand(context));
