@@ -3,6 +3,7 @@
 import type { Logger } from '../shared/log.ts';
 import type { Account } from './accounts/account.ts';
 import { Accounts, type Possessions } from './accounts/accounts.ts';
+import { Creation } from './accounts/creation.ts';
 import { EmailCodes } from './accounts/email/codes.ts';
 import { ForgottenPasswords } from './accounts/email/forgotten.ts';
 import { InvitationLetters } from './accounts/email/invitation-letters.ts';
@@ -146,10 +147,12 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
   });
   const entering = { checks, signIn, limits, audit };
   const mailed = { ...factors, store: stores.email.links, accounts, origin: parts.origin };
+  const setup = new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp });
   return {
     ...factors,
     ...travels,
     accounts,
+    creation: new Creation({ ...entering, store: stores.people.accounts, setup }),
     signIn,
     logins,
     transactions,
@@ -161,7 +164,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     resets,
     emailVerification: new EmailVerification(mailed),
     forgottenPasswords: new ForgottenPasswords({ ...mailed, localLogin: parts.localLogin }),
-    setup: new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp }),
+    setup,
     invitations: new Invitations({
       ...entering,
       store: stores.people.invitations,

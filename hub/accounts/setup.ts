@@ -6,9 +6,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import { AccountError } from './account-error.ts';
 import { usernameKey, type Account } from './account.ts';
+import type { Actor } from './caller.ts';
 import type { AccountLimits } from './limits.ts';
 import type { Entered, SignInVisit } from './login/entry.ts';
 import type { SignIn } from './login/sign-in.ts';
+import { noted } from './noted.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
 import { hashOf, isSecret, newSecret } from './secret.ts';
 
@@ -82,7 +84,26 @@ export class Setup {
    * @throws AccountError setup.done | setup.token | account.username | account.email | account.password-weak | account.password-breached
    */
   async redeem(token: string, wish: NewProfile, visit: SignInVisit): Promise<Entered> {
-    const { store, checks, signIn, audit } = this.#options;
+    const { account, passwordHash } = await this.#make(token, wish);
+    const { address, requestId } = visit;
+    const actor = { id: account.id, name: account.username };
+    this.#options.audit.note({ event: 'admin.setup', actor, address, result: 'ok', requestId });
+    const restriction = passwordHash === undefined ? ('enrol' as const) : undefined;
+    return this.#options.signIn.enter(account, { method: 'setup', restriction }, visit);
+  }
+
+  /** On the host, which needs no token: nobody has signed in by it. @throws AccountError as redeem */
+  async create(wish: NewProfile, by: Actor): Promise<Account> {
+    const token = await this.token(undefined);
+    if (token === undefined) throw done();
+    const { account } = await this.#make(token, wish);
+    const target = account.username;
+    this.#options.audit.note({ ...noted(by), event: 'admin.setup', target, result: 'ok' });
+    return account;
+  }
+
+  async #make(token: string, wish: NewProfile): Promise<NewAccount> {
+    const { store, checks } = this.#options;
     const now = this.#now();
     // Before any hash is made: strangers cannot keep the hub busy with it.
     if (await store.hasAdmin()) throw done();
@@ -93,12 +114,8 @@ export class Setup {
     const outcome = await store.redeem(hashOf(token), made, now);
     if (outcome === 'done') throw done();
     if (outcome === 'unknown') throw unknown();
-    const { address, requestId } = visit;
-    const actor = { id: account.id, name: account.username };
     this.#options.onSetUp?.();
-    audit.note({ event: 'admin.setup', actor, address, result: 'ok', requestId });
-    const restriction = profile.passwordHash === undefined ? ('enrol' as const) : undefined;
-    return signIn.enter(account, { method: 'setup', restriction }, visit);
+    return made;
   }
 }
 

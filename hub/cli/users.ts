@@ -1,6 +1,5 @@
 // Words about people arrive, from whoever has the machine; accounts leave invited, made, changed, reset or gone.
 
-import { randomUUIDv7 } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import { Argument, Command, Option } from 'commander';
@@ -221,34 +220,13 @@ async function create(
   options: CreateOptions,
 ): Promise<void> {
   const password = await firstLine(options.passwordFile);
-  const account = await withPeople(context, options, async ({ people }) => {
-    const wish = { username: name, email: options.email, password };
-    const visit = { address: undefined, userAgent: undefined, requestId: randomUUIDv7() };
-    const entered =
-      options.role === 'admin' && (await people.setup.isOpen())
-        ? await people.setup.redeem((await people.setup.token(undefined)) ?? '', wish, visit)
-        : await redeemed(people, wish, { role: options.role, visit });
-    // The rooms let whoever makes an account in; nobody came.
-    await people.logins.endAll(entered.account.id);
-    return entered.account;
-  });
+  const { email, role } = options;
+  const account = await withPeople(context, options, async ({ people }) =>
+    people.creation.create({ username: name, email, password, role }, 'host'),
+  );
   if (options.json === true) return printJson(context, accountJson(account));
   context.stdout.write(`${printable(account.username)} can sign in now, as ${account.role}.\n`);
   return undefined;
-}
-
-async function redeemed(
-  { invitations }: People,
-  wish: Parameters<People['invitations']['redeem']>[1],
-  { role, visit }: { role: Role; visit: Parameters<People['invitations']['redeem']>[2] },
-): ReturnType<People['invitations']['redeem']> {
-  const { invitation, secret } = await invitations.invite({ role }, 'host');
-  try {
-    return await invitations.redeem(secret, wish, visit);
-  } catch (error) {
-    await invitations.withdraw(invitation.id, 'host');
-    throw error;
-  }
 }
 
 async function changed(

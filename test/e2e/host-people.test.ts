@@ -68,6 +68,14 @@ describe('people, from the command line', () => {
     );
     expect(made).toMatchObject({ username: 'ann', role: 'admin', state: 'active' });
     await json('user', 'create', 'bob', '--role', 'owner', '--password-file', passwordFile);
+    // Whoever has the host made them: nobody came, and nobody was invited.
+    const { entries: first } = (await json('audit', 'list')) as { entries: { event: string }[] };
+    expect(first.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['admin.setup', 'admin.account-created']),
+    );
+    for (const event of ['login.ok', 'login.ended', 'admin.account-invited'])
+      expect(first.map((entry) => entry.event)).not.toContain(event);
+    expect(made['last_login_at']).toBeNull();
     const invited = await json('user', 'invite', '--role', 'member');
     expect(invited['link']).toMatch(/^https:\/\/hub\.localhost(:\d+)?\/invite#[\w-]{43}$/);
     expect(await json('user', 'list')).toMatchObject({

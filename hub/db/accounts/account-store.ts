@@ -3,6 +3,8 @@
 import { AccountError } from '../../accounts/account-error.ts';
 import { emailKey, type Account, type Role } from '../../accounts/account.ts';
 import type { AccountChange, AccountStore } from '../../accounts/accounts.ts';
+import type { CreationStore } from '../../accounts/creation.ts';
+import type { NewAccount } from '../../accounts/setup.ts';
 import { accounts } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
 import { emailLinks } from '../factor-tables.ts';
@@ -10,10 +12,16 @@ import { and, count, eq, gt, isNotNull, ne } from '../drizzle.ts';
 import { inTransaction, type Transaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
 import { forgetPerson } from './account-removal.ts';
-import { accountColumns, accountOf, lockStandings, requireUnique } from './account-rows.ts';
+import {
+  accountColumns,
+  accountOf,
+  insertAccount,
+  lockStandings,
+  requireUnique,
+} from './account-rows.ts';
 import { announceEnds } from './announced-ends.ts';
 
-export class PostgresAccountStore implements AccountStore {
+export class PostgresAccountStore implements AccountStore, CreationStore {
   readonly #queries: Queries;
 
   constructor(database: Pick<Database, 'queries'>) {
@@ -40,6 +48,10 @@ export class PostgresAccountStore implements AccountStore {
       .orderBy(accounts.key)
       .limit(limit);
     return rows.map(accountOf);
+  }
+
+  async insert(made: NewAccount): Promise<void> {
+    await inTransaction(this.#queries, async (tx) => insertAccount(tx, made));
   }
 
   async passwordOf(id: string): Promise<string | undefined> {
