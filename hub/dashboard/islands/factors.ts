@@ -23,7 +23,7 @@ export async function startTotp(): Promise<void> {
   if (panel === null || !image || !secret) return;
   const started = await call<TotpStart>('POST', '/api/v1/account/totp', {});
   image.src = `data:image/svg+xml,${encodeURIComponent(started.qr)}`;
-  secret.textContent = started.secret;
+  secret.replaceChildren(...quadsOf(started.secret));
   panel.hidden = false;
   panel.scrollIntoView({ block: 'nearest' });
   panel.querySelector<HTMLElement>('#totp-code')?.focus();
@@ -36,6 +36,16 @@ export async function newRecoveryCodes(): Promise<readonly string[]> {
     {},
   );
   return codes;
+}
+
+/** In fours, for whoever types it: the gaps are the style's, so that a copy of it has none. */
+function quadsOf(secret: string): HTMLElement[] {
+  return (secret.match(/.{1,4}/g) ?? []).map((letters) => {
+    const quad = document.createElement('span');
+    quad.className = 'quad';
+    quad.textContent = letters;
+    return quad;
+  });
 }
 
 /** What people would call it. */
