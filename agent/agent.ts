@@ -10,12 +10,14 @@ import type { AgentConfig } from './config.ts';
 import { openStateFolder, type Enrolled } from './credentials.ts';
 import { nextEpoch } from './epoch.ts';
 import type { AgentFailure } from './failure.ts';
+import { Keys } from './keys.ts';
 import { enrolIdentity, storedIdentity } from './identity.ts';
 import type { Links } from './links.ts';
 import { NetworkWatch } from './dialling/network-watch.ts';
 import { Origin } from './origin.ts';
 import { serve } from './serve.ts';
 import { SlabPool } from './slabs.ts';
+import { answerRotate, rotateQuestion } from './rotate.ts';
 import { Slots } from './slots.ts';
 import { serveStatus, type AgentStatus } from './status.ts';
 import { supervise, type Outcome, type Supervision } from './supervise.ts';
@@ -54,6 +56,8 @@ export class Agent {
   readonly #slabs = new SlabPool();
   readonly #handedOver = new AbortController();
   readonly #firstLink = Promise.withResolvers<void>();
+  #keys: Keys | undefined;
+  #epoch = 0n;
   #links: Links | undefined;
   #slots: Slots | undefined;
   #estate: Estate | undefined;
@@ -138,7 +142,7 @@ export class Agent {
   ): Promise<Outcome<never>> {
     this.#serverId = identity.serverId;
     this.#become('connecting');
-    const links = await this.#makeLinks(identity, predecessor?.inheritance);
+    const links = await this.#makeLinks(identity, predecessor?.inheritance, signal);
     const watch = new NetworkWatch({
       onChange: () => links.networkChanged((address) => watch.has(address)),
     });
@@ -165,16 +169,22 @@ export class Agent {
     log.info('took over');
   }
 
-  async #makeLinks(identity: Enrolled, inheritance: Inheritance | undefined): Promise<Links> {
+  async #makeLinks(
+    identity: Enrolled,
+    inheritance: Inheritance | undefined,
+    signal: AbortSignal,
+  ): Promise<Links> {
     const { stateFolder } = this.#config;
     const epoch = inheritance?.epoch ?? (await nextEpoch(stateFolder, Date.now()));
     const slots = new Slots(
       inheritance && { reserved: inheritance.slots, granted: inheritance.maxLinks },
     );
     this.#slots = slots;
+    this.#epoch = epoch;
+    const keys = this.#makeKeys(identity, signal);
     const links = await makeUplink({
       config: this.#config,
-      identity,
+      keys,
       epoch,
       slots,
       software: this.#software,
@@ -199,6 +209,18 @@ export class Agent {
     return links;
   }
 
+  #makeKeys(identity: Enrolled, signal: AbortSignal): Keys {
+    this.#keys = new Keys({
+      config: this.#config,
+      identity,
+      software: this.#software,
+      deadlineMs: this.#deadlineMs,
+      log: this.#log,
+      signal,
+    });
+    return this.#keys;
+  }
+
   /** Questions on the status socket. */
   async #listen(): Promise<void> {
     this.#door = await serveStatus(this.#config.stateFolder, () => this.status(), {
@@ -207,12 +229,14 @@ export class Agent {
         if (this.#estate === undefined) refuseSuccessor(socket);
         else void this.#estate.answer(socket);
       },
+      [rotateQuestion]: (socket) => void answerRotate(socket, this.#keys, this.#epoch),
     });
   }
 
   /** The first link is news, the others are not. */
   #noteUp(addresses: readonly string[]): void {
     this.#firstLink.resolve();
+    void this.#keys?.finish(this.#epoch);
     const isNews = this.#state !== 'connected';
     if (isNews) this.#become('connected');
     this.#announce(addresses, isNews);

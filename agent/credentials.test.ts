@@ -29,6 +29,7 @@ function enrolled(): Enrolled {
     serverId: '0198c0de-0000-7000-8000-000000000000',
     tunnelUrls: ['wss://hub.example:8802/tunnel'],
     privateKey: generateIdentityKey(),
+    formerKeys: [],
     caPem: undefined,
   };
 }

@@ -1,5 +1,6 @@
 // The state folder arrives; the agent's identity leaves: the key it signs with, the hub that knows it, the CA it trusts there.
 
+import { Buffer } from 'node:buffer';
 import { randomBytes, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, lstat, rename, unlink } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 import { CodedError } from '../shared/errors.ts';
+import type { FormerKey } from './succession.ts';
 
 export type CredentialErrorCode =
   | 'credentials.exposed'
@@ -34,6 +36,8 @@ export interface Enrolled {
   readonly serverId: string;
   readonly tunnelUrls: readonly string[];
   readonly privateKey: KeyObject;
+  /** Oldest first: for a hub that was restored from a backup and knows one of them only. */
+  readonly formerKeys: readonly FormerKey[];
   /** PEM of the hub's local CA, found by the token's pin; undefined where the system's CAs are enough. */
   readonly caPem: string | undefined;
 }
@@ -46,6 +50,11 @@ export function identityPath(folder: string): string {
 
 export function generateIdentityKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey;
+}
+
+/** The identity that is to come, while the hub does not know it yet or its answer is on the way. */
+function nextIdentityPath(folder: string): string {
+  return join(folder, 'identity.next.json');
 }
 
 /** Makes the folder (0700) if it is missing. @throws CredentialError when others can look into it. */
@@ -73,6 +82,29 @@ export async function readIdentity(folder: string): Promise<Identity | undefined
 /** Replaces the identity. @throws CredentialError */
 export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
   await writePrivate(identityPath(folder), encode(identity));
+}
+
+/** Undefined: no change of the key was begun, or it has ended. @throws CredentialError */
+export async function readNextIdentity(folder: string): Promise<Enrolled | undefined> {
+  const path = nextIdentityPath(folder);
+  const text = await readPrivate(path);
+  const next = text === undefined ? undefined : decode(path, text);
+  return next?.state === 'enrolled' ? next : undefined;
+}
+
+/** Stored before the hub hears of it: whichever of the two keys the hub knows after a crash is there. @throws CredentialError */
+export async function writeNextIdentity(folder: string, identity: Enrolled): Promise<void> {
+  await writePrivate(nextIdentityPath(folder), encode(identity));
+}
+
+/** The hub knows it now: it takes the place of the former one. @throws CredentialError */
+export async function adoptNextIdentity(folder: string, identity: Enrolled): Promise<void> {
+  await writeIdentity(folder, identity);
+  await forgetNextIdentity(folder);
+}
+
+export async function forgetNextIdentity(folder: string): Promise<void> {
+  await unlink(nextIdentityPath(folder)).catch(() => undefined);
 }
 
 /** Replaces a file of the state folder so that a crash leaves the former one or the new one, never half of one. @throws CredentialError */
@@ -177,6 +209,14 @@ const storedIdentity = z.discriminatedUnion('state', [
     tunnel_urls: z.array(z.url()).min(1),
     private_key: z.string(),
     ca: z.string().nullable(),
+    former_keys: z
+      .array(
+        z.object({
+          public_key: z.base64url().length(43),
+          statement: z.base64url().length(86),
+        }),
+      )
+      .default([]),
   }),
 ]);
 
@@ -196,6 +236,10 @@ function encode(identity: Identity): string {
           server_id: identity.serverId,
           tunnel_urls: identity.tunnelUrls,
           ca: identity.caPem ?? null,
+          former_keys: identity.formerKeys.map(({ publicKey, statement }) => ({
+            public_key: publicKey.toString('base64url'),
+            statement: statement.toString('base64url'),
+          })),
         };
   return `${JSON.stringify(stored, undefined, 2)}\n`;
 }
@@ -216,6 +260,10 @@ function decode(path: string, text: string): Identity {
       tunnelUrls: stored.tunnel_urls,
       privateKey,
       caPem: stored.ca ?? undefined,
+      formerKeys: stored.former_keys.map((key) => ({
+        publicKey: Buffer.from(key.public_key, 'base64url'),
+        statement: Buffer.from(key.statement, 'base64url'),
+      })),
     };
   } catch (cause) {
     throw new CredentialError(

@@ -1,19 +1,20 @@
 // A token and a fresh key arrive; the hub's word for who this agent is leaves. Nonce, proof and answer share one TLS connection.
 
 import { Buffer } from 'node:buffer';
-import { createPublicKey, sign, type KeyObject } from 'node:crypto';
+import { sign, type KeyObject } from 'node:crypto';
 import type { Agent } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
 import { z } from 'zod';
 
 import type { EnrolmentToken } from '../shared/enrolment-token.ts';
-import { enrolmentProof, exporterBytes, exporterLabel, nonceBytes } from '../shared/wire/proof.ts';
+import { enrolmentProof, exporterBytes, exporterLabel } from '../shared/wire/proof.ts';
 import type { Endpoint } from './config.ts';
 import { dial } from './dialling/dial.ts';
 import { AgentFailure, type AgentFailureCode } from './failure.ts';
 import {
   exchange,
+  nonceOf,
   OneConnection,
   tunnelUrlList,
   tunnelUrlsAt,
@@ -21,6 +22,7 @@ import {
   type Answer,
 } from './hub-api.ts';
 import { reencrypted } from './link-failure.ts';
+import { rawPublicKey } from './succession.ts';
 import type { Trust } from './trust.ts';
 
 export interface EnrolmentRequest {
@@ -68,11 +70,7 @@ function prove(asked: EnrolmentRequest, socket: TLSSocket, nonce: Buffer): objec
   return {
     token_id: token.id,
     secret: token.secret,
-    // The last 32 bytes of an Ed25519 SPKI are the key itself (RFC 8410 §4).
-    public_key: createPublicKey(privateKey)
-      .export({ type: 'spki', format: 'der' })
-      .subarray(-32)
-      .toString('base64url'),
+    public_key: rawPublicKey(privateKey).toString('base64url'),
     signature: sign(null, proof, privateKey).toString('base64url'),
     claim: asked.claimsSubdomain,
     name: asked.serverName ?? null,
@@ -80,13 +78,10 @@ function prove(asked: EnrolmentRequest, socket: TLSSocket, nonce: Buffer): objec
   };
 }
 
-const nonceReply = z.object({ nonce: z.base64url().length(43) });
-
 async function fetchNonce(hub: Endpoint, agent: Agent, signal: AbortSignal): Promise<Buffer> {
   const answer = await exchange({ hub, agent, signal, path: '/api/v1/enrol' });
-  const parsed = nonceReply.safeParse(answer.body);
-  const nonce = Buffer.from(parsed.data?.nonce ?? '', 'base64url');
-  if (answer.status !== 200 || nonce.length !== nonceBytes) throw refusal(hub, answer);
+  const nonce = nonceOf(answer);
+  if (nonce === undefined) throw refusal(hub, answer);
   return nonce;
 }
 

@@ -37,7 +37,10 @@ export type AgentFailureCode =
   | 'link.version'
   | 'link.overloaded'
   | 'link.protocol'
+  // Changing the key; `rotate.` is the hub's own word.
+  | 'rotate.refused'
   // This machine.
+  | 'agent.key-rotated'
   | 'agent.misconfigured'
   | 'agent.internal';
 

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 
 import { z } from 'zod';
 
+import { nonceBytes } from '../shared/wire/proof.ts';
 import type { Endpoint } from './config.ts';
 import { dial } from './dialling/dial.ts';
 import { AgentFailure } from './failure.ts';
@@ -71,6 +72,15 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly retryAfterMs: number | undefined;
+}
+
+const nonceReply = z.object({ nonce: z.base64url().length(43) });
+
+/** Undefined: the hub did not give one. */
+export function nonceOf({ status, body }: Answer): Buffer | undefined {
+  const parsed = nonceReply.safeParse(body);
+  const nonce = Buffer.from(parsed.data?.nonce ?? '', 'base64url');
+  return status === 200 && nonce.length === nonceBytes ? nonce : undefined;
 }
 
 export interface Exchange {

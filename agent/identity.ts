@@ -65,6 +65,7 @@ export async function enrolIdentity(asked: IdentityRequest): Promise<Enrolled> {
     serverId: reply.serverId,
     tunnelUrls: reply.tunnelUrls,
     privateKey,
+    formerKeys: [],
     caPem,
   };
   await writeIdentity(config.stateFolder, identity);

@@ -109,6 +109,11 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
     text: ({ hubUrl }, word) =>
       `whoever runs the hub at ${hubUrl} has suspended this server${word === '' ? '' : `: "${word}"`}; nothing of it was deleted, the agent asks again every few minutes: write to them, and leave it running`,
   },
+  rotated: {
+    code: 'agent.key-rotated',
+    text: ({ identityFile }) =>
+      `the key in ${identityFile} was replaced by another one, so this state folder is a copy or comes from an old backup: use the folder that is up to date; if it is lost, delete the file and set PHLIX_HUB_ENROLLMENT_TOKEN to a new token for this server`,
+  },
   unauthorised: {
     code: 'link.unauthorised',
     text: ({ hubUrl, identityFile }) =>

@@ -24,6 +24,8 @@ export interface Company {
   readonly sleep: (wait: Wait, signal: AbortSignal) => Promise<void>;
   /** Whether any link takes streams; of those since then, if a time is given. */
   readonly hasLive: (since?: Date) => boolean;
+  /** Around each attempt: what a refusal of the agent's key means. */
+  readonly guard: <Result>(attempt: () => Promise<Result>) => Promise<Result>;
   readonly backoff: () => Backoff;
   readonly log: Logger;
   /** It waits, or with no time it dials. */
@@ -51,8 +53,8 @@ export class LinkKeeper {
 
   /** Resolves when the signal aborts, or when a failure leaves nothing to try. Cannot throw. */
   run(): Promise<Outcome<never>> {
-    const { sleep, hasLive, onWait, onFailure } = this.#company;
-    return supervise(() => this.#attempt(), {
+    const { sleep, hasLive, onWait, onFailure, guard } = this.#company;
+    return supervise(async () => guard(async () => this.#attempt()), {
       backoff: this.#backoff,
       signal: this.#signal,
       log: this.#log,

@@ -19,6 +19,8 @@ export interface LinksOptions {
   readonly slots: Slots;
   /** Where the tunnel is today; undefined when the hub does not say. */
   readonly askTunnelUrls: (signal: AbortSignal) => Promise<readonly string[] | undefined>;
+  /** See Company. */
+  readonly guard?: Company['guard'];
   readonly backoff: () => Backoff;
   readonly log: Logger;
   readonly onUp: (link: Link) => void;
@@ -110,9 +112,10 @@ export class Links {
   }
 
   #company(): Company {
-    const { slots, backoff, log, onFailure } = this.#options;
+    const { slots, backoff, log, onFailure, guard = async (attempt) => attempt() } = this.#options;
     return {
       slots,
+      guard,
       backoff,
       log,
       onFailure,

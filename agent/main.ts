@@ -4,18 +4,20 @@
 import { Command, CommanderError } from 'commander';
 
 import { CodedError } from '../shared/errors.ts';
-import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
 import { describeDiagnosis, examine } from './doctor/doctor.ts';
+import { AgentFailure } from './failure.ts';
+import { openLog } from './log-place.ts';
 import { describeStatus } from './status-text.ts';
+import { rotate } from './rotate.ts';
 import { readStatus } from './status.ts';
-import { exitCode } from './supervise.ts';
+import { exitCode, exitCodeOf } from './supervise.ts';
 
 async function start(): Promise<number> {
   const config = readConfig(process.env);
-  const log = createLogger({ level: config.logLevel, name: 'phlix-agent' });
+  const log = openLog(config);
   // After a bug nobody knows what state the process is in: it ends, and its supervisor starts a fresh one.
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'agent ended by a bug');
@@ -70,6 +72,16 @@ async function doctor(options: { json?: boolean }): Promise<number> {
   return healthy ? 0 : exitCode.unavailable;
 }
 
+async function changeKey(options: { json?: boolean }): Promise<number> {
+  const rotated = await rotate(() => readConfig(process.env), readStateFolder(process.env));
+  const text =
+    options.json === true
+      ? JSON.stringify(rotated)
+      : `This agent has a new key, ${rotated.agentId}.\nThe former one, ${rotated.formerAgentId}, is refused from now on, also in copies and old backups of the state folder.`;
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
 async function main(): Promise<number> {
   let code = 0;
   const program = new Command('phlix-agent')
@@ -106,6 +118,15 @@ async function main(): Promise<number> {
     .action(async (options: { json?: boolean }) => {
       code = await doctor(options);
     });
+  program
+    .command('rotate')
+    .description(
+      'give this agent a new key, while it runs or not; the former one is refused from then on',
+    )
+    .option('--json', 'as one JSON object')
+    .action(async (options: { json?: boolean }) => {
+      code = await changeKey(options);
+    });
   try {
     // A service unit or a container starts the agent by its bare name.
     const words = process.argv.slice(2);
@@ -124,6 +145,7 @@ function failed(error: unknown): number {
     return exitCode.software;
   }
   complain(error.message);
+  if (error instanceof AgentFailure) return exitCodeOf(error.code);
   return error.code === 'status.already-running' ? exitCode.temporary : exitCode.config;
 }
 

@@ -43,6 +43,7 @@ test.each(codes)('%s is retried or stops the agent, as the table says', async (c
 test('what a person gave wrongly stops the agent; what may pass by itself never does', () => {
   const stops = codes.filter((code) => verdicts[code].next === 'stop');
   expect(stops.sort()).toEqual([
+    'agent.key-rotated',
     'agent.misconfigured',
     'enrol.token-expired',
     'enrol.token-invalid',
@@ -50,6 +51,7 @@ test('what a person gave wrongly stops the agent; what may pass by itself never 
     'enrol.wrong-network',
     'hub.pin-mismatch',
     'link.revoked',
+    'rotate.refused',
     'token.malformed',
     'token.missing',
   ]);

@@ -15,12 +15,17 @@ export const exitCode = {
 } as const;
 
 export type Verdict =
-  | { readonly next: 'retry'; readonly pace: 'soon' | 'slow' }
+  | { readonly next: 'retry'; readonly pace: 'soon' | 'slow' | 'soon, then slow' }
   | { readonly next: 'stop'; readonly exitCode: number };
+
+type Retry = Extract<Verdict, { next: 'retry' }>;
 
 const soon: Verdict = { next: 'retry', pace: 'soon' };
 /** For what only a person can mend, at either end: the agent stays, so that mending it is enough. */
 const slow: Verdict = { next: 'retry', pace: 'slow' };
+
+/** Knocking once more tells the hub that two agents run with one key, and it tells their owner. */
+const soonThenSlow: Verdict = { next: 'retry', pace: 'soon, then slow' };
 
 const badConfig: Verdict = { next: 'stop', exitCode: exitCode.config };
 const refused: Verdict = { next: 'stop', exitCode: exitCode.noPermission };
@@ -49,16 +54,29 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'link.lost': soon,
   'link.silent': soon,
   'link.draining': soon,
-  'link.replaced': slow,
+  'link.replaced': soonThenSlow,
   'link.revoked': refused,
   'link.suspended': slow,
   'link.unauthorised': slow,
   'link.version': slow,
   'link.overloaded': soon,
   'link.protocol': slow,
+  'rotate.refused': refused,
+  'agent.key-rotated': refused,
   'agent.misconfigured': badConfig,
   'agent.internal': soon,
 };
+
+/** A word from another process of this program. */
+export function isAgentFailureCode(text: string): text is AgentFailureCode {
+  return Object.hasOwn(verdicts, text);
+}
+
+/** Of a command that failed so: what is retried by an agent that runs is `unavailable` to whoever asked once. */
+export function exitCodeOf(code: AgentFailureCode): number {
+  const verdict = verdicts[code];
+  return verdict.next === 'stop' ? verdict.exitCode : exitCode.unavailable;
+}
 
 interface News {
   readonly level: 'warn' | 'error';
@@ -106,7 +124,8 @@ export async function supervise<Result>(
       onFailure(failure, undefined);
       return { end: 'stopped', failure, exitCode: verdict.exitCode };
     }
-    const wait = waitAfter(failure, verdict.pace, supervision);
+    const pace = paceOf(verdict.pace, failure.code === former);
+    const wait = waitAfter(failure, pace, supervision);
     onFailure(failure, wait.ms);
     report(supervision, failure, wait.ms, failure.code === former);
     former = failure.code;
@@ -123,6 +142,11 @@ async function settled<Result>(
   } catch (error) {
     return { failure: asFailure(error) };
   }
+}
+
+function paceOf(pace: Retry['pace'], isRepeated: boolean): 'soon' | 'slow' {
+  if (pace === 'soon, then slow') return isRepeated ? 'slow' : 'soon';
+  return pace;
 }
 
 /** What the hub asks for is counted from its end on: everybody it turned away was told the same. */

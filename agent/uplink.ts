@@ -4,9 +4,10 @@ import type { Backoff } from '../shared/backoff.ts';
 import type { Logger } from '../shared/log.ts';
 import type { MuxStream } from '../shared/mux/stream.ts';
 import type { AgentConfig } from './config.ts';
-import { identityPath, type Enrolled } from './credentials.ts';
+import { identityPath } from './credentials.ts';
 import type { AgentFailure } from './failure.ts';
 import { fetchTunnelUrls } from './hub-api.ts';
+import type { Keys } from './keys.ts';
 import { Links } from './links.ts';
 import type { Slots } from './slots.ts';
 import { trustOf, type Trust } from './trust.ts';
@@ -14,7 +15,7 @@ import { Ways } from './ways.ts';
 
 export interface UplinkOptions {
   readonly config: AgentConfig;
-  readonly identity: Enrolled;
+  readonly keys: Keys;
   readonly epoch: bigint;
   readonly slots: Slots;
   readonly software: string;
@@ -33,14 +34,18 @@ const askDeadlineMs = 3000;
 
 /** @throws CredentialError when PHLIX_HUB_CA_FILE cannot be used */
 export async function makeUplink(options: UplinkOptions): Promise<Links> {
-  const { config, identity, log, epoch, software, deadlineMs, onStream, onAddresses } = options;
-  const trust = await trustOf(config, identity.caPem);
+  const { config, keys, log, epoch, software, deadlineMs, onStream, onAddresses } = options;
+  const { caPem, tunnelUrls } = keys.identity;
+  const trust = await trustOf(config, caPem);
   return new Links({
     count: config.links,
-    ways: new Ways(config.hub, identity.tunnelUrls),
+    ways: new Ways(config.hub, tunnelUrls),
     slots: options.slots,
     request: {
-      identity,
+      // Read anew by each dial: the key may have changed since the last one.
+      get identity() {
+        return keys.identity;
+      },
       identityFile: identityPath(config.stateFolder),
       trust,
       proxy: config.hub.proxy,
@@ -53,6 +58,7 @@ export async function makeUplink(options: UplinkOptions): Promise<Links> {
       onAddresses,
     },
     askTunnelUrls: (signal) => askTunnelUrls(config, trust, log, signal),
+    guard: (attempt) => keys.guard(attempt),
     backoff: options.backoff,
     log,
     onUp: ({ addresses }) => options.onUp(addresses),

@@ -19,7 +19,7 @@ import type { Stores } from './stores.ts';
 export interface AdminDoorParts {
   readonly config: HubConfig;
   readonly log: Logger;
-  readonly stores: Pick<Stores, 'enrolment'>;
+  readonly stores: Pick<Stores, 'enrolment' | 'rotation'>;
   readonly certificates: CertificateSource;
   readonly place: Place;
   readonly peers: Peers;
@@ -80,6 +80,7 @@ export class AdminDoor {
   #api({ config, log, stores, place, reception, vitals }: AdminDoorParts): ReturnType<typeof createApi> {
     return createApi({
       enrolment: stores.enrolment,
+      rotation: stores.rotation,
       hubHost: config.hubHost,
       tenantDomain: config.tenantDomain,
       tunnelUrls: () => place.tunnelUrls,

@@ -200,6 +200,7 @@ function apiOf(
     onProblem: (code) => reception.measured.refused(code),
     readiness: vitals.readiness,
     enrolment: stores.enrolment,
+    rotation: stores.rotation,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
     tenantDomain: config.tenantDomain,

@@ -5,6 +5,7 @@ import type { Logger } from '../shared/log.ts';
 import type { Metric } from '../shared/telemetry/metric.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
+import { tellOfKeys } from './agent-keys.ts';
 import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
 import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
@@ -134,6 +135,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   });
   const signOn = openSingleSignOn({ ...outside, notices }, providing, people);
   tellReuse(notified, stores);
+  tellOfKeys(notified, { stores, names, audit, log });
   tellBans(notified, { bans, stores, log });
   tellAuditTrouble(notified, audit);
   await tellSuspensions(notified.notices, outside);

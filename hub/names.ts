@@ -8,12 +8,14 @@ import type { Opened } from './opened.ts';
 import { Place } from './place.ts';
 import type { Stores } from './stores.ts';
 import { LiveDomains } from './tunnels/domains/live.ts';
-import { Tunnels } from './tunnels/registry.ts';
+import { Tunnels, type Rivals } from './tunnels/registry.ts';
 
 export interface Names {
   readonly place: Place;
   readonly tunnels: Tunnels;
   readonly domainChecks: DomainChecks;
+  /** Two agents run with one key. */
+  readonly onRivals: (listener: (serverId: string, rivals: Rivals) => void) => void;
 }
 
 export async function openNames(
@@ -25,6 +27,7 @@ export async function openNames(
     onChange: (serverId) => tunnels.announce(serverId),
     onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
   });
+  let tellRivals = (_serverId: string, _rivals: Rivals): void => undefined;
   const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
   const tunnels = new Tunnels({
     store: stores.servers,
@@ -33,11 +36,7 @@ export async function openNames(
     addressesOf: (server) => place.addressesOf(server),
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
     graceMs: config.reconnectGraceMs,
-    onRivals: (serverId, { link, winner }) =>
-      log.warn(
-        { serverId, agentId: link.agentId, kept: winner.address, refused: link.address },
-        'two agents use one key',
-      ),
+    onRivals: (serverId, rivals) => tellRivals(serverId, rivals),
   });
   opened.add(async () => domains.stop());
   await domains.start();
@@ -47,5 +46,8 @@ export async function openNames(
   const { checker } = domainChecks;
   opened.add(async () => checker.stop());
   await checker.start();
-  return { place, tunnels, domainChecks };
+  const onRivals: Names['onRivals'] = (listener) => {
+    tellRivals = listener;
+  };
+  return { place, tunnels, domainChecks, onRivals };
 }

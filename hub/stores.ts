@@ -41,6 +41,7 @@ import { PostgresTrafficStore } from './db/usage/traffic-store.ts';
 import type { DomainStore } from './tunnels/domains/domain.ts';
 import { Enrolment } from './tunnels/enrolment.ts';
 import type { PresenceStore } from './tunnels/presence.ts';
+import { Rotation } from './tunnels/rotation.ts';
 import type { ServerStore } from './tunnels/server.ts';
 import type { ServerSharing } from './tunnels/sharing.ts';
 import type { UsageStores } from './usage/observatory.ts';
@@ -49,6 +50,7 @@ export interface Stores {
   readonly servers: ServerStore;
   readonly sharing: ServerSharing;
   readonly enrolment: Enrolment;
+  readonly rotation: Rotation;
   readonly presence: PresenceStore;
   readonly domains: DomainStore;
   readonly certificates: CertificateStore;
@@ -93,6 +95,7 @@ export async function openStores(
     servers: new PostgresServerStore(database, { limits, ownLabels }),
     sharing: new PostgresServerSharing(database, { keyOf: usernameKey }),
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
+    rotation: new Rotation({ store, hubHost: config.hubHost }),
     presence: new PostgresPresenceStore(database),
     domains: new PostgresDomainStore(database, config.domainLimits),
     certificates: new PostgresCertificateStore(database),

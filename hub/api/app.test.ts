@@ -231,6 +231,7 @@ describe('enrolment', () => {
     const { log } = recordingLogger();
     const listener = createApi({
       enrolment: { redeem: () => Promise.reject(new Error('not reached')) },
+      rotation: { succeed: () => Promise.reject(new Error('not reached')) },
       hubHost,
       tenantDomain: 'phlix.localhost',
       tunnelUrls: () => [],

@@ -10,6 +10,7 @@ import type { StepUpDesk } from './operation/admission.ts';
 import { noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
 import { openApiDocument } from './operation/document.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.ts';
+import { rotationApi, type RotationApiOptions } from './agents/rotation-api.ts';
 import { forwardAuth, type ForwardAuthOptions } from './areas/forward-auth.ts';
 import { securityHeaders } from './doors/headers.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
@@ -35,7 +36,7 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly servePages?: (app: Hono<HubEnv>) => void;
 }
 
-export interface ApiOptions extends EnrolmentApiOptions {
+export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions {
   readonly tenantDomain: string;
   /** Adds `/healthz` and `/readyz`. */
   readonly readiness?: Probed;
@@ -61,6 +62,7 @@ export function createApi(options: ApiOptions): RequestListener {
   if (options.readiness !== undefined) app.route('/', probes(options.readiness));
   // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
   app.route('/api/v1', enrolmentApi(options));
+  app.route('/api/v1', rotationApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);
   if (options.people?.servePages === undefined) serveLanding(app, options);
   serveFailures(app, options);

@@ -147,6 +147,7 @@ const table: Record<Code, number> = {
   'enrol.wrong-network': exitCode.badData,
   'enrol.proof': exitCode.badData,
   'enrol.token-options': exitCode.usage,
+  'rotate.refused': exitCode.noPermission,
   'name.invalid': exitCode.badData,
   'name.reserved': exitCode.badData,
   'name.taken': exitCode.badData,

@@ -16,6 +16,7 @@ const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrato
 
 export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
 export const {
+  alias,
   bigint,
   boolean,
   customType,

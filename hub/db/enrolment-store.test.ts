@@ -39,6 +39,7 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
       publicKey: key.raw,
       serverId: enrolled.server.id,
       isRevoked: false,
+      isReplaced: false,
     });
   });
 

@@ -46,6 +46,7 @@ function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTra
       await tx.insert(servers).values({ id, ownerId, name, createdAt: at });
     },
     giveKey: (key) => giveKey(tx, key),
+    succeedKey: (key) => giveKey(tx, key),
     claimLabel: async (claim: LabelClaim) => {
       await lockOwner(tx, claim.ownerId);
       return claimLabel(tx, claim, limits);
@@ -87,7 +88,8 @@ async function lockServer(tx: Transaction, serverId: string): Promise<Server | u
 
 async function giveKey(
   tx: Transaction,
-  key: Parameters<EnrolmentTransaction['giveKey']>[0],
+  key: Parameters<EnrolmentTransaction['giveKey']>[0] &
+    Partial<Parameters<EnrolmentTransaction['succeedKey']>[0]>,
 ): Promise<boolean> {
   await tx
     .update(agents)
@@ -100,6 +102,8 @@ async function giveKey(
       publicKey: key.publicKey,
       serverId: key.serverId,
       createdAt: key.at,
+      replaces: key.replaces ?? null,
+      replacesEpoch: key.epoch ?? null,
     })
     .onConflictDoNothing()
     .returning({ agentId: agents.agentId });

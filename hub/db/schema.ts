@@ -62,6 +62,8 @@ export const agents = pgTable('agents', {
   serverId: uuid('server_id').notNull(),
   createdAt: instant('created_at').notNull(),
   revokedAt: instant('revoked_at'),
+  replaces: text('replaces'),
+  replacesEpoch: bigint('replaces_epoch', { mode: 'bigint' }),
 });
 
 export const enrolmentTokens = pgTable('enrolment_tokens', {

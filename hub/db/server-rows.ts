@@ -2,7 +2,7 @@
 
 import type { SQL } from 'drizzle-orm';
 
-import { and, eq, isNull } from './drizzle.ts';
+import { alias, and, eq, isNull } from './drizzle.ts';
 import type { AgentIdentity, Server } from '../tunnels/server.ts';
 import type { Queries } from './connect.ts';
 import { agents, labels, servers } from './schema.ts';
@@ -16,20 +16,21 @@ export async function selectServers(
   limit?: number,
 ): Promise<Server[]> {
   const query = queries
-    .select({ server: servers, held: labels, agentId: agents.agentId })
+    .select({ server: servers, held: labels, key: agents })
     .from(servers)
     .leftJoin(labels, and(eq(labels.serverId, servers.id), eq(labels.state, 'active')))
     .leftJoin(agents, and(eq(agents.serverId, servers.id), isNull(agents.revokedAt)))
     .where(where)
     .orderBy(servers.id);
   const rows = await (limit === undefined ? query : query.limit(limit));
-  return rows.map(({ server, held, agentId }) => ({
+  return rows.map(({ server, held, key }) => ({
     id: server.id,
     ownerId: server.ownerId,
     name: server.name,
     label: held?.label,
     newOwnerSince: held?.newOwnerSince ?? undefined,
-    agentId: agentId ?? undefined,
+    agentId: key?.agentId,
+    ...formerKeyOf(key),
     switches: {
       http2: server.http2,
       minTls: server.minTls,
@@ -46,6 +47,11 @@ export async function selectServers(
         ? undefined
         : { since: server.suspendedAt, reason: server.suspensionReason ?? '' },
   }));
+}
+
+function formerKeyOf(key: typeof agents.$inferSelect | null): Pick<Server, 'formerKey'> {
+  if (key === null || key.replaces === null) return {};
+  return { formerKey: { agentId: key.replaces, epoch: key.replacesEpoch ?? undefined } };
 }
 
 export async function selectServer(
@@ -69,10 +75,12 @@ export async function selectAgent(
   if (!thumbprint.test(agentId)) {
     return undefined;
   }
+  const successors = alias(agents, 'successors');
   const [row] = await queries
-    .select({ agent: agents, serverRevokedAt: servers.revokedAt })
+    .select({ agent: agents, serverRevokedAt: servers.revokedAt, successor: successors.agentId })
     .from(agents)
     .innerJoin(servers, eq(servers.id, agents.serverId))
+    .leftJoin(successors, eq(successors.replaces, agents.agentId))
     .where(eq(agents.agentId, agentId));
   return row === undefined
     ? undefined
@@ -81,5 +89,6 @@ export async function selectAgent(
         publicKey: row.agent.publicKey,
         serverId: row.agent.serverId,
         isRevoked: row.agent.revokedAt !== null || row.serverRevokedAt !== null,
+        isReplaced: row.successor !== null && row.serverRevokedAt === null,
       };
 }

@@ -43,7 +43,9 @@ export async function authenticate(
   const isProved = isSignedBy(agent?.publicKey ?? nobodysKey, proof, hello.signature);
   if (agent === undefined || !isProved) return unauthorised;
   const server = await store.find(agent.serverId);
-  // Only the key's holder hears that it was revoked.
+  // Only the key's holder hears that it was revoked, or that another one took its place.
+  if (agent.isReplaced === true)
+    return { refuse: 'rotated', message: 'another key took the place of this one' };
   if (agent.isRevoked || server === undefined || server.revokedAt !== undefined) {
     return { refuse: 'revoked', message: 'this server was removed' };
   }

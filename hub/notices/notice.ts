@@ -30,6 +30,11 @@ export interface NoticeFacts {
   'server.suspended': { readonly server: string; readonly reason: string };
   'server.resumed': { readonly server: string };
   'server.token-reused': Where & { readonly tokenId: string; readonly server?: string | undefined };
+  /** Row D-05: its agent has another key; whoever has a copy of the former one is out, or it was he who changed it. */
+  'server.key-rotated': Where & { readonly server: string };
+  /** Two agents run with one key, from these two addresses. */
+  'server.cloned': Where & { readonly server: string; readonly other: string };
+  'server.transferred': { readonly server: string; readonly by: string };
   'certificate.trouble': {
     readonly names: readonly string[];
     readonly notAfter: Date | undefined;

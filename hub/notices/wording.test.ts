@@ -14,6 +14,7 @@ const facts = {
   minutes: 10,
   offlineMs: 3 * 86_400_000,
   tokenId: 'abc',
+  other: '198.51.100.7',
   names: ['movies.example.org'],
   reason: 'a reason',
   network: '192.0.2.0/24',

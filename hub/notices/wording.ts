@@ -63,6 +63,32 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
     ],
     urgency: 'high',
   }),
+  'server.key-rotated': ({ server, ...where }) => ({
+    title: `The agent of ${server} has a new key`,
+    lines: [
+      `Somebody ran "phlix-agent rotate" for ${server}. The former key is refused from now on.`,
+      ...whereLines(where),
+      'If it was not you, somebody has a copy of the key: revoke this server in the dashboard, and enrol it anew with a new token.',
+    ],
+    urgency: 'high',
+  }),
+  'server.cloned': ({ server, other, ...where }) => ({
+    title: `Two agents run as ${server}`,
+    lines: [
+      `Two agents use the key of ${server}: one at ${other}, which serves it now, and one that started earlier, which was turned away.`,
+      ...whereLines(where),
+      'Stop one of the two if both are yours: a second server needs a state folder and a token of its own. If one is not, run "phlix-agent rotate" on yours: the copy is shut out.',
+    ],
+    urgency: 'high',
+  }),
+  'server.transferred': ({ server, by }) => ({
+    title: `${server} has another owner`,
+    lines: [
+      `${by} gave ${server} to another account. The agent that ran it is shut out: the new owner adds one with a token of his own.`,
+      'If you did not expect this, ask whoever runs the hub.',
+    ],
+    urgency: 'normal',
+  }),
   'certificate.trouble': ({ names, notAfter, reason }) => ({
     title: `Certificate trouble: ${names[0] ?? 'a name'}`,
     lines: [

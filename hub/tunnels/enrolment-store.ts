@@ -41,6 +41,16 @@ export interface EnrolmentTransaction {
     serverId: string;
     at: Date;
   }): Promise<boolean>;
+  /** Gives the place of the server's present key to this one: the former is refused from then on. False: as above. */
+  succeedKey(key: {
+    agentId: string;
+    publicKey: Buffer;
+    serverId: string;
+    at: Date;
+    replaces: string;
+    /** The process of the agent that changes its key, whose links may move (rule P14). */
+    epoch: bigint | undefined;
+  }): Promise<boolean>;
   /** @throws TunnelError name.quota */
   claimLabel(claim: LabelClaim): Promise<'claimed' | 'name.taken' | 'name.quarantined'>;
 }

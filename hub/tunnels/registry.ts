@@ -17,10 +17,15 @@ export interface TunnelsOptions {
   /** A change could not be read from the store; it is tried again. */
   readonly onFailure: (error: unknown) => void;
   /** Two agents run with one key: `link` was turned away because of `winner`. */
-  readonly onRivals: (serverId: string, rivals: { link: TunnelLink; winner: TunnelLink }) => void;
+  readonly onRivals: (serverId: string, rivals: Rivals) => void;
   /** How long a server whose line broke, or whose hub has just started, is expected back. */
   readonly graceMs: number;
   readonly recheckMs?: number;
+}
+
+export interface Rivals {
+  readonly link: TunnelLink;
+  readonly winner: TunnelLink;
 }
 
 export class Tunnels {
@@ -155,7 +160,7 @@ export class Tunnels {
     const tunnel = this.#tunnels.get(server.id) ?? this.#add(server.id, server.switches);
     const former = tunnel.server;
     tunnel.server = server;
-    tunnel.keepOnly(server.agentId);
+    tunnel.keepOnly(server.agentId, server.formerKey);
     const isMoved = former?.label !== server.label;
     if (isMoved) this.#unpublish(tunnel, former);
     const hostname = this.#hostname(server);

@@ -16,6 +16,8 @@ export interface Server {
    */
   readonly newOwnerSince: Date | undefined;
   readonly agentId: string | undefined;
+  /** Whose place the agent's key took, if it was changed; `epoch`: the process that changed it, whose links may move. */
+  readonly formerKey?: { readonly agentId: string; readonly epoch: bigint | undefined };
   readonly switches: ServerSwitches;
   readonly createdAt: Date;
   readonly lastSeenAt: Date | undefined;
@@ -78,6 +80,8 @@ export interface AgentIdentity {
   readonly publicKey: Buffer;
   readonly serverId: string;
   readonly isRevoked: boolean;
+  /** Another key took its place: whoever still has this one has a copy, or an old backup. */
+  readonly isReplaced?: boolean;
 }
 
 export interface ServerStore {

@@ -13,6 +13,8 @@ export type TunnelErrorCode =
   | 'enrol.proof'
   /** A token was asked for with a life or a network that makes no sense. */
   | 'enrol.token-options'
+  /** None of the keys is this server's, or they do not vouch for each other. */
+  | 'rotate.refused'
   | 'name.invalid'
   | 'name.reserved'
   | 'name.taken'

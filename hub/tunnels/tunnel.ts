@@ -28,6 +28,8 @@ export interface LiveLink {
 export interface TunnelLink extends LiveLink {
   /** Ends the session, saying why; `text` is for the agent's log. The gateway calls `detach` afterwards as for any other end. */
   end(reason: GoawayReason, text?: string): void;
+  /** Asks the agent to open another link before this one ends (rule P54). */
+  askToMove(): void;
   /** Tells the agent the public addresses of its server. */
   announce(addresses: readonly string[]): void;
   /** From the database's sequence, in the order of admission. */
@@ -170,9 +172,29 @@ export class Tunnel implements LiveTunnel {
     for (const link of this.#links) link.announce(addresses);
   }
 
-  /** Ends the links that another key opened than this one. */
-  keepOnly(agentId: string | undefined): void {
-    this.#end(this.#links.filter((link) => link.agentId !== agentId));
+  /**
+   * Ends the links that another key opened than this one. Those of the process that changed its key come back with the new
+   * one, and finish what they carry; a copy of the former key has another epoch.
+   */
+  keepOnly(agentId: string | undefined, former?: Server['formerKey']): void {
+    const others = this.#links.filter((link) => link.agentId !== agentId);
+    const replaced = others.filter((link) => link.agentId === former?.agentId);
+    const moving = replaced.filter((link) => link.epoch === former?.epoch);
+    this.#end(
+      replaced.filter((link) => !moving.includes(link)),
+      'rotated',
+    );
+    this.#end(others.filter((link) => !replaced.includes(link)));
+    for (const link of moving) this.#move(link);
+  }
+
+  /** It has a while to come back with the new key. Then it is told that the line broke, and dials with that. */
+  #move(link: TunnelLink): void {
+    if (link.isMoving) return;
+    link.askToMove();
+    setTimeout(() => {
+      if (this.#links.includes(link)) this.#end([link], 'internal');
+    }, moveGraceMs).unref();
   }
 
   /** The server's life is over: whoever waits for it waits in vain. */
@@ -194,6 +216,9 @@ export class Tunnel implements LiveTunnel {
     for (const link of links) link.end(reason, text);
   }
 }
+
+/** A dial takes a second. Whoever should have copied the epoch as well is out after this. */
+const moveGraceMs = 5000;
 
 function outranks(one: TunnelLink, other: TunnelLink): boolean {
   if (one === other) return false;

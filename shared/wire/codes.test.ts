@@ -45,6 +45,8 @@ it('the numbers are those of PROTOCOL.md: they never change', () => {
       'ping-timeout': 6,
       overloaded: 7,
       internal: 8,
+      suspended: 9,
+      rotated: 10,
     },
   });
 });
@@ -56,5 +58,5 @@ it('every reset code has its reason back, and an unknown one reads as internal (
 
 it('every goaway code has its reason back, and an unknown one reads as internal (P52)', () => {
   for (const [reason, code] of Object.entries(goawayCode)) expect(goawayReason(code)).toBe(reason);
-  for (const code of [9, 255, 0xffff_ffff]) expect(goawayReason(code)).toBe('internal');
+  for (const code of [11, 255, 0xffff_ffff]) expect(goawayReason(code)).toBe('internal');
 });

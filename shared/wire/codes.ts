@@ -48,6 +48,7 @@ export const goawayCode = {
   overloaded: 7,
   internal: 8,
   suspended: 9,
+  rotated: 10,
 } as const;
 export type GoawayReason = keyof typeof goawayCode;
 

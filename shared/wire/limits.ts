@@ -42,6 +42,9 @@ export const ackAtOnceBytes = 128 * 1024;
 /** Links that one agent may hold at once. Two outlive any one of them; more than eight only share the same line. */
 export const maxLinksPerAgent = 8;
 
+/** An agent keeps the last seven changes of its key: a hub restored from a backup of months ago still finds one that it knows. */
+export const maxKeysInSuccession = 8;
+
 /** Streams of one session; DESIGN's 256 per tunnel is a setting of the edge, this is what memory is sized for. */
 export const maxStreamsPerSession = 1024;
 /** Control bytes waiting for the transport: a peer that makes us answer and never reads is cut here. */

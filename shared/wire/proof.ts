@@ -37,6 +37,25 @@ export function connectProof(claim: {
   );
 }
 
+/** Bytes that a key signs once, to name the one that takes its place (security row D-05). Raw keys, 32 bytes each. */
+export function successionStatement(claim: {
+  hubHost: string;
+  former: Buffer;
+  successor: Buffer;
+}): Buffer {
+  return join('phlix-succession-v1', claim.hubHost, claim.former, claim.successor);
+}
+
+/** Bytes that the successor signs: it is there, on this very connection. */
+export function rotationProof(claim: {
+  hubHost: string;
+  successor: Buffer;
+  nonce: Buffer;
+  exporter: Buffer;
+}): Buffer {
+  return join('phlix-rotate-v1', claim.hubHost, claim.successor, claim.nonce, claim.exporter);
+}
+
 /** Every part behind its own length (u16), so that no two claims share their bytes. */
 function join(...parts: (string | Buffer)[]): Buffer {
   return Buffer.concat(

@@ -11,6 +11,7 @@ import { Gateway } from '../../hub/gateway/gateway.ts';
 import { defaultGatewayLimits, type GatewayLimits } from '../../hub/gateway/limits.ts';
 import { Enrolment } from '../../hub/tunnels/enrolment.ts';
 import { Tunnels } from '../../hub/tunnels/registry.ts';
+import { Rotation } from '../../hub/tunnels/rotation.ts';
 import type { TokenRequest } from '../../hub/tunnels/token.ts';
 import { createLogger, type Logger } from '../../shared/log.ts';
 import { CidrSet } from '../../shared/net-address.ts';
@@ -76,6 +77,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
   });
   await tunnels.start();
   const enrolment = new Enrolment({ store: stores.enrolment, hubHost });
+  const rotation = new Rotation({ store: stores.enrolment, hubHost });
   let port = settings.port ?? 0;
   const gateway = new Gateway({
     trustedProxies: new CidrSet([]),
@@ -89,6 +91,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     addressesOf,
     onRequest: createApi({
       enrolment,
+      rotation,
       hubHost,
       tenantDomain,
       tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],

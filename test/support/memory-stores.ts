@@ -86,6 +86,17 @@ export class MemoryStores {
       await this.#change(serverId, { agentId });
       return true;
     },
+    succeedKey: async ({ replaces, epoch, ...key }) => {
+      const former = this.agents.get(replaces);
+      if (former === undefined || this.agents.has(key.agentId)) return false;
+      this.agents.set(replaces, { ...former, isRevoked: true, isReplaced: true });
+      this.agents.set(key.agentId, { ...key, isRevoked: false });
+      await this.#change(key.serverId, {
+        agentId: key.agentId,
+        formerKey: { agentId: replaces, epoch },
+      });
+      return true;
+    },
     claimLabel: async ({ label, serverId }) => {
       if ((await this.servers.findByLabel(label)) !== undefined) return 'name.taken';
       await this.#change(serverId, { label });

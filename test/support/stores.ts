@@ -7,9 +7,10 @@ import { PostgresEnrolmentStore } from '../../hub/db/enrolment-store.ts';
 import { PostgresServerStore } from '../../hub/db/server-store.ts';
 import { type Enrolled, Enrolment, type Redemption } from '../../hub/tunnels/enrolment.ts';
 import { defaultNameLimits, type NameLimits } from '../../hub/tunnels/limits.ts';
+import { Rotation, type Succession } from '../../hub/tunnels/rotation.ts';
 import type { TokenRequest } from '../../hub/tunnels/token.ts';
 import { parseEnrolmentToken } from '../../shared/enrolment-token.ts';
-import { enrolmentProof } from '../../shared/wire/proof.ts';
+import { enrolmentProof, rotationProof, successionStatement } from '../../shared/wire/proof.ts';
 
 const hubHost = 'hub.phlix.test';
 export const dayMs = 24 * 60 * 60 * 1000;
@@ -21,6 +22,7 @@ const ownLabel = 'portal';
 export class TestStores {
   readonly servers: PostgresServerStore;
   readonly enrolment: Enrolment;
+  readonly rotation: Rotation;
   now = start;
 
   constructor(database: Database, limits: NameLimits = defaultNameLimits) {
@@ -28,6 +30,7 @@ export class TestStores {
     this.servers = new PostgresServerStore(database, options);
     const store = new PostgresEnrolmentStore(database, options);
     this.enrolment = new Enrolment({ ...options, store, hubHost });
+    this.rotation = new Rotation({ ...options, store, hubHost });
   }
 
   /** A new agent with a new token. */
@@ -46,6 +49,27 @@ export function newKey(): Key {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
   return { raw, secret: privateKey };
+}
+
+/** What an honest agent sends whose key was each of these in turn. */
+export function succession(...keys: Key[]): Succession {
+  const [nonce, exporter] = [randomBytes(32), randomBytes(32)];
+  const last = keys.at(-1) ?? newKey();
+  const proof = rotationProof({ hubHost, successor: last.raw, nonce, exporter });
+  const statements = keys.slice(1).map((next, i) => {
+    const former = keys[i] ?? next;
+    const said = successionStatement({ hubHost, former: former.raw, successor: next.raw });
+    return sign(null, said, former.secret);
+  });
+  return {
+    keys: keys.map(({ raw }) => raw),
+    statements,
+    signature: sign(null, proof, last.secret),
+    nonce,
+    exporter,
+    peerAddress: '192.0.2.1',
+    epoch: 7n,
+  };
 }
 
 /** What an honest agent sends, with what a test wants changed. */

@@ -36,6 +36,10 @@ export class TestLink implements TunnelLink {
     this.ended.push(reason);
   }
 
+  askToMove(): void {
+    this.isMoving = true;
+  }
+
   announce(addresses: readonly string[]): void {
     this.announced.push(addresses);
   }

@@ -46,6 +46,7 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'enrol.wrong-network': { status: 403, title: 'Enrolment token of another network' },
   'enrol.proof': { status: 403, title: 'Key not proved' },
   'enrol.token-options': { status: 400, title: 'Enrolment token cannot be made like this' },
+  'rotate.refused': { status: 403, title: 'Not the key of a server' },
   'enrol.rate-limited': { status: 429, title: 'Too many failed enrolments' },
   'name.invalid': { status: 400, title: 'No usable name' },
   'name.reserved': { status: 409, title: 'Reserved name' },
