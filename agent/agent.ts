@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
 import { Backoff } from '../shared/backoff.ts';
+import { listenText } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Secret } from '../shared/settings/secret.ts';
 import type { AgentConfig } from './config.ts';
@@ -21,6 +22,7 @@ import { answerRotate, rotateQuestion } from './rotate.ts';
 import { Slots } from './slots.ts';
 import { serveStatus, type AgentStatus } from './status.ts';
 import { supervise, type Outcome, type Supervision } from './supervise.ts';
+import { AgentCounts } from './telemetry/agent-counts.ts';
 import {
   Estate,
   findPredecessor,
@@ -54,6 +56,7 @@ export class Agent {
   readonly #deadlineMs: number;
   readonly #origin: Origin;
   readonly #slabs = new SlabPool();
+  readonly #counts = new AgentCounts();
   readonly #handedOver = new AbortController();
   readonly #firstLink = Promise.withResolvers<void>();
   #keys: Keys | undefined;
@@ -85,6 +88,7 @@ export class Agent {
     await openStateFolder(this.#config.stateFolder);
     const predecessor = await findPredecessor(this.#config.stateFolder);
     const whole = AbortSignal.any([signal, this.#handedOver.signal]);
+    const closeMetrics = await this.#serveMetrics();
     try {
       if (predecessor === undefined) await this.#listen();
       const identity = await this.#identity(whole);
@@ -93,8 +97,23 @@ export class Agent {
     } finally {
       predecessor?.withdraw();
       await this.#stop();
+      closeMetrics();
       this.#door?.close();
     }
+  }
+
+  /** Returns the way to end it. */
+  async #serveMetrics(): Promise<() => void> {
+    const { metricsListen } = this.#config;
+    if (metricsListen === undefined) return () => undefined;
+    // Only now: most homes do without, and a NAS has better use for the memory.
+    const { openMetrics } = await import('./telemetry/agent-metrics.ts');
+    const measured = {
+      counts: this.#counts,
+      status: () => this.status(),
+      sessions: () => this.#links?.live.map(({ session }) => session) ?? [],
+    };
+    return openMetrics(listenText(metricsListen), measured, this.#log);
   }
 
   status(): AgentStatus {
@@ -191,11 +210,13 @@ export class Agent {
       deadlineMs: this.#deadlineMs,
       log: this.#log,
       backoff: () => this.#backoff(),
-      onStream: (stream, opening) => serve(stream, this.#origin, this.#slabs, opening),
+      stalls: this.#counts.stalls,
+      onStream: (stream, opening) =>
+        serve(stream, this.#origin, this.#slabs, opening, this.#counts),
       onAddresses: (addresses) => this.#announce(addresses),
       onUp: (addresses) => this.#noteUp(addresses),
       onDown: () => this.#noteDown(),
-      onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
+      onFailure: (failure, retryInMs) => this.#linkFailed(failure, retryInMs),
     });
     this.#links = links;
     this.#estate = new Estate({
@@ -236,6 +257,7 @@ export class Agent {
   /** The first link is news, the others are not. */
   #noteUp(addresses: readonly string[]): void {
     this.#firstLink.resolve();
+    this.#counts.linkUp(this.#links?.live.length === 1);
     void this.#keys?.finish(this.#epoch);
     const isNews = this.#state !== 'connected';
     if (isNews) this.#become('connected');
@@ -270,6 +292,11 @@ export class Agent {
       sleep: ({ ms }, until) => after(ms, undefined, { signal: until }).catch(() => undefined),
       onFailure: (failure, retryInMs) => this.#remember(failure, retryInMs),
     };
+  }
+
+  #linkFailed(failure: AgentFailure, retryInMs: number | undefined): void {
+    this.#counts.linkFailed(failure.code);
+    this.#remember(failure, retryInMs);
   }
 
   #remember(failure: AgentFailure, retryInMs: number | undefined): void {

@@ -31,6 +31,20 @@ test('the address of the hub is enough', () => {
   });
 });
 
+test('figures are shown to nobody, to this machine, or to whom it is written out', () => {
+  const listen = (given: string) =>
+    readConfig({ ...enough, PHLIX_METRICS_LISTEN: given }).metricsListen;
+  expect(readConfig(enough).metricsListen).toBeUndefined();
+  expect(listen('off')).toBeUndefined();
+  expect(listen('127.0.0.1:9465')).toEqual({ host: '127.0.0.1', port: 9465 });
+  expect(listen('[::1]:9465')).toEqual({ host: '::1', port: 9465 });
+  expect(listen('0.0.0.0:9465')).toEqual({ host: '0.0.0.0', port: 9465 });
+  for (const given of [':9465', '9465', 'localhost:9465', '127.0.0.1', 'yes'])
+    expect(problemsOf({ ...enough, PHLIX_METRICS_LISTEN: given })).toEqual([
+      expect.stringMatching(/^PHLIX_METRICS_LISTEN: .*write 127\.0\.0\.1:9465/),
+    ]);
+});
+
 test('a hub has https and a name, an origin one of its kinds; neither has a path, a query or a password', () => {
   for (const url of [
     'http://hub.example.org',

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path';
 
 import { z } from 'zod';
 
+import { parseListenAddress, type ListenAddress } from '../shared/listen-address.ts';
 import { logLevels, type LogLevel } from '../shared/log.ts';
 import {
   choice,
@@ -55,6 +56,8 @@ export interface AgentConfig {
   readonly claimsSubdomain: boolean;
   readonly verifiesCertificate: boolean;
   readonly hubCaFile: string | undefined;
+  /** Where monitoring may ask; undefined: nowhere. */
+  readonly metricsListen?: ListenAddress | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -64,6 +67,19 @@ const hubUrl = setting(
     remedy: 'write it as the hub prints it: https://hub.example.org',
   },
   (given) => endpoint(given, 'https:', 443),
+);
+
+/** Figures of a home are nobody else's: to show them to a whole network it has to be written out. */
+const metricsListen = setting(
+  {
+    expected: 'a host and a port to listen on, or off',
+    remedy: 'write 127.0.0.1:9465; 0.0.0.0:9465 shows them to every machine that reaches this one',
+  },
+  (given) => {
+    if (given.toLowerCase() === 'off') return 'off';
+    const address = parseListenAddress(given);
+    return address.host === undefined ? undefined : address;
+  },
 );
 
 const originShape = {
@@ -86,6 +102,7 @@ const schema = z.object({
   PHLIX_STATE_DIR: path().optional(),
   PHLIX_SERVER_NAME: text(64).optional(),
   PHLIX_HUB_CA_FILE: path().optional(),
+  PHLIX_METRICS_LISTEN: metricsListen.default('off'),
   PHLIX_LOG_LEVEL: choice(logLevels).default('info'),
 });
 
@@ -111,6 +128,8 @@ export function readConfig(environment: Environment): AgentConfig {
     claimsSubdomain: settings.PHLIX_SUBDOMAIN_AUTO_CLAIM,
     verifiesCertificate: settings.PHLIX_TLS_ENABLED,
     hubCaFile: settings.PHLIX_HUB_CA_FILE,
+    metricsListen:
+      settings.PHLIX_METRICS_LISTEN === 'off' ? undefined : settings.PHLIX_METRICS_LISTEN,
     logLevel: settings.PHLIX_LOG_LEVEL,
   };
 }

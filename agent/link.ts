@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { FramePipe } from '../shared/mux/frame-pipe.ts';
 import { dialHandshake } from '../shared/mux/handshake.ts';
 import { Session } from '../shared/mux/session.ts';
+import type { SendStalls } from '../shared/mux/stalls.ts';
 import type { MuxStream } from '../shared/mux/stream.ts';
 import { maxMessageBytes, websocketTransport } from '../shared/mux/websocket-transport.ts';
 import type { OriginProtocol, Welcome } from '../shared/wire/hello.ts';
@@ -42,6 +43,8 @@ export interface LinkRequest {
   /** For connection, upgrade and handshake, each. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Of all links together. */
+  readonly stalls?: SendStalls;
   readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   /** The hub gave this server other addresses. */
   readonly onAddresses: (addresses: readonly string[]) => void;
@@ -170,6 +173,7 @@ function startSession(
     pingIntervalMs: welcome.pingIntervalMs,
     pingDeadlineMs: welcome.pingDeadlineMs,
     maxStreams: maxStreamsPerSession,
+    stalls: asked.stalls,
     onStream: asked.onStream,
     onNotice: (payload) => {
       const { addresses, move, report } = readNotice(payload);

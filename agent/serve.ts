@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { ResetReason } from '../shared/wire/codes.ts';
 import type { Origin } from './origin.ts';
 import type { Slab, SlabPool } from './slabs.ts';
+import { AgentCounts } from './telemetry/agent-counts.ts';
 
 /** What the pump needs of a MuxStream. */
 export interface PumpedStream extends Duplex {
@@ -24,8 +25,10 @@ export function serve(
   origin: Origin,
   slabs: SlabPool,
   opening: Buffer = nothing,
+  counts: AgentCounts = uncounted,
 ): void {
-  const reader = new OriginReader(stream, slabs, origin.readsInBursts);
+  counts.streams += 1;
+  const reader = new OriginReader(stream, slabs, origin.readsInBursts, counts);
   const socket = origin.connect(
     { buffer: () => reader.buffer, callback: (bytes) => reader.accept(bytes) },
     {
@@ -33,8 +36,12 @@ export function serve(
         const preamble = origin.preamble(opening);
         if (preamble !== undefined) socket.write(preamble);
         stream.pipe(socket);
+        stream.on('data', (piece: Buffer) => (counts.bytesUp += piece.length));
       },
-      onFailed: (reason) => stream.reset(reason),
+      onFailed: (reason) => {
+        counts.originFailed(reason);
+        stream.reset(reason);
+      },
     },
   );
   reader.socket = socket;
@@ -53,6 +60,7 @@ export function serve(
 }
 
 const nothing = Buffer.alloc(0);
+const uncounted = new AgentCounts();
 
 /** One being filled while the other is on its way: more would only queue in front of other streams. */
 const slabsPerStream = 2;
@@ -65,6 +73,9 @@ class OriginReader {
   readonly #stream: PumpedStream;
   readonly #slabs: SlabPool;
   readonly #comesInBursts: boolean;
+  readonly #counts: AgentCounts;
+  /** Until the first byte. */
+  #sinceMs: number | undefined = performance.now();
   readonly #lent = new Set<Slab>();
   #filling: Slab;
   #isPaused = false;
@@ -72,10 +83,16 @@ class OriginReader {
   socket: Socket | undefined;
 
   /** `comesInBursts`: a few reads may follow the one that was told to stop, and none of them may meet a lent slab. */
-  constructor(stream: PumpedStream, slabs: SlabPool, comesInBursts: boolean) {
+  constructor(
+    stream: PumpedStream,
+    slabs: SlabPool,
+    comesInBursts: boolean,
+    counts: AgentCounts,
+  ) {
     this.#stream = stream;
     this.#slabs = slabs;
     this.#comesInBursts = comesInBursts;
+    this.#counts = counts;
     this.#filling = slabs.take(0);
   }
 
@@ -86,6 +103,7 @@ class OriginReader {
 
   /** False stops reading. */
   accept(bytes: number): boolean {
+    this.#count(bytes);
     const filled = this.#filling;
     this.#lent.add(filled);
     this.#stream.writeSlab(filled.bytes, bytes, () => this.#takeBack(filled));
@@ -93,6 +111,13 @@ class OriginReader {
     if (!this.#isPaused || this.#comesInBursts) this.#filling = this.#slabs.take(bytes);
     else [this.#filling = filled] = this.#lent;
     return !this.#isPaused;
+  }
+
+  #count(bytes: number): void {
+    this.#counts.bytesDown += bytes;
+    if (this.#sinceMs === undefined) return;
+    this.#counts.onFirstByte((performance.now() - this.#sinceMs) / 1000);
+    this.#sinceMs = undefined;
   }
 
   close(): void {

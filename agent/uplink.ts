@@ -2,6 +2,7 @@
 
 import type { Backoff } from '../shared/backoff.ts';
 import type { Logger } from '../shared/log.ts';
+import type { SendStalls } from '../shared/mux/stalls.ts';
 import type { MuxStream } from '../shared/mux/stream.ts';
 import type { AgentConfig } from './config.ts';
 import { identityPath } from './credentials.ts';
@@ -22,6 +23,7 @@ export interface UplinkOptions {
   readonly deadlineMs: number;
   readonly log: Logger;
   readonly backoff: () => Backoff;
+  readonly stalls?: SendStalls;
   readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   readonly onAddresses: (addresses: readonly string[]) => void;
   readonly onUp: (addresses: readonly string[]) => void;
@@ -54,6 +56,7 @@ export async function makeUplink(options: UplinkOptions): Promise<Links> {
       wantsClientAddress: config.origin.sendsProxyHeader === true,
       software,
       deadlineMs,
+      ...(options.stalls !== undefined && { stalls: options.stalls }),
       onStream,
       onAddresses,
     },

@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 
-import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
+import { listenText, type ListenAddress, type PortSharing } from '../shared/listen-address.ts';
 import { AdminDoor } from './admin-door.ts';
 import { createApi, type PeopleOptions, type RequestListener } from './api/app.ts';
 import type { Audit } from './audit/audit.ts';
@@ -13,7 +13,7 @@ import { noProofs } from './edge/proof.ts';
 import { RedirectListener } from './edge/redirect.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { HandOver } from './hand-over.ts';
-import { listenFailure, listenText, type ListenSetting } from './listen-failure.ts';
+import { listenFailure, type ListenSetting } from './listen-failure.ts';
 import type { Place } from './place.ts';
 import type { Reception } from './reception.ts';
 import type { Stores } from './stores.ts';

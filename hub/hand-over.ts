@@ -3,10 +3,10 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 
-import type { ListenAddress, PortSharing } from '../shared/listen-address.ts';
+import { listenText, type ListenAddress, type PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AgentLink } from './gateway/agent-link.ts';
-import { listenFailure, listenText } from './listen-failure.ts';
+import { listenFailure } from './listen-failure.ts';
 
 /** Agents dial within a second; one that cannot reach the other process keeps its link until this one ends. */
 export const movePatienceMs = 10_000;

@@ -1,7 +1,7 @@
 // What bind refused arrives; one sentence leaves that names the port and the setting which moves it.
 
 import { CodedError } from '../shared/errors.ts';
-import type { ListenAddress } from '../shared/listen-address.ts';
+import { listenText, type ListenAddress } from '../shared/listen-address.ts';
 
 export type ListenErrorCode = 'listen.in-use' | 'listen.denied' | 'listen.failed';
 
@@ -44,10 +44,4 @@ function wayOut(setting: ListenSetting): string {
 
 function forwarding(setting: ListenSetting): string {
   return setting === 'HUB_DNS_RESPONDER_LISTEN' ? ' and forward port 53 to it, UDP and TCP' : '';
-}
-
-/** As it is written in settings: `:443`, `127.0.0.1:443`, `[::1]:443`. */
-export function listenText({ host, port }: ListenAddress): string {
-  const written = host?.includes(':') ? `[${host}]` : (host ?? '');
-  return `${written}:${port}`;
 }

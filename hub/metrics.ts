@@ -2,6 +2,7 @@
 
 import { statfs } from 'node:fs/promises';
 
+import { listenText } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { EventLoopDelay } from '../shared/telemetry/event-loop-delay.ts';
 import { gauge, total, type Metric } from '../shared/telemetry/metric.ts';
@@ -12,7 +13,7 @@ import { lastBackup, lastGoodBackup } from './backup/backup-state.ts';
 import type { ResponderCounts } from './certificates/dns/responder/thread-words.ts';
 import type { HubConfig } from './config.ts';
 import type { Doors } from './doors.ts';
-import { listenFailure, listenText } from './listen-failure.ts';
+import { listenFailure } from './listen-failure.ts';
 import type { Opened } from './opened.ts';
 import type { Overload } from './overload.ts';
 import type { Readiness } from './readiness.ts';

@@ -12,7 +12,7 @@ import { Admission } from './edge/admission.ts';
 import type { ForwardOptions } from './edge/forward.ts';
 import type { HubPages } from './edge/front-options.ts';
 import { Front } from './edge/front.ts';
-import { EdgeListener } from './edge/listener.ts';
+import { EdgeListener, type EdgeHandshake } from './edge/listener.ts';
 import type { Peers } from './edge/peers.ts';
 import { PlainListener } from './edge/plain-listener.ts';
 import { noProofs, type EdgeProofs } from './edge/proof.ts';
@@ -23,6 +23,7 @@ import type { Counters } from './telemetry/counters.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 import type { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
+import type { VitalSigns } from './vital-signs.ts';
 
 export interface VisitorsDoor {
   listen(address: string, sharing?: PortSharing): Promise<AddressInfo>;
@@ -44,6 +45,7 @@ export interface VisitorsParts {
   readonly peers: Peers;
   readonly overload: Overload;
   readonly unnamed: Unnamed;
+  readonly vitals: Pick<VitalSigns, 'links'>;
 }
 
 export function visitorsDoors(
@@ -121,6 +123,8 @@ function edgeOf(parts: VisitorsParts, front: Front, admission: Admission): EdgeL
       ? (address: string): boolean => refusing(parts.bans, address) !== undefined
       : undefined;
   const switchesOf = (hostname: string) => tunnels.find(hostname)?.switches;
+  const onHandshake = (result: EdgeHandshake, version?: string): void =>
+    parts.vitals.links.tls('visitors', result, version);
   return new EdgeListener({
     certificates,
     proofs,
@@ -131,6 +135,7 @@ function edgeOf(parts: VisitorsParts, front: Front, admission: Admission): EdgeL
     trustedProxies,
     isTurnedAway,
     limits,
+    onHandshake,
   });
 }
 

@@ -32,6 +32,12 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host, port };
 }
 
+/** As it is written in settings: `:443`, `127.0.0.1:443`, `[::1]:443`. */
+export function listenText({ host, port }: ListenAddress): string {
+  const written = host?.includes(':') ? `[${host}]` : (host ?? '');
+  return `${written}:${port}`;
+}
+
 /**
  * Starts the server and says where it listens: the port is another one if it was 0.
  * @throws ListenAddressError listen.invalid, or the system's error of bind
