@@ -49,7 +49,7 @@ import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts'
 import { dnsSettings } from './settings/dns.ts';
 import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
-import { proxyProblems, proxySettings, trustProblems } from './settings/proxies.ts';
+import { hasWideNetwork, proxyProblems, proxySettings, trustProblems } from './settings/proxies.ts';
 import {
   behindTlsProblems,
   filesTls,
@@ -95,6 +95,8 @@ export interface HubConfig {
   /** HUB_TLS=proxy: another program ends TLS for visitors (security row E-06). */
   readonly isBehindTls: boolean;
   readonly trustedProxies: CidrSet;
+  /** Among them are networks wider than /24 or /56. */
+  readonly trustsWideNetworks: boolean;
   /** Trusted proxies begin each connection with a PROXY header. */
   readonly isProxied: boolean;
   /** Undefined: what is for admins is at the visitors' door. */
@@ -182,6 +184,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     tls: tlsOf(settings, environment),
     isBehindTls,
     trustedProxies: new CidrSet(settings.HUB_TRUSTED_PROXIES),
+    trustsWideNetworks: hasWideNetwork(settings),
     isProxied: settings.HUB_PROXY_PROTOCOL,
     adminListen: settings.HUB_ADMIN_LISTEN,
     adminNetworks: settings.HUB_ADMIN_ALLOW_CIDRS && new CidrSet(settings.HUB_ADMIN_ALLOW_CIDRS),

@@ -13,10 +13,17 @@ import {
   type ControlEvent,
   type ControlWord,
 } from './control-words.ts';
+import { lookPatienceMs } from '../shared/doctor/look.ts';
 import { movePatienceMs } from './hand-over.ts';
 
 /** A hub under attack answers late; one that says nothing for this long hangs. */
 const answerMs = 10_000;
+
+/** What the asked hub itself waits for. */
+const longer: Partial<Record<ControlWord, number>> = {
+  'hand-over': movePatienceMs,
+  doctor: lookPatienceMs,
+};
 
 export interface Patience {
   /** How long an answer may take, besides what the asked hub itself waits for. */
@@ -79,7 +86,7 @@ export class ControlClient {
    */
   async ask(word: ControlWord): Promise<ControlEvent | undefined> {
     this.#socket.write(lineOf({ command: word }));
-    const waitMs = this.#patience.answerMs + (word === 'hand-over' ? movePatienceMs : 0);
+    const waitMs = this.#patience.answerMs + (longer[word] ?? 0);
     const { done, value } = await this.#answer(waitMs);
     return done === true ? undefined : parseEvent(value);
   }

@@ -5,19 +5,27 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
+import { findingStates } from '../shared/doctor/finding.ts';
 import { CodedError } from '../shared/errors.ts';
 
-/** `take-over`, `hand-over` and `go` are a successor's, in this order; `drain` is the operator's. */
-const words = ['take-over', 'hand-over', 'go', 'drain'] as const;
+/** `take-over`, `hand-over` and `go` are a successor's, in this order; `drain` and `doctor` are the operator's. */
+const words = ['take-over', 'hand-over', 'go', 'drain', 'doctor'] as const;
 export type ControlWord = (typeof words)[number];
 
 const command = z.object({ command: z.enum(words) });
+const finding = z.object({
+  check: z.string(),
+  state: z.enum(findingStates),
+  message: z.string(),
+  remedy: z.string().exactOptional(),
+});
 const event = z.discriminatedUnion('event', [
   z.object({ event: z.literal('reserved') }),
   /** Another process takes over already. */
   z.object({ event: z.literal('busy') }),
   z.object({ event: z.literal('moved'), links: z.number(), moved: z.number() }),
   z.object({ event: z.literal('draining'), streams: z.number() }),
+  z.object({ event: z.literal('examined'), findings: z.array(finding) }),
 ]);
 export type ControlEvent = z.infer<typeof event>;
 

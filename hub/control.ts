@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
+import type { Finding } from '../shared/doctor/finding.ts';
 import type { Logger } from '../shared/log.ts';
 import {
   lineOf,
@@ -25,17 +26,28 @@ export interface ControlledHub {
   readonly streamCount: number;
 }
 
+/** Rejects nothing. */
+export interface ControlledDoctor {
+  look(): Promise<readonly Finding[]>;
+}
+
 export class Control {
   readonly #server: Server;
   readonly #hub: ControlledHub;
+  readonly #doctor: ControlledDoctor | undefined;
   readonly #log: Logger;
   /** Who takes over: one at a time, or agents would be sent from one to the other. */
   #successor: Socket | undefined;
   #isHandingOver = false;
 
   /** Undefined when the data folder can hold no socket: the hub runs, but cannot be spoken to. */
-  static async open(folder: string, hub: ControlledHub, log: Logger): Promise<Control | undefined> {
-    const control = new Control(hub, log);
+  static async open(
+    folder: string,
+    hub: ControlledHub,
+    log: Logger,
+    doctor?: ControlledDoctor,
+  ): Promise<Control | undefined> {
+    const control = new Control(hub, log, doctor);
     try {
       const path = socketPath(folder);
       // With a database elsewhere and certificates from files nothing else has made the folder.
@@ -55,8 +67,9 @@ export class Control {
     return control;
   }
 
-  private constructor(hub: ControlledHub, log: Logger) {
+  private constructor(hub: ControlledHub, log: Logger, doctor: ControlledDoctor | undefined) {
     this.#hub = hub;
+    this.#doctor = doctor;
     this.#log = log;
     this.#server = createServer((socket) => this.#converse(socket));
     this.#server.unref();
@@ -82,6 +95,7 @@ export class Control {
   #hear(word: ControlWord, socket: Socket): void {
     if (word === 'take-over') return this.#reserve(socket);
     if (word === 'drain') return this.#stop(socket, 'host');
+    if (word === 'doctor') return this.#examine(socket);
     // The other two are the successor's.
     if (socket !== this.#successor) return undefined;
     if (word === 'hand-over') return this.#handOver(socket);
@@ -97,6 +111,12 @@ export class Control {
   #handOver(socket: Socket): void {
     this.#isHandingOver = true;
     void this.#hub.beginHandOver().then((moved) => tell(socket, { event: 'moved', ...moved }));
+  }
+
+  #examine(socket: Socket): void {
+    void this.#doctor?.look().then((found) => {
+      tell(socket, { event: 'examined', findings: [...found] });
+    });
   }
 
   #stop(socket: Socket, by: 'host' | 'system'): void {

@@ -19,6 +19,7 @@ import { ControlClient } from './control-client.ts';
 import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
+import { Examined } from './examined.ts';
 import { banWhoGuesses } from './guessing.ts';
 import { noteNewKey, openKeyRing, requireFitting } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
@@ -143,6 +144,15 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
 
   warnOfSites(config, log);
   const unnamed = new Unnamed(log);
+  const examined = new Examined(config, {
+    stores,
+    people,
+    audited,
+    place,
+    unnamed,
+    overload,
+    held: held.held,
+  });
   const reception = await openReception(config, {
     stores,
     people,
@@ -150,7 +160,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     traffic,
     acme,
     news,
-    unnamed,
+    examined,
     signOn,
     notified,
     log,
@@ -184,7 +194,8 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   // Before the doors: when this one fails, its agents find their way back to the former.
   opened.add(() => former?.close());
   const addresses = await doors.listen(former, sharing);
-  const control = await Control.open(config.dataDir, doors, log);
+  examined.opens(addresses);
+  const control = await Control.open(config.dataDir, doors, log, examined);
   opened.add(() => control?.close());
   const responder = acme?.responder;
   const { certified } = held;

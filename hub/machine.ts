@@ -20,7 +20,7 @@ export function thisMachine(environment: Readonly<Record<string, string | undefi
 }
 
 /** That of the container, else of the machine: whichever kills the process first. */
-function memoryBytes(): number {
+export function memoryBytes(): number {
   const constrained = process.constrainedMemory();
   const machine = totalmem();
   return constrained > 0 && constrained < machine ? constrained : machine;

@@ -14,7 +14,7 @@ import type { KeyKind, ServedCertificate } from './certificates/store.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
 import type { DomainChecks } from './domain-checks.ts';
 import { entriesOf } from './edge/denied/entries.ts';
-import { Health } from './health.ts';
+import type { Examined } from './examined.ts';
 import type { Notified } from './notified.ts';
 import type { Opened } from './opened.ts';
 import type { People } from './people.ts';
@@ -22,7 +22,6 @@ import type { Place } from './place.ts';
 import type { SignOn } from './single-sign-on.ts';
 import type { Stores } from './stores.ts';
 import { tellStreams } from './traffic.ts';
-import type { HeldCertificate } from './telemetry/certificate-metrics.ts';
 import { domainName } from './tunnels/domains/domain-name.ts';
 import { systemSuffixes } from './tunnels/domains/public-suffixes.ts';
 import type { Observatory } from './usage/observatory.ts';
@@ -40,9 +39,8 @@ export interface ServiceParts {
   readonly acme: AcmeCertificates | undefined;
   /** Where the hub gets none by itself. */
   readonly given: () => readonly GivenCertificate[];
-  readonly held: () => readonly HeldCertificate[];
   readonly news: News;
-  readonly unnamed: { readonly at: Date | undefined };
+  readonly examined: Examined;
   readonly signOn: SignOn;
   readonly notified: Notified;
   readonly opened: Opened;
@@ -74,7 +72,7 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     certificates: certificateDesk(parts),
     channels,
     settings: config.shown,
-    health: healthOf(config, parts),
+    health: parts.examined,
     audit: audited.audit,
     auditIndex: audited.audit,
     verifyAudit: verifyOf(config, stores),
@@ -177,21 +175,3 @@ function verifyOf({ audit }: HubConfig, { auditIndex }: Stores): ApiServices['ve
   return async () => verify(audit.folder, auditIndex);
 }
 
-function healthOf(
-  config: HubConfig,
-  { audited, stores, held, unnamed, people }: ServiceParts,
-): ApiServices['health'] {
-  return new Health({
-    config,
-    certificates: held,
-    verifyAudit: verifyOf(config, stores),
-    lostAuditEntries: () => audited.audit.counts.lost,
-    databaseTime: async () => stores.now(),
-    unnamedAt: () => unnamed.at,
-    travels: () => travelsOf(people),
-  });
-}
-
-function travelsOf({ travelMap, travelMetrics }: People) {
-  return travelMap?.look().then((map) => ({ map, checks: travelMetrics.total }));
-}

@@ -104,6 +104,7 @@ export const auditEvents = [
   'hub.stopped',
   'hub.draining',
   'hub.took-over',
+  'hub.examined',
   // The log about itself; its own lines begin and end each file.
   'audit.recovered',
   'audit.lost',

@@ -7,7 +7,25 @@ import { CertificateError } from '../certificates/failure.ts';
 import { leafFiles } from '../certificates/local-ca.ts';
 import { loadCertificate } from '../certificates/served.ts';
 import { localCaFolder, type HubConfig } from '../config.ts';
+import type { HeldCertificate as CheckedCertificate } from '../telemetry/certificate-metrics.ts';
 import type { HeldCertificate } from './certificate-words.ts';
+
+/** As the doctor looks at them. Undefined: they are in the database, which a running hub is asked for. @throws CertificateError */
+export async function certificatesOfHost(
+  config: HubConfig,
+  now: Date,
+): Promise<readonly CheckedCertificate[] | undefined> {
+  if (config.tls.kind === 'acme') return undefined;
+  const all = await heldCertificates(config, now);
+  return all.map(({ names, kind: keyKind, notAfter }) => ({
+    names,
+    keyKind,
+    notAfter,
+    isOwn: true,
+    isReleased: false,
+    isFailing: false,
+  }));
+}
 
 /** @throws CertificateError */
 export async function heldCertificates(config: HubConfig, now: Date): Promise<HeldCertificate[]> {

@@ -9,6 +9,7 @@ import { authCommand } from './auth.ts';
 import { banCommand } from './bans.ts';
 import { certificatesCommand } from './certificates.ts';
 import type { CommandContext } from './command-context.ts';
+import { doctorCommand } from './doctor.ts';
 import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
 import { enrolTokenCommand } from './enrol-token.ts';
@@ -62,6 +63,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
       const { start } = await import('./start.ts');
       finish(await start(context, takeOver));
     });
+  program.addCommand(doctorCommand(context, finish));
   program.addCommand(domainsCommand(context, finish));
   program.addCommand(drainCommand(context, finish));
   program.addCommand(healthCommand(context, finish));
@@ -93,6 +95,7 @@ Examples:
   phlix-hub servers list --json
   phlix-hub domains add films.example.org movies
   phlix-hub certificates list
+  phlix-hub doctor
   phlix-hub drain
   phlix-hub local-ca trust`;
 

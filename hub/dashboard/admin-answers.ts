@@ -1,5 +1,6 @@
 // What the API answers to admins leaves here, as pages read it: the JSON of hub/api, whose schemas hold it.
 
+import type { Finding } from '../../shared/doctor/finding.ts';
 import type { Role } from '../accounts/account.ts';
 import type { PresetName } from '../accounts/sso/presets.ts';
 import type { CertificateAnswer, Listed } from './server-answers.ts';
@@ -62,14 +63,14 @@ export interface SettingAnswer {
   readonly is_secret: boolean;
 }
 
-export type FindingState = 'ok' | 'warning' | 'failure';
-
 export interface HealthAnswer {
-  readonly state: FindingState;
-  readonly items: readonly {
-    readonly check: string;
-    readonly state: FindingState;
-    readonly sentence: string;
+  readonly state: 'ok' | 'warning' | 'failure';
+  readonly items: readonly Finding[];
+  readonly trips: readonly {
+    readonly at: string;
+    readonly limit: string;
+    readonly who: string | null;
+    readonly times: number;
   }[];
 }
 

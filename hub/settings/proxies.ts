@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 
-import { parseNetwork } from '../../shared/net-address.ts';
+import { parseNetwork, type Network } from '../../shared/net-address.ts';
 import { flag, list } from '../../shared/settings/kinds.ts';
 import type { SettingProblem } from '../../shared/settings/settings.ts';
 
@@ -34,6 +34,15 @@ export function trustProblems(settings: ProxySettings): SettingProblem[] {
   );
 }
 
+/** HUB_TRUSTED_PROXIES_ALLOW_WIDE is there for these; whether it is wise, the doctor asks. */
+export function hasWideNetwork({ HUB_TRUSTED_PROXIES }: ProxySettings): boolean {
+  return HUB_TRUSTED_PROXIES.some(isWide);
+}
+
+function isWide({ family, prefix }: Network): boolean {
+  return prefix < (family === 'ipv4' ? 24 : 56);
+}
+
 /** security.md A-15: whoever sits in a trusted network chooses the address that bans and limits see. */
 export function proxyProblems(settings: ProxySettings): SettingProblem[] {
   if (settings.HUB_PROXY_PROTOCOL && settings.HUB_TRUSTED_PROXIES.length === 0) {
@@ -41,10 +50,9 @@ export function proxyProblems(settings: ProxySettings): SettingProblem[] {
     const remedy = 'list the addresses of your proxies in HUB_TRUSTED_PROXIES, or unset this';
     return [{ name: 'HUB_PROXY_PROTOCOL', expected, remedy }];
   }
-  return settings.HUB_TRUSTED_PROXIES.flatMap(({ address, prefix, family }) => {
-    const narrowest = family === 'ipv4' ? 24 : 56;
-    const isAllowed =
-      prefix >= narrowest || (settings.HUB_TRUSTED_PROXIES_ALLOW_WIDE && prefix > 0);
+  return settings.HUB_TRUSTED_PROXIES.flatMap((network) => {
+    const { address, prefix } = network;
+    const isAllowed = !isWide(network) || (settings.HUB_TRUSTED_PROXIES_ALLOW_WIDE && prefix > 0);
     if (isAllowed) return [];
     const remedy =
       prefix === 0

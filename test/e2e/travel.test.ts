@@ -73,7 +73,7 @@ test('a sign-in from the other side of the world is counted, written down and to
   expect(json['items']).toMatchObject([{ event: 'login.travel', result: 'ok' }]);
   expect(await finding()).toMatchObject({
     state: 'ok',
-    sentence: expect.stringMatching('GeoIP2-City-Test'),
+    message: expect.stringMatching('GeoIP2-City-Test'),
   });
 });
 
@@ -144,7 +144,8 @@ test('a proxy that does not say who comes is complained of, with what to do', as
   const findings = json['items'] as { check: string; state: string }[];
   expect(findings.find(({ check }) => check === 'config.proxies')).toMatchObject({
     state: 'warning',
-    sentence: expect.stringMatching('did not say who its visitor was'),
+    message: expect.stringMatching('did not say who its visitor was'),
+    remedy: expect.stringMatching('X-Forwarded-For'),
   });
 });
 
@@ -158,7 +159,7 @@ test('a map that is damaged or gone is a finding and a warning, and a new one is
   rmSync(mapFile);
   expect(await finding()).toMatchObject({
     state: 'warning',
-    sentence: expect.stringMatching('not there'),
+    message: expect.stringMatching('not there'),
   });
   expect(lines.filter((line) => line.includes('"login.travel-map"'))).toHaveLength(2);
   writeFileSync(`${mapFile}.new`, cityFile(cities));

@@ -76,18 +76,19 @@ export const adminAnswers: CannedAnswers = {
   'health.show': {
     state: 'warning',
     items: [
-      { check: 'tls.certificate', state: 'ok', sentence: 'The certificate is good for 60 days.' },
+      { check: 'tls.certificate', state: 'ok', message: 'The certificate is good for 60 days.' },
       {
         check: 'config.same-site',
         state: 'warning',
-        sentence:
-          'Servers live below the same domain as the hub itself: set HUB_TENANT_DOMAIN to a domain of its own.',
+        message: 'Servers live below the same domain as the hub itself.',
+        remedy: 'Set HUB_TENANT_DOMAIN to a domain of its own.',
       },
       {
         check: 'audit.chain',
         state: 'ok',
-        sentence: 'The audit log is whole: 1,204 lines in 2 files.',
+        message: 'The audit log is whole: 1,204 lines in 2 files.',
       },
     ],
+    trips: [{ at: ago(dayMs), limit: 'login.locked', who: '203.0.113.7', times: 12 }],
   },
 };

@@ -1,9 +1,11 @@
 // What the hub finds when it looks at itself arrives; the page leaves that says what is wrong first, each with its remedy.
 
 import type { Context } from 'hono';
+import { html } from 'hono/html';
 
 import type { LoginCaller } from '../../../accounts/caller.ts';
-import type { FindingState, HealthAnswer } from '../../admin-answers.ts';
+import type { FindingState } from '../../../../shared/doctor/finding.ts';
+import type { HealthAnswer } from '../../admin-answers.ts';
 import type { DashboardEnv } from '../../environment.ts';
 import { badge, type Tone } from '../../parts/badge.ts';
 import { linkButton } from '../../parts/button.ts';
@@ -12,15 +14,19 @@ import { card } from '../../parts/card.ts';
 import type { IconName } from '../../parts/icon.ts';
 import { itemList } from '../../parts/item-list.ts';
 import type { Markup } from '../../parts/markup.ts';
+import { moment } from '../../parts/moment.ts';
+import { table } from '../../parts/table.ts';
 import type { HubReading } from '../../reading.ts';
 import { adminPage } from './admin-page.ts';
+import { checkTitle } from './check-titles.ts';
 
 const looks: Readonly<Record<FindingState, { icon: IconName; tone: Tone; word: string }>> = {
   failure: { icon: 'alert', tone: 'bad', word: 'Wrong' },
   warning: { icon: 'alert', tone: 'warn', word: 'Look at it' },
+  unknown: { icon: 'health', tone: 'calm', word: 'Not known' },
   ok: { icon: 'check', tone: 'good', word: 'Good' },
 };
-const order: readonly FindingState[] = ['failure', 'warning', 'ok'];
+const order: readonly FindingState[] = ['failure', 'warning', 'unknown', 'ok'];
 
 export async function healthPage(
   context: Context<DashboardEnv>,
@@ -32,7 +38,7 @@ export async function healthPage(
     title: 'Health',
     lead: 'The hub has just looked at itself.',
     actions: linkButton('Look again', '/admin/health'),
-    body: [summary(health), findings(health)],
+    body: [summary(health), findings(health), tripsCard(health.trips)],
   });
 }
 
@@ -59,12 +65,38 @@ function findings({ items }: HealthAnswer): Markup {
   return card({
     body: itemList(
       'Findings',
-      sorted.map(({ check, state, sentence }) => ({
+      sorted.map(({ check, state, message, remedy }) => ({
         icon: looks[state].icon,
-        title: check,
+        title: html`<span title="${check}">${checkTitle(check)}</span>`,
         badges: badge(looks[state].word, looks[state].tone),
-        detail: sentence,
+        detail: remedy === undefined ? message : html`${message}<br /><b>${remedy}</b>`,
       })),
     ),
+  });
+}
+
+/** For whoever asks why a visitor was turned away. */
+function tripsCard(trips: HealthAnswer['trips']): Markup {
+  return card({
+    title: 'Limits that held',
+    lead: 'The last 200 times that somebody was turned away for asking too much, since this process started.',
+    body:
+      trips.length === 0
+        ? html`<p class="soft">Nobody was turned away.</p>`
+        : table({
+            caption: 'Limits that held, the latest first',
+            columns: [
+              { title: 'When' },
+              { title: 'Limit' },
+              { title: 'Whom' },
+              { title: 'In a row', align: 'end' },
+            ],
+            rows: trips.map(({ at, limit, who, times }) => [
+              moment(new Date(at)),
+              html`<code>${limit}</code>`,
+              who ?? 'nobody knows',
+              String(times),
+            ]),
+          }),
   });
 }

@@ -1,0 +1,58 @@
+// The process and its machine arrive; whether it has what it needs, and stands on nothing with a known hole, leaves (security row E-12).
+
+import { join } from 'node:path';
+
+import { snapshot } from '../../shared/doctor/advisories.ts';
+import { descriptorVerdict } from '../../shared/doctor/descriptors.ts';
+import { ok, warning, type Verdict } from '../../shared/doctor/finding.ts';
+import type { Looks } from '../../shared/doctor/look.ts';
+import { softwareVerdict } from '../../shared/doctor/software.ts';
+import type { Premises, RunningHub } from './premises.ts';
+
+const mebibyte = 1024 * 1024;
+/** Hub and database take 250 MiB before anybody comes. */
+const leastMemoryBytes = 512 * mebibyte;
+/** Two for each exchange of a busy evening, and one for each agent: what the hub's own limits let in. */
+const neededDescriptors = 8192;
+
+export const machineLooks = {
+  'software.versions': ({ machine, now }) => softwareVerdict(machine.software, snapshot, now),
+  'limits.memory': lookAtMemory,
+} satisfies Looks<Premises>;
+
+export const processLooks = {
+  'limits.descriptors': ({ machine }) =>
+    descriptorVerdict(neededDescriptors, join(machine.kernel, 'self')),
+  'limits.load': ({ memory, config }) => {
+    const { residentBytes, sheds } = memory();
+    const message = `The hub takes ${inMebibytes(residentBytes)} of ${inMebibytes(config.memoryLimitBytes)}`;
+    if (sheds)
+      return warning(
+        `${message}, and refuses new requests for it.`,
+        'Raise HUB_LIMIT_MEMORY if the machine has more to give; the metrics say what takes it.',
+      );
+    return ok(`${message}.`);
+  },
+} satisfies Looks<RunningHub>;
+
+function lookAtMemory({ config, machine }: Premises): Verdict {
+  const { memoryLimitBytes } = config;
+  const { memoryBytes } = machine;
+  if (memoryLimitBytes > memoryBytes)
+    return warning(
+      `HUB_LIMIT_MEMORY is ${inMebibytes(memoryLimitBytes)}, and the machine has ${inMebibytes(memoryBytes)}: the kernel kills the hub before it would shed load.`,
+      'Unset HUB_LIMIT_MEMORY, or set it to three quarters of what there is.',
+    );
+  if (memoryBytes < leastMemoryBytes)
+    return warning(
+      `The machine has ${inMebibytes(memoryBytes)} of memory for hub and database.`,
+      `Give it ${inMebibytes(leastMemoryBytes)} or more.`,
+    );
+  return ok(
+    `The machine has ${inMebibytes(memoryBytes)} of memory; the hub sheds load at ${inMebibytes(memoryLimitBytes)}.`,
+  );
+}
+
+function inMebibytes(bytes: number): string {
+  return `${Math.round(bytes / mebibyte)} MiB`;
+}
