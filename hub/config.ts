@@ -46,6 +46,12 @@ import {
 import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/acme.ts';
 import { adminSettings } from './settings/admin.ts';
 import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts';
+import {
+  backupOf,
+  backupProblems,
+  backupSettings,
+  type BackupSettings,
+} from './settings/backup.ts';
 import { dnsSettings } from './settings/dns.ts';
 import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
@@ -125,6 +131,7 @@ export interface HubConfig {
   readonly nameLimits: NameLimits;
   readonly domainLimits: DomainLimits;
   readonly audit: AuditSettings;
+  readonly backup: BackupSettings;
   /** `page`: they are told that they are banned; `close`: their connections are, without a word. */
   readonly banAnswer: 'page' | 'close';
   /** What admins may see of all this. */
@@ -164,6 +171,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...limitProblems(settings),
     ...accountProblems(settings),
     ...mailProblems(settings),
+    ...backupProblems(settings),
   ]);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
@@ -211,6 +219,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     sendsEmailCodes: settings.HUB_EMAIL_CODES,
     allowsLocalLogin: settings.HUB_LOCAL_LOGIN,
     audit: auditOf(settings, dataDir),
+    backup: backupOf(settings, dataDir),
     banAnswer: settings.HUB_BAN_ANSWER,
     shown: shownSettings(Object.keys(schema.shape), settings, environment),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
@@ -287,6 +296,7 @@ const schema = z.object({
   HUB_LOCAL_LOGIN: flag().default(true),
   ...adminSettings,
   ...auditSettings,
+  ...backupSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),

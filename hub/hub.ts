@@ -9,6 +9,7 @@ import { tellOfKeys } from './agent-keys.ts';
 import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
 import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
+import { startBackups } from './backing-up.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
@@ -141,6 +142,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   tellAuditTrouble(notified, audit);
   await tellSuspensions(notified.notices, outside);
   startWatches(notified, { ...outside, held: held.held });
+  startBackups(config, { ...outside, notices });
 
   warnOfSites(config, log);
   const unnamed = new Unnamed(log);

@@ -25,6 +25,20 @@ export function shownSettings(
   });
 }
 
+/** As a backup keeps them, for whoever has to set them again elsewhere. */
+export function shownForBackup(
+  shown: readonly ShownSetting[],
+): { name: string; from: string; text?: string; is_secret: boolean }[] {
+  return shown
+    .filter(({ from }) => from !== 'default')
+    .map(({ name, from, text, isSecret }) => ({
+      name,
+      from,
+      ...(text === undefined ? {} : { text }),
+      is_secret: isSecret,
+    }));
+}
+
 function holdsSecret(value: unknown): boolean {
   return Array.isArray(value) ? value.some(holdsSecret) : value instanceof Secret;
 }

@@ -10,14 +10,18 @@ import type { TxtRecordStore } from './certificates/dns/txt-records.ts';
 import type { AccountStore, CertificateStore, OrderLog } from './certificates/life/certificate.ts';
 import type { HubConfig } from './config.ts';
 import type { BanStore } from './access/bans/ban.ts';
+import type { DatabaseDump } from './backup/database-dump.ts';
+import type { BackupTurns } from './backup/scheduler.ts';
+import { hasStagedFiles } from './backup/staged-files.ts';
 import type { AuditIndex } from './audit/audit-index.ts';
 import { PostgresAccountStore } from './db/account-store.ts';
 import { peopleStores, type PeopleStores } from './db/accounts/people-stores.ts';
 import { PostgresAuditIndex } from './db/audit/audit-index.ts';
+import { PostgresBackupTurns } from './db/backup-turns.ts';
 import { PostgresBanStore } from './db/bans/ban-store.ts';
 import { PostgresCertificateStore } from './db/certificate-store.ts';
 import { PostgresChallengeStore } from './db/challenge-store.ts';
-import { openDatabase, type Database } from './db/connect.ts';
+import { openDatabase, type Database, type OpenOptions } from './db/connect.ts';
 import { PostgresDomainStore } from './db/domain-store.ts';
 import { PostgresEnrolmentStore } from './db/enrolment-store.ts';
 import { emailStores, type EmailStores } from './db/email/email-stores.ts';
@@ -72,6 +76,9 @@ export interface Stores {
   readonly deviceRequests: DeviceRequestStore;
   /** Everything that is sealed, wherever it lies. */
   readonly sealed: PostgresSealedRows;
+  readonly backupTurns: BackupTurns;
+  /** All of the database as it is now. */
+  dump(): Promise<DatabaseDump>;
   /** Where the database is, without user and password. */
   readonly place: string;
   /** This process runs the database, for itself: no hub runs on the same folder. */
@@ -87,7 +94,11 @@ export async function openStores(
   options: { purpose: 'hub' | 'command'; log: Logger },
 ): Promise<Stores> {
   const settings = { url: config.databaseUrl?.reveal(), dataDir: config.dataDir };
-  const database = await openDatabase(settings, options);
+  const database = await openDatabase(settings, {
+    ...options,
+    beforeChange: snapshotBefore(config),
+  });
+  if (await hasStagedFiles(config.dataDir)) await settleRestore(config, database);
   const ownLabels = ownLabelsOf(config);
   const { nameLimits: limits } = config;
   const store = new PostgresEnrolmentStore(database, { limits });
@@ -115,11 +126,27 @@ export async function openStores(
     tokens: new PostgresTokenStore(database),
     deviceRequests: new PostgresDeviceRequestStore(database),
     sealed: new PostgresSealedRows(database),
+    backupTurns: new PostgresBackupTurns(database),
+    dump: async () => database.dump(),
     place: database.place,
     isAlone: database.serverPid !== undefined,
     now: async () => databaseTime(database.queries),
     close: async () => database.close(),
   };
+}
+
+/** A version that changes the tables can be left again: phlix-hub rollback. */
+function snapshotBefore(config: HubConfig): NonNullable<OpenOptions['beforeChange']> {
+  return async ({ connection }) => {
+    // Rare, and its rooms take their time to load.
+    const { takeSnapshot } = await import('./snapshotting.ts');
+    await takeSnapshot(config, connection, 'migration');
+  };
+}
+
+async function settleRestore(config: HubConfig, database: Database): Promise<void> {
+  const { settleInterrupted } = await import('./restoring.ts');
+  await settleInterrupted(config, database);
 }
 
 function usageStores(database: Database): UsageStores {

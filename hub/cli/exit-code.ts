@@ -7,6 +7,7 @@ import { AccountError, type AccountErrorCode } from '../accounts/account-error.t
 import type { AuditErrorCode } from '../audit/audit-error.ts';
 import type { AcmeErrorCode } from '../certificates/acme/problem.ts';
 import type { DnsErrorCode } from '../certificates/dns/failure.ts';
+import type { BackupErrorCode } from '../backup/backup-error.ts';
 import type { CertificateErrorCode } from '../certificates/failure.ts';
 import type { ControlErrorCode } from '../control-words.ts';
 import type { DatabaseErrorCode } from '../db/database-error.ts';
@@ -30,6 +31,7 @@ export const exitCode = {
 type Code =
   | AccessErrorCode
   | AuditErrorCode
+  | BackupErrorCode
   | NetAddressErrorCode
   | AcmeErrorCode
   | CertificateErrorCode
@@ -124,6 +126,10 @@ const table: Record<Code, number> = {
   'database.in-use': exitCode.tryLater,
   'database.version': exitCode.config,
   'database.newer': exitCode.config,
+  'database.migration': exitCode.software,
+  'database.schema': exitCode.config,
+  'database.moved': exitCode.config,
+  'database.not-empty': exitCode.cannotCreate,
   'database.no-permission': exitCode.noPermission,
   'database.bad-url': exitCode.config,
   'database.weak-password': exitCode.config,
@@ -131,6 +137,16 @@ const table: Record<Code, number> = {
   'database.unsupported-platform': exitCode.config,
   'database.folder': exitCode.cannotCreate,
   'database.failed': exitCode.unavailable,
+
+  'backup.plain': exitCode.usage,
+  'backup.no-key': exitCode.usage,
+  'backup.wrong-key': exitCode.badData,
+  'backup.damaged': exitCode.badData,
+  'backup.newer': exitCode.badData,
+  'backup.not-empty': exitCode.cannotCreate,
+  'backup.exists': exitCode.cannotCreate,
+  'backup.unknown': exitCode.badData,
+  'backup.storage': exitCode.cannotCreate,
 
   'control.silent': exitCode.unavailable,
   'control.busy': exitCode.tryLater,

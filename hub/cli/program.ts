@@ -6,9 +6,11 @@ import { version } from '../../shared/version.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { auditCommand } from './audit.ts';
 import { authCommand } from './auth.ts';
+import { backupCommand } from './backup.ts';
 import { banCommand } from './bans.ts';
 import { certificatesCommand } from './certificates.ts';
 import type { CommandContext } from './command-context.ts';
+import { databaseCommand } from './database.ts';
 import { doctorCommand } from './doctor.ts';
 import { domainsCommand } from './domains.ts';
 import { drainCommand } from './drain.ts';
@@ -19,6 +21,8 @@ import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
 import { noticesCommand } from './notices.ts';
 import { openApiCommand } from './openapi.ts';
+import { restoreCommand } from './restore.ts';
+import { rollbackCommand } from './rollback.ts';
 import { addMemberCommands } from './server-members.ts';
 import { addSuspensionCommands } from './server-suspension.ts';
 import { addSwitchCommands } from './server-switches.ts';
@@ -76,6 +80,10 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(banCommand(context, finish));
   program.addCommand(auditCommand(context, finish));
   program.addCommand(keysCommand(context, finish));
+  program.addCommand(backupCommand(context));
+  program.addCommand(restoreCommand(context));
+  program.addCommand(rollbackCommand(context));
+  program.addCommand(databaseCommand(context));
   program.addCommand(noticesCommand(context, finish));
   program.addCommand(ssoCommand(context));
   program.addCommand(authCommand(context));
@@ -95,6 +103,7 @@ Examples:
   phlix-hub servers list --json
   phlix-hub domains add films.example.org movies
   phlix-hub certificates list
+  phlix-hub backup --output /mnt/usb/hub.tar.age
   phlix-hub doctor
   phlix-hub drain
   phlix-hub local-ca trust`;

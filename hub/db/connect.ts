@@ -8,6 +8,7 @@ import { drizzle } from './drizzle.ts';
 import { ChangeListener } from './change-listener.ts';
 import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
 import { type EmbeddedSettings, openEmbedded } from './embedded.ts';
+import type { DatabaseDump } from '../backup/database-dump.ts';
 import { externalServer } from './external.ts';
 import { migrate } from './migrate.ts';
 import { PatientPool } from './patient-pool.ts';
@@ -29,7 +30,17 @@ export interface Database {
   readonly place: string;
   /** Of the server that this process started; undefined for any other. */
   readonly serverPid: number | undefined;
+  readonly connection: ClientConfig;
+  /** All of it as it is now, for a backup. */
+  dump(): Promise<DatabaseDump>;
   close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly purpose: Purpose;
+  readonly log: Logger;
+  /** Called when tables with data are about to change. */
+  readonly beforeChange?: (server: FoundServer) => Promise<void>;
 }
 
 /** Containers that start together: the database needs a moment longer than the hub. */
@@ -39,13 +50,15 @@ const oldestVersion = 15;
 /** @throws DatabaseError */
 export async function openDatabase(
   settings: DatabaseSettings,
-  options: { purpose: Purpose; log: Logger },
+  options: OpenOptions,
 ): Promise<Database> {
-  const server = await findServer(settings, options);
+  const server = await openServer(settings, options);
   try {
     const { connection, place } = server;
-    await requireUsable(server, settings.startPatienceMs ?? defaultStartPatienceMs, options.log);
-    await migrate(connection);
+    const { beforeChange } = options;
+    await migrate(connection, {
+      beforeChange: beforeChange && (async () => beforeChange(server)),
+    });
     const pool = new PatientPool(connection, { place, log: options.log });
     const changes = new ChangeListener(connection, options.log);
     return {
@@ -55,6 +68,8 @@ export async function openDatabase(
       get serverPid() {
         return server.pid;
       },
+      connection,
+      dump: async () => dumpOf(connection),
       close: async () => {
         await changes.close();
         await pool.end();
@@ -67,11 +82,31 @@ export async function openDatabase(
   }
 }
 
-interface FoundServer {
+export interface FoundServer {
   readonly connection: ClientConfig;
   readonly place: string;
   readonly pid: number | undefined;
   close(): Promise<void>;
+}
+
+/** Whatever is in it, and nothing of it changed: for restores and moves. @throws DatabaseError */
+export async function openServer(
+  settings: DatabaseSettings,
+  options: { purpose: Purpose; log: Logger },
+): Promise<FoundServer> {
+  const server = await findServer(settings, options);
+  try {
+    await requireUsable(server, settings.startPatienceMs ?? defaultStartPatienceMs, options.log);
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+export async function dumpOf(connection: ClientConfig): Promise<DatabaseDump> {
+  const { openDump } = await import('./dump.ts');
+  return openDump(connection);
 }
 
 async function findServer(

@@ -11,6 +11,14 @@ export type DatabaseErrorCode =
   | 'database.version'
   /** A newer hub has changed the tables already. */
   | 'database.newer'
+  /** A migration could not be applied, and nothing of it was. */
+  | 'database.migration'
+  /** Its migrations count as done, and a table or column that they make is missing. */
+  | 'database.schema'
+  /** The data lives elsewhere: `phlix-hub database move` took it there. */
+  | 'database.moved'
+  /** There is data already where some was to be put. */
+  | 'database.not-empty'
   | 'database.no-permission'
   | 'database.bad-url'
   | 'database.weak-password'

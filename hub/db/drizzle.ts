@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 
 import type * as Core from 'drizzle-orm';
 import type * as Driver from 'drizzle-orm/node-postgres';
-import type * as Migrator from 'drizzle-orm/node-postgres/migrator';
 import type * as Postgres from 'drizzle-orm/pg-core';
 
 const require = createRequire(import.meta.url);
@@ -12,7 +11,6 @@ const require = createRequire(import.meta.url);
 const core = require('drizzle-orm') as typeof Core;
 const postgres = require('drizzle-orm/pg-core') as typeof Postgres;
 const driver = require('drizzle-orm/node-postgres') as typeof Driver;
-const migrator = require('drizzle-orm/node-postgres/migrator') as typeof Migrator;
 
 export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
 export const {
@@ -32,4 +30,3 @@ export const {
   uuid,
 } = postgres;
 export const { drizzle } = driver;
-export const { migrate: runMigrations } = migrator;

@@ -1,11 +1,13 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { migrate as migrateAsBefore } from 'drizzle-orm/node-postgres/migrator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
-import { runMigrations, sql } from './drizzle.ts';
+import { sql } from './drizzle.ts';
+import { migrate } from './migrate.ts';
 
 const folder = join(import.meta.dirname, 'migrations');
 const table = { migrationsSchema: 'public', migrationsTable: 'migrations' };
@@ -43,7 +45,7 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     const { queries } = opened.database;
     await queries.execute(sql`DROP SCHEMA public CASCADE`);
     await queries.execute(sql`CREATE SCHEMA public`);
-    await runMigrations(queries, { migrationsFolder: migrationsUntil(tag), ...table });
+    await migrateAsBefore(queries, { migrationsFolder: migrationsUntil(tag), ...table });
     await queries.execute(sql`
       INSERT INTO servers (id, owner_id, name, created_at) VALUES (${server}, 'operator', 'Films', now())`);
     await queries.execute(sql`
@@ -52,7 +54,7 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     await queries.execute(sql`
       INSERT INTO agents (agent_id, public_key, server_id, created_at)
       VALUES ('agent', decode(repeat('ab', 32), 'hex'), ${server}, now())`);
-    await runMigrations(queries, { migrationsFolder: folder, ...table });
+    await migrate(opened.database.connection);
     const { rows } = await queries.execute(sql`
       SELECT servers.name, label, agent_id, servers.owner_id, http2, min_tls FROM servers
       JOIN labels ON labels.server_id = servers.id JOIN agents ON agents.server_id = servers.id`);

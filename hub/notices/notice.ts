@@ -74,6 +74,8 @@ export interface NoticeFacts {
   };
   /** It cannot be written, or what was to be written was lost. */
   'audit.trouble': { readonly reason: string };
+  /** The scheduled one; it is tried again within the hour. */
+  'backup.failed': { readonly reason: string };
   'login.local-open': { readonly until: Date };
   test: { readonly by: string };
 }

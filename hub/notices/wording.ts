@@ -195,6 +195,14 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
     ],
     urgency: 'normal',
   }),
+  'backup.failed': ({ reason }) => ({
+    title: 'The backup of the hub failed',
+    lines: [
+      reason,
+      'It is tried again within the hour. "phlix-hub backup" on the hub\'s machine tries it now.',
+    ],
+    urgency: 'high',
+  }),
   'audit.trouble': ({ reason }) => ({
     title: 'The audit log is in trouble',
     lines: [reason, 'To look at the whole of it: phlix-hub audit verify'],

@@ -31,6 +31,7 @@ export function documentedSettings(): string[] {
 export const secretSettings = [
   'HUB_ACME_EAB_HMAC_KEY',
   'HUB_ACME_FALLBACK_EAB_HMAC_KEY',
+  'HUB_BACKUP_PASSPHRASE',
   'HUB_DATABASE_URL',
   'HUB_DNS_CLOUDFLARE_TOKEN',
   'HUB_DNS_DESEC_TOKEN',

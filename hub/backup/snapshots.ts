@@ -1,0 +1,104 @@
+// The data folder arrives; the states of the database that were kept before something was done to it leave, youngest first, and the key that opens them.
+
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { parseStamp, stampOf } from './backup-folder.ts';
+import { leaveToOwner } from './backup-state.ts';
+import { BackupError, storageFailure } from './backup-error.ts';
+import { newIdentity, parseIdentities, recipientOf, type Keys, type Lock } from './encryption.ts';
+
+/** What was about to be done. */
+export type SnapshotReason = 'migration' | 'restore' | 'rollback';
+
+export interface Snapshot {
+  /** Its name without folder and ending: what a person says to mean it. */
+  readonly id: string;
+  readonly path: string;
+  readonly at: Date;
+  readonly reason: SnapshotReason;
+}
+
+const namePattern = /^((\w+)-(migration|restore|rollback))\.tar\.age$/;
+
+export function snapshotPath(dataDir: string, at: Date, reason: SnapshotReason): string {
+  return join(folderOf(dataDir), `${stampOf(at)}-${reason}.tar.age`);
+}
+
+export async function listSnapshots(dataDir: string): Promise<Snapshot[]> {
+  const folder = folderOf(dataDir);
+  const names = await readdir(folder).catch(() => []);
+  const found = names.flatMap((name) => {
+    const [, id = '', stamp = '', reason] = namePattern.exec(name) ?? [];
+    const at = parseStamp(stamp);
+    if (at === undefined || !isReason(reason)) return [];
+    return [{ id, path: join(folder, name), at, reason }];
+  });
+  return found.toSorted((a, b) => b.at.getTime() - a.at.getTime());
+}
+
+/** The youngest stay, as many as said. */
+export async function pruneSnapshots(dataDir: string, count: number): Promise<void> {
+  for (const { path } of (await listSnapshots(dataDir)).slice(count))
+    await rm(path, { force: true });
+}
+
+/**
+ * A key of this folder's own: a copy of the snapshots alone opens nothing, and no person has to give a passphrase before a hub
+ * can start in a new version.
+ * @throws BackupError backup.storage
+ */
+export async function snapshotLock(dataDir: string): Promise<Lock> {
+  const path = keyPath(dataDir);
+  const identity = (await readIdentity(path)) ?? (await makeIdentity(dataDir, path));
+  return { kind: 'recipients', recipients: [await recipientOf(identity)] };
+}
+
+/** @throws BackupError backup.no-key: it was lost */
+export async function snapshotKeys(dataDir: string): Promise<Keys> {
+  const path = keyPath(dataDir);
+  const identity = await readIdentity(path);
+  if (identity !== undefined) return { identities: [identity], passphrases: [] };
+  throw new BackupError(
+    'backup.no-key',
+    `${path} is missing or damaged, and snapshots open with it alone: restore a backup instead.`,
+  );
+}
+
+async function makeIdentity(dataDir: string, path: string): Promise<string> {
+  const { identity } = await newIdentity();
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(`# Opens the snapshots beside it.\n${identity}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    leaveToOwner(path);
+    return identity;
+  } catch (error) {
+    // Another process was quicker.
+    const other = await readIdentity(path);
+    if (other !== undefined) return other;
+    throw storageFailure(path, error);
+  }
+}
+
+async function readIdentity(path: string): Promise<string | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return parseIdentities(text)?.[0];
+}
+
+function folderOf(dataDir: string): string {
+  return join(dataDir, 'snapshots');
+}
+
+function keyPath(dataDir: string): string {
+  return join(dataDir, 'snapshot.key');
+}
+
+function isReason(text: string | undefined): text is SnapshotReason {
+  return text === 'migration' || text === 'restore' || text === 'rollback';
+}

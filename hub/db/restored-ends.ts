@@ -1,0 +1,148 @@
+// A database that has gone back in time arrives; nothing in it opens a door any more that was closed meanwhile, nor one that stood open then (security rows D-05, E-17).
+
+import type { ClientBase } from 'pg';
+
+type Asked = Pick<ClientBase, 'query'>;
+
+/** What the data that is about to go knows of ends. Nothing, in an empty database. */
+export interface Ended {
+  readonly agents: readonly string[];
+  readonly servers: readonly string[];
+  readonly recoveryCodes: readonly string[];
+  /** Of those that live: all others have been revoked since, or have run out. Undefined: nobody knows. */
+  readonly tokens: readonly string[] | undefined;
+  /** How far links have been counted. */
+  readonly linkEpoch: bigint;
+}
+
+export async function readEnded(client: Asked): Promise<Ended> {
+  const agents = await ids(client, 'agents', 'agent_id', 'revoked_at IS NOT NULL');
+  const servers = await ids(client, 'servers', 'id', 'revoked_at IS NOT NULL');
+  const recoveryCodes = await ids(client, 'recovery_codes', 'id', 'used_at IS NOT NULL');
+  const tokens = await ids(client, 'access_tokens', 'id', 'true');
+  return {
+    agents: agents ?? [],
+    servers: servers ?? [],
+    recoveryCodes: recoveryCodes ?? [],
+    tokens,
+    linkEpoch: await epochOf(client),
+  };
+}
+
+/** A key that was given up, a server that was revoked: an old copy does not bring them back. */
+export async function endWhatEnded(client: Asked, ended: Ended): Promise<void> {
+  await change(
+    client,
+    'agents',
+    'SET revoked_at = now() WHERE revoked_at IS NULL AND agent_id = ANY($1)',
+    ended.agents,
+  );
+  for (const [table, what] of endsOfServers) await change(client, table, what, ended.servers);
+  await change(
+    client,
+    'recovery_codes',
+    'SET used_at = now() WHERE used_at IS NULL AND id::text = ANY($1)',
+    ended.recoveryCodes,
+  );
+  if (ended.tokens !== undefined && (await isThere(client, 'access_tokens')))
+    await client.query('DELETE FROM public.access_tokens WHERE NOT id = ANY($1)', [ended.tokens]);
+  await bumpEpoch(client, ended.linkEpoch);
+}
+
+/** As `phlix-hub servers revoke` does it. */
+const endsOfServers = [
+  ['agents', 'SET revoked_at = now() WHERE revoked_at IS NULL AND server_id::text = ANY($1)'],
+  ['servers', 'SET revoked_at = now() WHERE revoked_at IS NULL AND id::text = ANY($1)'],
+  [
+    'labels',
+    `SET state = 'quarantined', server_id = NULL, released_at = now(),
+     quarantined_until = now() + interval '90 days' WHERE server_id::text = ANY($1)`,
+  ],
+  [
+    'domains',
+    `SET state = 'dropped', drop_reason = 'revoked', state_since = now()
+     WHERE state <> 'dropped' AND server_id::text = ANY($1)`,
+  ],
+] as const;
+
+/**
+ * Logins, and whatever else somebody may have carried away and used since: he must not use it a second time. Browsers that were
+ * trusted hold a secret that changes with each use, so all of them would look like thieves.
+ */
+export async function endWhatWasOpen(client: Asked): Promise<void> {
+  for (const table of volatile) {
+    if (await isThere(client, table)) await client.query(`DELETE FROM public."${table}"`);
+  }
+  if (await isThere(client, 'enrolment_tokens'))
+    await client.query(
+      'UPDATE public.enrolment_tokens SET expires_at = least(expires_at, now()) WHERE used_at IS NULL',
+    );
+}
+
+/** In an order that asks nothing of foreign keys. */
+const volatile = [
+  'sso_logins',
+  'step_ups',
+  'logins',
+  'sign_ins',
+  'trusted_browsers',
+  'passkey_challenges',
+  'email_codes',
+  'email_links',
+  'invitations',
+  'setup_tokens',
+  'device_requests',
+  'sso_transactions',
+  'local_login',
+  'presences',
+  'hub_runs',
+];
+
+/** Nobody has linked so often since the backup was made, and 2^53 leaves room for nine million restores. */
+const epochLeap = 1_000_000_000n;
+
+/** A link that another hub still holds must not outrank one that is made from now on (rule P14). */
+async function bumpEpoch(client: Asked, former: bigint): Promise<void> {
+  const restored = await epochOf(client);
+  const next = (restored > former ? restored : former) + epochLeap;
+  await client.query("SELECT setval(to_regclass('public.link_epoch'), $1::bigint)", [String(next)]);
+}
+
+async function epochOf(client: Asked): Promise<bigint> {
+  if (!(await isThere(client, 'link_epoch'))) return 0n;
+  const { rows } = await client.query<{ value: string }>(
+    'SELECT last_value AS value FROM public.link_epoch',
+  );
+  return BigInt(rows[0]?.value ?? 0);
+}
+
+async function change(
+  client: Asked,
+  table: string,
+  what: string,
+  list: readonly string[],
+): Promise<void> {
+  if (list.length === 0 || !(await isThere(client, table))) return;
+  await client.query(`UPDATE public."${table}" ${what}`, [list]);
+}
+
+async function ids(
+  client: Asked,
+  table: string,
+  column: string,
+  condition: string,
+): Promise<string[] | undefined> {
+  if (!(await isThere(client, table))) return undefined;
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT ${column}::text AS id FROM public."${table}" WHERE ${condition}`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function isThere(client: Asked, name: string): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    'SELECT to_regclass($1) IS NOT NULL AS found',
+    [`public."${name}"`],
+  );
+  return rows[0]?.found === true;
+}
