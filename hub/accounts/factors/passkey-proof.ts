@@ -2,7 +2,6 @@
 
 import { Buffer } from 'node:buffer';
 
-import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 
 import { factorLimits } from './limits.ts';
@@ -98,6 +97,7 @@ export async function verifyAssertion(
     // The counter is compared where it is stored, in one statement, and only once the signature is known to be right.
     counter: 0,
   };
+  const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
   const verified = await ifVerified(
     verifyAuthenticationResponse({
       response,
@@ -119,6 +119,7 @@ export async function verifyRegistration(
   { response, challenge }: Registration,
   { id, origin }: RelyingParty,
 ): Promise<PasskeyKey | undefined> {
+  const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
   const verified = await ifVerified(
     verifyRegistrationResponse({
       response,

@@ -3,8 +3,6 @@
 import type { Buffer } from 'node:buffer';
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 
-import { generateAuthenticationOptions, generateRegistrationOptions } from '@simplewebauthn/server';
-
 import { AccountError } from '../account-error.ts';
 import { hashOf } from '../secret.ts';
 import type { Doer, FactorNews } from './factor-news.ts';
@@ -110,6 +108,7 @@ export class Passkeys {
     const held = await this.#options.store.list(account.id);
     if (held.length >= factorLimits.passkeys) throw tooMany();
     const { id: rpID, name: rpName } = this.#options.relyingParty();
+    const { generateRegistrationOptions } = await import('@simplewebauthn/server');
     return generateRegistrationOptions({
       rpName,
       rpID,
@@ -173,6 +172,7 @@ export class Passkeys {
   /** Without an account any passkey of this hub may answer, so that nobody learns who has one. */
   async ask(binding: string, accountId?: string): Promise<PasskeyQuestion> {
     const held = accountId === undefined ? [] : await this.#options.store.list(accountId);
+    const { generateAuthenticationOptions } = await import('@simplewebauthn/server');
     return generateAuthenticationOptions({
       rpID: this.#options.relyingParty().id,
       challenge: await this.#challenge('prove', binding, accountId),

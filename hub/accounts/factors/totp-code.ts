@@ -1,7 +1,6 @@
 // A secret and a code arrive; the step of RFC 6238 that the code is of leaves. Nothing is stored here.
 
 import { generateSecret, generateURI, verifySync } from 'otplib';
-import { toString as drawQr } from 'qrcode';
 
 import { AccountError } from '../account-error.ts';
 
@@ -25,6 +24,7 @@ export function totpUri(
 
 /** SVG. */
 export async function qrOf(text: string): Promise<string> {
+  const { toString: drawQr } = await import('qrcode');
   return drawQr(text, { type: 'svg', errorCorrectionLevel: 'M', margin: 2 });
 }
 

@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 
 import ipaddr from 'ipaddr.js';
-import { Reader, type CityResponse } from 'maxmind';
+import type { CityResponse, Reader } from 'maxmind';
 
 import type { Logger } from '../../../shared/log.ts';
 import type { Place, Spot, TravelMap } from './travel.ts';
@@ -88,7 +88,8 @@ export class TravelMapFile implements TravelMap {
   async #read(): Promise<Reader<CityResponse> | undefined> {
     try {
       const bytes = await readFile(this.#path);
-      const reader = new Reader<CityResponse>(bytes);
+      const maxmind = await import('maxmind');
+      const reader = new maxmind.Reader<CityResponse>(bytes);
       const { databaseType: type, buildEpoch: builtAt, searchTreeSize } = reader.metadata;
       // Metadata stand at the end. Behind the tree are sixteen zeros: not so where the beginning is missing.
       const separator = bytes.subarray(searchTreeSize, searchTreeSize + separatorBytes);

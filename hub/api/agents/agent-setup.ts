@@ -2,8 +2,6 @@
 
 import { Buffer } from 'node:buffer';
 
-import { toString } from 'qrcode';
-
 export interface AgentSetup {
   /** Lines for the agent's environment. The one text here that holds the token. */
   readonly env: string;
@@ -20,7 +18,8 @@ export function agentSetup(variables: Readonly<Record<string, string>>): AgentSe
 
 /** The environment's lines for a camera, as an image's address. */
 export async function setupQr({ env }: Pick<AgentSetup, 'env'>): Promise<string> {
-  const drawing = await toString(env, { type: 'svg', errorCorrectionLevel: 'M', margin: 4 });
+  const { toString: drawQr } = await import('qrcode');
+  const drawing = await drawQr(env, { type: 'svg', errorCorrectionLevel: 'M', margin: 4 });
   return `data:image/svg+xml;base64,${Buffer.from(drawing).toString('base64')}`;
 }
 

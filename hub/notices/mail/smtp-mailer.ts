@@ -1,7 +1,5 @@
 // A letter arrives; it leaves by SMTP, inside TLS or not at all, in plain text (row A-04).
 
-import { createTransport } from 'nodemailer';
-
 import type { Secret } from '../../../shared/settings/secret.ts';
 import type { Letter, Mailer } from '../mailer.ts';
 import { NoticeError } from '../notice-error.ts';
@@ -53,6 +51,7 @@ export class SmtpMailer implements Mailer {
     const transcript = new Transcript(
       login && { user: login.user, password: login.password.reveal() },
     );
+    const { createTransport } = await import('nodemailer');
     const transport = createTransport(this.#transportOptions(transcript));
     try {
       await transport.sendMail(this.#message(letter));
