@@ -70,6 +70,7 @@ import {
   travelSettings,
   type TravelConfig,
 } from './settings/travel.ts';
+import { userProblems, userSettings } from './settings/user.ts';
 import { shownSettings, type ShownSetting } from './shown-settings.ts';
 import type { SmtpSettings } from './notices/mail/smtp-mailer.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
@@ -82,6 +83,8 @@ export interface HubConfig {
   /** Servers are `<label>.<tenantDomain>`. */
   readonly tenantDomain: string;
   readonly dataDir: string;
+  /** Who a hub that is started as root becomes. */
+  readonly user: string | undefined;
   readonly databaseUrl: Secret | undefined;
   /** What private keys in the database are sealed with. Undefined: a key in the data folder. */
   readonly secretKeys: readonly Secret[] | undefined;
@@ -172,6 +175,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...accountProblems(settings),
     ...mailProblems(settings),
     ...backupProblems(settings),
+    ...userProblems(settings),
   ]);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
@@ -179,6 +183,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     hubHost,
     tenantDomain: domain,
     dataDir,
+    user: settings.HUB_USER,
     databaseUrl: settings.HUB_DATABASE_URL,
     secretKeys: settings.HUB_SECRET_KEY,
     dnsResolvers: settings.HUB_DNS_RESOLVERS,
@@ -289,6 +294,7 @@ const schema = z.object({
   HUB_TUNNEL_LISTEN: listenAddress().default({ host: undefined, port: 8802 }),
   HUB_METRICS_LISTEN: listenOrOff('127.0.0.1:9464').default({ host: '127.0.0.1', port: 9464 }),
   ...tlsSettings,
+  ...userSettings,
   ...acmeSettings,
   ...dnsSettings,
   ...proxySettings,
@@ -314,7 +320,7 @@ const schema = z.object({
 
 type Settings = z.output<typeof schema>;
 
-const settingsOfLaterVersions = ['HUB_USER', 'HUB_NATS_URL'];
+const settingsOfLaterVersions = ['HUB_NATS_URL'];
 
 function tlsOf(settings: Settings, environment: Environment): HubTls {
   if (settings.HUB_TLS === 'acme') return acmeTls(settings, environment);

@@ -1,7 +1,8 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 
-import { listenOn, parseListenAddress } from './listen-address.ts';
+import { bindEarly, listenOn, parseListenAddress } from './listen-address.ts';
 
 it.each([
   [':443', { host: undefined, port: 443 }],
@@ -93,4 +94,50 @@ it('lets go of a free port that it asked for alone, and has it to share', async 
   await new Promise((resolve) => first.close(resolve));
   onTestFinished(() => void second.close());
   await expect(listenOn(second, `127.0.0.1:${port}`, 'sharable')).resolves.toMatchObject({ port });
+});
+
+it('takes a port on that was bound earlier, with whoever came meanwhile', async () => {
+  const text = '127.0.0.1:0';
+  await bindEarly(text);
+  const [server, other] = [createServer(), createServer()];
+  onTestFinished(() => [server, other].forEach((one) => void one.close()));
+  const heard = new Promise<string>((resolve) => {
+    server.on('connection', (socket) => {
+      socket.once('data', (bytes) => {
+        resolve(bytes.toString());
+        socket.end();
+      });
+      socket.resume();
+    });
+  });
+  const bound = await listenOn(server, text);
+  const socket = connect(bound.port, '127.0.0.1').end('hello');
+  expect(await heard).toBe('hello');
+  socket.destroy();
+  expect((await listenOn(other, text)).port).not.toBe(bound.port);
+});
+
+it('loses nobody who came before his server', async () => {
+  const probe = createServer();
+  const { port } = await listenOn(probe, '127.0.0.1:0');
+  await new Promise((resolve) => probe.close(resolve));
+  const text = `127.0.0.1:${port}`;
+  await bindEarly(text);
+  const early = connect(port, '127.0.0.1');
+  await once(early, 'connect');
+  early.write('early');
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  const heard = new Promise<string>((resolve) => {
+    server.on('connection', (socket) => {
+      socket.once('data', (bytes) => {
+        resolve(bytes.toString());
+        socket.destroy();
+      });
+      socket.resume();
+    });
+  });
+  await listenOn(server, text);
+  expect(await heard).toBe('early');
+  early.destroy();
 });

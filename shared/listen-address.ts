@@ -1,6 +1,12 @@
 // A listen setting arrives (":443", "127.0.0.1:8443", "[::1]:8802"); the host and port for net.Server.listen leave, or a server that listens there.
 
-import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net';
+import {
+  createServer,
+  type AddressInfo,
+  type ListenOptions,
+  type Server,
+  type Socket,
+} from 'node:net';
 
 import { CodedError } from './errors.ts';
 import { parseAddress } from './net-address.ts';
@@ -47,11 +53,43 @@ export async function listenOn(
   text: string,
   sharing: PortSharing = 'alone',
 ): Promise<AddressInfo> {
+  const early = boundEarly.get(text)?.shift();
+  if (early !== undefined) return takeOn(server, early);
   const { host, port } = parseListenAddress(text);
   const place = { port, ...(host === undefined ? {} : { host }) };
   // With SO_REUSEPORT a port that another program holds by mistake would be shared with it in silence: ask for it alone first.
   if (sharing === 'sharable' && port !== 0) await tryAlone(place);
   await listening(server, { ...place, reusePort: sharing !== 'alone' });
+  return server.address() as AddressInfo;
+}
+
+/** A port that is listened on, and who came before there was anybody to serve him. */
+interface EarlyPort {
+  readonly server: Server;
+  readonly waiting: Socket[];
+}
+
+/** Of the process, as its privilege is: by the text of their addresses, each until a server takes it on. */
+const boundEarly = new Map<string, EarlyPort[]>();
+
+/**
+ * Binds while the process has the privilege for it: the next `listenOn` of the same text takes the port on, and whoever came
+ * meanwhile with it. Node has no bind without listen.
+ * @throws as listenOn
+ */
+export async function bindEarly(text: string, sharing: PortSharing = 'alone'): Promise<void> {
+  const waiting: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    waiting.push(socket.on('error', () => socket.destroy()));
+  });
+  await listenOn(server, text, sharing);
+  const others = boundEarly.get(text) ?? [];
+  boundEarly.set(text, [...others, { server, waiting }]);
+}
+
+async function takeOn(server: Server, early: EarlyPort): Promise<AddressInfo> {
+  await listening(server, early.server);
+  for (const socket of early.waiting) if (!socket.destroyed) server.emit('connection', socket);
   return server.address() as AddressInfo;
 }
 
@@ -64,7 +102,7 @@ async function tryAlone(place: ListenOptions): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-async function listening(server: Server, options: ListenOptions): Promise<void> {
+async function listening(server: Server, options: ListenOptions | Server): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     // Both go with the first: a server may be asked to listen many times before it can.
     const onListening = (): void => {

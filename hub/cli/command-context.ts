@@ -6,6 +6,7 @@ import { createLogger } from '../../shared/log.ts';
 import type { Environment } from '../../shared/settings/settings.ts';
 import { readConfig, type HubConfig } from '../config.ts';
 import { thisMachine } from '../machine.ts';
+import { becomeUser } from '../privileges.ts';
 import type { Stores } from '../stores.ts';
 
 export interface CommandContext {
@@ -15,8 +16,18 @@ export interface CommandContext {
 }
 
 /** @throws SettingsError */
-export function configOf(context: CommandContext): HubConfig {
+export function settingsOf(context: CommandContext): HubConfig {
   return readConfig(context.environment, thisMachine(context.environment));
+}
+
+/**
+ * For commands: where a hub that is started as root becomes another user, so do they, or the hub could not use what they write.
+ * @throws SettingsError
+ */
+export function configOf(context: CommandContext): HubConfig {
+  const config = settingsOf(context);
+  becomeUser(config);
+  return config;
 }
 
 /** Joins the running hub's database, or starts it for as long as `work` takes. */

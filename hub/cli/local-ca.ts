@@ -9,7 +9,7 @@ import { localCaDomains } from '../certificates/local-ca.ts';
 import { openLocalAuthority, type LocalAuthority } from '../certificates/local-authority.ts';
 import { distrust, trust, type TrustPlaces, type TrustStep } from '../certificates/trust-store.ts';
 import { localCaFolder } from '../config.ts';
-import { configOf, printJson, type CommandContext } from './command-context.ts';
+import { printJson, settingsOf, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { table } from './table.ts';
 
@@ -56,7 +56,8 @@ Examples:
   curl --cacert "$(phlix-hub local-ca show --json | jq -r .certificate)" https://hub.localhost:8443/`;
 
 async function authorityOf(context: CommandContext): Promise<LocalAuthority> {
-  const config = configOf(context);
+  // What makes this machine trust it is root's to do.
+  const config = settingsOf(context);
   if (config.tls.kind !== 'local-ca') {
     const expected = 'this hub has no authority of its own with HUB_TLS=files';
     const remedy = 'trust the authority that issued its certificates instead';

@@ -4,14 +4,17 @@ import { createLogger, type Logger } from '../../shared/log.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
 import { startHub } from '../hub.ts';
-import { configOf, type CommandContext } from './command-context.ts';
+import { sharingOf } from '../doors.ts';
+import { closeDataFolder } from '../data-folder.ts';
+import { bindAndBecomeUser } from '../privileges.ts';
+import { settingsOf, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 
 /** @throws CodedError whatever keeps the hub from starting */
 export async function start(context: CommandContext, takesOver = false): Promise<number> {
   // security.md E-09: whatever the hub writes is its own.
   process.umask(0o077);
-  const config = configOf(context);
+  const config = settingsOf(context);
   if (takesOver && config.databaseUrl === undefined) {
     throw new SettingsError([
       {
@@ -22,15 +25,22 @@ export async function start(context: CommandContext, takesOver = false): Promise
       },
     ]);
   }
+  // Before anything is opened: whatever the hub writes from here on is that user's.
+  const user = await bindAndBecomeUser(config, takesOver ? 'joining' : sharingOf(config));
   const log = createLogger({ level: config.logLevel, name: 'phlix-hub' }, context.stdout);
   exitOnBug(log);
   log.info({ version, node: process.version, dataDir: config.dataDir }, 'hub starting');
   for (const setting of config.unusedSettings) {
     log.warn({ setting }, 'setting has no effect in this version');
   }
+  if (user !== undefined) log.info({ user }, 'root was given up');
   if (process.getuid?.() === 0) {
-    log.warn('hub runs as root; a user of its own with CAP_NET_BIND_SERVICE is safer');
+    const remedy = 'set HUB_USER to a user that it becomes once it has its ports';
+    log.warn({ remedy }, 'hub runs as root; a user of its own is safer');
   }
+  const mended = closeDataFolder(config.dataDir);
+  if (mended !== undefined)
+    log.warn({ folder: config.dataDir, ...mended }, 'data folder was open to other users: closed');
   const stopAsked = onceAskedToStop(log);
   const onReopen = beforeReopen(log);
   const hub = await startHub(config, { log, takesOver });

@@ -48,12 +48,12 @@ export function databaseAccount(dataFolder: string): DatabaseAccount {
   };
 }
 
-interface User extends Account {
+export interface User extends Account {
   readonly name: string;
 }
 
 /** The user database as getpwuid reads it; users from a directory service are not needed here. */
-function readUsers(): User[] {
+export function readUsers(): User[] {
   return readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'))

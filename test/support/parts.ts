@@ -80,6 +80,26 @@ const parts = {
     neededBy: 'the benchmark of uploads',
   },
   wrk: { debianPackage: 'wrk', binary: 'wrk', neededBy: 'the benchmark' },
+  strace: {
+    debianPackage: 'strace',
+    binary: 'strace',
+    neededBy: 'with which modes hub and agent make their files, from the first moment on',
+  },
+  caddy: {
+    debianPackage: 'caddy',
+    binary: 'caddy',
+    neededBy: 'the hub behind Caddy, as the guide has it',
+  },
+  shellcheck: {
+    debianPackage: 'shellcheck',
+    binary: 'shellcheck',
+    neededBy: 'what is wrong with the shell scripts that people run as root',
+  },
+  systemd: {
+    debianPackage: 'systemd',
+    binary: 'systemd-analyze',
+    neededBy: 'whether systemd understands the units, and how it rates their hardening',
+  },
   iproute2: {
     debianPackage: 'iproute2',
     binary: 'ip',
