@@ -61,6 +61,8 @@ export interface RoomsOptions {
   readonly sealing?: Sealing;
   readonly now?: () => Date;
   readonly window?: number;
+  /** Of trust in a browser. */
+  readonly lifeDays?: number;
 }
 
 export async function testKeyRing(...secrets: string[]): Promise<KeyRing> {
@@ -102,7 +104,7 @@ export async function openFactorRooms(
   const trusted = new TrustedBrowsers({
     store: new PostgresTrustedBrowserStore(database),
     news,
-    lifeDays: 30,
+    lifeDays: options.lifeDays ?? 30,
     ...clock,
   });
   const standings = new PostgresStandingStore(database);

@@ -17,6 +17,7 @@ import {
   Travel,
   type Place,
   type TravelAction,
+  type TravelLimits,
   type TravelResult,
 } from '../../hub/accounts/login/travel.ts';
 import type { Breach } from '../../hub/accounts/password/breaches.ts';
@@ -43,6 +44,7 @@ export interface PeopleOptions {
   readonly limits?: Partial<AccountLimits>;
   readonly policy?: StepUpPolicy;
   readonly travelAction?: TravelAction;
+  readonly travelLimits?: TravelLimits;
   /** HUB_TRUSTED_NETWORKS. */
   readonly trusted?: readonly string[];
 }
@@ -79,7 +81,13 @@ export class TestPeople {
 
   constructor(
     database: Database,
-    { limits, policy = 'all-config', travelAction = 'challenge', trusted = [] }: PeopleOptions = {},
+    {
+      limits,
+      policy = 'all-config',
+      travelAction = 'challenge',
+      travelLimits = defaultTravelLimits,
+      trusted = [],
+    }: PeopleOptions = {},
   ) {
     this.#database = database;
     this.limits = { ...defaultAccountLimits, ...limits };
@@ -135,7 +143,7 @@ export class TestPeople {
         map: { find: async (address) => this.places.get(address) },
         store: this.stores.whereabouts,
         action: travelAction,
-        limits: defaultTravelLimits,
+        limits: travelLimits,
         onChecked: (result) => void this.travelled.push(result),
       }),
       trustedNetworks: new CidrSet(trusted.map(parseNetwork)),
@@ -213,10 +221,7 @@ export class TestPeople {
   }
 
   /** Of one counter, as monitoring reads it. */
-  async counted(
-    name: string,
-    labels: Readonly<Record<string, string>> = {},
-  ): Promise<number> {
+  async counted(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const metric = registryOf(this.metrics.metrics).getSingleMetric(`phlix_hub_${name}_total`);
     const { values = [] } = (await metric?.get()) ?? {};
     const isMeant = (held: Partial<Record<string, string | number>>) =>
