@@ -49,7 +49,8 @@ export function handshakeFailure(place: LinkPlace, error: unknown): unknown {
   if (error instanceof ProtocolError) return goawayFailure(place, 'protocol-error', error);
   if (!(error instanceof HandshakeError)) return error;
   const reason = error.reason ?? reasonOf[error.code];
-  return goawayFailure(place, reason, error, error.reason && error.message);
+  const hasWord = error.reason !== undefined || error.code === 'handshake.version';
+  return goawayFailure(place, reason, error, hasWord ? error.message : undefined);
 }
 
 const reasonOf: Readonly<Record<HandshakeErrorCode, GoawayReason>> = {
@@ -121,8 +122,8 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   },
   'version-unsupported': {
     code: 'link.version',
-    text: ({ hubUrl }) =>
-      `the hub at ${hubUrl} speaks another version of the tunnel: update the older of the two`,
+    text: ({ hubUrl }, word) =>
+      `this agent and the hub at ${hubUrl} share no version of the tunnel: ${word === '' ? 'update the older of the two' : word}`,
   },
   'ping-timeout': {
     code: 'link.silent',

@@ -124,7 +124,6 @@ describe('enrolment', () => {
     expect(json).toEqual({
       agent_id: expect.stringMatching(/^[\w-]{43}$/),
       server_id: expect.any(String),
-      hub_host: hubHost,
       tunnel_urls: [`wss://${hubHost}:${hub.port}/tunnel`],
       addresses: ['https://movies.phlix.localhost'],
     });

@@ -37,6 +37,8 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
 }
 
 export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions {
+  /** Host of HUB_PUBLIC_URL. */
+  readonly hubHost: string;
   readonly tenantDomain: string;
   /** Adds `/healthz` and `/readyz`. */
   readonly readiness?: Probed;

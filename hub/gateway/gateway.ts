@@ -19,7 +19,7 @@ import type { SendStalls } from '../../shared/mux/stalls.ts';
 import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
-import type { Hello, Welcome } from '../../shared/wire/hello.ts';
+import type { Hello, VersionRange, Welcome } from '../../shared/wire/hello.ts';
 import { initialStreamWindowBytes } from '../../shared/wire/limits.ts';
 import { exporterBytes, exporterLabel, nonceBytes } from '../../shared/wire/proof.ts';
 import type { CertificateSource } from '../certificates/store.ts';
@@ -59,6 +59,8 @@ export interface GatewayOptions {
   readonly isTurnedAway?: (address: string) => boolean;
   readonly log: Logger;
   readonly limits?: GatewayLimits;
+  /** Of the wire; what this program speaks, if left out. */
+  readonly versions?: VersionRange;
   readonly watcher?: LinkWatcher;
   readonly counts?: GatewayCounts;
   /** Told how often and how long bytes for agents waited. */
@@ -241,8 +243,10 @@ export class Gateway {
         // Throws when the answer to the upgrade met a connection that was already gone.
         exporter: socket.exportKeyingMaterial(exporterBytes, exporterLabel, emptyContext),
       };
+      const { versions } = this.#options;
       const { hello, welcome } = await acceptHandshake(pipe, {
         nonce: facts.nonce,
+        ...(versions && { versions }),
         deadlineMs: peer.vouch(),
         authorise: async (hello) => {
           version = hello.version;

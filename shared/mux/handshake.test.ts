@@ -136,7 +136,7 @@ describe('the hub', () => {
       code: 'handshake.refused',
       reason: 'version-unsupported',
     });
-    expect(peer.received.at(-1)).toEqual(frames.goaway(5, 'this hub speaks versions 1 to 1'));
+    expect(peer.received.at(-1)).toEqual(frames.goaway(5, 'this hub speaks version 1'));
     expect(peer.state).toBe('closed');
   });
 
@@ -215,7 +215,7 @@ describe('the agent', () => {
       code: 'handshake.version',
       reason: undefined,
       message:
-        'the hub speaks versions 2 to 3 of the protocol, this agent 1 to 1: update the older of the two',
+        "the hub speaks versions 2 to 3 of the tunnel's protocol, this agent version 1: update this agent",
     });
     expect([peer.received, peer.state]).toEqual([[], 'closed']);
   });

@@ -12,8 +12,10 @@ import {
   encodeHello,
   encodeWelcome,
   protocolVersions,
+  type Challenge,
   type Hello,
   type OriginProtocol,
+  type VersionRange,
   type Welcome,
 } from '../wire/hello.ts';
 import { initialStreamWindowBytes } from '../wire/limits.ts';
@@ -42,6 +44,8 @@ export class HandshakeError extends CodedError<HandshakeErrorCode> {
 }
 
 export interface AcceptOptions {
+  /** What this program speaks, if left out. */
+  readonly versions?: VersionRange;
   /** 32 random bytes of this connection alone. */
   readonly nonce: Buffer;
   /** For the whole handshake, milliseconds. */
@@ -58,13 +62,13 @@ export async function acceptHandshake(
   options: AcceptOptions,
 ): Promise<{ hello: Hello; welcome: Welcome }> {
   return withDeadline(pipe, options.deadlineMs, async (messages) => {
-    const { min, max } = protocolVersions;
+    const { min, max } = options.versions ?? protocolVersions;
     const challenge = { minVersion: min, maxVersion: max, nonce: options.nonce };
     pipe.queue(frameType.challenge, 0, 0, encodeChallenge(challenge));
     pipe.flush();
     const hello = required(decodeHello(await messages.next(frameType.hello)), 'hello');
     if (hello.version < min || hello.version > max) {
-      return refuse(pipe, 'version-unsupported', `this hub speaks versions ${min} to ${max}`);
+      return refuse(pipe, 'version-unsupported', `this hub speaks ${spoken({ min, max })}`);
     }
     const verdict = await options.authorise(hello);
     messages.check();
@@ -76,6 +80,8 @@ export async function acceptHandshake(
 }
 
 export interface DialOptions {
+  /** What this program speaks, if left out. */
+  readonly versions?: VersionRange;
   readonly deadlineMs: number;
   readonly prove: (challenge: { nonce: Buffer; version: number }) => {
     agentId: string;
@@ -99,14 +105,9 @@ export async function dialHandshake(
       decodeChallenge(await messages.next(frameType.challenge)),
       'challenge',
     );
-    const version = commonVersion(challenge);
-    if (version === undefined) {
-      throw new HandshakeError(
-        'handshake.version',
-        `the hub speaks versions ${challenge.minVersion} to ${challenge.maxVersion} of the protocol, ` +
-          `this agent ${protocolVersions.min} to ${protocolVersions.max}: update the older of the two`,
-      );
-    }
+    const own = options.versions ?? protocolVersions;
+    const version = commonVersion(challenge, own);
+    if (version === undefined) throw noCommonVersion(challenge, own);
     const { agentId, signature } = options.prove({ nonce: challenge.nonce, version });
     const hello: Hello = {
       version,
@@ -124,6 +125,20 @@ export async function dialHandshake(
     const welcome = required(decodeWelcome(await messages.next(frameType.welcome)), 'welcome');
     return { welcome, version };
   });
+}
+
+/** Whoever is behind has to follow: only he can mend it. */
+function noCommonVersion(hub: Challenge, own: VersionRange): HandshakeError {
+  const remedy = hub.minVersion > own.max ? 'update this agent' : 'have the hub updated';
+  return new HandshakeError(
+    'handshake.version',
+    `the hub speaks ${spoken({ min: hub.minVersion, max: hub.maxVersion })} of the tunnel's protocol, ` +
+      `this agent ${spoken(own)}: ${remedy}`,
+  );
+}
+
+function spoken({ min, max }: VersionRange): string {
+  return min === max ? `version ${min}` : `versions ${min} to ${max}`;
 }
 
 /** The frames of the handshake, one at a time and in order; anything else is a violation. */

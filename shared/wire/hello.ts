@@ -4,8 +4,13 @@ import { Buffer } from 'node:buffer';
 import { maxLinksPerAgent } from './limits.ts';
 import { nonceBytes } from './proof.ts';
 
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** The versions of the wire this program speaks, and the only place to say so. */
-export const protocolVersions = { min: 1, max: 1 } as const;
+export const protocolVersions: VersionRange = { min: 1, max: 1 };
 
 /** Hub -> agent, first. */
 export interface Challenge {
@@ -49,12 +54,12 @@ export interface Welcome {
 }
 
 /** The highest version both speak, or undefined. */
-export function commonVersion(offer: {
-  minVersion: number;
-  maxVersion: number;
-}): number | undefined {
-  const version = Math.min(offer.maxVersion, protocolVersions.max);
-  return version >= Math.max(offer.minVersion, protocolVersions.min) ? version : undefined;
+export function commonVersion(
+  offer: { minVersion: number; maxVersion: number },
+  own: VersionRange = protocolVersions,
+): number | undefined {
+  const version = Math.min(offer.maxVersion, own.max);
+  return version >= Math.max(offer.minVersion, own.min) ? version : undefined;
 }
 
 export function encodeChallenge(challenge: Challenge): Buffer {

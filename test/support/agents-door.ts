@@ -15,6 +15,7 @@ import { Rotation } from '../../hub/tunnels/rotation.ts';
 import type { TokenRequest } from '../../hub/tunnels/token.ts';
 import { createLogger, type Logger } from '../../shared/log.ts';
 import { CidrSet } from '../../shared/net-address.ts';
+import type { VersionRange } from '../../shared/wire/hello.ts';
 import { MemoryStores } from './memory-stores.ts';
 
 export const hubHost = 'hub.localhost';
@@ -51,6 +52,8 @@ export interface DoorSettings {
   readonly pingIntervalMs?: number;
   readonly graceMs?: number;
   readonly overload?: { readonly refusesAgents: boolean };
+  /** Of the wire: an earlier or a later hub's. */
+  readonly versions?: VersionRange;
 }
 
 export async function openAgentsDoor(settings: DoorSettings = {}): Promise<AgentsDoor> {
@@ -100,6 +103,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
       limits: { ...defaultApiLimits, ...settings.apiLimits },
       log,
     }),
+    ...(settings.versions && { versions: settings.versions }),
     ping: { intervalMs: settings.pingIntervalMs ?? 15_000, deadlineMs: 10_000 },
     log,
     limits: { ...defaultGatewayLimits, ...settings.limits },

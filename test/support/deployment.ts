@@ -170,6 +170,8 @@ export interface AgentProcessOptions {
   readonly folder?: string;
   /** PHLIX_*, on top of hub, origin, state folder and token. */
   readonly settings?: Settings;
+  /** Another agent than this one. */
+  readonly script?: string;
   readonly wrap?: Wrap;
   /** Each line that one of its processes prints. */
   readonly onLine?: (line: string) => void;
@@ -179,12 +181,14 @@ export interface AgentProcessOptions {
 export class AgentProcess {
   readonly folder: string;
   readonly #options: AgentProcessOptions;
+  #script: string;
   #program: Program;
 
   /** Starts it and waits for nothing. */
   constructor(options: AgentProcessOptions) {
     this.folder = options.folder ?? join(temporaryFolder('agent').path, 'state');
     this.#options = options;
+    this.#script = options.script ?? agentScript;
     this.#program = this.#launch();
   }
 
@@ -200,12 +204,17 @@ export class AgentProcess {
 
   /** `phlix-agent <words>` with the settings of this one. */
   async run(...words: string[]): Promise<CommandResult> {
-    return runCommand(agentScript, words, this.#environment());
+    return runCommand(this.#script, words, this.#environment());
   }
 
   /** `phlix-agent status <words>`. */
   async status(...words: string[]): Promise<CommandResult> {
     return this.run('status', ...words);
+  }
+
+  /** Its next process is this program, as after an update. */
+  changeScript(script = agentScript): void {
+    this.#script = script;
   }
 
   /** A new process with the same key; the former one must have ended. */
@@ -227,7 +236,7 @@ export class AgentProcess {
 
   #launch(): Program {
     const { wrap = (command) => command, onLine } = this.#options;
-    const command = wrap([process.execPath, agentScript]);
+    const command = wrap([process.execPath, this.#script]);
     const program = new Program({ command, env: this.#environment() });
     if (onLine !== undefined) program.onLine(onLine);
     return program;

@@ -12,6 +12,7 @@ import { defaultSwitches } from '../../hub/tunnels/server.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import { dialHandshake } from '../../shared/mux/handshake.ts';
 import { websocketTransport } from '../../shared/mux/websocket-transport.ts';
+import type { VersionRange } from '../../shared/wire/hello.ts';
 import { connectProof, exporterBytes, exporterLabel } from '../../shared/wire/proof.ts';
 import { hubHost, openAgentsDoor, type AgentsDoor, type DoorSettings } from './agents-door.ts';
 
@@ -101,6 +102,8 @@ export interface Lie {
   readonly signedVersion?: number;
   readonly epoch?: bigint;
   readonly slot?: number;
+  /** Of an earlier or a later agent. */
+  readonly versions?: VersionRange;
 }
 
 export function handshake({ tls, pipe }: Opened, key: Key, lie: Lie = {}) {
@@ -109,6 +112,7 @@ export function handshake({ tls, pipe }: Opened, key: Key, lie: Lie = {}) {
     epoch: lie.epoch ?? 1n,
     slot: lie.slot ?? 0,
     software: 'test/1',
+    ...(lie.versions && { versions: lie.versions }),
     prove: ({ nonce, version }) => {
       const agentId = lie.agentId ?? key.agentId;
       const exporter =

@@ -17,8 +17,6 @@ import { Desk, limitedBody, type DeskOptions, type Errand } from './desk.ts';
 
 export interface EnrolmentApiOptions extends DeskOptions {
   readonly enrolment: { redeem(request: Redemption): Promise<Enrolled> };
-  /** Host of HUB_PUBLIC_URL. */
-  readonly hubHost: string;
   /** Where agents dial: `wss://hub.example.org:8802/tunnel`. Asked for anew each time, since port 0 is known only after listening. */
   readonly tunnelUrls: () => readonly string[];
   readonly addressesOf: (server: Server) => readonly string[];
@@ -97,7 +95,6 @@ function replyOf(options: EnrolmentApiOptions, { agentId, server }: Enrolled): o
   return {
     agent_id: agentId,
     server_id: server.id,
-    hub_host: options.hubHost,
     tunnel_urls: options.tunnelUrls(),
     addresses: options.addressesOf(server),
   };

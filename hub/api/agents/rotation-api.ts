@@ -75,7 +75,6 @@ async function rotate(
 }
 
 function requestOf({ asked, channel, nonce }: Errand<Asked>): Succession {
-  const bytes = (text: string): Buffer => Buffer.from(text, 'base64url');
   return {
     keys: asked.keys.map(bytes),
     statements: asked.statements.map(bytes),
@@ -85,4 +84,8 @@ function requestOf({ asked, channel, nonce }: Errand<Asked>): Succession {
     peerAddress: channel.peerAddress,
     epoch: asked.epoch === null ? undefined : BigInt(asked.epoch),
   };
+}
+
+function bytes(text: string): Buffer {
+  return Buffer.from(text, 'base64url');
 }
