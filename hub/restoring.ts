@@ -18,7 +18,7 @@ import type { SnapshotReason } from './backup/snapshots.ts';
 import { settleStaged, StagedFiles } from './backup/staged-files.ts';
 import type { HubConfig } from './config.ts';
 import { openServer, type FoundServer } from './db/connect.ts';
-import { openLoad } from './db/load.ts';
+import { openLoad, refuseLivingHubs } from './db/load.ts';
 import { readMark, withClient, writeMark } from './db/marks.ts';
 import { appliedMigrations, holdMigrations } from './db/migrate.ts';
 import { takeSnapshot } from './snapshotting.ts';
@@ -151,8 +151,12 @@ async function firstChain(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** @throws DatabaseError database.in-use: a hub works with it */
 async function holdsHub({ connection }: FoundServer): Promise<boolean> {
-  return withClient(connection, async (client) => (await appliedMigrations(client)).length > 0);
+  return withClient(connection, async (client) => {
+    await refuseLivingHubs(client);
+    return (await appliedMigrations(client)).length > 0;
+  });
 }
 
 /** Whatever the database is: a folder with keys in it is somebody's. */

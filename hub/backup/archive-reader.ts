@@ -59,10 +59,11 @@ export async function* readVerified(
 
 /** Parts in their order; the manifest comes last, as one. @throws BackupError */
 export async function* readArchive(path: string, keys: Keys): AsyncGenerator<Part> {
-  const plain = await plainBytes(path, keys);
+  const isPlain = await isPlainTar(path);
+  const file = (await opened(path)).createReadStream();
   const tar = extract();
   // Errors come out of the loop below.
-  const feeding = feed(plain, tar).catch((error: unknown) =>
+  const feeding = feed(isPlain ? file : decryptedLater(file, keys), tar).catch((error: unknown) =>
     tar.destroy(error instanceof Error ? error : new Error(String(error))),
   );
   try {
@@ -92,6 +93,7 @@ export async function* readArchive(path: string, keys: Keys): AsyncGenerator<Par
     });
   } finally {
     tar.destroy(new Error('read no further'));
+    file.destroy();
   }
 }
 
@@ -106,8 +108,13 @@ async function feed(plain: AsyncIterable<Uint8Array>, tar: ReturnType<typeof ext
 /** Or destroyed: then nobody waits any more. */
 async function drained(tar: ReturnType<typeof extract>): Promise<void> {
   await new Promise<void>((resolve) => {
-    tar.once('drain', () => resolve());
-    tar.once('close', () => resolve());
+    const go = (): void => {
+      tar.off('drain', go);
+      tar.off('close', go);
+      resolve();
+    };
+    tar.on('drain', go);
+    tar.on('close', go);
   });
 }
 
@@ -121,13 +128,20 @@ const ageLine = 'age-encryption.org/v1';
 /** POSIX.1-1988 ustar: these letters stand at this place of the first header. */
 const tarMagic = { at: 257, text: 'ustar' };
 
-async function plainBytes(path: string, keys: Keys): Promise<AsyncIterable<Uint8Array>> {
+/** @throws BackupError backup.damaged: it is neither a tar nor encrypted */
+async function isPlainTar(path: string): Promise<boolean> {
   const head = await headOf(path);
-  if (head.subarray(0, ageLine.length).toString('latin1') === ageLine)
-    return decrypted(await bytesOf(path), keys);
+  if (head.subarray(0, ageLine.length).toString('latin1') === ageLine) return false;
   const magic = head.subarray(tarMagic.at, tarMagic.at + tarMagic.text.length).toString('latin1');
-  if (magic === tarMagic.text) return bytesOf(path);
+  if (magic === tarMagic.text) return true;
   throw new BackupError('backup.damaged', damaged(`${path} is not one that phlix-hub made`));
+}
+
+async function* decryptedLater(
+  sealed: AsyncIterable<Uint8Array>,
+  keys: Keys,
+): AsyncGenerator<Uint8Array> {
+  yield* await decrypted(sealed, keys);
 }
 
 async function headOf(path: string): Promise<Buffer> {
@@ -140,10 +154,6 @@ async function headOf(path: string): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-async function bytesOf(path: string): Promise<AsyncIterable<Uint8Array>> {
-  return (await opened(path)).createReadStream();
 }
 
 async function opened(path: string) {

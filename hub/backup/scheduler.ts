@@ -1,5 +1,7 @@
 // The time of day for backups arrives; at that time one of the hub's processes makes one, and tries again within the hour where it fails.
 
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Logger } from '../../shared/log.ts';
 import { tidy } from './backup-folder.ts';
 import { lastGoodBackup } from './backup-state.ts';
@@ -32,6 +34,9 @@ export interface SchedulerParts {
 /** A backup that was missed, since no hub ran, is made soon after the next start. */
 const lookEveryMs = 60_000;
 
+/** A hub of a thousand servers is written in two seconds; a service manager waits for nobody for long. */
+const stopPatienceMs = 5000;
+
 export class BackupScheduler {
   readonly #parts: SchedulerParts;
   readonly #now: () => Date;
@@ -49,10 +54,10 @@ export class BackupScheduler {
     this.#timer = setInterval(() => this.look(), everyMs).unref();
   }
 
-  /** What is under way is waited for. */
+  /** What is under way may take a moment more; what then breaks off leaves nothing that looks like a backup. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
+    await Promise.race([this.#looking, pause(stopPatienceMs, undefined, { ref: false })]);
   }
 
   /** Now, if it is time; never two at once. */

@@ -6,6 +6,7 @@ type Asked = Pick<ClientBase, 'query'>;
 
 /** What the data that is about to go knows of ends. Nothing, in an empty database. */
 export interface Ended {
+  /** Every key that an agent has or had, as JSON: keys are replaced and revoked, and never come back. */
   readonly agents: readonly string[];
   readonly servers: readonly string[];
   readonly recoveryCodes: readonly string[];
@@ -16,12 +17,11 @@ export interface Ended {
 }
 
 export async function readEnded(client: Asked): Promise<Ended> {
-  const agents = await ids(client, 'agents', 'agent_id', 'revoked_at IS NOT NULL');
   const servers = await ids(client, 'servers', 'id', 'revoked_at IS NOT NULL');
   const recoveryCodes = await ids(client, 'recovery_codes', 'id', 'used_at IS NOT NULL');
   const tokens = await ids(client, 'access_tokens', 'id', 'true');
   return {
-    agents: agents ?? [],
+    agents: await keysOf(client),
     servers: servers ?? [],
     recoveryCodes: recoveryCodes ?? [],
     tokens,
@@ -31,13 +31,8 @@ export async function readEnded(client: Asked): Promise<Ended> {
 
 /** A key that was given up, a server that was revoked: an old copy does not bring them back. */
 export async function endWhatEnded(client: Asked, ended: Ended): Promise<void> {
-  await change(
-    client,
-    'agents',
-    'SET revoked_at = now() WHERE revoked_at IS NULL AND agent_id = ANY($1)',
-    ended.agents,
-  );
   for (const [table, what] of endsOfServers) await change(client, table, what, ended.servers);
+  await keepKeys(client, ended.agents);
   await change(
     client,
     'recovery_codes',
@@ -47,6 +42,34 @@ export async function endWhatEnded(client: Asked, ended: Ended): Promise<void> {
   if (ended.tokens !== undefined && (await isThere(client, 'access_tokens')))
     await client.query('DELETE FROM public.access_tokens WHERE NOT id = ANY($1)', [ended.tokens]);
   await bumpEpoch(client, ended.linkEpoch);
+}
+
+async function keysOf(client: Asked): Promise<string[]> {
+  if (!(await isThere(client, 'agents'))) return [];
+  const { rows } = await client.query<{ row: string }>(
+    'SELECT to_jsonb(agents)::text AS row FROM public.agents ORDER BY created_at',
+  );
+  return rows.map(({ row }) => row);
+}
+
+/**
+ * Of servers that both states have. First what was revoked, then those that took their places: a server has one key. Columns that
+ * the restored table does not have yet are left out.
+ */
+async function keepKeys(client: Asked, rows: readonly string[]): Promise<void> {
+  if (rows.length === 0) return;
+  const known = `known AS (
+    SELECT found.* FROM unnest($1::jsonb[]) AS row, jsonb_populate_record(NULL::public.agents, row) AS found)`;
+  await client.query(
+    `WITH ${known} UPDATE public.agents SET revoked_at = known.revoked_at FROM known
+     WHERE agents.agent_id = known.agent_id AND agents.revoked_at IS NULL`,
+    [rows],
+  );
+  await client.query(
+    `WITH ${known} INSERT INTO public.agents SELECT known.* FROM known
+     JOIN public.servers ON servers.id = known.server_id ON CONFLICT DO NOTHING`,
+    [rows],
+  );
 }
 
 /** As `phlix-hub servers revoke` does it. */

@@ -21,6 +21,11 @@ const parts = {
     folders: ['/usr/lib/postgresql/*/bin'],
     neededBy: 'the store tests on a PostgreSQL server that is not ours',
   },
+  age: {
+    debianPackage: 'age',
+    binary: 'age',
+    neededBy: 'backups as the program opens them whose format they are in',
+  },
   ffmpeg: {
     debianPackage: 'ffmpeg',
     binary: 'ffmpeg',
