@@ -15,7 +15,7 @@ export interface Behaviour {
   /** Without the setting, and with it. */
   readonly usual: unknown;
   readonly changed: unknown;
-  readonly look: (config: HubConfig) => Promise<unknown> | unknown;
+  readonly look: (config: HubConfig) => Promise<unknown>;
 }
 
 export function configOf(environment: Environment): HubConfig {

@@ -153,8 +153,7 @@ const guessing: readonly Behaviour[] = [
       const people = await peopleOf(config);
       await triesOf(people, 4, toOneAccount);
       people.later(10 * minuteMs);
-      const more = (count: number) => ({ name: 'robin', address: `203.0.113.${count + 1}` });
-      await triesOf(people, 1, more);
+      await triesOf(people, 1, () => ({ name: 'robin', address: '203.0.113.1' }));
       return codeOf(people.tryPassword('robin', wrong, strangerAt('203.0.113.99')));
     },
   },
@@ -463,7 +462,15 @@ const factors: readonly Behaviour[] = [
   },
 ];
 
-describe('how often people may fail', () => testBehaviours(guessing));
-describe('how long what people are given lasts', () => testBehaviours(lasting));
-describe('how far people may have come', () => testBehaviours(travelling));
-describe('what people prove themselves with', () => testBehaviours(factors));
+describe('how often people may fail', () => {
+  testBehaviours(guessing);
+});
+describe('how long what people are given lasts', () => {
+  testBehaviours(lasting);
+});
+describe('how far people may have come', () => {
+  testBehaviours(travelling);
+});
+describe('what people prove themselves with', () => {
+  testBehaviours(factors);
+});
