@@ -1,7 +1,7 @@
 // The agent's sources arrive; one file leaves that needs Node and nothing beside it, with the licences of all that is in it.
 
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { builtinModules } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -53,10 +53,6 @@ export async function bundleAgent(path: string): Promise<AgentBundle> {
   await writeFile(path, text);
   await chmod(path, 0o755);
   return { path, bytes: Buffer.byteLength(text), imports, packages };
-}
-
-function isBuiltin(name: string): boolean {
-  return builtinModules.includes(name.replace(/^node:/, '').split('/', 1)[0] ?? name);
 }
 
 function importsOf({ outputs }: Metafile): string[] {

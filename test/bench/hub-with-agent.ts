@@ -123,11 +123,14 @@ export interface AgentOptions {
   readonly originPort: number;
   readonly certificate: Certificate;
   readonly isInspected?: boolean;
+  /** In place of the agent as tsc builds it. */
+  readonly script?: string;
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export async function startAgent(
   folder: string,
-  { hub, originPort, certificate, isInspected = false }: AgentOptions,
+  { hub, originPort, certificate, isInspected = false, script, settings }: AgentOptions,
 ): Promise<{ program: Program; environment: Readonly<Record<string, string>> }> {
   const environment = {
     PHLIX_HUB_URL: `https://hub.localhost:${hub.port}`,
@@ -135,10 +138,11 @@ export async function startAgent(
     PHLIX_STATE_DIR: folder,
     PHLIX_SERVER_NAME: visitedHost.split('.', 1)[0] ?? '',
     PHLIX_HUB_CA_FILE: certificate.authorityFile,
+    ...settings,
   };
   const [token] = await createTokens(hub, 1);
   const program = new Program({
-    command: node(isInspected, built('agent')),
+    command: node(isInspected, script ?? built('agent')),
     env: { ...ownEnvironment(), ...environment, PHLIX_HUB_ENROLLMENT_TOKEN: token },
   });
   await program.waitForLine(/"your server is reachable"/);

@@ -170,6 +170,28 @@ const parts = {
     folders: administration,
     neededBy: "the built-in responder's zone as a resolver sees it",
   },
+  buildah: {
+    debianPackage: 'buildah',
+    binary: 'buildah',
+    neededBy: 'images that are really built (npm run images)',
+  },
+  debootstrap: {
+    debianPackage: 'debootstrap',
+    binary: 'debootstrap',
+    folders: administration,
+    neededBy: 'a small Debian to build images on (npm run images)',
+  },
+  'docker-compose': {
+    debianPackage: 'docker-compose',
+    binary: 'docker-compose',
+    neededBy: 'compose files as their own program reads them',
+  },
+  kubectl: {
+    // Google's package of the same program is called kubectl, and Debian 12 does not have it; where it is installed, it is found.
+    debianPackage: 'kubernetes-client',
+    binary: 'kubectl',
+    neededBy: 'manifests as kustomize puts them together',
+  },
 } satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
