@@ -81,7 +81,7 @@ describe.skipIf(!hasParts('curl'))('beside a media server', () => {
     origin = await startOrigin();
     deployment = await deploy({
       originPort: origin.port,
-      agent: { wrap: ([node = process.execPath]) => [node, path] },
+      agent: { wrap: ([node]) => [node, path] },
     });
   }, 120_000);
   afterAll(async () => {

@@ -90,7 +90,7 @@ describe.skipIf(!hasParts('kubectl'))('the example overlay', () => {
       'Service',
       'ServiceAccount',
     ]);
-    for (const { kind, metadata } of manifests) {
+    for (const { metadata } of manifests) {
       expect(metadata.namespace ?? metadata.name).toBe('phlix');
     }
   });
@@ -132,7 +132,6 @@ describe.skipIf(!hasParts('kubectl'))('the example overlay', () => {
   });
 
   test('asks the hub itself how it is', () => {
-    const probe = (path: string) => ({ httpGet: { path, port: 'metrics' } });
     expect(pod().containers[0]).toMatchObject({
       startupProbe: probe('/healthz'),
       livenessProbe: probe('/healthz'),
@@ -151,7 +150,7 @@ describe.skipIf(!hasParts('kubectl'))('the example overlay', () => {
       },
     });
     expect(the('ServiceAccount')).toMatchObject({ automountServiceAccountToken: false });
-    for (const { name, securityContext, resources } of [...initContainers, ...containers]) {
+    for (const { securityContext, resources } of [...initContainers, ...containers]) {
       expect(securityContext).toEqual({
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
@@ -179,6 +178,10 @@ describe.skipIf(!hasParts('kubectl'))('the example overlay', () => {
     expect(() => readConfig(environment(), thisMachine({}))).not.toThrow();
   });
 });
+
+function probe(path: string): object {
+  return { httpGet: { path, port: 'metrics' } };
+}
 
 /** What the pod is given; in the place of mounted secrets, some of the same kind. */
 function environment(): Record<string, string> {
