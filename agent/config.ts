@@ -15,6 +15,7 @@ import {
   path,
   secret,
   setting,
+  size,
   text,
 } from '../shared/settings/kinds.ts';
 import type { Secret } from '../shared/settings/secret.ts';
@@ -44,6 +45,13 @@ export interface Endpoint {
   readonly proxy?: Proxy | undefined;
 }
 
+/** Where lines go, how large a file grows, and how many older ones are kept. */
+interface LogFilePlace {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly keptFiles: number;
+}
+
 export interface AgentConfig {
   readonly hub: Endpoint;
   /** How many links this agent wishes to have; the hub may grant fewer. */
@@ -59,6 +67,8 @@ export interface AgentConfig {
   /** Where monitoring may ask; undefined: nowhere. */
   readonly metricsListen?: ListenAddress | undefined;
   readonly logLevel: LogLevel;
+  /** Undefined: standard output. */
+  readonly logFile?: LogFilePlace | undefined;
 }
 
 const hubUrl = setting(
@@ -104,6 +114,10 @@ const schema = z.object({
   PHLIX_HUB_CA_FILE: path().optional(),
   PHLIX_METRICS_LISTEN: metricsListen.default('off'),
   PHLIX_LOG_LEVEL: choice(logLevels).default('info'),
+  PHLIX_LOG_FILE: path().optional(),
+  /** With the five that are kept 48 MB: a NAS has room for that, and it is weeks. */
+  PHLIX_LOG_FILE_SIZE: size(0, 1024 * 1024 * 1024).default(8 * 1024 * 1024),
+  PHLIX_LOG_FILES: integer(0, 1000).default(5),
 });
 
 const tokenNames = ['PHLIX_HUB_ENROLLMENT_TOKEN', 'PHLIX_HUB_ENROLLMENT_TOKEN_FILE'] as const;
@@ -131,7 +145,17 @@ export function readConfig(environment: Environment): AgentConfig {
     metricsListen:
       settings.PHLIX_METRICS_LISTEN === 'off' ? undefined : settings.PHLIX_METRICS_LISTEN,
     logLevel: settings.PHLIX_LOG_LEVEL,
+    logFile: logFileOf(settings),
   };
+}
+
+function logFileOf(settings: z.output<typeof schema>): LogFilePlace | undefined {
+  const {
+    PHLIX_LOG_FILE: path,
+    PHLIX_LOG_FILE_SIZE: maxBytes,
+    PHLIX_LOG_FILES: keptFiles,
+  } = settings;
+  return path === undefined ? undefined : { path, maxBytes, keptFiles };
 }
 
 /** Read apart from the others, so that a contradiction among them is told beside whatever else is wrong. */

@@ -53,6 +53,14 @@ import {
   type BackupSettings,
 } from './settings/backup.ts';
 import { dnsSettings } from './settings/dns.ts';
+import {
+  logProblems,
+  logSettings,
+  logsOf,
+  tracesOf,
+  type LogSettings,
+  type TraceSettings,
+} from './settings/logs.ts';
 import { mailOf, mailProblems, mailSettings } from './settings/mail.ts';
 import { nameProblems, publicUrl, tenantDomain } from './settings/names.ts';
 import { hasWideNetwork, proxyProblems, proxySettings, trustProblems } from './settings/proxies.ts';
@@ -119,6 +127,9 @@ export interface HubConfig {
   /** Whom visitors tell that a server is misused. */
   readonly abuseContact: string | undefined;
   readonly logLevel: LogLevel;
+  readonly logs: LogSettings;
+  /** Undefined: nothing is traced. */
+  readonly traces: TraceSettings | undefined;
   readonly drainTimeoutMs: number;
   /** 0: what breaks off ends. */
   readonly resumeTimeoutMs: number;
@@ -176,6 +187,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...mailProblems(settings),
     ...backupProblems(settings),
     ...userProblems(settings),
+    ...logProblems(settings),
   ]);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
@@ -205,6 +217,8 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     abuseContact: settings.HUB_ABUSE_CONTACT ?? settings.HUB_SECURITY_CONTACT,
     tenantHsts: settings.HUB_TENANT_HSTS,
     logLevel: settings.HUB_LOG_LEVEL,
+    logs: logsOf(settings),
+    traces: tracesOf(settings),
     drainTimeoutMs: settings.HUB_DRAIN_TIMEOUT,
     resumeTimeoutMs: settings.HUB_RESUME_TIMEOUT,
     reconnectGraceMs: settings.HUB_RECONNECT_GRACE,
@@ -304,6 +318,7 @@ const schema = z.object({
   ...auditSettings,
   ...backupSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),
+  ...logSettings,
   /** Long enough for segments and pages; players ask for the rest of a film again, by Range. systemd kills after 90 s. */
   HUB_DRAIN_TIMEOUT: duration(0, 3600 * second).default(30 * second),
   /** A NAS is back from an update of its media server in less, and a player's own patience ends about there. */

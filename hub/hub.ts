@@ -21,6 +21,7 @@ import { Control } from './control.ts';
 import { Doors, sharingOf, type HubAddresses } from './doors.ts';
 import { Peers } from './edge/peers.ts';
 import { Examined } from './examined.ts';
+import { watchExchanges } from './exchanges.ts';
 import { banWhoGuesses } from './guessing.ts';
 import { noteNewKey, openKeyRing, requireFitting } from './key-ring.ts';
 import { openMetrics } from './metrics.ts';
@@ -70,6 +71,8 @@ export interface Hub {
 
 export interface HubOptions {
   readonly log: Logger;
+  /** One line for each exchange of a visitor. Undefined: nobody wants them. */
+  readonly access?: Logger | undefined;
   /** Takes the place of the process that runs with the same data folder, without a gap. Needs a database that outlives it. */
   readonly takesOver?: boolean;
 }
@@ -173,6 +176,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
 
   const vitals = openVitals(config, { stores, certificates, opened });
   const counters = new Counters();
+  const exchanges = await watchExchanges(config, { access: options.access, log, opened });
   const doors = new Doors({
     config,
     log,
@@ -191,6 +195,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     reception,
     unnamed,
     vitals,
+    exchanges,
   });
   opened.add(async () => doors.close());
   // Before the doors: when this one fails, its agents find their way back to the former.

@@ -24,8 +24,9 @@ export function resumeOptions({
   return {
     timeoutMs,
     draining,
-    onEvent: ({ id, hostname }, event) => {
+    onEvent: ({ id, hostname, meter }, event) => {
       count(counters, event);
+      if (event.kind === 'resumed' && meter !== undefined) meter.resumes += 1;
       const { kind, ...facts } = event;
       const message = messages[kind];
       if (message !== undefined) log.info({ request: id, hostname, ...facts }, message);

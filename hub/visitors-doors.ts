@@ -9,6 +9,7 @@ import type { Bans } from './access/bans/bans.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { HubConfig } from './config.ts';
 import { Admission } from './edge/admission.ts';
+import type { ExchangeWatch } from './edge/exchange-watch.ts';
 import type { ForwardOptions } from './edge/forward.ts';
 import type { HubPages } from './edge/front-options.ts';
 import { Front } from './edge/front.ts';
@@ -42,6 +43,8 @@ export interface VisitorsParts {
   readonly counters: Counters;
   readonly bans: Bans;
   readonly traffic: Observatory;
+  /** Undefined: nobody keeps a record of what visitors do. */
+  readonly exchanges: ExchangeWatch | undefined;
   readonly peers: Peers;
   readonly overload: Overload;
   readonly unnamed: Unnamed;
@@ -89,11 +92,13 @@ function frontOf(
     resume: resumeOptions({ timeoutMs, draining, counters, log }),
     usualFields: usualTenantFields({ transportSecurity: config.tenantHsts }),
     onCurbed: (what) => counters.fieldsCurbed[what].increment(),
-    onFailure: ({ id, hostname }, code, error) =>
+    onFailure: ({ id, hostname, meter }, code, error) => {
+      if (meter !== undefined) meter.failure = code;
       log[code === 'edge.internal' ? 'error' : 'debug'](
         { request: id, hostname, code, err: error },
         'request failed',
-      ),
+      );
+    },
   };
   return new Front({
     hubHostname: config.hubHost,
@@ -106,6 +111,7 @@ function frontOf(
     forwarding,
     abuse: { hubHostname: config.hubHost, contact: config.abuseContact },
     traffic: parts.traffic,
+    exchanges: parts.exchanges,
     bans: { covering: (address) => refusing(parts.bans, address) },
     onUnnamed: (proxy) => parts.unnamed.note(proxy),
     onDenied: (serverId, entry) => {

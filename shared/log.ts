@@ -1,5 +1,6 @@
 // A level and a program's name arrive; JSON lines on stdout leave, with secrets cut out of them.
 
+import { redacted } from './redaction.ts';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
@@ -36,6 +37,8 @@ export function createLogger(
       paths: secretFields.flatMap((field) => [`["${field}"]`, `*["${field}"]`, `*.*["${field}"]`]),
       censor: '[secret]',
     },
+    // The fields above by their names, and whatever else a line quotes, as the line goes out.
+    hooks: { streamWrite: redacted },
   };
   return pino(settings, destination);
 }

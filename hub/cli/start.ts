@@ -1,9 +1,10 @@
 // Settings arrive; a hub runs until a signal asks it to stop, and the exit code leaves.
 
-import { createLogger, type Logger } from '../../shared/log.ts';
+import type { Logger } from '../../shared/log.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
 import { startHub } from '../hub.ts';
+import { openLogs } from '../logs.ts';
 import { sharingOf } from '../doors.ts';
 import { closeDataFolder } from '../data-folder.ts';
 import { bindAndBecomeUser } from '../privileges.ts';
@@ -27,7 +28,8 @@ export async function start(context: CommandContext, takesOver = false): Promise
   }
   // Before anything is opened: whatever the hub writes from here on is that user's.
   const user = await bindAndBecomeUser(config, takesOver ? 'joining' : sharingOf(config));
-  const log = createLogger({ level: config.logLevel, name: 'phlix-hub' }, context.stdout);
+  const logs = openLogs(config, context);
+  const { log, access } = logs;
   exitOnBug(log);
   log.info({ version, node: process.version, dataDir: config.dataDir }, 'hub starting');
   for (const setting of config.unusedSettings) {
@@ -43,8 +45,12 @@ export async function start(context: CommandContext, takesOver = false): Promise
     log.warn({ folder: config.dataDir, ...mended }, 'data folder was open to other users: closed');
   const stopAsked = onceAskedToStop(log);
   const onReopen = beforeReopen(log);
-  const hub = await startHub(config, { log, takesOver });
-  onReopen(() => hub.audited.audit.reopen());
+  onReopen(() => logs.reopen());
+  const hub = await startHub(config, { log, access, takesOver });
+  onReopen(() => {
+    logs.reopen();
+    hub.audited.audit.reopen();
+  });
   await Promise.race([stopAsked, hub.stopAsked]);
   log.info('hub stopping');
   // Drained and closed it is by then; whatever does not close must not keep a service manager waiting.
@@ -74,15 +80,15 @@ async function onceAskedToStop(log: Logger): Promise<void> {
 }
 
 /**
- * SIGHUP: auth.log was renamed by whoever rotates it. From the first moment on, since by itself the signal ends a process; in a
- * terminal it shall, for there it says that the terminal is gone.
+ * SIGHUP: auth.log, or a log of the hub, was renamed by whoever rotates it. From the first moment on, since by itself the
+ * signal ends a process; in a terminal it shall, for there it says that the terminal is gone.
  */
 function beforeReopen(log: Logger): (reopen: () => void) => void {
   let reopen: (() => void) | undefined;
   if (!process.stdin.isTTY) {
     process.on('SIGHUP', () => {
-      log.info('files are opened again');
       reopen?.();
+      log.info('files are opened again');
     });
   }
   return (known) => {

@@ -20,20 +20,26 @@ const ours: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
+/** W3C Trace Context. While the hub traces nothing they are the visitor's affair. */
+const ofTraces: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
 /** Methods that carry no body by nature: an absent one needs no Content-Length: 0 (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
 
 /** The fields of the request to the origin. Expect is gone: the front has answered it. */
 export function originFields(request: VisitorRequest): FieldLines {
+  const { traceFields } = request;
   const fields = ['host', request.authority];
   for (let i = 0; i < request.fields.length; i += 2) {
     const name = request.fields[i] as string;
-    if (!ours.has(name)) fields.push(name, request.fields[i + 1] as string);
+    if (ours.has(name) || (traceFields !== undefined && ofTraces.has(name))) continue;
+    fields.push(name, request.fields[i + 1] as string);
   }
   fields.push('x-forwarded-for', request.clientAddress ?? nobodysAddress);
   fields.push('x-forwarded-proto', request.scheme);
   fields.push('x-forwarded-host', request.authority);
   fields.push('x-request-id', request.id);
+  if (traceFields !== undefined) fields.push(...traceFields);
   if (request.body === undefined) {
     if (!bodiless.has(request.method)) fields.push('content-length', '0');
   } else if (request.body.length === undefined) {

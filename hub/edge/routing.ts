@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 
 import { addressBucket, type CidrSet } from '../../shared/net-address.ts';
 import type { ServerSwitches } from '../tunnels/server.ts';
+import type { ExchangeRecord } from '../usage/exchange-record.ts';
 import type { MeteredServer } from '../usage/ledger.ts';
 import type { QuotaRefusal } from '../usage/limit-book.ts';
 import type { Meter, MeteredRequest } from '../usage/meter.ts';
@@ -13,13 +14,14 @@ import type { Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
 import type { TlsSwitches, VisitorConnection } from './connection.ts';
 import { denialOf } from './denied/denial.ts';
-import type { EdgeFailureCode, FailureDetail } from './failure.ts';
+import type { ExchangeWatch } from './exchange-watch.ts';
+import { edgeFailures, type EdgeFailureCode, type FailureDetail } from './failure.ts';
 import { clearingFields, type NewlyOwned } from './former-owner.ts';
 import type { NormalRequest } from './normalize.ts';
 import { isChallengeTarget } from './proof.ts';
 import { asksForRelatedOrigins } from './related-origins.ts';
 import type { Tunnel } from './stream-pool.ts';
-import type { VisitorRequest } from './visitor.ts';
+import type { FieldLines, VisitorRequest } from './visitor.ts';
 
 export interface EdgeTunnel extends Tunnel, NewlyOwned {
   readonly switches: Pick<ServerSwitches, 'product' | 'lifted'> & TlsSwitches;
@@ -65,6 +67,8 @@ export interface RoutingOptions {
   readonly bans?: Banned;
   /** Absent: nothing is counted or limited. */
   readonly traffic?: TrafficCounter;
+  /** Absent: nobody keeps a record. Needs `traffic`. */
+  readonly exchanges?: ExchangeWatch | undefined;
 }
 
 export type Route = Entry | 'hub' | EdgeRefusal | OwnPage;
@@ -159,8 +163,9 @@ export class Routing {
     const tunnel = this.#options.tunnels.find(normal.hostname);
     const facts = this.#facts(normal, connection, tunnel);
     const meter = tunnel && this.#meter(facts, tunnel, route);
+    const traceFields = tunnel && this.#watched(facts, tunnel, { route, meter, connection });
     const body = normal.hasBody ? { stream, length: normal.bodyLength, meter } : undefined;
-    return Object.assign(facts, { body, meter });
+    return Object.assign(facts, { body, meter, traceFields });
   }
 
   #meter(request: MeteredRequest, tunnel: EdgeTunnel, route: Route): Meter | undefined {
@@ -169,6 +174,24 @@ export class Routing {
     if ('code' in route) return traffic.refused(request, serverOf(tunnel));
     route.meter = traffic.open(request, serverOf(tunnel));
     return route.meter;
+  }
+
+  #watched(
+    request: Omit<VisitorRequest, 'body' | 'meter'>,
+    { serverId }: EdgeTunnel,
+    {
+      route,
+      meter,
+      connection,
+    }: { route: Route; meter: Meter | undefined; connection: VisitorConnection },
+  ): FieldLines | undefined {
+    const { exchanges, trustedProxies } = this.#options;
+    if (exchanges === undefined || meter === undefined || route === 'hub') return undefined;
+    const isVouched = trustedProxies.has(connection.peer);
+    if ('tunnel' in route) return exchanges.begun(request, { serverId, meter, isVouched });
+    if ('code' in route)
+      exchanges.refused(request, { serverId, record: refusalRecord(route.code), isVouched });
+    return undefined;
   }
 
   #facts(
@@ -216,6 +239,21 @@ export class Routing {
 
 /** What monitoring asks for holds no secret and takes none: all else at the hub's own name is for https alone (security row E-06). */
 const harmless: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
+/** Of a request that went nowhere. */
+function refusalRecord(failure: EdgeFailureCode): ExchangeRecord {
+  return {
+    startedAt: Date.now(),
+    linkedMs: undefined,
+    answeredMs: undefined,
+    durationMs: 0,
+    status: edgeFailures[failure].status,
+    bytesUp: 0,
+    bytesDown: 0,
+    resumes: 0,
+    failure,
+  };
+}
 
 function serverOf({ serverId, ownerId }: EdgeTunnel): MeteredServer {
   return { serverId, ownerId };

@@ -38,6 +38,8 @@ export interface VisitorRequest {
   readonly ownFields?: FieldLines;
   /** Counts what passes; absent where no server is known. */
   readonly meter?: Meter | undefined;
+  /** Where the hub traces: `traceparent` and `tracestate` for the origin, in place of the visitor's. */
+  readonly traceFields?: FieldLines | undefined;
 }
 
 /** The visitor's side of an answer. Implemented once for HTTP/1.1 and once for HTTP/2. */

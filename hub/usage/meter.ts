@@ -2,6 +2,7 @@
 
 import { appName } from './app-name.ts';
 import type { ExchangeCounts } from './exchange-counts.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
 import type { LimitedBy, LiveStream } from './live-stream.ts';
 import { kindOf, pathClassOf } from './content.ts';
 import type { OwnerTally, Tally } from './tally.ts';
@@ -59,6 +60,9 @@ export class Meter {
   #contentType: string | undefined;
   #isOver = false;
   #isViewerFull = false;
+  #link: ReportingLink | undefined;
+  #linkedMs: number | undefined;
+  #answeredMs: number | undefined;
   #downTimer: NodeJS.Timeout | undefined;
   #upTimer: NodeJS.Timeout | undefined;
   readonly #seen: Record<Seen, number> = { viewer: 0, limit: 0, line: 0, origin: 0, arrival: 0 };
@@ -74,17 +78,32 @@ export class Meter {
   isUploading = false;
   /** The way to the origin takes no more of it for now. */
   isWayFull = false;
-  link: ReportingLink | undefined;
   stream: CarryingStream | undefined;
   /** The rate lets bytes pass again. */
   onDownRoom: () => void = nothing;
   onUpRoom: () => void = nothing;
+  /** Of whoever keeps a record; asked once, when it is over. */
+  onClosed: ((record: ExchangeRecord) => void) | undefined;
+  /** How often it went on after its line broke. */
+  resumes = 0;
+  /** The hub's code, where it is the hub that answers or breaks off. */
+  failure: string | undefined;
 
   constructor(request: MeteredRequest, tally: Tally<Meter>, counts: ExchangeCounts) {
     this.#request = request;
     this.#tally = tally;
     this.#owner = tally.owner;
     this.#counts = counts;
+  }
+
+  /** The one that carries it now. */
+  get link(): ReportingLink | undefined {
+    return this.#link;
+  }
+
+  set link(link: ReportingLink | undefined) {
+    this.#link = link;
+    this.#linkedMs ??= performance.now() - this.#sinceMs;
   }
 
   /** The visitor takes no more for now. */
@@ -136,7 +155,8 @@ export class Meter {
   /** The head of the answer; only the first one counts. 101: it is a WebSocket. */
   answered(status: number, contentType?: string): void {
     if (this.#status !== undefined) return;
-    this.#counts.onFirstByte((performance.now() - this.#sinceMs) / 1000);
+    this.#answeredMs = performance.now() - this.#sinceMs;
+    this.#counts.onFirstByte(this.#answeredMs / 1000);
     this.failed(status, contentType);
   }
 
@@ -160,6 +180,7 @@ export class Meter {
     }
     if (this.#status === undefined) this.#tally.noteStatus(undefined);
     this.#tally.end(this, this.#owner);
+    this.onClosed?.(this.#record());
   }
 
   /** One look at what it waits for. */
@@ -213,6 +234,20 @@ export class Meter {
       this.#counts.rateStalls.end(performance.now());
       release();
     }, waitMs);
+  }
+
+  #record(): ExchangeRecord {
+    return {
+      startedAt: this.#since,
+      linkedMs: this.#linkedMs,
+      answeredMs: this.#answeredMs,
+      durationMs: performance.now() - this.#sinceMs,
+      status: this.#status,
+      bytesUp: this.bytesUp,
+      bytesDown: this.bytesDown,
+      resumes: this.resumes,
+      failure: this.failure,
+    };
   }
 
   #waitMs(bytes: number): number {

@@ -75,6 +75,17 @@ export function integer(min: number, max: number): z.ZodType<number, string> {
   );
 }
 
+/** A share of a whole. */
+export function fraction(): z.ZodType<number, string> {
+  return setting(
+    { expected: 'a share from 0 to 1', remedy: 'write 0.05 for one in twenty' },
+    (text) => {
+      const value = /^(\d{1,3}(\.\d{0,9})?|\.\d{1,9})$/.test(text) ? Number(text) : Number.NaN;
+      return value >= 0 && value <= 1 ? value : undefined;
+    },
+  );
+}
+
 /** Milliseconds from `500ms`, `30s`, `10m`, `1h`, `7d`. A bare number is refused: nobody agrees on its unit. */
 export function duration(minMs: number, maxMs: number): z.ZodType<number, string> {
   return setting(
