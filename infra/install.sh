@@ -1,0 +1,405 @@
+#!/bin/sh
+# A built checkout or a release arrives; a hub or an agent leaves, as a service of this Debian or Ubuntu host. `sh install.sh --help` tells how.
+set -eu
+umask 022
+
+usage() {
+  cat <<'TEXT'
+Usage: sh infra/install.sh hub|agent [install] [options]
+       sh infra/install.sh hub|agent update [options]
+       sh infra/install.sh hub|agent uninstall [--purge]
+
+  install    what is missing: Node 24, a user, folders, settings, the service. Again: nothing that is there is lost
+  update     backs up, puts the new version in place, restarts; goes back by itself when the new one does not become ready
+  uninstall  takes program and service away, and keeps settings and data
+
+  --from PATH       a checkout (after npm ci && npm run build), or a release as .tar.gz; otherwise where this script lies
+  --set NAME=VALUE  writes a setting, for a first start without an editor; never a secret
+  --no-backup       update: without a backup before
+  --no-start        leaves the service alone
+  --purge           uninstall: settings and data too, which nothing brings back
+
+As root. It fetches nothing from anywhere, but Node from npm where neither checkout nor host has it.
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  code=$1
+  shift
+  printf 'install.sh: %s\n' "$*" >&2
+  exit "$code"
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+read_words() {
+  what='' action=install from='' settings='' backup=yes start=yes purge=no
+  while [ $# -gt 0 ]; do
+    case $1 in
+      hub | agent) what=$1 ;;
+      install | update | uninstall) action=$1 ;;
+      --from) [ $# -gt 1 ] || fail 64 '--from needs a path'; from=$2; shift ;;
+      --from=*) from=${1#--from=} ;;
+      --set) [ $# -gt 1 ] || fail 64 '--set needs NAME=VALUE'; add_setting "$2"; shift ;;
+      --set=*) add_setting "${1#--set=}" ;;
+      --no-backup) backup=no ;;
+      --no-start) start=no ;;
+      --purge) purge=yes ;;
+      -h | --help) usage; exit 0 ;;
+      *) fail 64 "\"$1\" is not understood; see: sh install.sh --help" ;;
+    esac
+    shift
+  done
+  [ -n "$what" ] || { usage >&2; exit 64; }
+}
+
+newline='
+'
+# Command lines are seen by every user of the machine, and kept by shells.
+add_setting() {
+  case ${1%%=*} in
+    *FILE) ;;
+    *SECRET* | *TOKEN* | *PASSWORD* | *PASSPHRASE* | *_KEY | *DATABASE_URL | *HEADERS)
+      fail 64 "${1%%=*} is a secret: put it into a file of that name in /etc/phlix-*/secrets, see --help" ;;
+  esac
+  printf '%s' "$1" | grep -Eq '^(HUB|PHLIX)_[A-Z0-9_]+=' || fail 64 "\"$1\" is not NAME=VALUE"
+  settings="$settings$1$newline"
+}
+
+name_places() {
+  name=phlix-$what user=phlix-$what
+  home=/opt/$name config=/etc/$name data=/var/lib/$name logs=/var/log/$name
+  environment=$config/$what.env secrets=$config/secrets
+  unit=/etc/systemd/system/$name.service dropin=/etc/systemd/system/$name.service.d
+  wrapper=/usr/local/bin/$name
+}
+
+look_at_host() {
+  [ "$(id -u)" = 0 ] || fail 77 "this makes users and services: run it as root, with sudo sh $0 ..."
+  # shellcheck source=/dev/null
+  kind=$(. /etc/os-release 2>/dev/null && printf '%s %s' "${ID:-}" "${ID_LIKE:-}") || kind=''
+  case " $kind " in
+    *' debian '* | *' ubuntu '*) ;;
+    *) fail 69 'this host is neither Debian nor Ubuntu: use the image (Dockerfile.hub, Dockerfile.agent), or npm ci and npx' ;;
+  esac
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    *) fail 69 "there is no build for $(uname -m), only for x86_64 and aarch64" ;;
+  esac
+  for tool in tar useradd install cksum; do
+    have "$tool" || fail 69 "$tool is missing: apt-get install tar passwd coreutils"
+  done
+}
+
+# Whether there is a systemd that runs; in a chroot or a container services are only enabled.
+is_running_systemd() { [ -d /run/systemd/system ] && have systemctl; }
+
+find_source() {
+  unpacked=''
+  [ -n "$from" ] || from=$(cd "$(dirname "$0")/.." && pwd)
+  if [ -f "$from" ]; then
+    unpacked=$(mktemp -d)
+    tar -xzf "$from" -C "$unpacked" --no-same-owner || fail 65 "$from is no .tar.gz that can be read"
+    for inner in "$unpacked" "$unpacked"/*; do
+      if [ -f "$inner/package.json" ]; then source=$inner; fi
+    done
+  else
+    source=$from
+  fi
+  grep -q '"name": "phlix-hub"' "${source:-/nonexistent}/package.json" 2>/dev/null ||
+    fail 66 "$from is neither a checkout nor a release of Phlix Hub"
+  version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$source/package.json")
+  if [ "$what" = hub ]; then
+    needed='dist/hub/main.js node_modules/pg/package.json'
+  else
+    needed=dist/agent/phlix-agent.mjs
+  fi
+  for file in $needed; do
+    [ -f "$source/$file" ] ||
+      fail 66 "$source is not built, $file is missing: run npm ci && npm run build there, as an ordinary user"
+  done
+}
+
+is_node_24() { [ -x "$1" ] && "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)' 2>/dev/null; }
+
+# The checkout's own, the host's, or npm's package with nothing but Node in it.
+find_node() {
+  node=$source/node_modules/node-linux-$arch/bin/node
+  is_node_24 "$node" && return
+  node=$(command -v node || true)
+  is_node_24 "$node" && return
+  have npm || fail 69 "Node 24 is missing, and npm to fetch it: run npm ci in $source on a machine that has npm"
+  fetched=$(mktemp -d)
+  wanted=$(sed -n "s/.*\"node-linux-$arch\": \"\(.*\)\".*/\1/p" "$source/package.json")
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$fetched" "node-linux-$arch@$wanted" >&2 ||
+    fail 69 'npm could not fetch Node 24; look at what it says above'
+  node=$fetched/node_modules/node-linux-$arch/bin/node
+}
+
+# What runs, and nothing for people who write code. A folder of its own, which is moved to its place when it is whole.
+stage() {
+  mkdir -p "$home/releases"
+  staged=$(mktemp -d "$home/releases/.staged.XXXXXX")
+  mkdir "$staged/bin"
+  install -m 0755 "$node" "$staged/bin/node"
+  if [ "$what" = hub ]; then
+    list_needed | tar -C "$source" -cf - --files-from=- | tar -C "$staged" -xf - --no-same-owner
+    entry=dist/hub/main.js
+  else
+    mkdir -p "$staged/dist/agent"
+    cp "$source/dist/agent/phlix-agent.mjs" "$staged/dist/agent/"
+    entry=dist/agent/phlix-agent.mjs
+  fi
+  for text in README.md LICENSE CHANGELOG.md THIRD-PARTY-NOTICES.md package.json; do
+    if [ -f "$source/$text" ]; then cp "$source/$text" "$staged/"; fi
+  done
+  cat >"$staged/bin/$name" <<RUN
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")
+exec "\$here/node" "\$here/../$entry" "\$@"
+RUN
+  chmod -R u=rwX,go=rX "$staged"
+  chmod 0755 "$staged" "$staged/bin/$name"
+  "$staged/bin/$name" --version >/dev/null || fail 70 "the new $name does not run on this machine; nothing was changed"
+  sum=$(cd "$staged" && find . -type f ! -name .sum -exec cksum {} + | sort -k 3 | cksum | cut -d' ' -f1)
+  printf '%s\n' "$sum" >"$staged/.sum"
+}
+
+list_needed() {
+  printf '%s\n' dist/hub dist/shared
+  (cd "$source" && "$node" -e '
+    const { existsSync, readFileSync } = require("node:fs");
+    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+    for (const [path, { dev, devOptional }] of Object.entries(packages))
+      if (path && !dev && !devOptional && !/node_modules\/node-(linux|win)-/.test(path) && existsSync(path)) console.log(path);
+  ')
+}
+
+# Puts the staged release in place with one rename. `former` is what it replaces, and empty when there was none.
+swap() {
+  former=$(readlink "$home/current" 2>/dev/null || true)
+  if [ -n "$former" ] && [ "$(cat "$home/$former/.sum" 2>/dev/null)" = "$sum" ]; then
+    rm -rf "$staged"
+    return 1
+  fi
+  release=releases/$version-$(date -u +%Y%m%d%H%M%S)-$sum
+  mv "$staged" "$home/$release"
+  point_to "$release"
+}
+
+point_to() {
+  ln -sfn "$1" "$home/.current"
+  mv -T "$home/.current" "$home/current"
+}
+
+# The one that runs and the one before it.
+forget_old() {
+  for old in "$home"/releases/*; do
+    case $old in "$home/$(readlink "$home/current")" | "$home/${former:-none}") ;; *) rm -rf "$old" ;; esac
+  done
+}
+
+make_user() {
+  if id "$user" >/dev/null 2>&1; then return; fi
+  useradd --system --user-group --no-create-home --home-dir "$data" --shell /usr/sbin/nologin "$user"
+}
+
+make_folders() {
+  install -d -m 0750 -o root -g "$user" "$config"
+  install -d -m 0700 -o root -g root "$secrets"
+  install -d -m 0700 -o "$user" -g "$user" "$data"
+  if [ "$what" = hub ]; then install -d -m 0750 -o "$user" -g adm "$logs"; fi
+}
+
+# Made closed, not closed afterwards.
+make_environment() {
+  if [ ! -e "$environment" ]; then install -m 0600 "$source/infra/systemd/$what.env" "$environment"; fi
+  chmod 0600 "$environment"
+  printf '%s' "$settings" | while IFS= read -r setting; do
+    key=${setting%%=*}
+    (
+      umask 077
+      grep -Ev "^#? ?$key=" "$environment" >"$environment.new" || true
+      printf '%s\n' "$setting" >>"$environment.new"
+    )
+    mv "$environment.new" "$environment"
+  done
+}
+
+# systemd hands the secrets over in a folder that the service alone can read.
+write_unit() {
+  install -D -m 0644 "$source/infra/systemd/$name.service" "$unit"
+  mkdir -p "$dropin"
+  {
+    printf '# Written by install.sh, from the files in %s.\n[Service]\n' "$secrets"
+    for file in "$secrets"/*; do
+      [ -f "$file" ] || continue
+      chmod 0600 "$file"
+      key=$(basename "$file")
+      printf 'LoadCredential=%s:%s\nEnvironment=%s_FILE=%%d/%s\n' "$key" "$file" "$key" "$key"
+    done
+  } >"$dropin/secrets.conf"
+}
+
+# What people type: the same settings as the service, and its user.
+write_wrapper() {
+  cat >"$wrapper.new" <<RUN
+#!/bin/sh
+# phlix: $name with the settings of the service, as its user.
+if [ "\$(id -u)" != 0 ]; then echo '$name: the settings are root'"'"'s to read: use sudo $name ...' >&2; exit 77; fi
+while IFS= read -r line; do
+  case \$line in HUB_*=* | PHLIX_*=* | HTTPS_PROXY=* | NO_PROXY=*)
+    value=\${line#*=}
+    case \$value in \\"*\\" | \\'*\\') value=\${value#?}; value=\${value%?} ;; esac
+    export "\${line%%=*}=\$value" ;;
+  esac
+done <$environment
+RUN
+  if [ "$what" = hub ]; then
+    cat >>"$wrapper.new" <<RUN
+for file in $secrets/*; do
+  if [ -f "\$file" ]; then export "\$(basename "\$file")_FILE=\$file"; fi
+done
+export HUB_DATA_DIR=$data HUB_USER=$user
+exec $home/current/bin/$name "\$@"
+RUN
+  else
+    cat >>"$wrapper.new" <<RUN
+export PHLIX_STATE_DIR=$data
+exec setpriv --reuid=$user --regid=$user --init-groups $home/current/bin/$name "\$@"
+RUN
+  fi
+  chmod 0755 "$wrapper.new"
+  mv "$wrapper.new" "$wrapper"
+}
+
+enable_service() {
+  if have systemctl; then
+    systemctl enable "$name.service" >/dev/null 2>&1 || fail 70 "systemctl enable $name failed"
+  else
+    mkdir -p /etc/systemd/system/multi-user.target.wants
+    ln -sfn "$unit" "/etc/systemd/system/multi-user.target.wants/$name.service"
+  fi
+  if is_running_systemd; then systemctl daemon-reload; fi
+}
+
+is_configured() {
+  if [ "$what" = hub ]; then key=HUB_PUBLIC_URL; else key=PHLIX_HUB_URL; fi
+  grep -q "^$key=" "$environment"
+}
+
+is_ready() {
+  if [ "$what" = hub ]; then "$wrapper" health --ready >/dev/null 2>&1; else "$wrapper" status >/dev/null 2>&1; fi
+}
+
+# A first start makes a database; one after an update may change its tables.
+wait_until_ready() {
+  left=${PHLIX_INSTALL_PATIENCE:-120}
+  while [ "$left" -gt 0 ]; do
+    if is_ready; then return 0; fi
+    left=$((left - 1))
+    sleep 1
+  done
+  return 1
+}
+
+restart_and_wait() { systemctl restart "$name.service" && wait_until_ready; }
+
+back_up() {
+  if [ "$what" != hub ] || [ "$backup" = no ]; then return; fi
+  if ! grep -q '^HUB_BACKUP_RECIPIENT=' "$environment" && [ ! -f "$secrets/HUB_BACKUP_PASSPHRASE" ]; then
+    say 'No backup is made: neither HUB_BACKUP_RECIPIENT nor HUB_BACKUP_PASSPHRASE is set.'
+    return
+  fi
+  "$wrapper" backup || fail 73 'the backup before the update failed: mend it, or update with --no-backup; nothing was changed'
+}
+
+install_it() {
+  find_source
+  find_node
+  make_user
+  make_folders
+  make_environment
+  stage
+  if swap; then
+    verb=restart
+    say "$name $version is installed."
+  else
+    verb=start
+    say "$name $version is installed already."
+  fi
+  write_unit
+  write_wrapper
+  enable_service
+  forget_old
+  if [ "$start" = no ] || ! is_running_systemd; then
+    say "It starts with the machine, or with: systemctl start $name"
+  elif ! is_configured; then
+    say "Write its settings into $environment, then: systemctl start $name"
+  elif systemctl "$verb" "$name.service" && wait_until_ready; then
+    say 'It runs and is ready.'
+  else
+    say "It is started, and not ready yet: journalctl --unit $name says why."
+  fi
+  if [ "$what" = hub ] && [ -f "$data/setup-token" ]; then
+    say "Become its admin: journalctl --unit $name | grep /setup#"
+  fi
+}
+
+update_it() {
+  [ -L "$home/current" ] || fail 66 "$name is not installed here: sh install.sh $what"
+  find_source
+  find_node
+  stage
+  back_up
+  if ! swap; then
+    say "$name $version is what is installed already."
+    return
+  fi
+  write_unit
+  write_wrapper
+  enable_service
+  if [ "$start" = no ] || ! is_running_systemd; then
+    say "$name $version is in place; it runs from the next start on."
+  elif restart_and_wait; then
+    say "$name $version runs and is ready."
+  else
+    go_back
+  fi
+  forget_old
+}
+
+go_back() {
+  [ -n "$former" ] || fail 75 "the new $name does not become ready, and there is none to go back to"
+  failed=$(readlink "$home/current")
+  point_to "$former"
+  restart_and_wait || fail 70 "neither the new $name nor the former becomes ready: journalctl --unit $name says why"
+  fail 75 "the new $name ($failed) did not become ready, so the former one runs again: journalctl --unit $name says why"
+}
+
+uninstall_it() {
+  if is_running_systemd; then systemctl disable --now "$name.service" >/dev/null 2>&1 || true; fi
+  rm -f "$unit" "$dropin/secrets.conf" "/etc/systemd/system/multi-user.target.wants/$name.service" "$wrapper"
+  rmdir "$dropin" 2>/dev/null || true
+  rm -rf "$home"
+  if is_running_systemd; then systemctl daemon-reload; fi
+  if [ "$purge" = no ]; then
+    say "$name is gone. Kept: $config and $data; with --purge they go too."
+    return
+  fi
+  rm -rf "$config" "$data" "$logs"
+  if id "$user" >/dev/null 2>&1; then userdel "$user"; fi
+  say "$name is gone, with its settings and data."
+}
+
+tidy() {
+  # `staged` is a name in $home/releases as long as it is not in its place.
+  rm -rf "${staged:-}" "${unpacked:-}" "${fetched:-}"
+}
+
+read_words "$@"
+name_places
+look_at_host
+trap tidy EXIT
+"${action}_it"
