@@ -87,9 +87,7 @@ look_at_host() {
     aarch64) arch=arm64 ;;
     *) fail 69 "there is no build for $(uname -m), only for x86_64 and aarch64" ;;
   esac
-  for tool in tar useradd install cksum; do
-    have "$tool" || fail 69 "$tool is missing: apt-get install tar passwd coreutils"
-  done
+  have useradd || fail 69 'useradd is missing: apt-get install passwd'
 }
 
 # Whether there is a systemd that runs; in a chroot or a container services are only enabled.
@@ -309,8 +307,7 @@ restart_and_wait() { systemctl restart "$name.service" && wait_until_ready; }
 back_up() {
   if [ "$what" != hub ] || [ "$backup" = no ]; then return; fi
   if ! grep -q '^HUB_BACKUP_RECIPIENT=' "$environment" && [ ! -f "$secrets/HUB_BACKUP_PASSPHRASE" ]; then
-    say 'No backup is made: neither HUB_BACKUP_RECIPIENT nor HUB_BACKUP_PASSPHRASE is set.'
-    return
+    say 'No backup is made: neither HUB_BACKUP_RECIPIENT nor HUB_BACKUP_PASSPHRASE is set.' && return
   fi
   "$wrapper" backup || fail 73 'the backup before the update failed: mend it, or update with --no-backup; nothing was changed'
 }
@@ -354,8 +351,7 @@ update_it() {
   stage
   back_up
   if ! swap; then
-    say "$name $version is what is installed already."
-    return
+    say "$name $version is what is installed already." && return
   fi
   write_unit
   write_wrapper
@@ -385,16 +381,15 @@ uninstall_it() {
   rm -rf "$home"
   if is_running_systemd; then systemctl daemon-reload; fi
   if [ "$purge" = no ]; then
-    say "$name is gone. Kept: $config and $data; with --purge they go too."
-    return
+    say "$name is gone. Kept: $config and $data; with --purge they go too." && return
   fi
   rm -rf "$config" "$data" "$logs"
   if id "$user" >/dev/null 2>&1; then userdel "$user"; fi
   say "$name is gone, with its settings and data."
 }
 
+# `staged` is a name in $home/releases as long as it is not in its place.
 tidy() {
-  # `staged` is a name in $home/releases as long as it is not in its place.
   rm -rf "${staged:-}" "${unpacked:-}" "${fetched:-}"
 }
 

@@ -1,0 +1,231 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { hasParts, partPath } from '../support/parts.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { Machine } from './machine.ts';
+import { writeMockRelease } from './mock-release.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const script = join(root, 'infra/install.sh');
+const isRoot = process.getuid?.() === 0;
+
+test.skipIf(!hasParts('shellcheck'))('shellcheck finds nothing in the scripts', () => {
+  const scripts = [script, join(root, 'test/install/systemctl.sh')];
+  const { status, stdout } = spawnSync(partPath('shellcheck'), scripts, { encoding: 'utf8' });
+  expect([status, stdout]).toEqual([0, '']);
+});
+
+test.each([
+  [['--help'], 0, /Usage: sh infra\/install\.sh/],
+  [[], 64, /Usage/],
+  [['hub', '--form', 'x'], 64, /"--form" is not understood/],
+  [['hub', '--set', 'HUB_SMTP_PASSWORD=x'], 64, /is a secret: put it into a file/],
+  [['agent', '--set', 'PHLIX_HUB_ENROLLMENT_TOKEN=x'], 64, /is a secret/],
+  [['hub', '--set', 'nonsense'], 64, /is not NAME=VALUE/],
+])('install.sh %j ends with %i', (words, code, said) => {
+  const { status, stdout, stderr } = spawnSync('sh', [script, ...words], { encoding: 'utf8' });
+  expect(status).toBe(code);
+  expect(`${stdout}${stderr}`).toMatch(said);
+});
+
+test('no secret stands in what it writes', () => {
+  for (const name of readdirSync(join(root, 'infra/systemd'))) {
+    const text = readFileSync(join(root, 'infra/systemd', name), 'utf8');
+    expect(text).not.toMatch(/^[^#]*(SECRET|PASSWORD|TOKEN|PASSPHRASE)[A-Z_]*=\S/m);
+  }
+});
+
+describe.skipIf(!hasParts('systemd'))('systemd', () => {
+  const folder = temporaryFolder('units').path;
+  const analyze = (...words: string[]) =>
+    spawnSync(partPath('systemd'), words, {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+    });
+
+  test.each(['phlix-hub', 'phlix-agent'])('understands %s.service, and rates it OK', (name) => {
+    const unit = readFileSync(join(root, 'infra/systemd', `${name}.service`), 'utf8');
+    const path = join(folder, `${name}.service`);
+    // The program is not there on this machine.
+    writeFileSync(path, unit.replaceAll(/^ExecStart=\S+/gm, 'ExecStart=/bin/true'));
+    const verified = analyze('verify', path);
+    expect([verified.status, verified.stderr]).toEqual([0, '']);
+    const { stdout } = analyze('security', '--offline=true', path);
+    const [, score = ''] = /exposure level for \S+: ([\d.]+)/.exec(stdout) ?? [];
+    process.stdout.write(`${name}.service: systemd-analyze security ${score}\n`);
+    expect(Number(score)).toBeLessThan(2);
+    expect(Number(score)).toBeGreaterThan(0);
+  });
+});
+
+/** The order of the tests is the life of one machine. */
+describe.skipIf(!isRoot || !hasParts('iproute2'))(
+  'on a machine with systemd',
+  { timeout: 60_000 },
+  () => {
+    const releases = temporaryFolder('releases').path;
+    const [one, two, broken] = [
+      { version: '1.0.0' },
+      { version: '1.1.0' },
+      { version: '1.2.0', isBroken: true },
+    ].map((release) => writeMockRelease(join(releases, release.version), release));
+    let machine: Machine;
+    const install = async (...words: string[]) =>
+      machine.run(
+        [
+          'sh',
+          `${words.find((word) => word.startsWith(releases)) ?? one}/infra/install.sh`,
+          ...words,
+        ],
+        {
+          // Looks, a second or more apart: only the broken one uses them up.
+          PHLIX_INSTALL_PATIENCE: words.includes('--no-backup') ? '4' : '60',
+        },
+      );
+    const started = async (path = '/var/lib/phlix-hub') =>
+      JSON.parse((await machine.sh(`cat ${path}/started.json`)).output) as Record<string, unknown>;
+
+    beforeAll(async () => {
+      machine = await Machine.start({ folders: [releases], runsSystemd: true });
+    });
+    afterAll(async () => machine?.stop());
+
+    test('install: user, folders, settings, service; and it says what is left to do', async () => {
+      const { code, output } = await install('hub');
+      expect([code, output]).toEqual([
+        0,
+        expect.stringMatching(/1\.0\.0 is installed\.\nWrite its settings/),
+      ]);
+      const { output: stats } = await machine.sh(
+        'stat -c "%a %U %n" /etc/phlix-hub /etc/phlix-hub/* /var/lib/phlix-hub /usr/local/bin/phlix-hub',
+      );
+      expect(stats.trim().split('\n')).toEqual([
+        '750 root /etc/phlix-hub',
+        '600 root /etc/phlix-hub/hub.env',
+        '700 root /etc/phlix-hub/secrets',
+        '700 phlix-hub /var/lib/phlix-hub',
+        '755 root /usr/local/bin/phlix-hub',
+      ]);
+      const { output: kept } = await machine.sh(
+        'ls /opt/phlix-hub/current/node_modules; ls -d /etc/systemd/system/*.wants/phlix-hub.service',
+      );
+      expect(kept).toBe('pg\n/etc/systemd/system/multi-user.target.wants/phlix-hub.service\n');
+    });
+
+    test('install again, with a setting and a secret: it starts as its user, and keeps what was there', async () => {
+      await machine.sh(
+        'echo HUB_LOG_LEVEL=debug >> /etc/phlix-hub/hub.env; echo hunter2 > /etc/phlix-hub/secrets/HUB_SMTP_PASSWORD',
+      );
+      const { code, output } = await install(
+        'hub',
+        '--set',
+        'HUB_PUBLIC_URL=https://hub.example.org',
+      );
+      expect([code, output]).toEqual([
+        0,
+        expect.stringMatching(/installed already\.\nIt runs and is ready/),
+      ]);
+      const { output: text } = await machine.sh(
+        'cat /etc/phlix-hub/hub.env; stat -c %a /etc/phlix-hub/hub.env /etc/phlix-hub/secrets/*; id -u phlix-hub',
+      );
+      expect(text).toMatch(
+        /^HUB_LOG_LEVEL=debug\nHUB_PUBLIC_URL=https:\/\/hub\.example\.org\n600\n600\n/m,
+      );
+      expect(await started()).toMatchObject({
+        version: '1.0.0',
+        uid: Number(text.trim().split('\n').at(-1)),
+        HUB_PUBLIC_URL: 'https://hub.example.org',
+        HUB_SMTP_PASSWORD_FILE: '/run/credentials/phlix-hub.service/HUB_SMTP_PASSWORD',
+      });
+    });
+
+    test('update: a backup first, then the new one runs, and the former stays beside it', async () => {
+      await machine.sh('echo HUB_BACKUP_RECIPIENT=age1example >> /etc/phlix-hub/hub.env');
+      const { code, output } = await install('hub', 'update', '--from', `${two}`);
+      expect([code, output]).toEqual([
+        0,
+        expect.stringMatching(
+          /backed up by uid 0 for phlix-hub\nphlix-hub 1\.1\.0 runs and is ready/,
+        ),
+      ]);
+      expect((await started())['version']).toBe('1.1.0');
+      expect(
+        (await machine.sh('ls /opt/phlix-hub/releases')).output.trim().split('\n'),
+      ).toHaveLength(2);
+      expect((await install('hub', 'update', '--from', `${two}`)).output).toMatch(
+        /is what is installed already/,
+      );
+    });
+
+    test('update to one that does not become ready: the former runs again', async () => {
+      const { code, output } = await install('hub', 'update', '--no-backup', '--from', `${broken}`);
+      expect([code, output]).toEqual([
+        75,
+        expect.stringMatching(/did not become ready, so the former one runs again/),
+      ]);
+      expect((await started())['version']).toBe('1.1.0');
+      expect((await machine.sh('phlix-hub health --ready')).code).toBe(0);
+    });
+
+    test('a tarball will do, and what is none of ours is refused with nothing changed', async () => {
+      await machine.sh(
+        `tar -czf /tmp/release.tar.gz -C ${releases} 1.0.0; mkdir /tmp/other; echo no > /tmp/no.tar.gz`,
+      );
+      expect(
+        (await install('hub', 'update', '--no-start', '--from', '/tmp/release.tar.gz')).code,
+      ).toBe(0);
+      expect((await machine.sh('cat /opt/phlix-hub/current/README.md')).output).toBe(
+        'mock 1.0.0\n',
+      );
+      expect((await install('hub', 'update', '--from', '/tmp/other')).code).toBe(66);
+      expect((await install('hub', 'update', '--from', '/tmp/no.tar.gz')).code).toBe(65);
+      expect((await machine.sh('ls -A /opt/phlix-hub/releases | grep -c staged')).output).toBe(
+        '0\n',
+      );
+    });
+
+    test('an agent beside it, with its token as a file; its commands run as its user', async () => {
+      await install('agent');
+      await machine.sh(
+        'echo phe_token > /etc/phlix-agent/secrets/PHLIX_HUB_ENROLLMENT_TOKEN; systemctl stop phlix-hub.service',
+      );
+      const { code, output } = await install(
+        'agent',
+        '--set',
+        'PHLIX_HUB_URL=https://hub.example.org',
+      );
+      expect([code, output]).toEqual([0, expect.stringMatching(/It runs and is ready/)]);
+      expect(await started('/var/lib/phlix-agent')).toMatchObject({
+        PHLIX_HUB_URL: 'https://hub.example.org',
+        PHLIX_HUB_ENROLLMENT_TOKEN_FILE:
+          '/run/credentials/phlix-agent.service/PHLIX_HUB_ENROLLMENT_TOKEN',
+      });
+      expect((await machine.sh('phlix-agent status')).code).toBe(0);
+    });
+
+    test('uninstall keeps settings and data, and --purge takes them', async () => {
+      expect((await install('hub', 'uninstall')).code).toBe(0);
+      const left =
+        'ls -d /opt/phlix-hub /etc/phlix-hub /var/lib/phlix-hub /usr/local/bin/phlix-hub /etc/systemd/system/*/phlix-hub.service 2>/dev/null';
+      expect((await machine.sh(left)).output).toBe('/etc/phlix-hub\n/var/lib/phlix-hub\n');
+      expect((await install('hub', '--no-start')).code).toBe(0);
+      expect((await machine.sh('grep -c HUB_LOG_LEVEL /etc/phlix-hub/hub.env')).output).toBe('1\n');
+      expect((await install('hub', 'uninstall', '--purge')).code).toBe(0);
+      expect((await machine.sh(left)).output).toBe('');
+      expect((await machine.sh('id phlix-hub')).code).not.toBe(0);
+    });
+  },
+);
+
+test.skipIf(!isRoot)('the machine that all this happened on is as it was', () => {
+  const listed = execFileSync('sh', [
+    '-c',
+    'ls -d /opt/phlix-hub /etc/phlix-hub 2>/dev/null || true',
+  ]);
+  expect(listed.toString()).toBe('');
+});

