@@ -37,7 +37,7 @@ export type AgentFailureCode =
   | 'link.version'
   | 'link.overloaded'
   | 'link.protocol'
-  // Changing the key; `rotate.` is the hub's own word.
+  // Changing the key, in the hub's own words.
   | 'rotate.refused'
   // This machine.
   | 'agent.key-rotated'

@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { pino } from 'pino';
@@ -42,6 +42,14 @@ beforeEach(() => {
 afterEach(async () => {
   for (const log of logs.splice(0)) await log.close();
   folder.remove();
+});
+
+test('a log that cannot be written says so, and what mends it', async () => {
+  await writeFile(audit, 'a file where the folder should be');
+  await expect(open()).rejects.toMatchObject({
+    code: 'audit.folder',
+    message: expect.stringContaining('make room on the disk'),
+  });
 });
 
 async function open(change: Partial<AuditLogOptions> = {}): Promise<AuditLog> {

@@ -63,8 +63,7 @@ export function makeFolders(folders: DatabaseFolders): void {
   } else {
     makeClosed(folders.root, account);
   }
-  mkdirSync(folders.programs, { recursive: true, mode: 0o755 });
-  chmodSync(folders.programs, 0o755);
+  makeOpen(folders.programs);
   makeClosed(folders.socket, account);
 }
 
@@ -74,6 +73,17 @@ function makeHome(dataDir: string): string {
     return realpathSync(dataDir);
   } catch (error) {
     throw unusable(dataDir, error);
+  }
+}
+
+/** Nothing in it is secret. */
+function makeOpen(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    chmodSync(path, 0o755);
+  } catch (error) {
+    // A file lies where a folder should be, most likely.
+    throw unusable(path, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, bigInt, integer, property, tuple } from 'fast-check';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { MemoryBans } from '../../../test/support/memory-bans.ts';
 import { CidrSet, parseNetwork } from '../../../shared/net-address.ts';
@@ -55,6 +55,14 @@ describe('a ban', () => {
     await bans.add(wish(network));
     expect(bans.covering(inside)).toMatchObject({ origin: 'operator', by: 'ann' });
     expect(bans.covering(outside)).toBeUndefined();
+  });
+
+  test('is one too many beyond ten thousand: a firewall does that better', async () => {
+    const bans = await open();
+    vi.spyOn(bans, 'list').mockReturnValue(
+      Array.from({ length: 10_000 }, () => ({ origin: 'operator' }) as Ban),
+    );
+    await expect(bans.add(wish('203.0.113.7'))).rejects.toMatchObject({ code: 'ban.limit' });
   });
 
   test('of an address in its other spelling is the same ban', async () => {

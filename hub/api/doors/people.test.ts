@@ -12,7 +12,11 @@ import { problemFor } from '../problem/problem.ts';
 const origin = 'https://hub.example.test';
 
 /** Asks from an address that is banned; `known` is the cookie of a browser that somebody has signed in with. */
-async function ask(method: string, cookie: string | undefined, by: BanOrigin): Promise<number> {
+async function ask(
+  method: string,
+  cookie: string | undefined,
+  by: BanOrigin,
+): Promise<{ status: number; code?: string }> {
   const ban: Ban = {
     id: '0',
     network: '192.0.2.7/32',
@@ -40,7 +44,11 @@ async function ask(method: string, cookie: string | undefined, by: BanOrigin): P
   if (cookie !== undefined) incoming.headers.cookie = `__Host-phlix_dc=${cookie}`;
   noteArrival(incoming, { address: '192.0.2.7', peer: undefined, keepOpen: () => undefined });
   const headers = { 'sec-fetch-site': 'same-origin' };
-  return (await app.request(origin, { method, headers }, { incoming })).status;
+  const answer = await app.request(origin, { method, headers }, { incoming });
+  const { status } = answer;
+  return status === 204
+    ? { status }
+    : { status, code: ((await answer.json()) as { code: string }).code };
 }
 
 test.each([
@@ -51,5 +59,7 @@ test.each([
   ['a known browser whose address an operator banned', 'POST', 'known', 'operator', 403],
   ['whoever reads from an address that an operator banned', 'GET', undefined, 'operator', 403],
 ] as const)('a ban meets %s', async (_, method, cookie, by, status) => {
-  expect(await ask(method, cookie, by)).toBe(status);
+  expect(await ask(method, cookie, by)).toEqual(
+    status === 204 ? { status } : { status, code: 'api.banned' },
+  );
 });

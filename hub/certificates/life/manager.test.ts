@@ -117,6 +117,17 @@ describe('a manager', () => {
     expect(life.first.orders).toHaveLength(2);
   });
 
+  test('tells a mistake of its own as one, and tries again', async () => {
+    const manager = await life.manage();
+    life.first.onOrder = async () => {
+      throw new TypeError('nobody foresaw this');
+    };
+    await manager.wishFor([wishFor('films.example')]);
+    await life.clock.run(3 * minuteMs);
+    expect((await life.only()).attempts.lastError?.code).toBe('certificate.unexpected');
+    expect(life.first.orders.length).toBeGreaterThan(1);
+  });
+
   test('orders nothing while the database keeps nothing', async () => {
     const manager = await life.manage();
     life.store.probe = async () => {
@@ -418,7 +429,10 @@ describe('a certificate that has to wait for a limit', () => {
     await life.clock.run(50 * minuteMs);
     const lines = life.lines.filter(({ limit }) => limit === 'orders');
     expect(lines).toMatchObject([{ keyKind: 'ecdsa', until: after(hourMs).toISOString() }]);
-    expect(life.reports.filter(({ outcome }) => outcome.kind === 'waiting')).toHaveLength(1);
+    const waiting = life.reports.filter(({ outcome }) => outcome.kind === 'waiting');
+    expect(waiting).toHaveLength(1);
+    const rows = await life.store.list();
+    expect(rows.map(({ attempts }) => attempts.lastError?.code)).toContain('certificate.limit');
   });
 });
 

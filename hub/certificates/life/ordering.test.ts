@@ -106,6 +106,17 @@ describe('a certificate of the second authority', () => {
     expect((await life.only()).issued?.authority).toBe(firstAuthority);
   });
 
+  test('is ordered nowhere once the settings name that authority no more', async () => {
+    const authorities = new Map([[firstAuthority, life.first]]);
+    const manager = await life.manage({ authorities });
+    await manager.wishFor([wishFor('films.example', { authority: secondAuthority })]);
+    await life.clock.run(3 * hourMs);
+    expect(await life.only()).toMatchObject({
+      issued: undefined,
+      attempts: { lastError: { code: 'certificate.authority' } },
+    });
+  });
+
   test('has no other where only one is set', async () => {
     life.second.onOrder = isDown;
     const authorities = new Map([[secondAuthority, life.second]]);
