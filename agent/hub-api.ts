@@ -72,6 +72,8 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly retryAfterMs: number | undefined;
+  /** By the hub's clock. */
+  readonly date: string | undefined;
 }
 
 const nonceReply = z.object({ nonce: z.base64url().length(43) });
@@ -100,6 +102,7 @@ export async function exchange(asked: Exchange): Promise<Answer> {
       status: response.statusCode ?? 0,
       body: await readJson(response),
       retryAfterMs: retryAfterMs(response),
+      date: response.headers.date,
     };
   } catch (cause) {
     throw new AgentFailure(

@@ -3,11 +3,14 @@
 
 import { Command, CommanderError } from 'commander';
 
+import { isHealthy } from '../shared/doctor/finding.ts';
+import { describeFindings } from '../shared/doctor/table.ts';
 import { CodedError } from '../shared/errors.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
-import { describeDiagnosis, examine } from './doctor/doctor.ts';
+import { examine, withStoredHub } from './doctor/doctor.ts';
+import { Surroundings } from './doctor/surroundings.ts';
 import { AgentFailure } from './failure.ts';
 import { openLog } from './log-place.ts';
 import { describeStatus } from './status-text.ts';
@@ -64,10 +67,11 @@ async function status(options: { json?: boolean }): Promise<number> {
 }
 
 async function doctor(options: { json?: boolean }): Promise<number> {
-  const diagnosis = await examine(readConfig(process.env), () => readToken(process.env));
-  const { isHealthy: healthy, findings } = diagnosis;
+  const config = readConfig(await withStoredHub(process.env));
+  const findings = await examine(new Surroundings(config, () => readToken(process.env)));
+  const healthy = isHealthy(findings);
   const text =
-    options.json === true ? JSON.stringify({ healthy, findings }) : describeDiagnosis(diagnosis);
+    options.json === true ? JSON.stringify({ healthy, findings }) : describeFindings(findings);
   process.stdout.write(`${text}\n`);
   return healthy ? 0 : exitCode.unavailable;
 }
@@ -112,7 +116,7 @@ async function main(): Promise<number> {
   program
     .command('doctor')
     .description(
-      'look at hub, tunnel, clock, key and media server, and say what to mend; exit code 0 when nothing is wrong, 69 when something is',
+      'look at hub, tunnel, line, clock, key and media server, and say what to mend; exit code 0 when nothing is wrong, 69 when something is',
     )
     .option('--json', 'as one JSON object')
     .action(async (options: { json?: boolean }) => {

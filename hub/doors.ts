@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { listenText, type ListenAddress, type PortSharing } from '../shared/listen-address.ts';
 import { AdminDoor } from './admin-door.ts';
+import type { LineGuard } from './api/agents/line-api.ts';
 import { createApi, type PeopleOptions, type RequestListener } from './api/app.ts';
 import type { Audit } from './audit/audit.ts';
 import type { HubConfig } from './config.ts';
@@ -32,6 +33,8 @@ export interface Parts extends VisitorsParts {
   readonly presence: PresenceReporter;
   readonly audit: Audit;
   readonly reception: Reception;
+  /** Who may measure his line to this hub. */
+  readonly line: LineGuard;
   readonly vitals: VitalSigns;
 }
 
@@ -192,7 +195,7 @@ function visitorsApi(parts: Parts): RequestListener {
 
 /** Without `people` what agents need, and no more. */
 function apiOf(
-  { config, log, stores, place, peers, audit, reception, vitals }: Parts,
+  { config, log, stores, place, peers, audit, reception, vitals, line }: Parts,
   people?: PeopleOptions,
 ): RequestListener {
   return createApi({
@@ -201,6 +204,7 @@ function apiOf(
     readiness: vitals.readiness,
     enrolment: stores.enrolment,
     rotation: stores.rotation,
+    line,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
     tenantDomain: config.tenantDomain,

@@ -6,6 +6,7 @@ import type { Metric } from '../shared/telemetry/metric.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './acme.ts';
 import { tellOfKeys } from './agent-keys.ts';
+import { LineGuard } from './api/agents/line-api.ts';
 import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
 import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
@@ -193,6 +194,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     peers: peersOf(config, log),
     overload,
     reception,
+    line: new LineGuard(stores.servers),
     unnamed,
     vitals,
     exchanges,

@@ -1,6 +1,6 @@
 // Answers of a media server arrive; which product and version it is leaves, and whether it takes a visitor for who the hub says he is.
 
-import type { Finding } from './finding.ts';
+import { failure, ok, unknown, type Verdict } from '../../shared/doctor/finding.ts';
 import type { OriginAnswer, OriginQuestions } from './origin-question.ts';
 
 export interface MediaServer {
@@ -33,7 +33,14 @@ export async function recognise(questions: Questions): Promise<MediaServer | und
   return { product: 'other', description, path: '/' };
 }
 
-const check = 'forwarded address';
+/** Of what a visitor meets there. */
+export interface Forwarding {
+  readonly forwarded: Verdict;
+  /** Plex: whether it asks for one. */
+  readonly login?: Verdict;
+  /** Plex: whether anybody owns it. */
+  readonly owner?: Verdict;
+}
 
 /** RFC 5737: an address that no visitor has. The hub sends all three of each request. */
 const asVisitor = {
@@ -47,11 +54,11 @@ export async function checkForwarding(
   questions: Questions,
   server: MediaServer,
   from: string | undefined,
-): Promise<Finding[]> {
+): Promise<Forwarding> {
   return checks[server.product](questions, server, from ?? 'the agent');
 }
 
-type Check = (questions: Questions, server: MediaServer, agent: string) => Promise<Finding[]>;
+type Check = (questions: Questions, server: MediaServer, agent: string) => Promise<Forwarding>;
 
 const checks: Readonly<Record<MediaServer['product'], Check>> = {
   jellyfin: checkEmby,
@@ -61,10 +68,10 @@ const checks: Readonly<Record<MediaServer['product'], Check>> = {
   other: checkOther,
 };
 
-async function checkOther(_: Questions, __: MediaServer, agent: string): Promise<Finding[]> {
-  const found = 'this server is not known to tell whom it takes a visitor for';
-  const remedy = `make it believe X-Forwarded-For when it comes from ${agent}, and look into its log after a visit`;
-  return [{ check, state: 'unknown', found, remedy }];
+async function checkOther(_: Questions, __: MediaServer, agent: string): Promise<Forwarding> {
+  const found = 'This server is not known to tell whom it takes a visitor for (forwarded address).';
+  const remedy = `Make it believe X-Forwarded-For when it comes from ${agent}, and look into its log after a visit.`;
+  return { forwarded: unknown(found, remedy) };
 }
 
 function embyOf(answer: OriginAnswer | undefined, path: string): MediaServer | undefined {
@@ -98,87 +105,81 @@ async function checkEmby(
   questions: Questions,
   server: MediaServer,
   agent: string,
-): Promise<Finding[]> {
+): Promise<Forwarding> {
   const isJellyfin = server.product === 'jellyfin';
   const plain = localAddress(await questions.ask(server.path));
   const answer = await questions.ask(server.path, asVisitor);
   if (answer?.status === 401 || answer?.status === 403 || answer?.status === 503) {
-    const found = 'it honours the forwarded address, and refuses everybody who is not at home';
-    const remedy = 'allow remote connections to this server: Dashboard, Networking';
-    return [{ check, state: 'wrong', found, remedy }];
+    const found = 'It honours the forwarded address, and refuses everybody who is not at home.';
+    const remedy = 'Allow remote connections to this server: Dashboard, Networking.';
+    return { forwarded: failure(found, remedy) };
   }
   const forwarded = localAddress(answer);
   if (plain !== undefined && forwarded !== undefined && plain !== forwarded) {
-    return [{ check, state: 'ok', found: 'it honours the forwarded address' }];
+    return { forwarded: ok('It honours the forwarded address.') };
   }
   const remedy = isJellyfin ? jellyfinRemedy(agent) : embyRemedy(agent);
   if (isJellyfin && forwarded !== undefined && isLoopbackUrl(forwarded)) {
-    const found = `it ignores the forwarded address: every visitor looks as if he sat at ${agent}`;
-    return [{ check, state: 'wrong', found, remedy }];
+    const found = `It ignores the forwarded address: every visitor looks as if he sat at ${agent}.`;
+    return { forwarded: failure(found, remedy) };
   }
-  const found = 'it does not tell without a login whom it takes a visitor for';
-  return [{ check, state: 'unknown', found, remedy }];
+  const found = 'It does not tell without a login whom it takes a visitor for (forwarded address).';
+  return { forwarded: unknown(found, remedy) };
 }
 
 function jellyfinRemedy(agent: string): string {
-  return `in Jellyfin: Dashboard, Networking, Known proxies: add ${agent}, save and restart Jellyfin; where 10.11 still ignores it, set <IsBehindProxy>true</IsBehindProxy> in network.xml; after a visit the dashboard's activity shows the visitor's address and not ${agent}`;
+  return `In Jellyfin: Dashboard, Networking, Known proxies: add ${agent}, save and restart Jellyfin; where 10.11 still ignores it, set <IsBehindProxy>true</IsBehindProxy> in network.xml; after a visit the dashboard's activity shows the visitor's address and not ${agent}.`;
 }
 
 function embyRemedy(agent: string): string {
-  return `look at the address of a device that came through the hub (Dashboard, Devices): if it is ${agent}, let Emby read the client's address from proxy headers (Settings, Network)`;
+  return `Look at the address of a device that came through the hub (Dashboard, Devices): if it is ${agent}, let Emby read the client's address from proxy headers (Settings, Network).`;
 }
 
 async function checkPlex(
   questions: Questions,
   server: MediaServer,
   agent: string,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  if (server.isClaimed === false) {
-    findings.push({
-      check: 'owner',
-      state: 'wrong',
-      found:
-        'this Plex server belongs to nobody: whoever comes through the hub can make it his own',
-      remedy: 'sign in to it from this machine, before anybody else does',
-    });
-  }
+): Promise<Forwarding> {
   const open = await questions.ask('/library/sections', asVisitor);
-  if (open?.status === 200) {
-    findings.push({
-      check: 'login',
-      state: 'wrong',
-      found: `Plex lets ${agent} in without a login, and with it everybody who comes through the hub`,
-      remedy: `take ${agent} out of Settings, Network, "List of IP addresses and networks that are allowed without auth"`,
-    });
-  }
-  findings.push({
-    check,
-    state: 'unknown',
-    found: 'Plex does not tell without a login whom it takes a visitor for',
-    remedy: `keep ${agent} out of Settings, Network, "LAN Networks", so that the limits for remote streams hold`,
-  });
-  return findings;
+  return {
+    ...(server.isClaimed === false && { owner: ownerless }),
+    ...(open?.status === 200 && {
+      login: failure(
+        `Plex lets ${agent} in without a login, and with it everybody who comes through the hub.`,
+        `Take ${agent} out of Settings, Network, "List of IP addresses and networks that are allowed without auth".`,
+      ),
+    }),
+    forwarded: unknown(
+      'Plex does not tell without a login whom it takes a visitor for (forwarded address).',
+      `Keep ${agent} out of Settings, Network, "LAN Networks", so that the limits for remote streams hold.`,
+    ),
+  };
 }
+
+const ownerless = failure(
+  'This Plex server belongs to nobody: whoever comes through the hub can make it his own.',
+  'Sign in to it from this machine, before anybody else does.',
+);
 
 /** Only the local network gets the description of its DLNA server: a visitor from elsewhere must be refused. */
 async function checkPhlix(
   questions: Questions,
   _server: MediaServer,
   agent: string,
-): Promise<Finding[]> {
+): Promise<Forwarding> {
   const plain = await questions.ask('/description.xml');
   const forwarded = await questions.ask('/description.xml', asVisitor);
   if (plain?.status === 200 && forwarded?.status === 403) {
-    return [{ check, state: 'ok', found: 'it honours the forwarded address' }];
+    return { forwarded: ok('It honours the forwarded address.') };
   }
-  const remedy = `set TRUSTED_PROXIES of the Phlix server to ${agent} (loopback is trusted without it)`;
+  const remedy = `Set TRUSTED_PROXIES of the Phlix server to ${agent} (loopback is trusted without it).`;
   if (plain?.status === 200 && forwarded?.status === 200) {
-    const found = `it ignores the forwarded address: every visitor looks as if he sat at ${agent}`;
-    return [{ check, state: 'wrong', found, remedy }];
+    const found = `It ignores the forwarded address: every visitor looks as if he sat at ${agent}.`;
+    return { forwarded: failure(found, remedy) };
   }
-  const found = 'Phlix tells whom it takes a visitor for only while its DLNA server is on';
-  return [{ check, state: 'unknown', found, remedy }];
+  const found =
+    'Phlix tells whom it takes a visitor for only while its DLNA server is on (forwarded address).';
+  return { forwarded: unknown(found, remedy) };
 }
 
 function localAddress(answer: OriginAnswer | undefined): string | undefined {

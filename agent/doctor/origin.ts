@@ -3,48 +3,49 @@
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 
-import type { Finding } from './finding.ts';
-import { checkForwarding, recognise } from './media-server.ts';
+import { explained, failure, ok, type Verdict } from '../../shared/doctor/finding.ts';
+import { checkForwarding, recognise, type Forwarding } from './media-server.ts';
 import type { OriginAddress } from '../origin-address.ts';
 import { keyPinOf } from '../origin-dial.ts';
 import { explainOriginError } from '../origin-error.ts';
 import { OriginQuestions } from './origin-question.ts';
 import { resolveAfresh } from '../dialling/resolve.ts';
 
-export async function examineOrigin(address: OriginAddress): Promise<Finding[]> {
+export interface OriginFindings extends Partial<Forwarding> {
+  readonly reachable: Verdict;
+  /** Undefined: it cannot be reached. */
+  readonly product?: Verdict;
+}
+
+export async function examineOrigin(address: OriginAddress): Promise<OriginFindings> {
   const questions = new OriginQuestions(address);
   let from: string | undefined;
-  const findings: Finding[] = [];
+  let reachable: Verdict;
   try {
     const reached = await questions.reach();
     from = reached.from;
-    const found = `${address.url} answers in ${reached.ms.toFixed(0)} ms`;
-    findings.push({ check: 'media server', state: 'ok', found });
+    reachable = ok(`The media server at ${address.url} answers in ${reached.ms.toFixed(0)} ms.`);
   } catch (error) {
-    return [await explain(address, error as Error)];
+    return { reachable: await explain(address, error as Error) };
   }
   const server = await recognise(questions);
   if (server === undefined) {
-    const found = `${address.url} takes connections and answers no ${address.protocol === 'h2c' ? 'HTTP/2' : 'HTTP'}`;
-    const remedy =
-      'check the port in PHLIX_ORIGIN_URL, and https:// or h2c:// where the server speaks that';
-    return [...findings, { check: 'product', state: 'wrong', found, remedy }];
+    const spoken = address.protocol === 'h2c' ? 'HTTP/2' : 'HTTP';
+    const product = failure(
+      `${address.url} takes connections and answers no ${spoken}.`,
+      'Check the port in PHLIX_ORIGIN_URL, and https:// or h2c:// where the server speaks that.',
+    );
+    return { reachable, product };
   }
-  findings.push({ check: 'product', state: 'ok', found: server.description });
-  return [...findings, ...(await checkForwarding(questions, server, from))];
+  const product = ok(`${server.description}.`);
+  return { reachable, product, ...(await checkForwarding(questions, server, from)) };
 }
 
-async function explain(address: OriginAddress, error: Error): Promise<Finding> {
+async function explain(address: OriginAddress, error: Error): Promise<Verdict> {
   const { state, remedy } = explainOriginError(address, error);
-  const at = remedy.indexOf(': ');
-  const finding: Finding = {
-    check: 'media server',
-    state: 'wrong',
-    found: remedy.slice(0, at),
-    remedy: remedy.slice(at + 2),
-  };
+  const verdict = explained('failure', remedy);
   const shown = state === 'untrusted' ? await showCertificate(address) : undefined;
-  return shown === undefined ? finding : { ...finding, found: `${finding.found}; ${shown}` };
+  return shown === undefined ? verdict : { ...verdict, message: `${verdict.message} ${shown}` };
 }
 
 /** What the origin shows, taken on a connection that carries nothing: for the owner to compare, not for us to believe. */
@@ -70,7 +71,7 @@ function showCertificate(address: OriginAddress): Promise<string | undefined> {
         .replaceAll(/\p{Cc}/gu, ' ')
         .slice(0, 200);
       resolve(
-        `it shows one for ${names}, valid until ${shown.validTo}, and its pin is PHLIX_ORIGIN_PIN=${keyPinOf(shown)}`,
+        `It shows one for ${names}, valid until ${shown.validTo}, and its pin is PHLIX_ORIGIN_PIN=${keyPinOf(shown)}`,
       );
       return undefined;
     });

@@ -13,6 +13,7 @@ import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.t
 import { rotationApi, type RotationApiOptions } from './agents/rotation-api.ts';
 import { forwardAuth, type ForwardAuthOptions } from './areas/forward-auth.ts';
 import { securityHeaders } from './doors/headers.ts';
+import { lineApi, type LineApiOptions } from './agents/line-api.ts';
 import { landingPage, landingPolicy, notFoundPage } from './landing-page.ts';
 import { defaultApiLimits } from './limits.ts';
 import { oauthApi } from './areas/oauth.ts';
@@ -36,7 +37,7 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly servePages?: (app: Hono<HubEnv>) => void;
 }
 
-export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions {
+export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions, LineApiOptions {
   /** Host of HUB_PUBLIC_URL. */
   readonly hubHost: string;
   readonly tenantDomain: string;
@@ -65,6 +66,7 @@ export function createApi(options: ApiOptions): RequestListener {
   // First, since whoever matches ends here: agents are no browsers, and have rules of their own.
   app.route('/api/v1', enrolmentApi(options));
   app.route('/api/v1', rotationApi(options));
+  app.route('/api/v1', lineApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);
   if (options.people?.servePages === undefined) serveLanding(app, options);
   serveFailures(app, options);

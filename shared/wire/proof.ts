@@ -56,6 +56,16 @@ export function rotationProof(claim: {
   return join('phlix-rotate-v1', claim.hubHost, claim.successor, claim.nonce, claim.exporter);
 }
 
+/** Bytes that an agent signs before its line is measured. */
+export function lineProof(claim: {
+  hubHost: string;
+  agentId: string;
+  nonce: Buffer;
+  exporter: Buffer;
+}): Buffer {
+  return join('phlix-line-v1', claim.hubHost, claim.agentId, claim.nonce, claim.exporter);
+}
+
 /** Every part behind its own length (u16), so that no two claims share their bytes. */
 function join(...parts: (string | Buffer)[]): Buffer {
   return Buffer.concat(

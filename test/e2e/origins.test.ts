@@ -204,10 +204,13 @@ test('the doctor finds nothing wrong beside a running agent, and says what is wh
   expect(JSON.parse(well.stdout)).toMatchObject({
     healthy: true,
     findings: expect.arrayContaining([
-      expect.objectContaining({ check: 'running agent', state: 'ok' }),
-      expect.objectContaining({ check: `tunnel by ${hub.ports.tunnel}`, state: 'ok' }),
-      expect.objectContaining({ check: 'clock', state: 'ok' }),
-      expect.objectContaining({ check: 'forwarded address', state: 'ok' }),
+      expect.objectContaining({ check: 'agent.running', state: 'ok' }),
+      expect.objectContaining({ check: 'reach.tunnel', state: 'ok' }),
+      expect.objectContaining({ check: 'reach.https', state: 'ok' }),
+      expect.objectContaining({ check: 'tls.interception', state: 'ok' }),
+      expect.objectContaining({ check: 'clock.offset', state: 'ok' }),
+      expect.objectContaining({ check: 'line.speed', state: 'ok' }),
+      expect.objectContaining({ check: 'origin.forwarded', state: 'ok' }),
     ]),
   });
   expect(well.exitCode).toBe(0);
@@ -215,7 +218,7 @@ test('the doctor finds nothing wrong beside a running agent, and says what is wh
   server.close();
   const ill = await agent.run('doctor');
   expect(ill.exitCode).toBe(69);
-  expect(ill.stdout).toMatch(/WRONG +media server .*\n +-> start your media server/);
+  expect(ill.stdout).toMatch(/FAILURE +origin.reachable .*\n +-> Start your media server/);
 });
 
 test('a film passes from a server that speaks HTTP/2 without TLS, and gRPC both ways at once', async () => {

@@ -3,6 +3,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 
 import { directPeers } from './direct-peers.ts';
+import { LineGuard } from '../../hub/api/agents/line-api.ts';
 import { createApi } from '../../hub/api/app.ts';
 import { defaultApiLimits, type ApiLimits } from '../../hub/api/limits.ts';
 import { issueAuthority, issueLeaf, type IssuedPair } from '../../hub/certificates/issuance.ts';
@@ -47,6 +48,8 @@ export interface DoorSettings {
   readonly authority?: IssuedPair;
   readonly names?: readonly string[];
   readonly port?: number;
+  /** Where agents are told to dial, if something stands in front. */
+  readonly advertisedPort?: () => number | undefined;
   readonly apiLimits?: Partial<ApiLimits>;
   readonly stores?: MemoryStores;
   readonly pingIntervalMs?: number;
@@ -95,9 +98,10 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     onRequest: createApi({
       enrolment,
       rotation,
+      line: new LineGuard(stores.servers),
       hubHost,
       tenantDomain,
-      tunnelUrls: () => [`wss://${hubHost}:${port}/tunnel`],
+      tunnelUrls: () => [`wss://${hubHost}:${settings.advertisedPort?.() ?? port}/tunnel`],
       addressesOf,
       failuresPerMinute: 20,
       limits: { ...defaultApiLimits, ...settings.apiLimits },

@@ -46,11 +46,13 @@ export class Desk {
     this.#nonces = new Nonces(this.#limits.enrolNonceMs, nowMs);
   }
 
-  issueNonce(context: Context<HubEnv>): Response {
+  /** `more`: what else this errand needs to know of the connection. */
+  issueNonce(context: Context<HubEnv>, more?: (channel: Channel) => object): Response {
     const channel = channelOf(context.env.incoming, this.#peerOf);
     if (channel === undefined) return unbound(context);
     context.header('cache-control', 'no-store');
-    return context.json({ nonce: this.#nonces.issue(channel.socket).toString('base64url') });
+    const nonce = this.#nonces.issue(channel.socket).toString('base64url');
+    return context.json({ nonce, ...more?.(channel) });
   }
 
   /** The errand, or the answer to what is none. */

@@ -18,6 +18,8 @@ export type ProblemCode =
   | NoticeErrorCode
   | ApiErrorCode
   | 'enrol.rate-limited'
+  | 'line.denied'
+  | 'line.busy'
   | 'tunnel.unbound';
 
 interface Problem {
@@ -48,6 +50,8 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'enrol.token-options': { status: 400, title: 'Enrolment token cannot be made like this' },
   'rotate.refused': { status: 403, title: 'Not the key of a server' },
   'enrol.rate-limited': { status: 429, title: 'Too many failed enrolments' },
+  'line.denied': { status: 403, title: 'No line to measure' },
+  'line.busy': { status: 429, title: 'Enough lines measured' },
   'name.invalid': { status: 400, title: 'No usable name' },
   'name.reserved': { status: 409, title: 'Reserved name' },
   'name.taken': { status: 409, title: 'Name taken' },
