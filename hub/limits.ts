@@ -54,6 +54,9 @@ export const limitSettings = {
   HUB_LIMIT_ENROL_NONCE: duration(second, hour).optional(),
   HUB_LIMIT_ENROL_SIZE: size(kibibyte, mebibyte).optional(),
   HUB_LIMIT_ENROL_TIMEOUT: duration(100, 5 * minute).optional(),
+  /** Below the least a passkey's answer does not fit. */
+  HUB_LIMIT_API_BODY: size(8 * kibibyte, mebibyte).optional(),
+  HUB_LIMIT_API_TIMEOUT: duration(100, 5 * minute).optional(),
   HUB_LIMIT_NAMES_PER_OWNER: integer(1, 1_000_000).optional(),
   HUB_LIMIT_NAME_CHANGES_PER_DAY: integer(1, 1_000_000).optional(),
   HUB_LIMIT_DOMAINS_PER_OWNER: integer(1, 1_000_000).optional(),
@@ -166,6 +169,8 @@ export function apiLimits(settings: LimitSettings): ApiLimits {
     enrolNonceMs: settings.HUB_LIMIT_ENROL_NONCE ?? usual.enrolNonceMs,
     enrolBytes: settings.HUB_LIMIT_ENROL_SIZE ?? usual.enrolBytes,
     enrolTimeoutMs: settings.HUB_LIMIT_ENROL_TIMEOUT ?? usual.enrolTimeoutMs,
+    bodyBytes: settings.HUB_LIMIT_API_BODY ?? usual.bodyBytes,
+    bodyTimeoutMs: settings.HUB_LIMIT_API_TIMEOUT ?? usual.bodyTimeoutMs,
   };
 }
 
