@@ -155,10 +155,10 @@ describe('a hub', () => {
         'phlix_hub_shedding 0',
         'phlix_hub_certificates{state="valid"} 1',
         expect.stringMatching(
-          /^phlix_hub_certificate_days_left\{names="hub.localhost phlix.localhost \*.phlix.localhost",key="ecdsa"\} \d/,
+          /^phlix_hub_certificate_expires_in_seconds\{names="hub.localhost phlix.localhost \*.phlix.localhost",key="ecdsa"\} \d/,
         ),
         expect.stringMatching(/^phlix_hub_resident_memory_bytes \d{8,}$/),
-        expect.stringMatching(/^phlix_hub_event_loop_delay_seconds\{quantile="0.99"\} [\d.]+$/),
+        expect.stringMatching(/^phlix_hub_event_loop_delay_seconds\{percentile="99"\} [\d.]+$/),
       ]),
     );
     await hub.stop();

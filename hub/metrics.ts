@@ -154,7 +154,7 @@ function gauges(
     gauge({
       name: 'phlix_hub_event_loop_delay_seconds',
       help: 'How late the process was, in the last 15 seconds.',
-      labels: ['quantile'],
+      labels: ['percentile'],
       read: () => delay.samples(),
     }),
   ];

@@ -38,7 +38,7 @@ export async function openMetrics(
       gauge({
         name: 'phlix_agent_event_loop_delay_seconds',
         help: 'How late the process was, in the last 15 seconds.',
-        labels: ['quantile'],
+        labels: ['percentile'],
         read: () => delay.samples(),
       }),
       ...processMetrics(),

@@ -27,7 +27,7 @@ async function told(certificates: readonly HeldCertificate[]): Promise<string[]>
 }
 
 async function days(certificates: readonly HeldCertificate[]): Promise<string[]> {
-  return (await told(certificates)).filter((line) => line.includes('days_left'));
+  return (await told(certificates)).filter((line) => line.includes('expires_in'));
 }
 
 describe('the days that are left', () => {
@@ -40,8 +40,8 @@ describe('the days that are left', () => {
         held('waits.example', undefined, { isOwn: true }),
       ]),
     ).toEqual([
-      'phlix_hub_certificate_days_left{names="hub.example *.films.example",key="ecdsa"} 30.5',
-      'phlix_hub_certificate_days_left{names="hub.example *.films.example",key="rsa"} 12',
+      'phlix_hub_certificate_expires_in_seconds{names="hub.example *.films.example",key="ecdsa"} 2635200',
+      'phlix_hub_certificate_expires_in_seconds{names="hub.example *.films.example",key="rsa"} 1036800',
     ]);
   });
 
@@ -49,8 +49,8 @@ describe('the days that are left', () => {
     const servers = Array.from({ length: 10_000 }, (_, n) => held(`${n}.example`, 20 + n / 1000));
     const soon = [...servers, held('late.example', -1), held('tv.example', 3, { keyKind: 'rsa' })];
     expect(await days(soon)).toEqual([
-      'phlix_hub_certificate_days_left{names="others",key="ecdsa"} -1',
-      'phlix_hub_certificate_days_left{names="others",key="rsa"} 3',
+      'phlix_hub_certificate_expires_in_seconds{names="others",key="ecdsa"} -86400',
+      'phlix_hub_certificate_expires_in_seconds{names="others",key="rsa"} 259200',
     ]);
   });
 
@@ -60,7 +60,20 @@ describe('the days that are left', () => {
     const lines = await days(twice);
     expect(lines).toHaveLength(33);
     expect(new Set(lines.map((line) => line.split('}', 1)[0])).size).toBe(33);
-    expect(lines[0]).toMatch(/"0\.example",key="ecdsa"\} 40$/);
+    expect(lines[0]).toMatch(/"0\.example",key="ecdsa"\} 3456000$/);
+  });
+
+  test('are told as a share of the life too, which begins at 1 and ends at 0', async () => {
+    const shares = await told([
+      held('new.example', 90, { isOwn: true, notBefore: now }),
+      held('short.example', 1, { isOwn: true, notBefore: inDays(-4) }),
+      held('late.example', -1, { notBefore: inDays(-91) }),
+    ]);
+    expect(shares.filter((line) => line.includes('ratio'))).toEqual([
+      'phlix_hub_certificate_life_left_ratio{names="new.example",key="ecdsa"} 1',
+      'phlix_hub_certificate_life_left_ratio{names="short.example",key="ecdsa"} 0.2',
+      'phlix_hub_certificate_life_left_ratio{names="others",key="ecdsa"} 0',
+    ]);
   });
 
   test('do not count down for a name that was released', async () => {

@@ -10,6 +10,8 @@ export interface HeldCertificate {
   readonly keyKind: KeyKind;
   /** Undefined: there is none yet. */
   readonly notAfter: Date | undefined;
+  /** Told with its end. */
+  readonly notBefore?: Date | undefined;
   /** For the hub's own names, not for one of its servers. */
   readonly isOwn: boolean;
   /** Nobody wishes for it any more. */
@@ -68,10 +70,16 @@ export function certificateGauges(
 ): readonly Metric[] {
   return [
     gauge({
-      name: 'phlix_hub_certificate_days_left',
+      name: 'phlix_hub_certificate_expires_in_seconds',
       help: "Until the end of the hub's own certificates, and of whichever of the others ends first.",
       labels: ['names', 'key'],
-      read: () => daysLeft(held(), now()),
+      read: () => timeLeft(held(), ({ notAfter }) => secondsBetween(now(), notAfter)),
+    }),
+    gauge({
+      name: 'phlix_hub_certificate_life_left_ratio',
+      help: 'The same as a share of their life: 1 when a certificate begins, 0 when it ends.',
+      labels: ['names', 'key'],
+      read: () => timeLeft(held(), (ending) => shareLeft(ending, now())),
     }),
     gauge({
       name: 'phlix_hub_certificates',
@@ -89,6 +97,7 @@ export function managedCertificate(state: CertificateState): HeldCertificate {
     names,
     keyKind,
     notAfter: issued?.notAfter,
+    notBefore: issued?.notBefore,
     isOwn: serverId === undefined,
     isReleased: releasedAt !== undefined,
     isFailing: attempts.failures > 0,
@@ -100,10 +109,10 @@ export function managedCertificate(state: CertificateState): HeldCertificate {
 
 /** Of a hub whose operator gives them, or that makes its own. */
 export function givenCertificate(
-  certificate: ServedCertificate & { readonly kind: KeyKind },
+  certificate: ServedCertificate & { readonly kind: KeyKind; readonly notBefore?: Date },
 ): HeldCertificate {
-  const { names, notAfter, kind: keyKind } = certificate;
-  return { names, keyKind, notAfter, isOwn: true, isReleased: false, isFailing: false };
+  const { names, notBefore, notAfter, kind: keyKind } = certificate;
+  return { names, keyKind, notBefore, notAfter, isOwn: true, isReleased: false, isFailing: false };
 }
 
 /** Codes are closed unions, some fifty; should one ever carry more than a code, monitoring pays no price for it. */
@@ -118,38 +127,50 @@ const others = 'others';
 const dayMs = 86_400_000;
 
 /** By names and kind of key, each once. What is held twice, as while it is replaced, is good for as long as the better one. */
-function daysLeft(held: readonly HeldCertificate[], now: Date): Sample[] {
+function timeLeft(held: readonly HeldCertificate[], figure: (ending: Ending) => number): Sample[] {
   const own = new Map<string, Ending>();
   const rest = new Map<string, Ending>();
-  for (const { names, keyKind, notAfter, isOwn, isReleased } of held) {
+  for (const { names, keyKind, notBefore, notAfter, isOwn, isReleased } of held) {
     if (notAfter === undefined || isReleased) continue;
     const label = names.join(' ');
     const key = `${keyKind} ${label}`;
     const endings = isOwn && (own.has(key) || own.size < maxOwn) ? own : rest;
-    const known = endings.get(key)?.notAfter ?? notAfter;
-    endings.set(key, { label, keyKind, notAfter: known > notAfter ? known : notAfter });
+    const known = endings.get(key);
+    if (known !== undefined && known.notAfter > notAfter) continue;
+    endings.set(key, { label, keyKind, notBefore, notAfter });
   }
-  return [...own.values(), ...firstToEnd([...rest.values()])].map(
-    ({ label, keyKind, notAfter }) => ({
-      labels: { names: label, key: keyKind },
-      value: Math.floor(((notAfter.getTime() - now.getTime()) / dayMs) * 100) / 100,
-    }),
-  );
+  return [...own.values(), ...firstToEnd([...rest.values()])].map((ending) => ({
+    labels: { names: ending.label, key: ending.keyKind },
+    value: figure(ending),
+  }));
+}
+
+/** Negative when it is over. */
+function secondsBetween(from: Date, to: Date): number {
+  return Math.floor((to.getTime() - from.getTime()) / 1000);
+}
+
+function shareLeft({ notBefore, notAfter }: Ending, now: Date): number {
+  // Of one whose beginning is not known it is what is left of the usual ninety days.
+  const lifeMs = notBefore === undefined ? 90 * dayMs : notAfter.getTime() - notBefore.getTime();
+  const share = (notAfter.getTime() - now.getTime()) / Math.max(1, lifeMs);
+  return Math.round(Math.min(1, Math.max(0, share)) * 1000) / 1000;
 }
 
 interface Ending {
   readonly label: string;
   readonly keyKind: KeyKind;
+  readonly notBefore: Date | undefined;
   readonly notAfter: Date;
 }
 
 /** One for each kind of key there is. */
 function firstToEnd(endings: readonly Ending[]): Ending[] {
   const first = new Map<KeyKind, Ending>();
-  for (const { keyKind, notAfter } of endings) {
-    const known = first.get(keyKind)?.notAfter;
-    if (known !== undefined && known <= notAfter) continue;
-    first.set(keyKind, { label: others, keyKind, notAfter });
+  for (const ending of endings) {
+    const known = first.get(ending.keyKind)?.notAfter;
+    if (known !== undefined && known <= ending.notAfter) continue;
+    first.set(ending.keyKind, { ...ending, label: others });
   }
   return [...first.values()];
 }

@@ -8,7 +8,7 @@ import type { Sample } from './metric.ts';
 const resolutionMs = 20;
 /** How often monitoring systems ask: each answer tells of the time since the last one, whoever asks besides. */
 const windowMs = 15_000;
-const quantiles = ['0.5', '0.99', '1'] as const;
+const percentiles = ['50', '99', '100'] as const;
 
 export class EventLoopDelay {
   readonly #histogram: ELDHistogram;
@@ -24,7 +24,7 @@ export class EventLoopDelay {
     }, windowMs).unref();
   }
 
-  /** Seconds, by quantile: of the last whole window, or until there is one of the time since the start. */
+  /** Seconds, by percentile: of the last whole window, or until there is one of the time since the start. */
   samples(): readonly Sample[] {
     return this.#last ?? samplesOf(this.#histogram);
   }
@@ -36,9 +36,9 @@ export class EventLoopDelay {
 }
 
 function samplesOf(histogram: ELDHistogram): readonly Sample[] {
-  return quantiles.map((quantile) => ({
-    labels: { quantile },
-    value: secondsLate(histogram.percentile(Number(quantile) * 100)),
+  return percentiles.map((percentile) => ({
+    labels: { percentile },
+    value: secondsLate(histogram.percentile(Number(percentile))),
   }));
 }
 

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { Buffer } from 'node:buffer';
+import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Readable } from 'node:stream';
@@ -137,15 +138,13 @@ describe('a media server that reads no more', () => {
 
 describe('a rate', () => {
   test('is what bytes wait for', async () => {
-    const limit = (megabits: string) =>
-      deployed.hub.run('usage', 'limits', '--server', 'movies', '--megabits', megabits);
-    expect(await limit('1')).toMatchObject({ exitCode: 0 });
+    const words = ['usage', 'limits', '--server', 'movies', '--megabits', '1'];
+    expect(await deployed.hub.run(...words)).toMatchObject({ exitCode: 0 });
     await moved(hub, 'phlix_hub_stalls_total', { cause: 'limit' }, () => get('/content/f/200000'));
     expect(await hub.value('phlix_hub_stalled_seconds_total', { cause: 'limit' })).toBeGreaterThan(
       0,
     );
     expect(await hub.value('phlix_hub_rate_waits_total')).toBeGreaterThan(0);
-    expect(await limit('none')).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -258,6 +257,24 @@ test('what both say of their process is there', async () => {
   expect(await hub.value('phlix_hub_disk_free_bytes')).toBeLessThan(
     (await hub.value('phlix_hub_disk_size_bytes')) ?? 0,
   );
+});
+
+/** Where a hub gets no certificates by itself and answers no DNS questions they are not told. */
+const elsewhere = /^phlix_hub_(?:dns_\w+|certificate_(?:attempts|failures|waits)_total)$/;
+
+test.each([
+  ['hub/README.md', () => hub],
+  ['agent/README.md', () => agent],
+])('%s lists what is told, and nothing else', async (path, where) => {
+  const readme = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const section = readme.split('## Monitoring')[1]?.split('\n## ')[0] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  const cells = rows.map((row) => row.split('|')[1] ?? '').join(' ');
+  const listed = [...cells.matchAll(/`((?:phlix|process|nodejs)_\w+)`/g)].map(
+    ([, name = '']) => name,
+  );
+  const told = await where().names();
+  expect(listed.filter((name) => !elsewhere.test(name)).toSorted()).toEqual(told.toSorted());
 });
 
 function* endless(): Generator<Buffer> {

@@ -192,6 +192,16 @@ const parts = {
     binary: 'kubectl',
     neededBy: 'manifests as kustomize puts them together',
   },
+  prometheus: {
+    debianPackage: 'prometheus',
+    binary: 'prometheus',
+    neededBy: 'metrics as Prometheus scrapes them, and every query of the dashboard and the alerts',
+  },
+  promtool: {
+    debianPackage: 'prometheus',
+    binary: 'promtool',
+    neededBy: 'the alert rules by their own unit tests',
+  },
 } satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
