@@ -42,11 +42,6 @@ test('no secret stands in what it writes', () => {
 
 describe.skipIf(!hasParts('systemd'))('systemd', () => {
   const folder = temporaryFolder('units').path;
-  const analyze = (...words: string[]) =>
-    spawnSync(partPath('systemd'), words, {
-      encoding: 'utf8',
-      env: { ...process.env, LC_ALL: 'C' },
-    });
 
   test.each(['phlix-hub', 'phlix-agent'])('understands %s.service, and rates it OK', (name) => {
     const unit = readFileSync(join(root, 'infra/systemd', `${name}.service`), 'utf8');
@@ -229,3 +224,8 @@ test.skipIf(!isRoot)('the machine that all this happened on is as it was', () =>
   ]);
   expect(listed.toString()).toBe('');
 });
+
+function analyze(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  const env = { ...process.env, LC_ALL: 'C' };
+  return spawnSync(partPath('systemd'), words, { encoding: 'utf8', env });
+}
