@@ -19,15 +19,11 @@ import { movePatienceMs } from './hand-over.ts';
 /** A hub under attack answers late; one that says nothing for this long hangs. */
 const answerMs = 10_000;
 
-/** What the asked hub itself waits for. */
-const longer: Partial<Record<ControlWord, number>> = {
-  'hand-over': movePatienceMs,
-  doctor: lookPatienceMs,
-};
-
 export interface Patience {
   /** How long an answer may take, besides what the asked hub itself waits for. */
   readonly answerMs: number;
+  /** How long its doctor may look. */
+  readonly lookMs?: number;
 }
 
 export class ControlClient {
@@ -86,7 +82,9 @@ export class ControlClient {
    */
   async ask(word: ControlWord): Promise<ControlEvent | undefined> {
     this.#socket.write(lineOf({ command: word }));
-    const waitMs = this.#patience.answerMs + (longer[word] ?? 0);
+    const { answerMs, lookMs = lookPatienceMs } = this.#patience;
+    const longer = { 'hand-over': movePatienceMs, doctor: lookMs };
+    const waitMs = answerMs + (word === 'hand-over' || word === 'doctor' ? longer[word] : 0);
     const { done, value } = await this.#answer(waitMs);
     return done === true ? undefined : parseEvent(value);
   }

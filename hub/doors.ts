@@ -6,6 +6,7 @@ import { listenText, type ListenAddress, type PortSharing } from '../shared/list
 import { AdminDoor } from './admin-door.ts';
 import type { LineGuard } from './api/agents/line-api.ts';
 import { createApi, type PeopleOptions, type RequestListener } from './api/app.ts';
+import { problemOf } from './api/problem/problem-table.ts';
 import type { Audit } from './audit/audit.ts';
 import type { HubConfig } from './config.ts';
 import type { ControlClient } from './control-client.ts';
@@ -195,12 +196,15 @@ function visitorsApi(parts: Parts): RequestListener {
 
 /** Without `people` what agents need, and no more. */
 function apiOf(
-  { config, log, stores, place, peers, audit, reception, vitals, line }: Parts,
+  { config, log, stores, place, peers, audit, reception, vitals, line, trips }: Parts,
   people?: PeopleOptions,
 ): RequestListener {
   return createApi({
     ...(people && { people }),
-    onProblem: (code) => reception.measured.refused(code),
+    onProblem: (code, who) => {
+      reception.measured.refused(code);
+      if (problemOf(code)?.status === 429) trips.note(code, who);
+    },
     readiness: vitals.readiness,
     enrolment: stores.enrolment,
     rotation: stores.rotation,
@@ -243,6 +247,7 @@ function gatewayOf(
     overload,
     traffic,
     bans,
+    trips,
     vitals: { links, stalls },
   }: Parts,
   api: RequestListener,
@@ -270,6 +275,7 @@ function gatewayOf(
     stalls,
     // Agents read no pages.
     isTurnedAway: (address) => refusing(bans, address) !== undefined,
+    onLimit: (limit, who) => trips.note(limit, who),
     log,
   });
 }

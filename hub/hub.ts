@@ -195,6 +195,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     overload,
     reception,
     line: new LineGuard(stores.servers),
+    trips: examined.trips,
     unnamed,
     vitals,
     exchanges,

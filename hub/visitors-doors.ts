@@ -21,6 +21,7 @@ import { usualTenantFields } from './edge/response-policy.ts';
 import type { Overload } from './overload.ts';
 import { resumeOptions } from './resumes.ts';
 import type { Counters } from './telemetry/counters.ts';
+import type { Trips } from './telemetry/trips.ts';
 import type { Tunnels } from './tunnels/registry.ts';
 import type { Unnamed } from './unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
@@ -48,6 +49,8 @@ export interface VisitorsParts {
   readonly peers: Peers;
   readonly overload: Overload;
   readonly unnamed: Unnamed;
+  /** Where it is noted that a limit turned somebody away. */
+  readonly trips: Trips;
   readonly vitals: Pick<VitalSigns, 'links'>;
 }
 
@@ -58,12 +61,13 @@ export function visitorsDoors(
 ): { edge: VisitorsDoor | undefined; plain: VisitorsDoor | undefined } {
   const { config } = parts;
   const { edgeLimits: limits } = config;
+  const onFull = (limit: string, who: string | undefined): void => parts.trips.note(limit, who);
   const edge = (): EdgeListener => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, onFull);
     return edgeOf(parts, frontOf(parts, hub, { admission, draining }), admission);
   };
   const plain = (): PlainListener => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, onFull);
     return plainOf(parts, frontOf(parts, hub, { admission, draining }), admission);
   };
   return {

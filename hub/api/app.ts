@@ -2,12 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { TLSSocket } from 'node:tls';
 
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 
 import type { StepUpDesk } from './operation/admission.ts';
-import { noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
+import { arrivalOf, noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
 import { openApiDocument } from './operation/document.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.ts';
 import { rotationApi, type RotationApiOptions } from './agents/rotation-api.ts';
@@ -43,8 +44,8 @@ export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions, Lin
   readonly tenantDomain: string;
   /** Adds `/healthz` and `/readyz`. */
   readonly readiness?: Probed;
-  /** Told of each answer that is a problem. */
-  readonly onProblem?: (code: string) => void;
+  /** Told of each answer that is a problem, and who got it. */
+  readonly onProblem?: (code: string, who: string | undefined) => void;
   readonly people?: PeopleOptions;
 }
 
@@ -59,7 +60,7 @@ export function createApi(options: ApiOptions): RequestListener {
   app.use(async (context, next) => {
     await next();
     const code = context.get('problemCode');
-    if (code !== undefined) options.onProblem?.(code);
+    if (code !== undefined) options.onProblem?.(code, whoAsks(context, options));
   });
   // Before every guard: what asks here is a machine that may have no name, no cookie and little time.
   if (options.readiness !== undefined) app.route('/', probes(options.readiness));
@@ -79,6 +80,13 @@ export function createApi(options: ApiOptions): RequestListener {
     noteArrival(request, arrival);
     void listener(request, response);
   };
+}
+
+function whoAsks(context: Context<HubEnv>, { peerOf }: ApiOptions): string | undefined {
+  const { incoming } = context.env;
+  const { address, peer } = arrivalOf(incoming);
+  const { socket } = incoming;
+  return address ?? peer ?? (socket instanceof TLSSocket ? peerOf?.(socket)?.address : undefined);
 }
 
 function servePeople(

@@ -30,7 +30,7 @@ import {
   type CommandContext,
 } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
-import { heldCertificates } from './held-certificates.ts';
+import { heldCertificates, showHeld } from './held-certificates.ts';
 import { withAudit } from './host-audit.ts';
 import { waitingForAnother, withoutRoom, type Unordered } from './order-room.ts';
 import { printable } from './table.ts';
@@ -134,8 +134,9 @@ async function list(context: CommandContext, options: Options): Promise<void> {
 }
 
 async function show(context: CommandContext, wanted: string, options: Options): Promise<void> {
-  const { config } = acmeOf(context);
+  const config = configOf(context);
   const now = new Date();
+  if (config.tls.kind !== 'acme') return showHeld(context, { config, wanted, now, isJson: options.json === true });
   const found = await withStores(context, config, async (stores) =>
     requireCertificates(stores, config, wanted),
   );

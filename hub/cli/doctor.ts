@@ -12,7 +12,7 @@ import {
 import { describeFindings } from '../../shared/doctor/table.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import type { HubConfig } from '../config.ts';
-import { ControlClient } from '../control-client.ts';
+import { ControlClient, type Patience } from '../control-client.ts';
 import { ControlError } from '../control-words.ts';
 import { memoryBytes } from '../machine.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
@@ -70,11 +70,14 @@ interface Asked {
   readonly instead: readonly Finding[];
 }
 
-async function askRunning(config: HubConfig): Promise<Asked> {
-  const { dataDir } = config;
+/** Its findings, or what is to be said in their place. @throws ControlError control.no-permission | control.path-too-long */
+export async function askRunning(
+  { dataDir }: Pick<HubConfig, 'dataDir'>,
+  patience?: Patience,
+): Promise<Asked> {
   let hub: ControlClient | undefined;
   try {
-    hub = await ControlClient.connect(dataDir);
+    hub = await ControlClient.connect(dataDir, patience);
     const answer = await hub?.ask('doctor');
     if (answer?.event === 'examined') return { told: answer.findings, instead: [] };
   } catch (error) {

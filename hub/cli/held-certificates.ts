@@ -8,7 +8,32 @@ import { leafFiles } from '../certificates/local-ca.ts';
 import { loadCertificate } from '../certificates/served.ts';
 import { localCaFolder, type HubConfig } from '../config.ts';
 import type { HeldCertificate as CheckedCertificate } from '../telemetry/certificate-metrics.ts';
-import type { HeldCertificate } from './certificate-words.ts';
+import { hostnameOf } from '../tunnels/hostname.ts';
+import { heldJson, heldTable, type HeldCertificate } from './certificate-words.ts';
+import { printJson, type CommandContext } from './command-context.ts';
+import { printable } from './table.ts';
+
+/** Those that are served for a name, or for a server's label. @throws CertificateError certificate.unknown */
+export async function showHeld(
+  context: CommandContext,
+  asked: { config: HubConfig; wanted: string; now: Date; isJson: boolean },
+): Promise<void> {
+  const { config, wanted, now } = asked;
+  const host = (URL.parse(wanted)?.hostname || wanted).toLowerCase();
+  const name = host.includes('.') ? host : hostnameOf(host, config.tenantDomain);
+  const wildcard = name.replace(/^[^.]+/, '*');
+  const all = await heldCertificates(config, now);
+  const choices = [name, wildcard].map((one) => all.filter(({ names }) => names.includes(one)));
+  const found = choices.find((choice) => choice.length > 0);
+  if (found === undefined)
+    throw new CertificateError(
+      'certificate.unknown',
+      `There is no certificate for "${printable(wanted)}"; phlix-hub certificates list shows those there are.`,
+    );
+  if (asked.isJson)
+    return printJson(context, { certificates: found.map((one) => heldJson(one, now)) });
+  context.stdout.write(heldTable(found, now));
+}
 
 /** As the doctor looks at them. Undefined: they are in the database, which a running hub is asked for. @throws CertificateError */
 export async function certificatesOfHost(

@@ -43,9 +43,8 @@ export async function examineDatabase(settings: {
   });
   client.on('error', () => {});
   try {
-    const begunAt = performance.now();
     await client.connect();
-    return { ...(await stateOf(client, begunAt)), place: server.place };
+    return { ...(await stateOf(client)), place: server.place };
   } catch (error) {
     throw error instanceof DatabaseError ? error : connectFailure(error, server.place);
   } finally {
@@ -65,7 +64,8 @@ function ownServer({
   return { connection: socketConnection(running.socketFolder), place: running.socketFolder };
 }
 
-async function stateOf(client: Client, begunAt: number): Promise<Omit<DatabaseState, 'place'>> {
+async function stateOf(client: Client): Promise<Omit<DatabaseState, 'place'>> {
+  const begunAt = performance.now();
   const { rows } = await client.query<{ version: string; now: Date; has_tables: boolean }>(
     `SELECT current_setting('server_version_num') AS version, clock_timestamp() AS now,
             to_regclass('public.migrations') IS NOT NULL AS has_tables`,

@@ -16,7 +16,7 @@ import type { Premises } from './premises.ts';
 /** As hub/db/connect.ts demands. */
 const oldestVersion = 15;
 /** One answer of a database on the same host takes a millisecond or two, and a page of the dashboard asks a dozen times. */
-const slowMs = 250;
+const slowMs = 500;
 
 export const databaseLooks = {
   'database.reachable': lookAtAnswer,

@@ -7,8 +7,11 @@ type AdmissionLimits = Pick<
   'connectionsPerAddress' | 'connectionsPerTunnel' | 'streamsPerTunnel' | 'streamsPerVisitor'
 >;
 
+type OnFull = (limit: string, who: string | undefined) => void;
+
 export class Admission {
   readonly #limits: AdmissionLimits;
+  readonly #onFull: OnFull;
   readonly #connectionsByAddress = new Tally();
   readonly #connectionsByTunnel = new Tally();
   /** By tunnel and address, as streams are below. */
@@ -19,13 +22,17 @@ export class Admission {
   /** By tunnel and address. */
   readonly #streamsByVisitor = new Tally();
 
-  constructor(limits: AdmissionLimits) {
+  /** `onFull`: which limit turned somebody away, and whom it counts. */
+  constructor(limits: AdmissionLimits, onFull: OnFull = () => undefined) {
     this.#limits = limits;
+    this.#onFull = onFull;
   }
 
   /** Every yes is followed by one `closeConnection`. */
   openConnection(bucket: string): boolean {
-    return this.#connectionsByAddress.take(bucket, this.#limits.connectionsPerAddress);
+    const hasRoom = this.#connectionsByAddress.take(bucket, this.#limits.connectionsPerAddress);
+    if (!hasRoom) this.#onFull('HUB_LIMIT_CONNECTIONS_PER_ADDRESS', bucket);
+    return hasRoom;
   }
 
   closeConnection(bucket: string): void {
@@ -40,10 +47,12 @@ export class Admission {
   openStream(serverId: string, visited: Set<string>, bucket: string | undefined): boolean {
     const visitor = bucket === undefined ? undefined : `${serverId} ${bucket}`;
     if (!visited.has(serverId)) {
-      if (!this.#hasRoomForConnection(serverId, visitor)) return false;
+      if (!this.#hasRoomForConnection(serverId, visitor))
+        return this.#refuse('HUB_LIMIT_CONNECTIONS_PER_TUNNEL', bucket);
       this.#countConnection(serverId, visited, visitor);
     }
-    if (!this.#hasRoomForStream(serverId, visitor)) return false;
+    if (!this.#hasRoomForStream(serverId, visitor))
+      return this.#refuse('HUB_LIMIT_STREAMS_PER_TUNNEL', bucket);
     this.#streamsByTunnel.add(serverId);
     if (visitor !== undefined) this.#streamsByVisitor.add(visitor);
     return true;
@@ -60,6 +69,11 @@ export class Admission {
       this.#connectionsByVisitor.give(visitor);
     this.#countedAs.delete(visited);
     visited.clear();
+  }
+
+  #refuse(limit: string, bucket: string | undefined): false {
+    this.#onFull(limit, bucket);
+    return false;
   }
 
   #countConnection(serverId: string, visited: Set<string>, visitor: string | undefined): void {

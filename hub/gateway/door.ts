@@ -29,6 +29,7 @@ export interface DoorOptions {
   readonly trustedProxies: { has(address: string): boolean };
   /** Whose connections end before they begin. Absent: nobody's. */
   readonly isTurnedAway?: ((address: string) => boolean) | undefined;
+  readonly onLimit?: ((limit: string, who: string) => void) | undefined;
   readonly onSecure: (socket: TLSSocket, peer: Peer) => void;
   /** Told how each TLS handshake ended. */
   readonly onTls?: ((result: 'ok' | 'failed', version?: string) => void) | undefined;
@@ -139,7 +140,10 @@ export class Door {
 
   #count(socket: Socket, bucket: string): boolean {
     const count = this.#countByBucket.get(bucket) ?? 0;
-    if (count >= this.#options.limits.connectionsPerAddress) return false;
+    if (count >= this.#options.limits.connectionsPerAddress) {
+      this.#options.onLimit?.('HUB_LIMIT_AGENT_CONNECTIONS_PER_ADDRESS', bucket);
+      return false;
+    }
     this.#countByBucket.set(bucket, count + 1);
     socket.on('close', () => {
       const rest = (this.#countByBucket.get(bucket) ?? 1) - 1;

@@ -57,6 +57,8 @@ export interface GatewayOptions {
   readonly overload: { readonly refusesAgents: boolean };
   /** Addresses whose connections end before they begin. Absent: none. */
   readonly isTurnedAway?: (address: string) => boolean;
+  /** Told which limit turned somebody away. */
+  readonly onLimit?: (limit: string, who: string) => void;
   readonly log: Logger;
   readonly limits?: GatewayLimits;
   /** Of the wire; what this program speaks, if left out. */
@@ -221,7 +223,10 @@ export class Gateway {
     if ((socket as TLSSocket).getProtocol() !== 'TLSv1.3') return refuseUpgrade(socket, 426);
     if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
     const waitMs = this.#failures.waitMs(peer.bucket);
-    if (waitMs > 0) return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+    if (waitMs > 0) {
+      this.#options.onLimit?.('HUB_LIMIT_AGENT_FAILURES', peer.bucket);
+      return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+    }
     if (this.#options.overload.refusesAgents)
       return refuseUpgrade(socket, 503, overloadWaitSeconds);
     const waitSeconds = this.#arrivals.admit(peer.bucket);
