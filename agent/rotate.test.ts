@@ -116,7 +116,9 @@ describe('a new key', () => {
     // The links of the new key take the place of the former ones; what ran on those goes on.
     await vi.waitFor(
       () => {
-        const links = hub.tunnels.find(movies)?.links as readonly { agentId: string }[];
+        const links = (hub.tunnels.find(movies)?.links ?? []) as unknown as readonly {
+          readonly agentId: string;
+        }[];
         expect(links.map((link) => link.agentId)).toEqual([agentId, agentId]);
       },
       { timeout: 10_000 },

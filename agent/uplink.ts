@@ -16,7 +16,7 @@ import { Ways } from './ways.ts';
 
 export interface UplinkOptions {
   readonly config: AgentConfig;
-  readonly keys: Keys;
+  readonly keys: Pick<Keys, 'identity' | 'guard'>;
   readonly epoch: bigint;
   readonly slots: Slots;
   readonly software: string;

@@ -1,4 +1,4 @@
-// News of agents' keys arrive: one was changed, or two agents run with one; the log, the audit log and the server's owner hear of it (security row D-05).
+// News of agents' keys arrive: one was changed, two agents run with one, or a server went to somebody else; log and owners hear of it (security row D-05).
 
 import type { Logger } from '../shared/log.ts';
 import type { Audit } from './audit/audit.ts';
@@ -6,13 +6,14 @@ import type { Names } from './names.ts';
 import type { Notified } from './notified.ts';
 import type { Stores } from './stores.ts';
 import type { Rivals } from './tunnels/registry.ts';
+import type { Server } from './tunnels/server.ts';
 
 /** The one that was turned away knocks again every few minutes, for as long as both run. */
 const rivalsClaimMs = 6 * 3_600_000;
 
 export interface KeyNewsParts {
   readonly stores: Pick<Stores, 'rotation' | 'servers' | 'notices'>;
-  readonly names: Pick<Names, 'onRivals'>;
+  readonly names: Pick<Names, 'onRivals' | 'onTransferred'>;
   readonly audit: Audit;
   readonly log: Logger;
 }
@@ -48,4 +49,24 @@ export function tellOfKeys({ notices }: Pick<Notified, 'notices'>, parts: KeyNew
       log.warn({ err: error }, 'two agents with one key could not be told of'),
     );
   });
+  tellTransfers(notices, parts);
 }
+
+/** Both owners are told, by one process of the hub. */
+function tellTransfers(notices: Notified['notices'], { stores, names, log }: KeyNewsParts): void {
+  const tell = async (former: Server, { id, name, ownerId }: Server): Promise<void> => {
+    const claim = `transfer ${id} to ${ownerId}`;
+    if (!(await stores.notices.once.claim(claim, new Date(), transferClaimMs))) return;
+    const facts = { server: name };
+    for (const to of [former.ownerId, ownerId])
+      notices.tell({ kind: 'server.transferred', to: { kind: 'owner', ownerId: to }, facts });
+  };
+  names.onTransferred((former, server) => {
+    tell(former, server).catch((error: unknown) =>
+      log.warn({ err: error }, 'a server that has another owner could not be told of'),
+    );
+  });
+}
+
+/** All processes hear of it within seconds; back and forth within a minute is told once. */
+const transferClaimMs = 60_000;

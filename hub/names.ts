@@ -9,6 +9,7 @@ import { Place } from './place.ts';
 import type { Stores } from './stores.ts';
 import { LiveDomains } from './tunnels/domains/live.ts';
 import { Tunnels, type Rivals } from './tunnels/registry.ts';
+import type { Server } from './tunnels/server.ts';
 
 export interface Names {
   readonly place: Place;
@@ -16,6 +17,7 @@ export interface Names {
   readonly domainChecks: DomainChecks;
   /** Two agents run with one key. */
   readonly onRivals: (listener: (serverId: string, rivals: Rivals) => void) => void;
+  readonly onTransferred: (listener: (former: Server, server: Server) => void) => void;
 }
 
 export async function openNames(
@@ -28,6 +30,7 @@ export async function openNames(
     onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
   });
   let tellRivals = (_serverId: string, _rivals: Rivals): void => undefined;
+  let tellTransfer = (_former: Server, _server: Server): void => undefined;
   const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
   const tunnels = new Tunnels({
     store: stores.servers,
@@ -37,6 +40,7 @@ export async function openNames(
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
     graceMs: config.reconnectGraceMs,
     onRivals: (serverId, rivals) => tellRivals(serverId, rivals),
+    onTransferred: (former, server) => tellTransfer(former, server),
   });
   opened.add(async () => domains.stop());
   await domains.start();
@@ -49,5 +53,8 @@ export async function openNames(
   const onRivals: Names['onRivals'] = (listener) => {
     tellRivals = listener;
   };
-  return { place, tunnels, domainChecks, onRivals };
+  const onTransferred: Names['onTransferred'] = (listener) => {
+    tellTransfer = listener;
+  };
+  return { place, tunnels, domainChecks, onRivals, onTransferred };
 }

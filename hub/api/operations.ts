@@ -26,6 +26,7 @@ import { settingOperations, type SettingServices } from './areas/settings.ts';
 import { ssoOperations, type SsoServices } from './areas/sso.ts';
 import { stepUpOperations, type StepUpServices } from './areas/step-up.ts';
 import { suspensionOperations, type SuspensionServices } from './areas/suspension.ts';
+import { transferOperations, type TransferServices } from './areas/transfer.ts';
 import { tokenOperations, type TokenServices } from './areas/tokens.ts';
 import { trafficLimitOperations, type TrafficLimitServices } from './areas/traffic-limits.ts';
 import { trustOperations, type TrustServices } from './areas/trusted-browsers.ts';
@@ -34,6 +35,7 @@ import { usageOperations, type UsageServices } from './areas/usage.ts';
 /** What all areas together need: each names its own part. */
 export type ApiServices = ServerServices &
   SuspensionServices &
+  TransferServices &
   UsageServices &
   AccountExportServices &
   TrafficLimitServices &
@@ -62,6 +64,7 @@ export type ApiServices = ServerServices &
 export const operations: readonly Operation<ApiServices>[] = [
   ...serverOperations,
   ...suspensionOperations,
+  ...transferOperations,
   ...usageOperations,
   ...accountExportOperations,
   ...trafficLimitOperations,

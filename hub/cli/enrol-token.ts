@@ -58,7 +58,7 @@ async function create(context: CommandContext, options: CreateOptions): Promise<
       ttlMs: options.ttl,
       label: options.label,
       cidr: options.cidr,
-      serverId: slot?.id,
+      ...(slot && { serverId: slot.id, ownerId: slot.ownerId }),
       caFingerprint,
     });
     const reason = `until ${token.expiresAt.toISOString()}, name ${options.label ?? 'any'}, network ${options.cidr ?? 'any'}`;

@@ -25,6 +25,7 @@ import { restoreCommand } from './restore.ts';
 import { rollbackCommand } from './rollback.ts';
 import { addMemberCommands } from './server-members.ts';
 import { addSuspensionCommands } from './server-suspension.ts';
+import { addTransferCommand } from './server-transfer.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { serversCommand } from './servers.ts';
 import { ssoCommand } from './sso.ts';
@@ -73,6 +74,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(healthCommand(context, finish));
   program.addCommand(enrolTokenCommand(context));
   const servers = addSwitchCommands(serversCommand(context), context);
+  addTransferCommand(servers, context);
   program.addCommand(addMemberCommands(addSuspensionCommands(servers, context), context));
   program.addCommand(userCommand(context));
   program.addCommand(tokenCommand(context, finish));

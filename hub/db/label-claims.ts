@@ -81,7 +81,12 @@ export async function announceServer(tx: Transaction, serverId: string): Promise
 
 export const serverChannel = 'phlix_servers';
 
-async function requireQuota(tx: Transaction, ownerId: string, limits: NameLimits): Promise<void> {
+/** @throws TunnelError name.quota */
+export async function requireQuota(
+  tx: Transaction,
+  ownerId: string,
+  limits: NameLimits,
+): Promise<void> {
   const [held] = await tx
     .select({ names: count() })
     .from(labels)

@@ -24,6 +24,7 @@ import {
 } from './label-claims.ts';
 import { agents, labelChanges, labels, linkEpoch, servers } from './schema.ts';
 import { selectAgent, selectServer, selectServers } from './server-rows.ts';
+import { giveAway } from './server-transfer.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 
 export class PostgresServerStore implements ServerStore {
@@ -160,6 +161,15 @@ export class PostgresServerStore implements ServerStore {
       await tx.update(servers).set(columnsOf(former)).where(eq(servers.id, serverId));
       await announceServer(tx, serverId);
       return (await selectServer(tx, serverId)) ?? former;
+    });
+  }
+
+  async transfer(serverId: string, ownerId: string): Promise<Server> {
+    return inTransaction(this.#queries, async (tx) => {
+      const server = await lockLiving(tx, serverId);
+      if (server.ownerId === ownerId) return server;
+      await giveAway(tx, { server, ownerId, at: this.#now(), limits: this.#limits });
+      return (await selectServer(tx, serverId)) ?? server;
     });
   }
 

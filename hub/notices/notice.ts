@@ -34,7 +34,7 @@ export interface NoticeFacts {
   'server.key-rotated': Where & { readonly server: string };
   /** Two agents run with one key, from these two addresses. */
   'server.cloned': Where & { readonly server: string; readonly other: string };
-  'server.transferred': { readonly server: string; readonly by: string };
+  'server.transferred': { readonly server: string };
   'certificate.trouble': {
     readonly names: readonly string[];
     readonly notAfter: Date | undefined;

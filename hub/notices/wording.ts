@@ -81,10 +81,10 @@ const wordings: { readonly [Kind in NoticeKind]: (facts: NoticeFacts[Kind]) => W
     ],
     urgency: 'high',
   }),
-  'server.transferred': ({ server, by }) => ({
+  'server.transferred': ({ server }) => ({
     title: `${server} has another owner`,
     lines: [
-      `${by} gave ${server} to another account. The agent that ran it is shut out: the new owner adds one with a token of his own.`,
+      `Whoever runs the hub gave ${server} to another account. The agent that ran it is shut out: the new owner adds one with a token of his own.`,
       'If you did not expect this, ask whoever runs the hub.',
     ],
     urgency: 'normal',

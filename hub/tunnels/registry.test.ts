@@ -338,6 +338,7 @@ function memoryStore(): ServerStore {
     revoke: unused,
     suspend: unused,
     resume: unused,
+    transfer: unused,
     touch: unused,
     nextEpoch: unused,
   };

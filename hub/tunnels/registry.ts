@@ -18,6 +18,8 @@ export interface TunnelsOptions {
   readonly onFailure: (error: unknown) => void;
   /** Two agents run with one key: `link` was turned away because of `winner`. */
   readonly onRivals: (serverId: string, rivals: Rivals) => void;
+  /** It has another owner now, and no agent until he adds one. */
+  readonly onTransferred?: (former: Server, server: Server) => void;
   /** How long a server whose line broke, or whose hub has just started, is expected back. */
   readonly graceMs: number;
   readonly recheckMs?: number;
@@ -160,6 +162,8 @@ export class Tunnels {
     const tunnel = this.#tunnels.get(server.id) ?? this.#add(server.id, server.switches);
     const former = tunnel.server;
     tunnel.server = server;
+    if (former !== undefined && former.ownerId !== server.ownerId)
+      this.#options.onTransferred?.(former, server);
     tunnel.keepOnly(server.agentId, server.formerKey);
     const isMoved = former?.label !== server.label;
     if (isMoved) this.#unpublish(tunnel, former);

@@ -100,6 +100,8 @@ export interface ServerStore {
   suspend(serverId: string, reason: string): Promise<Server>;
   /** @throws TunnelError server.unknown */
   resume(serverId: string): Promise<Server>;
+  /** Gives it to another owner, with its name and without its agent: he adds one with a token of his own. @throws TunnelError name.quota | server.unknown */
+  transfer(serverId: string, ownerId: string): Promise<Server>;
   touch(serverId: string, seenAt: Date): Promise<void>;
   /** Next epoch of the database's sequence: a link with a higher one wins. */
   nextEpoch(): Promise<bigint>;

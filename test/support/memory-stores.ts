@@ -45,6 +45,8 @@ export class MemoryStores {
     suspend: async (serverId, reason) =>
       this.#change(serverId, { suspension: { since: new Date(), reason } }),
     resume: async (serverId) => this.#change(serverId, { suspension: undefined }),
+    transfer: async (serverId, ownerId) =>
+      this.#change(serverId, { ownerId, agentId: undefined, newOwnerSince: new Date() }),
     touch: async (serverId, lastSeenAt) => {
       const server = this.byId.get(serverId);
       if (server !== undefined) this.byId.set(serverId, { ...server, lastSeenAt });

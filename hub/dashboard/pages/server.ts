@@ -17,6 +17,7 @@ import { lineCard, streamsCard } from './server/live-card.ts';
 import { membersCard } from './server/members-card.ts';
 import { requestsCard, shownDays, trafficCard } from './server/traffic-card.ts';
 import { suspendedCallout, suspensionCard } from './server/suspension-card.ts';
+import { transferCard } from './server/transfer-card.ts';
 import { endCard, eventsCard, limitsCard, renameDialog } from './server/upkeep-cards.ts';
 
 const shownEvents = '8';
@@ -53,7 +54,8 @@ export async function serverPage(
       html`<div class="columns">
         ${factsCard(server, live.agent)} ${certificateCard(server.id, certificates.items, isOwned)}
       </div>`,
-      domainsCard(server.id, domains.items, isOwned),
+      // Who may not add one has nothing to do with a card that is empty.
+      (isOwned || domains.items.length > 0) && domainsCard(server.id, domains.items, isOwned),
       eventsCard(events.items),
       owned !== undefined && [
         html`<div class="columns">
@@ -61,7 +63,7 @@ export async function serverPage(
           ${limitsCard(`/api/v1/servers/${server.id}`, owned.limits)}
         </div>`,
         membersCard(server.id, owned.members.items),
-        account.role === 'admin' && suspensionCard(server),
+        account.role === 'admin' && [suspensionCard(server), transferCard(server)],
         endCard(server),
         renameDialog(server),
       ],

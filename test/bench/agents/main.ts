@@ -59,11 +59,12 @@ async function connect({ agentId, serverId, privateKey }: EnrolledAgent): Promis
     serverId,
     tunnelUrls: [values['tunnel-url']],
     privateKey: createPrivateKey(privateKey),
+    formerKeys: [],
     caPem: authority,
   };
   const links = await makeUplink({
     config,
-    identity,
+    keys: { identity, guard: async (attempt) => attempt() },
     epoch: BigInt(Date.now()),
     slots: new Slots(),
     software: 'phlix-agent/0.0.0',
