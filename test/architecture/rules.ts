@@ -35,8 +35,10 @@ const homes: Record<string, readonly string[]> = {
   undici: ['hub/outbound/'],
   uplot: ['hub/dashboard/islands/'],
   'prom-client': ['shared/telemetry/'],
+  '@opentelemetry/api': ['hub/telemetry/tracing.ts'],
+  '@opentelemetry/sdk-trace': ['hub/telemetry/tracing.ts'],
   'age-encryption': ['hub/backup/'],
-  'tar-stream': ['hub/backup/'],
+  'tar-stream': ['hub/backup/', 'infra/release/'],
   'pg-copy-streams': ['hub/db/'],
 };
 const forbiddenNames = new Set(['index', 'utils', 'util', 'common', 'helpers', 'misc', 'types']);

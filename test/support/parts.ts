@@ -48,6 +48,11 @@ const parts = {
     binary: 'mmdblookup',
     neededBy: 'the map of addresses as its own program reads it',
   },
+  minisign: {
+    debianPackage: 'minisign',
+    binary: 'minisign',
+    neededBy: 'releases verified as people do it',
+  },
   oathtool: {
     debianPackage: 'oathtool',
     binary: 'oathtool',
