@@ -103,6 +103,7 @@ async function noted(
   at: Date,
 ): Promise<MadeBackup> {
   const entry = { actor: 'system', method: 'schedule' } as const;
+  const before = await lastBackup(config.dataDir);
   try {
     const made = await backUp(config, stores, { by: 'schedule', at });
     audit.note({ ...entry, event: 'admin.backup-made', target: made.path, result: 'ok' });
@@ -111,7 +112,9 @@ async function noted(
     const reason = error instanceof Error ? error.message : String(error);
     const { file: target } = (await lastBackup(config.dataDir)) ?? {};
     audit.note({ ...entry, event: 'admin.backup-failed', target, result: 'failed', reason });
-    notices.tell({ kind: 'backup.failed', to: { kind: 'admins' }, facts: { reason } });
+    // Each further hour that it fails is no news.
+    if (before?.ok !== false)
+      notices.tell({ kind: 'backup.failed', to: { kind: 'admins' }, facts: { reason } });
     throw error;
   }
 }

@@ -96,7 +96,7 @@ export async function openStores(
   const settings = { url: config.databaseUrl?.reveal(), dataDir: config.dataDir };
   const database = await openDatabase(settings, {
     ...options,
-    beforeChange: snapshotBefore(config),
+    beforeChange: snapshotBefore(config, options.log),
   });
   if (await hasStagedFiles(config.dataDir)) await settleRestore(config, database);
   const ownLabels = ownLabelsOf(config);
@@ -136,11 +136,12 @@ export async function openStores(
 }
 
 /** A version that changes the tables can be left again: phlix-hub rollback. */
-function snapshotBefore(config: HubConfig): NonNullable<OpenOptions['beforeChange']> {
+function snapshotBefore(config: HubConfig, log: Logger): NonNullable<OpenOptions['beforeChange']> {
   return async ({ connection }) => {
     // Rare, and its rooms take their time to load.
     const { takeSnapshot } = await import('./snapshotting.ts');
-    await takeSnapshot(config, connection, 'migration');
+    const { path } = await takeSnapshot(config, connection, 'migration');
+    log.info({ path }, 'snapshot taken: the tables are changed for this version');
   };
 }
 

@@ -16,7 +16,7 @@ test('a slip of the finger is found, wherever it is', () => {
   for (let place = 0; place < known.length; place += 1) {
     const slip = known[place] === 'q' ? 'p' : 'q';
     const text = known.slice(0, place) + slip + known.slice(place + 1);
-    expect(isRecipient(text), text).toBe(false);
+    expect({ text, is: isRecipient(text) }).toEqual({ text, is: false });
   }
 });
 

@@ -28,10 +28,10 @@ export interface SchedulerParts {
   readonly make: (at: Date) => Promise<MadeBackup>;
   readonly log: Logger;
   readonly now?: () => Date;
-  readonly lookEveryMs?: number;
 }
 
-/** A backup that was missed, since no hub ran, is made soon after the next start. */
+/** A backup that was missed, since no hub ran, is made soon after the next start; not in the rush of agents that come back. */
+const firstLookMs = 5000;
 const lookEveryMs = 60_000;
 
 /** A hub of a thousand servers is written in two seconds; a service manager waits for nobody for long. */
@@ -50,8 +50,10 @@ export class BackupScheduler {
   }
 
   start(): void {
-    const everyMs = this.#parts.lookEveryMs ?? lookEveryMs;
-    this.#timer = setInterval(() => this.look(), everyMs).unref();
+    this.#timer = setTimeout(() => {
+      this.look();
+      this.#timer = setInterval(() => this.look(), lookEveryMs).unref();
+    }, firstLookMs).unref();
   }
 
   /** What is under way may take a moment more; what then breaks off leaves nothing that looks like a backup. */

@@ -8,7 +8,7 @@ import { BackupError } from '../backup/backup-error.ts';
 import type { Lock } from '../backup/encryption.ts';
 import type { MadeBackup } from '../backup/make-backup.ts';
 import { isRecipient } from '../backup/recipient.ts';
-import { configOf, printJson, type CommandContext } from './command-context.ts';
+import { configOf, noteIdleFolder, printJson, type CommandContext } from './command-context.ts';
 import { withAudit } from './host-audit.ts';
 import { bytesText, passphraseOf } from './backup-words.ts';
 
@@ -61,6 +61,7 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
   const path = options.output === undefined ? undefined : resolve(options.output);
   const { backUp } = await import('../backing-up.ts');
   const made = await withAudit(context, config, async ({ stores, note }) => {
+    noteIdleFolder(context, config, stores);
     const done = await backUp(config, stores, { by: 'hand', at: new Date(), lock, path });
     note({ event: 'admin.backup-made', target: done.path });
     return done;

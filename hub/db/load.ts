@@ -44,8 +44,8 @@ export async function openLoad(
     const ended = await readEnded(client);
     await dropOurs(client, known);
     await applyMigrations(client, then);
-    await truncateOurs(client, then);
     const tables = await listTables(client, namesMadeBy(then).tables);
+    await emptyOurs(client, tables);
     requireTables(options.manifest, tables);
     const later = options.isForward
       ? known.filter(({ at }) => !then.some((one) => one.at === at))
@@ -192,10 +192,9 @@ function listed(names: readonly string[]): string {
   return names.map((name) => `public."${name}"`).join(', ');
 }
 
-/** Migrations put rows in some; a backup has them too. */
-async function truncateOurs(client: Asked, files: readonly MigrationFile[]): Promise<void> {
-  const tables = await listTables(client, namesMadeBy(files).tables);
-  await client.query(`TRUNCATE ${listed(tables.map(({ name }) => name))}`);
+/** Migrations put rows in some; a backup has them too. Those that refer to others go first. */
+async function emptyOurs(client: Asked, tables: readonly { readonly name: string }[]): Promise<void> {
+  for (const { name } of tables.toReversed()) await client.query(`DELETE FROM public."${name}"`);
 }
 
 /** Names from the file are believed only where the database has them. */
