@@ -9,7 +9,7 @@ import { createLogger } from '../../shared/log.ts';
 import { ScriptedAuthority, type Asked } from '../support/scripted-authority.ts';
 import { newKey, redemption } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { configOf } from './behaviour.ts';
+import { configOf, missing } from './behaviour.ts';
 
 const firstKey = 'zWNDZM6eQGHWpSRTPal5eIUY';
 const secondKey = 'q7TtPz3VbN8rXwYk2LmJ5hGd';
@@ -61,7 +61,7 @@ afterAll(async () => {
 async function asked(authority: ScriptedAuthority, path: string): Promise<Asked> {
   const find = () => authority.asked.find((one) => one.path === path);
   await expect.poll(find, { timeout: 30_000 }).toBeDefined();
-  return find() ?? expect.unreachable();
+  return find() ?? missing();
 }
 
 /** RFC 8555 §7.3.4: the shop's key signs the account's. */

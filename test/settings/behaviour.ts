@@ -30,3 +30,7 @@ export function testBehaviours(behaviours: readonly Behaviour[]): void {
     expect(await look(configOf({ ...beside, [name]: value }))).toEqual(changed);
   });
 }
+
+export function missing(): never {
+  throw new Error('there is nothing to look at');
+}

@@ -16,7 +16,7 @@ import type { Environment } from '../../shared/settings/settings.ts';
 import { startLocalApi, type ApiCall, type LocalApi } from '../support/dns-apis/local-api.ts';
 import { MemoryTxtRecordStore } from '../support/memory-certificates.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
-import { configOf } from './behaviour.ts';
+import { configOf, missing } from './behaviour.ts';
 
 const least = {
   HUB_TLS: 'acme',
@@ -31,7 +31,7 @@ const calm = (): AbortSignal => AbortSignal.timeout(10_000);
 
 function tlsOf(environment: Environment): AcmeTls {
   const { tls } = configOf({ ...least, ...environment });
-  return tls.kind === 'acme' ? tls : expect.unreachable();
+  return tls.kind === 'acme' ? tls : missing();
 }
 
 let folder: TemporaryFolder;
@@ -49,12 +49,12 @@ afterEach(async () => {
 /** The first request that a provider with these settings makes for a record. */
 async function firstCall(environment: Environment): Promise<ApiCall> {
   const settings = tlsOf(environment).dns?.provider;
-  if (settings === undefined || settings.kind === 'responder') return expect.unreachable();
+  if (settings === undefined || settings.kind === 'responder') return missing();
   const local = { ...settings, ...(settings.kind !== 'httpreq' && { baseUrl: api.url }) };
   await openDnsProvider(local)
     .add(record, calm())
     .catch(() => undefined);
-  return api.calls[0] ?? expect.unreachable();
+  return api.calls[0] ?? missing();
 }
 
 const route53 = {
@@ -120,20 +120,21 @@ const providers: [string, Environment, (call: ApiCall) => unknown, RegExp][] = [
   ],
 ];
 
+const signature = async (secret: string): Promise<string> => {
+  const { headers } = await firstCall({
+    ...route53,
+    HUB_DNS_ROUTE53_SECRET_ACCESS_KEY: secret,
+  });
+  api.calls.length = 0;
+  return /Signature=(\w+)/.exec(headers.authorization ?? '')?.[1] ?? '';
+};
+
 describe('what an operator writes about his DNS provider reaches it', () => {
   test.each(providers)('%s', async (_name, environment, seen, expected) => {
     expect(await firstCall(environment).then(seen)).toMatch(expected);
   });
 
   test('HUB_DNS_ROUTE53_SECRET_ACCESS_KEY signs', async () => {
-    const signature = async (secret: string): Promise<string> => {
-      const { headers } = await firstCall({
-        ...route53,
-        HUB_DNS_ROUTE53_SECRET_ACCESS_KEY: secret,
-      });
-      api.calls.length = 0;
-      return /Signature=(\w+)/.exec(headers.authorization ?? '')?.[1] ?? '';
-    };
     expect(await signature('wFh3jQ0pLmX7')).not.toBe(await signature('another-Secret-77'));
   });
 
@@ -161,7 +162,7 @@ describe('what an operator writes about his DNS provider reaches it', () => {
     const hook = { HUB_DNS_PROVIDER: 'exec', HUB_DNS_EXEC_PATH: path };
     for (const environment of [hook, { ...hook, HUB_DNS_EXEC_RAW: '1' }]) {
       const settings = tlsOf(environment).dns?.provider;
-      if (settings?.kind !== 'exec') return expect.unreachable();
+      if (settings?.kind !== 'exec') return missing();
       await openDnsProvider(settings).add(record, calm());
     }
     expect(readFileSync(file, 'utf8')).toBe(
@@ -197,7 +198,7 @@ async function firstMessage(environment: Environment): Promise<Buffer> {
   const { port } = server.address() as AddressInfo;
   const place = { HUB_DNS_PROVIDER: 'rfc2136', HUB_DNS_RFC2136_SERVER: `127.0.0.1:${port}` };
   const settings = tlsOf({ ...place, ...environment }).dns?.provider;
-  if (settings?.kind !== 'rfc2136') return expect.unreachable();
+  if (settings?.kind !== 'rfc2136') return missing();
   const adding = openDnsProvider(settings)
     .add(record, calm())
     .catch(() => undefined);

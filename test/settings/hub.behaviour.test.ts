@@ -25,13 +25,13 @@ import { startMailServer } from '../support/mail-server.ts';
 import { MemoryAuditIndex } from '../support/memory-audit-index.ts';
 import { TestStores } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { configOf, testBehaviours, type Behaviour } from './behaviour.ts';
+import { configOf, testBehaviours, type Behaviour, missing } from './behaviour.ts';
 
 const dayMs = 86_400_000;
 const folder = temporaryFolder('hub-settings');
 let opened: TestDatabase;
 beforeAll(async () => {
-  opened = await (databaseKinds['the embedded PostgreSQL'] ?? expect.unreachable)();
+  opened = await (databaseKinds['the embedded PostgreSQL'] ?? missing)();
 }, 120_000);
 afterAll(async () => {
   await opened.close();
@@ -217,7 +217,7 @@ const logs: readonly Behaviour[] = [
 ];
 
 /** How long a body was taken to be, or why it was not. */
-async function bodyOf({ apiLimits }: HubConfig, body: BodyInit): Promise<unknown> {
+async function bodyOf({ apiLimits }: HubConfig, body: string | ReadableStream): Promise<unknown> {
   const request = new Request('https://hub.example.org', { method: 'POST', body, duplex: 'half' });
   const reading = bytesOf(request, apiLimits.bodyBytes, apiLimits.bodyTimeoutMs).then(
     ({ length }) => length,
@@ -276,7 +276,7 @@ test('HUB_SMTP_URL says in one line whom letters go through, and as whom', async
     HUB_SMTP_URL: `smtp://robin:${encodeURIComponent(login.password)}@localhost:${server.port}`,
     HUB_SMTP_FROM: 'hub@example.org',
   });
-  if (mail === undefined) return expect.unreachable();
+  if (mail === undefined) return missing();
   const mailer = new SmtpMailer(mail, { hubHost: 'hub.example.org', ca: server.certificate });
   await mailer.send({ to: 'ann@example.org', subject: 'A subject', text: 'Hello' });
   expect(await server.received(1)).toMatchObject([{ from: 'hub@example.org', isSecure: true }]);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { generateSync } from 'otplib';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 
 import { AccountError } from '../../hub/accounts/account-error.ts';
 import { Guard } from '../../hub/accounts/login/guard.ts';
@@ -11,7 +11,7 @@ import { databaseKinds, type TestDatabase } from '../support/databases.ts';
 import { doer, openFactorRooms } from '../support/factors.ts';
 import { memoryGuardStore } from '../support/memory-guard-store.ts';
 import { goodPassword, strangerAt, TestPeople } from '../support/people.ts';
-import { testBehaviours, type Behaviour } from './behaviour.ts';
+import { testBehaviours, type Behaviour, missing } from './behaviour.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -21,7 +21,7 @@ const attacker = '192.0.2.9';
 
 let opened: TestDatabase;
 beforeAll(async () => {
-  opened = await (databaseKinds['the embedded PostgreSQL'] ?? expect.unreachable)();
+  opened = await (databaseKinds['the embedded PostgreSQL'] ?? missing)();
 }, 120_000);
 afterAll(() => opened.close());
 
@@ -316,7 +316,7 @@ const lasting: readonly Behaviour[] = [
       people.factors.set(robin.account.id, ['totp']);
       const [, change = demands[0]] = demands;
       const error: unknown = await people.stepUp
-        .require(robin.login, change ?? expect.unreachable())
+        .require(robin.login, change ?? missing())
         .catch((reason: unknown) => reason);
       const id = error instanceof AccountError ? error.challenge?.id : undefined;
       people.later(5 * minuteMs);
