@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 
-import type { Caller } from '../../accounts/caller.ts';
+import { isAdminHere, type Caller } from '../../accounts/caller.ts';
 import type { Presence, PresenceStore } from '../../tunnels/presence.ts';
 import type { Server, ServerStore, ServerSwitches } from '../../tunnels/server.ts';
 import type { Reach, ServerSharing } from '../../tunnels/sharing.ts';
@@ -80,15 +80,16 @@ export async function requireOwned(
 
 /** An owner who could rename what is suspended would give its address to his next one. @throws ApiError api.denied */
 export function requireInOwnersHands(caller: SignedIn, server: Server): void {
-  if (server.suspension === undefined || caller.account.role === 'admin') return;
+  if (server.suspension === undefined || isAdminHere(caller)) return;
   throw new ApiError(
     'api.denied',
     'This server is suspended: it stays as it is until whoever runs the hub resumes it.',
   );
 }
 
-export function reachOf({ account }: SignedIn): Reach {
-  return account.role === 'admin' ? 'all' : { ownerId: account.ownerId, accountId: account.id };
+export function reachOf(caller: SignedIn): Reach {
+  const { ownerId, id: accountId } = caller.account;
+  return isAdminHere(caller) ? 'all' : { ownerId, accountId };
 }
 
 export async function serverView(
@@ -124,9 +125,9 @@ export function serverJson(
   };
 }
 
-function accessTo({ ownerId }: Server, { account }: SignedIn): Access {
-  if (ownerId === account.ownerId) return 'owner';
-  return account.role === 'admin' ? 'admin' : 'member';
+function accessTo({ ownerId }: Server, caller: SignedIn): Access {
+  if (ownerId === caller.account.ownerId) return 'owner';
+  return isAdminHere(caller) ? 'admin' : 'member';
 }
 
 /** What a hub that was killed could not store, its last sign of life tells. */
