@@ -68,12 +68,12 @@ function missing(kind: Premises['config']['tls']['kind']): Verdict {
   return failure(message, 'phlix-hub certificates list says why.');
 }
 
-/** Servers need the wildcard, or where there is none a certificate each: those are not the hub's own. */
+/** Servers need the wildcard, or where there is none a certificate each: those are not the hub's own. Agents need the hub's name alone. */
 function lookAtNames(own: readonly HeldCertificate[], { config }: Premises): Verdict | undefined {
   if (own.length === 0) return undefined;
   const names = own.flatMap((one) => one.names);
-  const { hubHost, tenantDomain, tls } = config;
-  const needed = [hubHost, ...(hasWildcard(tls) ? [`server.${tenantDomain}`] : [])];
+  const { hubHost, tenantDomain, tls, isBehindTls } = config;
+  const needed = [hubHost, ...(hasWildcard(tls) && !isBehindTls ? [`server.${tenantDomain}`] : [])];
   const lacking = needed.filter((name) => !names.some((held) => covers(held, name)));
   if (lacking.length === 0)
     return ok(`They cover ${needed.map((name) => name.replace(/^server\./, '*.')).join(' and ')}.`);

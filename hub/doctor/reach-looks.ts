@@ -127,7 +127,8 @@ async function lookForInterception(hub: RunningHub): Promise<Verdict | undefined
 /** What a browser does with an address without https://. */
 async function lookAtRedirect(hub: RunningHub): Promise<Verdict | undefined> {
   const inner = hub.doors()?.http;
-  if (inner === undefined) return undefined;
+  // Behind a proxy that ends TLS it is the proxy that sends people there.
+  if (inner === undefined || hub.config.isBehindTls) return undefined;
   const { hubHost } = hub.config;
   const port = new URL(hub.publicUrl).port === '' ? 80 : inner.port;
   const [address] = await addressesOf(hubHost, inner);

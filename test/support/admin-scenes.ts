@@ -74,9 +74,21 @@ export const adminAnswers: CannedAnswers = {
   },
   'notices.list': { items: [] },
   'health.show': {
-    state: 'warning',
+    state: 'failure',
     items: [
       { check: 'tls.certificate', state: 'ok', message: 'The certificate is good for 60 days.' },
+      {
+        check: 'reach.https',
+        state: 'failure',
+        message: 'hub.example.org:443 does not lead to this hub: 198.51.100.7 refuses connections.',
+        remedy: 'Let the firewall, and a router in front, pass TCP port 443 to this machine.',
+      },
+      {
+        check: 'clock.authority',
+        state: 'unknown',
+        message: 'The authority acme-v02.api.letsencrypt.org does not answer (ETIMEDOUT).',
+        remedy: 'Let the firewall pass HTTPS outwards, and look again.',
+      },
       {
         check: 'config.same-site',
         state: 'warning',
@@ -89,6 +101,10 @@ export const adminAnswers: CannedAnswers = {
         message: 'The audit log is whole: 1,204 lines in 2 files.',
       },
     ],
-    trips: [{ at: ago(dayMs), limit: 'login.locked', who: '203.0.113.7', times: 12 }],
+    trips: [
+      { at: ago(60_000), limit: 'login.locked', who: '203.0.113.7', times: 12 },
+      { at: ago(dayMs), limit: 'HUB_LIMIT_STREAMS_PER_TUNNEL', who: '2001:db8:1:2::/64', times: 1 },
+      { at: ago(dayMs), limit: 'api.busy', who: null, times: 3 },
+    ],
   },
 };

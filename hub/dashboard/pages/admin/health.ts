@@ -67,8 +67,9 @@ function findings({ items }: HealthAnswer): Markup {
       'Findings',
       sorted.map(({ check, state, message, remedy }) => ({
         icon: looks[state].icon,
-        title: html`<span title="${check}">${checkTitle(check)}</span>`,
-        badges: badge(looks[state].word, looks[state].tone),
+        title: checkTitle(check),
+        // What the command and the README call it.
+        badges: html`${badge(looks[state].word, looks[state].tone)} <code>${check}</code>`,
         detail: remedy === undefined ? message : html`${message}<br /><b>${remedy}</b>`,
       })),
     ),
