@@ -11,13 +11,16 @@ import { LiveDomains } from './tunnels/domains/live.ts';
 import { Tunnels, type Rivals } from './tunnels/registry.ts';
 import type { Server } from './tunnels/server.ts';
 
+type RivalsListener = (serverId: string, rivals: Rivals) => void;
+type TransferListener = (former: Server, server: Server) => void;
+
 export interface Names {
   readonly place: Place;
   readonly tunnels: Tunnels;
   readonly domainChecks: DomainChecks;
   /** Two agents run with one key. */
-  readonly onRivals: (listener: (serverId: string, rivals: Rivals) => void) => void;
-  readonly onTransferred: (listener: (former: Server, server: Server) => void) => void;
+  readonly onRivals: (listener: RivalsListener) => void;
+  readonly onTransferred: (listener: TransferListener) => void;
 }
 
 export async function openNames(
@@ -29,8 +32,7 @@ export async function openNames(
     onChange: (serverId) => tunnels.announce(serverId),
     onFailure: (error) => log.error({ err: error }, 'domains could not be read'),
   });
-  let tellRivals = (_serverId: string, _rivals: Rivals): void => undefined;
-  let tellTransfer = (_former: Server, _server: Server): void => undefined;
+  const told: { rivals?: RivalsListener; transfer?: TransferListener } = {};
   const place = new Place(config, (serverId) => domains.hostnamesOf(serverId));
   const tunnels = new Tunnels({
     store: stores.servers,
@@ -39,8 +41,8 @@ export async function openNames(
     addressesOf: (server) => place.addressesOf(server),
     onFailure: (error) => log.error({ err: error }, 'servers could not be read'),
     graceMs: config.reconnectGraceMs,
-    onRivals: (serverId, rivals) => tellRivals(serverId, rivals),
-    onTransferred: (former, server) => tellTransfer(former, server),
+    onRivals: (serverId, rivals) => told.rivals?.(serverId, rivals),
+    onTransferred: (former, server) => told.transfer?.(former, server),
   });
   opened.add(async () => domains.stop());
   await domains.start();
@@ -51,10 +53,10 @@ export async function openNames(
   opened.add(async () => checker.stop());
   await checker.start();
   const onRivals: Names['onRivals'] = (listener) => {
-    tellRivals = listener;
+    told.rivals = listener;
   };
   const onTransferred: Names['onTransferred'] = (listener) => {
-    tellTransfer = listener;
+    told.transfer = listener;
   };
   return { place, tunnels, domainChecks, onRivals, onTransferred };
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { randomUUIDv7 } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -15,10 +16,14 @@ import { trustOf } from '../../agent/trust.ts';
 import { readConfig } from '../../agent/config.ts';
 import { SsoLinks } from '../../hub/accounts/sso/links.ts';
 import { noAudit } from '../../hub/audit/audit.ts';
+import { verifyArchive } from '../../hub/backup/archive-reader.ts';
 import { Exchange } from '../../hub/certificates/acme/exchange.ts';
 import { runHub } from '../../hub/cli/program.ts';
 import { openDatabase } from '../../hub/db/connect.ts';
 import { installPrograms } from '../../hub/db/embedded-programs.ts';
+import { requireEmpty } from '../../hub/db/load.ts';
+import { withClient } from '../../hub/db/marks.ts';
+import { domains } from '../../hub/db/schema.ts';
 import { noNotices } from '../../hub/notices/notice.ts';
 import { silent } from '../support/databases.ts';
 import { onlineHostname, TestEdge } from '../support/edge.ts';
@@ -153,16 +158,45 @@ describe('the database of the hub itself', () => {
   test('domain.unknown and domain.ambiguous: a command about a domain that nobody claims, or two servers do', async () => {
     const database = await open();
     const stores = new TestStores(database);
-    const labels = ['first-of-two', 'second-of-two'];
-    for (const label of labels) await stores.enrol({ label });
-    expect(await say('remove', 'films.example.org')).toMatch(
+    const hostname = 'films.example.org';
+    const now = new Date();
+    const claims = await Promise.all(
+      ['first-of-two', 'second-of-two'].map(async (label) => {
+        const { server } = await stores.enrol({ label });
+        const whose = { serverId: server.id, ownerId: server.ownerId };
+        const times = { stateSince: now, nextCheckAt: now, createdAt: now };
+        const id = randomUUIDv7();
+        return { id, hostname, ...whose, ...times, token: label, state: 'waiting' as const };
+      }),
+    );
+    expect(await say('domains', 'remove', hostname)).toMatch(
       /Nobody has added films\.example\.org/,
     );
-    for (const label of labels) await say('add', 'films.example.org', label);
-    expect(await say('remove', 'films.example.org')).toMatch(
+    await database.queries.insert(domains).values(claims);
+    expect(await say('domains', 'remove', hostname)).toMatch(
       /2 servers claim films\.example\.org: say which one with --server/,
     );
     await database.close();
+  });
+
+  test('database.not-empty: what a hub has filled is no place for another one', async () => {
+    const database = await open();
+    await withClient(database.connection, async (client) =>
+      expect(requireEmpty(client, 'here')).rejects.toMatchObject({ code: 'database.not-empty' }),
+    );
+    await database.close();
+  });
+
+  test('backup.not-empty: a backup is not restored over a hub, unasked', async () => {
+    const file = join(folder.path, 'hub.tar');
+    await say('backup', '--output', file, '--insecure-plain');
+    expect(await say('restore', file)).toMatch(/There is a hub already/);
+  });
+
+  test('backup.storage: where the backup should be lies a folder', async () => {
+    const noKeys = { identities: [], passphrases: [] };
+    const reading = verifyArchive(folder.path, noKeys);
+    await expect(reading).rejects.toMatchObject({ code: 'backup.storage' });
   });
 
   test('database.failed: PostgreSQL itself does not start', async () => {
@@ -173,7 +207,7 @@ describe('the database of the hub itself', () => {
   async function say(...words: string[]): Promise<string> {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     const environment = { HUB_DATA_DIR: folder.path };
-    await runHub(['domains', ...words], { environment, stdout, stderr });
+    await runHub(words, { environment, stdout, stderr });
     return String(stderr.read() ?? '');
   }
 });

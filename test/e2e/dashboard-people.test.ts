@@ -241,6 +241,9 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
     await meetStepUp();
     await expect.poll(() => page.locator('#invitation-link').textContent(), patience).toMatch(/#/);
     const link = (await page.locator('#invitation-link').textContent()) ?? '';
+    // It stands among those that are open, at once, and the link is still shown.
+    await page.locator('#invitations').getByText('Whoever has the link').waitFor(patience);
+    expect(await page.locator('#invitation-link').isVisible()).toBe(true);
 
     const kim = await DashboardGuest.arrive(browser, hub);
     await kim.open(link.slice(hub.url.length));

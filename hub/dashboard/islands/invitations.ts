@@ -1,5 +1,6 @@
 // The wish to invite somebody arrives; another admin is asked for at a door of its own, and the link is shown, this once.
 
+import { renew } from './renewal.ts';
 import { showSecret } from './secrets.ts';
 
 const form = document.querySelector<HTMLFormElement>('#invite-form');
@@ -23,4 +24,6 @@ form?.addEventListener('answered', (event) => {
   const { link } = (event as CustomEvent<{ link: string }>).detail;
   form.closest('dialog')?.close();
   showSecret('invitation-link', link);
+  // Not by loading the page again: the link is shown this once.
+  void renew('invitations');
 });

@@ -49,7 +49,7 @@ export async function usersPage(
         ),
       }),
       nextPage(context, users.next_cursor, 'More accounts'),
-      invitationsCard(invitations.items),
+      html`<div id="invitations">${invitationsCard(invitations.items)}</div>`,
       inviteDialog(),
     ],
   });
