@@ -101,7 +101,8 @@ function allMetrics(
     ...measured.people.metrics,
     ...measured.asked.metrics,
     ...measured.notified.metrics,
-    ...gauges(config, measured, delay),
+    ...gauges(measured, delay),
+    ...memoryMetrics(config, measured),
     ...readinessMetrics(vitals.readiness),
     ...diskMetrics(config),
     ...backupMetrics({
@@ -114,11 +115,7 @@ function allMetrics(
   ];
 }
 
-function gauges(
-  { memoryLimitBytes }: HubConfig,
-  { overload, doors }: Measured,
-  delay: EventLoopDelay,
-): readonly Metric[] {
+function gauges({ doors }: Measured, delay: EventLoopDelay): readonly Metric[] {
   return [
     gauge({
       name: 'phlix_hub_info',
@@ -137,6 +134,17 @@ function gauges(
       read: () => doors.streamCount,
     }),
     gauge({
+      name: 'phlix_hub_event_loop_delay_seconds',
+      help: 'How late the process was, in the last 15 seconds.',
+      labels: ['percentile'],
+      read: () => delay.samples(),
+    }),
+  ];
+}
+
+function memoryMetrics({ memoryLimitBytes }: HubConfig, { overload }: Measured): readonly Metric[] {
+  return [
+    gauge({
       name: 'phlix_hub_resident_memory_bytes',
       help: 'Memory of this process.',
       read: () => process.memoryUsage.rss(),
@@ -150,12 +158,6 @@ function gauges(
       name: 'phlix_hub_shedding',
       help: '1 while new requests are refused for memory.',
       read: () => Number(overload.sheds),
-    }),
-    gauge({
-      name: 'phlix_hub_event_loop_delay_seconds',
-      help: 'How late the process was, in the last 15 seconds.',
-      labels: ['percentile'],
-      read: () => delay.samples(),
     }),
   ];
 }

@@ -17,7 +17,7 @@ import type { AgentCounts } from './agent-counts.ts';
 
 export interface MeasuredAgent {
   readonly counts: AgentCounts;
-  status(): AgentStatus;
+  readonly status: () => AgentStatus;
   /** Of its links. */
   readonly sessions: () => readonly Pick<Session, 'inFlightBytes' | 'queueMs' | 'streams'>[];
 }

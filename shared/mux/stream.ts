@@ -273,9 +273,9 @@ export class MuxStream extends Duplex {
     const isStarved = this.#creditBytes === 0 && this.#outboundBytes > 0;
     if (isStarved === this.#isStarved) return;
     this.#isStarved = isStarved;
-    const { creditStalls, nowMs } = this.#carrier;
-    if (isStarved) creditStalls.begin(nowMs());
-    else creditStalls.end(nowMs());
+    const { creditStalls } = this.#carrier;
+    if (isStarved) creditStalls.begin(this.#carrier.nowMs());
+    else creditStalls.end(this.#carrier.nowMs());
   }
 
   #takeEnd(): Piece | undefined {

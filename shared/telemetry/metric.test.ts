@@ -47,8 +47,12 @@ test('a figure that is not known is left out and comes back', async () => {
 });
 
 test('a total that is read is not added to what was read before, though two ask at once', async () => {
-  const read = async () => [{ labels: { way: 'up' }, value: 5 }];
-  const bytes = total({ name: 'bytes_total', help: 'Bytes.', labels: ['way'], read });
+  const bytes = total({
+    name: 'bytes_total',
+    help: 'Bytes.',
+    labels: ['way'],
+    read: async () => [{ labels: { way: 'up' }, value: 5 }],
+  });
   const registry = registryOf([bytes]);
   const texts = await Promise.all([registry.metrics(), registry.metrics()]);
   for (const text of [...texts, await registry.metrics()])
@@ -68,6 +72,6 @@ test('what is counted and measured here is told as it stands', async () => {
 });
 
 test('two metrics of one name are a mistake of the program', () => {
-  const one = () => gauge({ name: 'twice', help: 'Twice.', read: () => 1 });
-  expect(() => registryOf([one(), one()])).toThrow('twice');
+  const twice = [1, 2].map((value) => gauge({ name: 'twice', help: 'Twice.', read: () => value }));
+  expect(() => registryOf(twice)).toThrow('twice');
 });
