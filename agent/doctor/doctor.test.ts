@@ -140,6 +140,8 @@ function kernelFolder(name: string, text: string): string {
   return folder;
 }
 
+const fullDisk = async () => ({ bsize: 512, bavail: 9, files: 10_000, ffree: 9000 });
+
 function openFolder(): string {
   const folder = newFolder();
   mkdirSync(folder, { mode: 0o700 });
@@ -156,8 +158,7 @@ const fixtures: Record<Check, () => Surroundings | Promise<Surroundings>> = {
   'state.identity': () => here({ PHLIX_STATE_DIR: openFolder() }),
   'agent.running': () => here({}),
   'disk.space': () => {
-    const disk = async () => ({ bsize: 512, bavail: 9, files: 10_000, ffree: 9000 });
-    return here({ PHLIX_STATE_DIR: openFolder() }, { machine: { disk } });
+    return here({ PHLIX_STATE_DIR: openFolder() }, { machine: { disk: fullDisk } });
   },
   'limits.descriptors': () => {
     const kernel = kernelFolder('self/limits', 'Max open files   256   4096   files\n');

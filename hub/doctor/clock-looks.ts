@@ -34,7 +34,7 @@ async function lookAtAuthority({ config: { tls }, now }: Premises): Promise<Verd
   const date = await dateOf(tls.authority).catch((error: NodeJS.ErrnoException) => error);
   if (date instanceof Error)
     return unknown(
-      `The authority ${hostname} does not answer (${(date as NodeJS.ErrnoException).code ?? date.message}), so its clock is not known.`,
+      `The authority ${hostname} does not answer (${date.code ?? date.message}), so its clock is not known.`,
       'Certificates cannot be renewed until it does: let the firewall pass HTTPS outwards, and look again.',
     );
   if (Number.isNaN(date)) return unknown(`The authority ${hostname} does not say what time it is.`);

@@ -108,7 +108,7 @@ function isLocal(name: string): boolean {
 }
 
 /** RFC 1918, RFC 6598, RFC 4193 and what never leaves the machine. */
-export function isPrivate(address: string): boolean {
+function isPrivate(address: string): boolean {
   return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|::1$|f[cd]|fe[89ab])/i.test(
     address,
   );

@@ -3,7 +3,7 @@
 import { ok, warning, failure, type Verdict } from './finding.ts';
 
 /** Codes of authenticator apps live for 30 s, and a Date field is cut to the second. */
-export const noticedMs = 5000;
+const noticedMs = 5000;
 /** Certificates and tokens live for hours, but signatures of authorities and providers for a minute at times. */
 const harmfulMs = 30_000;
 

@@ -58,7 +58,10 @@ test(
       'accounts.passkeys': 'warning',
       'software.versions': 'ok',
     });
-    for (const { state, remedy } of findings) if (state === 'warning') expect(remedy).toMatch(/\w/);
+    const helpless = findings.filter(
+      ({ state, remedy }) => state === 'warning' && remedy === undefined,
+    );
+    expect(helpless).toEqual([]);
     const { json } = await admin.ask('GET', '/api/v1/admin/health');
     const items = json['items'] as Finding[];
     expect(items.map(({ check }) => check)).toEqual(findings.map(({ check }) => check));
