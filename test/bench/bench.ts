@@ -29,6 +29,7 @@ import { startNginxAlone } from './nginx-alone.ts';
 import type { Part, Plan } from './plan.ts';
 import { profiled } from './profile.ts';
 import { startSshBehindNginx } from './ssh-behind-nginx.ts';
+import { measureStarts, startFigures, startValues } from './start.ts';
 import { stagesOf, type Stage, type StageOrigin } from './stages.ts';
 import { visitorTls } from './surroundings.ts';
 
@@ -69,6 +70,7 @@ export class Bench {
       await this.#hubAlone('agents', () => this.#idleAgents(count, certificate));
     await this.#handshakes();
     await this.#hubAlone('cost', () => this.#cost(certificate));
+    await this.#hubAlone('start', () => this.#starts(certificate));
     this.sheet.addRatios(this.figures);
     this.#folder.remove();
   }
@@ -203,6 +205,18 @@ export class Bench {
     const { say } = this.#options;
     this.cost = await measureCost(folder, { steps, seconds, certificate, say });
     return costValues(this.cost);
+  }
+
+  async #starts(certificate: Certificate): Promise<Values> {
+    const { startRounds: rounds, startRestSeconds: restSeconds } = this.#options.plan;
+    this.#step(`${rounds} starts of hub and agent, and what they hold at rest`);
+    this.figures.push(...startFigures);
+    const folder = join(this.#folder.path, 'start');
+    const [once = {}, ...each] = startValues(
+      await measureStarts(folder, { rounds, restSeconds, certificate }),
+    );
+    for (const values of each) this.sheet.add('hub', values);
+    return once;
   }
 
   #elapsedMs(): number {

@@ -7,7 +7,7 @@ import { planOf } from './plan.ts';
 test('a full run has every part, a quick one leaves out what takes too long for a pipeline', () => {
   expect([...planOf({ quick: false }).parts]).toContain('cost');
   const quick = planOf({ quick: true });
-  expect([...quick.parts]).toEqual(['rows', 'lines', 'streams', 'agents', 'handshakes']);
+  expect([...quick.parts]).toEqual(['rows', 'lines', 'streams', 'agents', 'handshakes', 'start']);
   expect(quick.rounds).toBe(1);
 });
 

@@ -1,7 +1,7 @@
 // The wish for a quick run, or for parts of one, arrives; what is measured, how often and how long leaves.
 
 /** What can be measured by itself: the contenders side by side, on their lines too, or the hub alone. */
-const parts = ['rows', 'lines', 'streams', 'agents', 'handshakes', 'cost'] as const;
+const parts = ['rows', 'lines', 'streams', 'agents', 'handshakes', 'cost', 'start'] as const;
 export type Part = (typeof parts)[number];
 
 export interface Plan {
@@ -27,6 +27,10 @@ export interface Plan {
   /** How many streams play at once, in rising order. */
   readonly costSteps: readonly number[];
   readonly costSeconds: number;
+  /** Of hub and agent, with what they have already. */
+  readonly startRounds: number;
+  /** Before what they hold is read. */
+  readonly startRestSeconds: number;
   /** Of a stage: no further round of it begins after this. */
   readonly budgetMs: number;
 }
@@ -71,6 +75,8 @@ const fullPlan: Plan = {
   handshakeSeconds: 3,
   costSteps: [1, 10, 100, 1000],
   costSeconds: 10,
+  startRounds: 5,
+  startRestSeconds: 10,
   budgetMs: 300_000,
 };
 
@@ -96,5 +102,7 @@ const quickPlan: Plan = {
   handshakeSeconds: 0.5,
   costSteps: [10, 100],
   costSeconds: 3,
+  startRounds: 2,
+  startRestSeconds: 2,
   budgetMs: 15_000,
 };

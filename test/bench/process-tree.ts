@@ -34,6 +34,20 @@ export function meterCpu(programs: Readonly<Record<string, { readonly pid: numbe
   };
 }
 
+/** All that runs below a process. */
+export function childrenOf(rootPid: number): number[] {
+  return treeOf(rootPid, readProcesses()).slice(1);
+}
+
+/** Of these processes together: what several share counts once (proc(5), Pss). */
+export function sharedBytes(pids: readonly number[]): number {
+  const kilobytes = pids.map((pid) => {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
+  });
+  return kilobytes.reduce((sum, each) => sum + each, 0) * 1024;
+}
+
 interface Process {
   readonly parent: number;
   readonly ticks: number;
