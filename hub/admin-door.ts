@@ -52,6 +52,7 @@ export class AdminDoor {
       admission,
       trustedProxies,
       limits,
+      abuse: { hubHostname: config.hubHost, contact: config.abuseContact },
     });
     this.#listener = new EdgeListener({
       // Servers' names lead nowhere here, not even into a handshake.

@@ -104,7 +104,13 @@ function print(context: CommandContext, config: HubConfig, server: Server, optio
     return printJson(context, { ...serverJson(server, config), ...state });
   }
   const place = addressOf(server, config) ?? 'no address';
-  const rows = [['name', server.name], ['address', place], ...switchTexts(switches)];
+  const rows = [
+    ['name', server.name],
+    ['address', place],
+    ['owner', server.ownerId],
+    ...(server.suspension === undefined ? [] : [['suspended', server.suspension.reason]]),
+    ...switchTexts(switches),
+  ];
   context.stdout.write(table(['SETTING', 'VALUE'], rows));
   if (denied.length === 0) return undefined;
   const list = denied.map(({ entry, what, isLifted }) => [

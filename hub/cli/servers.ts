@@ -193,6 +193,7 @@ export function serverJson(server: Server, config: HubConfig): object {
     name: server.name,
     label: server.label ?? null,
     address: addressOf(server, config) ?? null,
+    owner_id: server.ownerId,
     agent_id: server.agentId ?? null,
     created_at: server.createdAt.toISOString(),
     last_seen_at: server.lastSeenAt?.toISOString() ?? null,

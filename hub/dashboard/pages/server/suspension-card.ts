@@ -19,9 +19,11 @@ export function suspendedCallout(server: ServerInFull): Markup | undefined {
   return callout({
     title: 'Suspended',
     tone: 'bad',
-    body: html`Whoever runs this hub closed this server to visitors ${moment(new Date(since))}:
-      <q>${reason ?? ''}</q>. Nothing of it was deleted, and its name is
-      kept.${access !== 'member' && ' Let the agent run: it comes back by itself when the server is resumed.'}`,
+    body: html`Whoever runs this hub closed this server to visitors
+      ${moment(new Date(since))}${reason !== null && html`: <q>${reason}</q>`}. Nothing of it was
+      deleted, and its name is kept.
+      <a href="/.phlix/abuse">Whom to write to.</a
+      >${access !== 'member' && ' Let the agent run: it comes back by itself when the server is resumed.'}`,
   });
 }
 
