@@ -19,6 +19,8 @@ import { readStatus } from './status.ts';
 import { exitCode, exitCodeOf } from './supervise.ts';
 
 async function start(): Promise<number> {
+  // security.md E-09: whatever the agent writes is its own. The socket that answers `status` too.
+  process.umask(0o077);
   const config = readConfig(process.env);
   const log = openLog(config);
   // After a bug nobody knows what state the process is in: it ends, and its supervisor starts a fresh one.

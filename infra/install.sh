@@ -12,23 +12,21 @@ Usage: sh infra/install.sh hub|agent [install] [options]
   install    what is missing: Node 24, a user, folders, settings, the service. Again: nothing that is there is lost
   update     backs up, puts the new version in place, restarts; goes back by itself when the new one does not become ready
   uninstall  takes program and service away, and keeps settings and data
-
-  --from PATH       a checkout (after npm ci && npm run build), or a release as .tar.gz; otherwise where this script lies
+  --from PATH       a checkout (after npm ci && npm run build), or a release: phlix-hub-*.tar.gz, phlix-agent-*.mjs; otherwise
+                    where this script lies
   --set NAME=VALUE  writes a setting, for a first start without an editor; never a secret
   --no-backup       update: without a backup before
   --no-start        leaves the service alone
   --purge           uninstall: settings and data too, which nothing brings back
 
-As root. It fetches nothing from anywhere, but Node from npm where neither checkout nor host has it.
+As root. Nothing is fetched but npm packages: those of a release, and Node where neither checkout nor host has it.
 TEXT
 }
 
 say() { printf '%s\n' "$*"; }
 fail() {
-  code=$1
-  shift
-  printf 'install.sh: %s\n' "$*" >&2
-  exit "$code"
+  printf 'install.sh: %s\n' "$2" >&2
+  exit "$1"
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -39,9 +37,7 @@ read_words() {
       hub | agent) what=$1 ;;
       install | update | uninstall) action=$1 ;;
       --from) [ $# -gt 1 ] || fail 64 '--from needs a path'; from=$2; shift ;;
-      --from=*) from=${1#--from=} ;;
       --set) [ $# -gt 1 ] || fail 64 '--set needs NAME=VALUE'; add_setting "$2"; shift ;;
-      --set=*) add_setting "${1#--set=}" ;;
       --no-backup) backup=no ;;
       --no-start) start=no ;;
       --purge) purge=yes ;;
@@ -94,39 +90,47 @@ look_at_host() {
 is_running_systemd() { [ -d /run/systemd/system ] && have systemctl; }
 
 find_source() {
-  unpacked=''
-  [ -n "$from" ] || from=$(cd "$(dirname "$0")/.." && pwd)
-  if [ -f "$from" ]; then
-    unpacked=$(mktemp -d)
-    tar -xzf "$from" -C "$unpacked" --no-same-owner || fail 65 "$from is no .tar.gz that can be read"
-    for inner in "$unpacked" "$unpacked"/*; do
-      if [ -f "$inner/package.json" ]; then source=$inner; fi
-    done
-  else
-    source=$from
-  fi
-  grep -q '"name": "phlix-hub"' "${source:-/nonexistent}/package.json" 2>/dev/null ||
-    fail 66 "$from is neither a checkout nor a release of Phlix Hub"
+  unpacked='' bundle=''
+  here=$(cd "$(dirname "$0")/.." && pwd)
+  source=${from:-$here}
+  case $what:$source in
+    agent:*.mjs) bundle=$source source=$here ;;
+    *) if [ -f "$source" ]; then unpack; fi ;;
+  esac
+  grep -q '"name": "phlix-hub"' "$source/package.json" 2>/dev/null ||
+    fail 66 "$source is neither a checkout nor a release of Phlix Hub"
   version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$source/package.json")
-  if [ "$what" = hub ]; then
-    needed='dist/hub/main.js node_modules/pg/package.json'
+  if [ "$what" = agent ]; then
+    needed=${bundle:=$source/dist/agent/phlix-agent.mjs}
   else
-    needed=dist/agent/phlix-agent.mjs
+    needed="$source/dist/hub/main.js $source/node_modules/pg/package.json"
+    if [ -n "$unpacked" ] && [ ! -d "$source/node_modules" ]; then fetch_packages; fi
   fi
   for file in $needed; do
-    [ -f "$source/$file" ] ||
-      fail 66 "$source is not built, $file is missing: run npm ci && npm run build there, as an ordinary user"
+    [ -f "$file" ] || fail 66 "$file is missing: run npm ci && npm run build in that checkout, as an ordinary user"
   done
+}
+
+unpack() {
+  unpacked=$(mktemp -d)
+  tar -xzf "$source" -C "$unpacked" --no-same-owner || fail 65 "$source is no .tar.gz that can be read"
+  source=$(dirname "$(find "$unpacked" -maxdepth 2 -name package.json | head -n 1)")
+}
+
+# A release names its packages by their hashes (package-lock.json), and npm brings them, Node 24 among them.
+fetch_packages() {
+  have npm || fail 69 "this release needs npm on this host: apt-get install npm, or install from a checkout that was built elsewhere"
+  (cd "$source" && npm ci --omit=dev --no-audit --no-fund --loglevel=error) >&2 ||
+    fail 69 'npm could not fetch the packages; look at what it says above'
 }
 
 is_node_24() { [ -x "$1" ] && "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)' 2>/dev/null; }
 
 # The checkout's own, the host's, or npm's package with nothing but Node in it.
 find_node() {
-  node=$source/node_modules/node-linux-$arch/bin/node
-  is_node_24 "$node" && return
-  node=$(command -v node || true)
-  is_node_24 "$node" && return
+  for node in "$source/node_modules/node-linux-$arch/bin/node" "$(command -v node || true)"; do
+    if is_node_24 "$node"; then return; fi
+  done
   have npm || fail 69 "Node 24 is missing, and npm to fetch it: run npm ci in $source on a machine that has npm"
   fetched=$(mktemp -d)
   wanted=$(sed -n "s/.*\"node-linux-$arch\": \"\(.*\)\".*/\1/p" "$source/package.json")
@@ -146,10 +150,10 @@ stage() {
     entry=dist/hub/main.js
   else
     mkdir -p "$staged/dist/agent"
-    cp "$source/dist/agent/phlix-agent.mjs" "$staged/dist/agent/"
+    cp "$bundle" "$staged/dist/agent/phlix-agent.mjs"
     entry=dist/agent/phlix-agent.mjs
   fi
-  for text in README.md LICENSE CHANGELOG.md THIRD-PARTY-NOTICES.md package.json; do
+  for text in README.md LICENSE CHANGELOG.md THIRD-PARTY-NOTICES.txt package.json; do
     if [ -f "$source/$text" ]; then cp "$source/$text" "$staged/"; fi
   done
   cat >"$staged/bin/$name" <<RUN
@@ -174,13 +178,10 @@ list_needed() {
   ')
 }
 
-# Puts the staged release in place with one rename. `former` is what it replaces, and empty when there was none.
+# Puts the staged release in place with one rename, if it is another one. `former` is what it replaces, if there was any.
 swap() {
   former=$(readlink "$home/current" 2>/dev/null || true)
-  if [ -n "$former" ] && [ "$(cat "$home/$former/.sum" 2>/dev/null)" = "$sum" ]; then
-    rm -rf "$staged"
-    return 1
-  fi
+  if [ -n "$former" ] && [ "$(cat "$home/$former/.sum" 2>/dev/null)" = "$sum" ]; then return 1; fi
   release=releases/$version-$(date -u +%Y%m%d%H%M%S)-$sum
   mv "$staged" "$home/$release"
   point_to "$release"
@@ -199,8 +200,8 @@ forget_old() {
 }
 
 make_user() {
-  if id "$user" >/dev/null 2>&1; then return; fi
-  useradd --system --user-group --no-create-home --home-dir "$data" --shell /usr/sbin/nologin "$user"
+  id "$user" >/dev/null 2>&1 ||
+    useradd --system --user-group --no-create-home --home-dir "$data" --shell /usr/sbin/nologin "$user"
 }
 
 make_folders() {
@@ -296,8 +297,7 @@ wait_until_ready() {
   left=${PHLIX_INSTALL_PATIENCE:-120}
   while [ "$left" -gt 0 ]; do
     if is_ready; then return 0; fi
-    left=$((left - 1))
-    sleep 1
+    left=$((left - 1)) && sleep 1
   done
   return 1
 }
@@ -384,7 +384,7 @@ uninstall_it() {
     say "$name is gone. Kept: $config and $data; with --purge they go too." && return
   fi
   rm -rf "$config" "$data" "$logs"
-  if id "$user" >/dev/null 2>&1; then userdel "$user"; fi
+  userdel "$user" 2>/dev/null || true
   say "$name is gone, with its settings and data."
 }
 

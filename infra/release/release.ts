@@ -51,9 +51,12 @@ async function hubFiles(
   const files = [
     ...(await filesBelow(join(dist, 'hub'), `${prefix}/dist/hub`)),
     ...(await filesBelow(join(dist, 'shared'), `${prefix}/dist/shared`)),
+    ...(await filesBelow(join(root, 'infra', 'systemd'), `${prefix}/infra/systemd`)),
   ];
   for (const name of ['.npmrc', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'])
     files.push(plain(`${prefix}/${name}`, await readFile(join(root, name))));
+  // What makes a service of it, and of the agent beside it.
+  files.push(plain(`${prefix}/infra/install.sh`, await readFile(join(root, 'infra/install.sh'))));
   for (const name of ['package.json', 'package-lock.json'])
     files.push(plain(`${prefix}/${name}`, await readFile(join(root, name))));
   files.push(plain(`${prefix}/THIRD-PARTY-NOTICES.txt`, Buffer.from(notices)));

@@ -65,7 +65,8 @@ describe.skipIf(!hasParts('strace'))(
       const expected = [
         hub.folder,
         join(hub.folder, 'database'),
-        join(hub.folder, 'audit'), join('audit', 'lock'),
+        join(hub.folder, 'audit'),
+        join('audit', 'lock'),
         'auth.log',
       ];
       for (const { path, mode } of changed)

@@ -74,7 +74,7 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
       machine.run(
         [
           'sh',
-          `${words.find((word) => word.startsWith(releases)) ?? one}/infra/install.sh`,
+          `${words.find((word) => word.startsWith(releases) && !word.endsWith('.mjs')) ?? one}/infra/install.sh`,
           ...words,
         ],
         {
@@ -184,6 +184,25 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
       );
     });
 
+    test('a release without its packages gets them from npm', async () => {
+      // In npm's place: it is asked once, and for what a service needs.
+      await machine.sh(
+        `cp -r ${releases}/1.1.0 /tmp/bare; mv /tmp/bare/node_modules /tmp/packages; tar -czf /tmp/bare.tar.gz -C /tmp bare
+      printf '#!/bin/sh\necho "npm $*"; cp -r /tmp/packages node_modules\n' > /usr/local/bin/npm; chmod 755 /usr/local/bin/npm`,
+      );
+      const { code, output } = await install(
+        'hub',
+        'update',
+        '--no-start',
+        '--from',
+        '/tmp/bare.tar.gz',
+      );
+      expect([code, output]).toEqual([
+        0,
+        expect.stringMatching(/1\.1\.0 is in place[^]*npm ci --omit=dev/),
+      ]);
+    });
+
     test('an agent beside it, with its token as a file; its commands run as its user', async () => {
       await install('agent');
       await machine.sh(
@@ -201,6 +220,11 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
           '/run/credentials/phlix-agent.service/PHLIX_HUB_ENROLLMENT_TOKEN',
       });
       expect((await machine.sh('phlix-agent status')).code).toBe(0);
+      const bundle = `${releases}/1.1.0/dist/agent/phlix-agent.mjs`;
+      expect((await install('agent', 'update', '--no-start', '--from', bundle)).code).toBe(0);
+      expect((await machine.sh('/opt/phlix-agent/current/bin/phlix-agent --version')).output).toBe(
+        '1.1.0\n',
+      );
     });
 
     test('uninstall keeps settings and data, and --purge takes them', async () => {
