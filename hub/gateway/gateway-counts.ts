@@ -5,8 +5,8 @@ import { HandshakeError } from '../../shared/mux/handshake.ts';
 
 /** Who counts. */
 export interface GatewayCounts {
-  /** `version`: of the protocol; undefined when none was read. */
-  handshake(result: HandshakeResult, version: number | undefined): void;
+  /** `put-off`: told to come again later. `version`: of the protocol; undefined when none was read. */
+  handshake(result: string, version: number | undefined): void;
   /** At the door of agents. `version`: of TLS. */
   readonly tls: (result: 'ok' | 'failed', version?: string) => void;
   opened(kind: ArrivalKind): void;
@@ -22,7 +22,7 @@ export const noCounts: GatewayCounts = {
 };
 
 /** `further`: beside a link that is there. `again`: the server has none, and has been here before. */
-export type ArrivalKind = 'new' | 'again' | 'further';
+type ArrivalKind = 'new' | 'again' | 'further';
 
 export function arrivalKind(
   { lastSeenAt }: { readonly lastSeenAt: Date | undefined },
@@ -33,9 +33,7 @@ export function arrivalKind(
 }
 
 /** A goaway's reason where the hub refused; `protocol`: not our language; `closed`: gone without a word. */
-export type HandshakeResult = 'ok' | 'timeout' | 'closed' | 'protocol' | 'internal' | (string & {});
-
-export function resultOf(error: unknown): HandshakeResult {
+export function resultOf(error: unknown): string {
   if (error instanceof ProtocolError) return 'protocol';
   if (!(error instanceof HandshakeError)) return 'closed';
   if (error.code === 'handshake.timeout') return 'timeout';

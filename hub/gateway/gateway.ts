@@ -221,19 +221,23 @@ export class Gateway {
     if (request.headers.origin !== undefined) return refuseUpgrade(socket, 403);
     // The signature is bound to an exporter that only TLS 1.3 makes safe without more (RFC 9266 §4.2).
     if ((socket as TLSSocket).getProtocol() !== 'TLSv1.3') return refuseUpgrade(socket, 426);
-    if (this.#isClosing) return refuseUpgrade(socket, 503, 1);
+    if (this.#isClosing) return this.#putOff(socket, 503, 1);
     const waitMs = this.#failures.waitMs(peer.bucket);
     if (waitMs > 0) {
       this.#options.onLimit?.('HUB_LIMIT_AGENT_FAILURES', peer.bucket);
-      return refuseUpgrade(socket, 429, Math.ceil(waitMs / 1000));
+      return this.#putOff(socket, 429, Math.ceil(waitMs / 1000));
     }
-    if (this.#options.overload.refusesAgents)
-      return refuseUpgrade(socket, 503, overloadWaitSeconds);
+    if (this.#options.overload.refusesAgents) return this.#putOff(socket, 503, overloadWaitSeconds);
     const waitSeconds = this.#arrivals.admit(peer.bucket);
-    if (waitSeconds > 0) return refuseUpgrade(socket, 503, waitSeconds);
+    if (waitSeconds > 0) return this.#putOff(socket, 503, waitSeconds);
     return this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
       void this.#accept(websocket, socket as TLSSocket, peer);
     });
+  }
+
+  #putOff(socket: Duplex, status: 429 | 503, seconds: number): void {
+    this.#counts.handshake('put-off', undefined);
+    refuseUpgrade(socket, status, seconds);
   }
 
   /** Cannot reject: whatever a stranger does is his failure. */
