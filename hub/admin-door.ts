@@ -78,7 +78,14 @@ export class AdminDoor {
     await this.#listener.close(drainMs);
   }
 
-  #api({ config, log, stores, place, reception, vitals }: AdminDoorParts): ReturnType<typeof createApi> {
+  #api({
+    config,
+    log,
+    stores,
+    place,
+    reception,
+    vitals,
+  }: AdminDoorParts): ReturnType<typeof createApi> {
     return createApi({
       enrolment: stores.enrolment,
       rotation: stores.rotation,

@@ -4,6 +4,7 @@ import { visitorRequest } from '../test/support/exchanges.ts';
 import type { ResumeEvent } from './edge/resume/event.ts';
 import { resumeOptions } from './resumes.ts';
 import { Counters } from './telemetry/counters.ts';
+import { Ledger } from './usage/ledger.ts';
 
 interface Told {
   readonly counters: Counters;
@@ -46,6 +47,28 @@ describe('what became of a response', () => {
   test('says nothing of what was asked for', () => {
     expect(told({ kind: 'resumed', ...facts }).lines.join('')).not.toContain('film.mp4');
   });
+});
+
+test('each resumption is counted for the record of its exchange, and nothing else is', () => {
+  const counters = new Counters();
+  const meter = new Ledger().open(visitorRequest(), { serverId: 'server', ownerId: undefined });
+  const options = resumeOptions({
+    timeoutMs: 1000,
+    draining: new AbortController().signal,
+    counters,
+    log: createLogger({ level: 'silent', name: 'hub' }),
+  });
+  const events: ResumeEvent[] = [
+    { kind: 'started' },
+    { kind: 'resumed', ...facts },
+    { kind: 'resumed', ...facts },
+    { kind: 'replayed', ...facts },
+  ];
+  for (const event of events) options?.onEvent?.({ ...visitorRequest(), meter }, event);
+  let resumes = 0;
+  meter.onClosed = (record) => (resumes = record.resumes);
+  meter.close();
+  expect(resumes).toBe(2);
 });
 
 test('a time of nothing resumes nothing', () => {
