@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import { registryOf } from '../../shared/telemetry/metric.ts';
 import { backupMetrics, type BackupLooks } from './backup-metrics.ts';
 
+const nothing = async () => undefined;
+
 async function told(looks: Partial<BackupLooks>): Promise<string> {
-  const nothing = async () => undefined;
   return registryOf(backupMetrics({ lastGood: nothing, last: nothing, ...looks })).metrics();
 }
 

@@ -55,7 +55,7 @@ interface ReadSample {
 }
 
 /** Of the exposition format. */
-export function samplesIn(text: string): ReadSample[] {
+function samplesIn(text: string): ReadSample[] {
   return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
     ([, name = '', held = '', value = '']) => ({
       name,
