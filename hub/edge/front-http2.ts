@@ -89,7 +89,7 @@ export class Http2Front {
   }
 
   #onStream(visitor: Visitor, asked: AskedStream): void {
-    const { stream, rawHeaders } = asked;
+    const { stream } = asked;
     stream.on('error', ignore);
     // Reset before we saw it: a handler for it would be work that the visitor does not wait for. After RST_STREAM with NO_ERROR
     // Node keeps the stream until somebody reads it.
@@ -98,7 +98,15 @@ export class Http2Front {
     visitor.openStreams += 1;
     visitor.hasAsked = true;
     if (this.#isDraining) visitor.sayGoodbye();
-    stream.once('close', () => visitor.onStreamClosed());
+    stream.once('close', () => visitor.onStreamClosed(stream.rstCode));
+    if (visitor.isHasty) setImmediate(() => this.#meet(visitor, asked));
+    else this.#meet(visitor, asked);
+  }
+
+  #meet(visitor: Visitor, asked: AskedStream): void {
+    const { stream, rawHeaders } = asked;
+    if (stream.closed) stream.destroy();
+    if (stream.destroyed) return undefined;
     const { isPlain } = visitor.connection;
     const { limits } = this.#options;
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, limits, isPlain);
@@ -181,6 +189,7 @@ class Visitor {
   hasAsked = false;
   idleSince = performance.now();
   pingedAt = performance.now();
+  #abandoned = 0;
   #isLeaving = false;
   #isBuried = false;
   /** A ping is unanswered. */
@@ -192,7 +201,16 @@ class Visitor {
     this.#socket = socket;
   }
 
-  onStreamClosed(): void {
+  /**
+   * It has given up requests, and may be giving up the next one in the very bytes that ask for it (rapid reset, CVE-2023-44487):
+   * Node tells of a request before it has read what follows it.
+   */
+  get isHasty(): boolean {
+    return this.#abandoned >= patientFor;
+  }
+
+  onStreamClosed(rstCode: number | undefined): void {
+    if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) this.#abandoned += 1;
     this.openStreams -= 1;
     this.idleSince = performance.now();
     if (this.#isLeaving && this.openStreams === 0) this.session.close();
@@ -238,6 +256,9 @@ class Visitor {
 }
 
 const maxStreamId = 2 ** 31 - 1;
+
+/** Players that seek give up a request now and then; a turn of the event loop more is nothing to them, and not everybody's affair. */
+const patientFor = 8;
 
 /** What arrives in as many frames as nghttp2 takes, uncompressed. */
 const fullJarBytes = 256 * 1024;

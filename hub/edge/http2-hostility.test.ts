@@ -66,6 +66,25 @@ describe('a hostile HTTP/2 client', () => {
       .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0, busyVisitors: 0 });
   });
 
+  it('that gives up each request in the bytes that ask for it makes hardly any work at home', async () => {
+    let arrived = 0;
+    await using edge = await TestEdge.start({ origin: () => (arrived += 1) });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    socket.resume();
+    const reset = Buffer.from([0, 0, 0, 8]);
+    const pairs = Array.from({ length: 90 }, (_, at) => 2 * at + 1).flatMap((id) => [
+      frame(1, 0x5, id, headBlock),
+      frame(3, 0, id, reset),
+    ]);
+    socket.write(Buffer.concat([preface, ...pairs]));
+    // Behind them all.
+    socket.write(frame(1, 0x5, 181, headBlock));
+    await expect.poll(() => edge.admission.counted.busyTunnels).toBe(1);
+    await expect.poll(() => edge.streams.size).toBe(1);
+    expect(arrived).toBeLessThan(20);
+    socket.destroy();
+  });
+
   it('opens no more streams than it may', async () => {
     await using edge = await TestEdge.start({ limits: { h2Streams: 3 }, origin: () => {} });
     const session = await edge.http2();
