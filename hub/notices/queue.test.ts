@@ -21,6 +21,7 @@ function queueOf(change: Partial<NoticeQueueOptions> = {}) {
   const letters: Letter[] = [];
   const sent: [NoticeTarget, Message][] = [];
   const outcomes: string[] = [];
+  const failed: unknown[] = [];
   const queue = new NoticeQueue({
     addressees: { of: async () => [{ accountId: 'robin', email: 'robin@example.org' }] },
     targets: { hearing: async () => [] },
@@ -29,12 +30,13 @@ function queueOf(change: Partial<NoticeQueueOptions> = {}) {
     hub: () => 'https://hub.example.org',
     log: pino({ level: 'silent' }),
     onOutcome: (channel, outcome) => outcomes.push(`${channel} ${outcome}`),
+    onFailed: ({ channel, kind, error }) => failed.push([channel, kind, error]),
     onDropped: (reason) => outcomes.push(reason),
     limits: quick,
     ...change,
   });
   onTestFinished(() => queue.stop());
-  return { queue, letters, sent, outcomes };
+  return { queue, letters, sent, outcomes, failed };
 }
 
 describe('a notice', () => {
@@ -126,9 +128,10 @@ describe('a notice', () => {
     const send = vi.fn<() => Promise<never>>(async () =>
       Promise.reject(new NoticeError('mail.refused', 'no')),
     );
-    const { queue, outcomes } = queueOf({ mailer: { isSet: true, send } });
+    const { queue, outcomes, failed } = queueOf({ mailer: { isSet: true, send } });
     queue.tell(changed);
     await expect.poll(() => outcomes).toEqual(['mail failed']);
+    expect(failed).toMatchObject([['mail', 'password.changed', { code: 'mail.refused' }]]);
     expect(send).toHaveBeenCalledTimes(3);
   });
 

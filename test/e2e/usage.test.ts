@@ -210,6 +210,10 @@ describe('a limit', () => {
     const problem = await curl.get(addressOf('/bytes/5'));
     expect(JSON.parse(problem.body.toString())).toMatchObject({ code: 'quota.streams' });
     expect(home.hub.traffic.refusals['quota.streams']).toBe(2);
+    // Noted, and not each time.
+    const { audit } = home.hub.audited;
+    await audit.flush();
+    expect(audit.counts.written['quota.exceeded']).toBe(1);
     answer.destroy();
     await vi.waitFor(async () => expect((await curl.get(addressOf('/bytes/5'))).status).toBe(200));
   });

@@ -145,7 +145,15 @@ describe('a certificate', () => {
       return true;
     },
   };
-  const watch = new CertificateWatch({ held: () => held, once, notices, log, now: () => now });
+  const noted: string[] = [];
+  const watch = new CertificateWatch({
+    held: () => held,
+    once,
+    notices,
+    onExpiring: (names, reason) => noted.push(`${names.join(' ')}: ${reason}`),
+    log,
+    now: () => now,
+  });
   const fine: WatchedCertificate = {
     names: ['hub.example.org'],
     notAfter: new Date(start.getTime() + 7 * dayMs + 1),
@@ -153,7 +161,10 @@ describe('a certificate', () => {
     failure: undefined,
     wantedSince: start,
   };
-  beforeEach(() => claimed.clear());
+  beforeEach(() => {
+    claimed.clear();
+    noted.length = 0;
+  });
 
   it('that ends within a week is told of once a day, with why', async () => {
     held = [fine];
@@ -170,6 +181,7 @@ describe('a certificate', () => {
         facts: { reason: 'the authority says no.' },
       },
     ]);
+    expect(noted).toEqual(['hub.example.org: the authority says no.']);
     pass(dayMs);
     await watch.look();
     expect(told).toHaveLength(2);
