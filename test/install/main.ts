@@ -1,7 +1,7 @@
 // `npm run install-check`: install.sh leads a real hub and a real agent through their life on a Debian of their own; what took how long, and what was wrong, leaves.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -207,7 +207,7 @@ function base(): string {
 
 /** Where it really is, if it is a link. */
 function nodeModules(folder: string): string {
-  return execFileSync('realpath', [join(folder, 'node_modules')], { encoding: 'utf8' }).trim();
+  return realpathSync(join(folder, 'node_modules'));
 }
 
 function say(line: string): void {
