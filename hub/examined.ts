@@ -5,8 +5,7 @@ import { version } from '../shared/version.ts';
 import type { Audited } from './audited.ts';
 import { verify } from './audit/verify.ts';
 import type { HubConfig } from './config.ts';
-import { HubDoctor, premisesOf } from './doctor/doctor.ts';
-import type { AdminHoldings, OpenDoors, RunningHub } from './doctor/premises.ts';
+import type { AdminHoldings, OpenDoors, Premises, RunningHub } from './doctor/premises.ts';
 import type { Overload } from './overload.ts';
 import type { People } from './people.ts';
 import type { Place } from './place.ts';
@@ -27,11 +26,13 @@ export interface ExaminedParts {
 
 export class Examined {
   readonly trips = new Trips();
-  readonly #doctor: HubDoctor;
+  readonly #config: HubConfig;
+  readonly #parts: ExaminedParts;
   #doors: OpenDoors | undefined;
 
   constructor(config: HubConfig, parts: ExaminedParts) {
-    this.#doctor = new HubDoctor(() => this.#hub(config, parts));
+    this.#config = config;
+    this.#parts = parts;
   }
 
   /** From now on there are doors to look at. */
@@ -39,21 +40,24 @@ export class Examined {
     this.#doors = doors;
   }
 
-  look(): Promise<readonly Finding[]> {
-    return this.#doctor.look();
+  async look(): Promise<readonly Finding[]> {
+    // Only now: a hub that nobody examines starts sooner without what its doctor looks with.
+    const { examineRunning, premisesOf } = await import('./doctor/doctor.ts');
+    const certificates = async (): Promise<readonly HeldCertificate[]> => this.#parts.held();
+    const own = { certificates, memoryBytes: memoryBytes() };
+    return examineRunning(this.#hub(premisesOf(this.#config, own)));
   }
 
-  #hub(config: HubConfig, parts: ExaminedParts): RunningHub {
-    const { stores, people, audited, held, place, unnamed, overload } = parts;
+  #hub(premises: Premises): RunningHub {
+    const { stores, people, audited, place, unnamed, overload } = this.#parts;
     const { audit, bans } = audited;
-    const certificates = async (): Promise<readonly HeldCertificate[]> => held();
     return {
-      ...premisesOf(config, { certificates, memoryBytes: memoryBytes() }),
+      ...premises,
       version,
       doors: () => this.#doors,
       publicUrl: place.publicUrl,
       databaseTime: async () => stores.now(),
-      verifyAudit: async () => verify(config.audit.folder, stores.auditIndex),
+      verifyAudit: async () => verify(premises.config.audit.folder, stores.auditIndex),
       audit,
       findsNoted: async (target) =>
         (await stores.auditIndex.find({ target, limit: 1 })).items.length > 0,

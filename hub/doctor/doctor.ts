@@ -51,20 +51,10 @@ export const idleLooks = {
   ...anywhereLooks,
 } satisfies Looks<Premises>;
 
-/** Named as the API names its service. */
-export class HubDoctor {
-  readonly #parts: () => RunningHub;
-
-  constructor(parts: () => RunningHub) {
-    this.#parts = parts;
-  }
-
-  async look(): Promise<readonly Finding[]> {
-    const hub = this.#parts();
-    const runs = ok(`phlix-hub ${hub.version} runs at ${hub.publicUrl}.`);
-    const found = await lookAtAll<RunningHub>(runningLooks, hub);
-    return [{ check: 'hub.running', ...runs }, ...found];
-  }
+export async function examineRunning(hub: RunningHub): Promise<readonly Finding[]> {
+  const runs = ok(`phlix-hub ${hub.version} runs at ${hub.publicUrl}.`);
+  const found = await lookAtAll<RunningHub>(runningLooks, hub);
+  return [{ check: 'hub.running', ...runs }, ...found];
 }
 
 export async function examineIdle(premises: Premises): Promise<readonly Finding[]> {

@@ -25,8 +25,19 @@ interface Seen {
 
 type OutsideDoor = 'https' | 'tunnel';
 
+/** Of one examination: several looks ask the same of the same door. */
+const seenBy = new WeakMap<RunningHub, Map<OutsideDoor, Promise<Seen | undefined>>>();
+
+function lookFromOutside(hub: RunningHub, door: OutsideDoor): Promise<Seen | undefined> {
+  const seen = seenBy.get(hub) ?? new Map<OutsideDoor, Promise<Seen | undefined>>();
+  seenBy.set(hub, seen);
+  const looking = seen.get(door) ?? knockFromOutside(hub, door);
+  seen.set(door, looking);
+  return looking;
+}
+
 /** Undefined: the name has no address, or nothing listens yet. dns.hub says the former. */
-async function lookFromOutside(hub: RunningHub, door: OutsideDoor): Promise<Seen | undefined> {
+async function knockFromOutside(hub: RunningHub, door: OutsideDoor): Promise<Seen | undefined> {
   const bound = hub.doors();
   if (bound === undefined) return undefined;
   const serverName = hub.config.hubHost;

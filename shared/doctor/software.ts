@@ -90,7 +90,15 @@ function numbersOf(version: string): number[] {
   return (version.split('-')[0] ?? '').split('.').map(Number);
 }
 
+/** What a process has loaded stays what it was, whatever lies on the disk by now. */
+const read = new Map<string, string | undefined>();
+
 function versionOf(name: string): string | undefined {
+  if (!read.has(name)) read.set(name, versionOnDisk(name));
+  return read.get(name);
+}
+
+function versionOnDisk(name: string): string | undefined {
   try {
     const path = findPackageJSON(name, import.meta.url);
     if (path === undefined) return undefined;
