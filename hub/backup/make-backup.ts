@@ -2,7 +2,7 @@
 
 import { archive, type Contents, type Written } from './archive-writer.ts';
 import { BackupError, storageFailure } from './backup-error.ts';
-import { encrypted, type Lock } from './encryption.ts';
+import type { Lock } from './encryption.ts';
 import { writeWhole } from './private-file.ts';
 
 export interface MadeBackup extends Written {
@@ -21,6 +21,8 @@ export async function makeBackup(
   const plain = archive(contents, (written) => {
     outcome.written = written;
   });
+  // Only now: its library is sixty files, for which neither a start nor a command shall wait.
+  const { encrypted } = await import('./encryption.ts');
   const { size } = await writeWhole(path, await encrypted(plain, lock));
   const { written } = outcome;
   // The archive ends after it was told of: an end without that is none.

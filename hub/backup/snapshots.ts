@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseStamp, stampOf } from './backup-folder.ts';
 import { leaveToOwner } from './backup-state.ts';
 import { BackupError, storageFailure } from './backup-error.ts';
-import { newIdentity, parseIdentities, recipientOf, type Keys, type Lock } from './encryption.ts';
+import type { Keys, Lock } from './encryption.ts';
 
 /** What was about to be done. */
 export type SnapshotReason = 'migration' | 'restore' | 'rollback';
@@ -51,6 +51,7 @@ export async function pruneSnapshots(dataDir: string, count: number): Promise<vo
 export async function snapshotLock(dataDir: string): Promise<Lock> {
   const path = keyPath(dataDir);
   const identity = (await readIdentity(path)) ?? (await makeIdentity(dataDir, path));
+  const { recipientOf } = await import('./encryption.ts');
   return { kind: 'recipients', recipients: [await recipientOf(identity)] };
 }
 
@@ -66,6 +67,7 @@ export async function snapshotKeys(dataDir: string): Promise<Keys> {
 }
 
 async function makeIdentity(dataDir: string, path: string): Promise<string> {
+  const { newIdentity } = await import('./encryption.ts');
   const { identity } = await newIdentity();
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -88,6 +90,7 @@ async function makeIdentity(dataDir: string, path: string): Promise<string> {
 
 async function readIdentity(path: string): Promise<string | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '');
+  const { parseIdentities } = await import('./encryption.ts');
   return parseIdentities(text)?.[0];
 }
 
