@@ -37,10 +37,12 @@ export function softwareVerdict(versions: Versions, known: Snapshot, now: Date):
       `This version knows of holes found until ${known.asOf}, which is ${ageDays} days ago.`,
       remedy,
     );
-  const { node, openssl } = versions;
-  return ok(
-    `Node ${node} with OpenSSL ${openssl} and the packages have no hole known by ${known.asOf}.`,
-  );
+  const { node, openssl, packages } = versions;
+  const others =
+    Object.keys(packages).length === 0
+      ? 'have no hole known by'
+      : 'and the packages have no hole known by';
+  return ok(`Node ${node} with OpenSSL ${openssl} ${others} ${known.asOf}.`);
 }
 
 function holesOf({ node, openssl, packages }: Versions, known: Snapshot, now: Date): string[] {
