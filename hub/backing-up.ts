@@ -80,7 +80,6 @@ export function startBackups(config: HubConfig, parts: BackupParts): void {
     schedule,
     kept,
     folder,
-    dataDir: config.dataDir,
     turns: stores.backupTurns,
     make: async (at) => noted(config, parts, at),
     log,

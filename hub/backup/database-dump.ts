@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 
 import type { Manifest } from './manifest.ts';
 
-export interface Migration {
+interface Migration {
   /** Milliseconds since 1970: the number by which it is known. */
   readonly at: number;
   readonly hash: string;

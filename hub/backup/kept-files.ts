@@ -30,10 +30,6 @@ export function isKeptName(path: string): boolean {
   );
 }
 
-export function isAuditName(path: string): boolean {
-  return auditFile.test(path);
-}
-
 /** After the dump: lines of the audit log that the database knows are then in the files. */
 export async function* keptFiles({
   dataDir,

@@ -6,11 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silent } from '../../test/support/databases.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts';
 import { backupName } from './backup-folder.ts';
-import { noteBackup } from './backup-state.ts';
 import { BackupScheduler, type BackupTurns } from './scheduler.ts';
 
 let place: TemporaryFolder;
-let folder: string;
+let ours: string;
 let now: Date;
 let made: Date[];
 let failure: Error | undefined;
@@ -18,8 +17,8 @@ let turns: Turns;
 
 beforeEach(() => {
   place = temporaryFolder('scheduler');
-  folder = join(place.path, 'backups');
-  mkdirSync(folder);
+  ours = join(place.path, 'backups');
+  mkdirSync(ours);
   now = new Date('2026-11-22T03:30:20Z');
   made = [];
   failure = undefined;
@@ -43,18 +42,16 @@ class Turns implements BackupTurns {
   }
 }
 
-function scheduler(dataDir = place.path): BackupScheduler {
+function scheduler(folder = ours): BackupScheduler {
   return new BackupScheduler({
     schedule: { minutes: 210 },
     kept: { daily: 2, weekly: 0, monthly: 0 },
     folder,
-    dataDir,
     turns,
     make: async (at) => {
       if (failure !== undefined) throw failure;
       const path = join(folder, backupName(at, 'schedule', false));
       writeFileSync(path, 'a backup');
-      await noteBackup(dataDir, { at, file: path, ok: true });
       made.push(at);
       return { path, at, bytes: 8, tables: 0, rows: 0, files: 0 };
     },
@@ -76,7 +73,7 @@ describe('a scheduled backup', () => {
     expect(made).toEqual([new Date('2026-11-22T03:30:20Z')]);
   });
 
-  test('is not made twice by two processes, with one data folder or two', async () => {
+  test('is not made twice by two processes, with one folder or two', async () => {
     const other = temporaryFolder('scheduler');
     await Promise.all([look(), look(), look(scheduler(other.path))]);
     now = new Date('2026-11-22T09:00:00Z');
@@ -86,7 +83,7 @@ describe('a scheduled backup', () => {
   });
 
   test('that was missed while no hub ran is made up for', async () => {
-    await noteBackup(place.path, { at: new Date('2026-11-20T03:30:00Z'), file: 'x', ok: true });
+    writeFileSync(join(ours, backupName(new Date('2026-11-20T03:30:00Z'), 'schedule', false)), '');
     now = new Date('2026-11-22T17:00:00Z');
     await look();
     expect(made).toEqual([now]);
@@ -106,12 +103,12 @@ describe('a scheduled backup', () => {
 
   test('leaves as many as are to be kept, and what was made by hand', async () => {
     const byHand = backupName(new Date('2026-01-01T00:00:00Z'), 'hand', false);
-    writeFileSync(join(folder, byHand), 'mine');
+    writeFileSync(join(ours, byHand), 'mine');
     for (const day of ['20', '21', '22', '23']) {
       now = new Date(`2026-11-${day}T03:31:00Z`);
       await look();
     }
-    expect(readdirSync(folder).toSorted((a, b) => a.localeCompare(b))).toEqual([
+    expect(readdirSync(ours).toSorted((a, b) => a.localeCompare(b))).toEqual([
       byHand,
       'phlix-hub-scheduled-20261122T033100Z.tar.age',
       'phlix-hub-scheduled-20261123T033100Z.tar.age',

@@ -3,8 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Logger } from '../../shared/log.ts';
-import { tidy } from './backup-folder.ts';
-import { lastGoodBackup } from './backup-state.ts';
+import { listScheduled, tidy } from './backup-folder.ts';
 import type { MadeBackup } from './make-backup.ts';
 import { sweepDrafts } from './private-file.ts';
 import type { Kept } from './retention.ts';
@@ -22,7 +21,6 @@ export interface SchedulerParts {
   readonly schedule: Schedule;
   readonly kept: Kept;
   readonly folder: string;
-  readonly dataDir: string;
   readonly turns: BackupTurns;
   /** Notes how it went, in the state, the audit log and to whom it concerns. */
   readonly make: (at: Date) => Promise<MadeBackup>;
@@ -73,12 +71,12 @@ export class BackupScheduler {
 
   /** Cannot reject. */
   async #makeIfDue(): Promise<void> {
-    const { schedule, dataDir, turns, make, log } = this.#parts;
+    const { schedule, folder, turns, make, log } = this.#parts;
     const now = this.#now();
     const due = lastDue(schedule, now);
     try {
-      const last = await lastGoodBackup(dataDir);
-      if (last !== undefined && last.at >= due) return;
+      // Those that somebody made by hand are no replacement: who knows where they went, and for whom.
+      if ((await listScheduled(folder)).some(({ at }) => at >= due)) return;
       if (!(await turns.take(due, now))) return;
       const { path, bytes } = await make(now);
       log.info({ path, bytes }, 'scheduled backup made');

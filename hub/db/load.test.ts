@@ -9,7 +9,7 @@ import { chosenCases } from '../../test/support/long-form.ts';
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
 import { type Database, dumpOf } from './connect.ts';
 import { listTables } from './dump.ts';
-import { openLoad } from './load.ts';
+import { openLoad, requireEmpty } from './load.ts';
 import { withClient } from './marks.ts';
 import { applyMigrations } from './migrate.ts';
 import { namesMadeBy, readMigrations } from './migration-files.ts';
@@ -172,6 +172,14 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     await loading.write('owners', Buffer.from('operator\t'));
     await loading.abandon();
     expect((await latin()).rows).toEqual(before.rows);
+  });
+
+  test('a place that holds a hub is not empty', async () => {
+    await withClient(database.connection, async (client) => {
+      await expect(requireEmpty(client, 'here')).rejects.toMatchObject({
+        code: 'database.not-empty',
+      });
+    });
   });
 
   test('is refused while a hub lives', async () => {

@@ -115,7 +115,7 @@ function pendingOf(
 }
 
 /** Anything that people or agents put there; the rows that every hub makes at its first start are none. */
-export async function holdsData(client: Asked, known: readonly MigrationFile[]): Promise<boolean> {
+async function holdsData(client: Asked, known: readonly MigrationFile[]): Promise<boolean> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables
      WHERE table_schema = 'public' AND table_name = ANY($1)`,
@@ -131,7 +131,7 @@ export async function holdsData(client: Asked, known: readonly MigrationFile[]):
 
 const selfMade = new Set(['owners', 'hub_runs', 'presences', 'setup_tokens', 'probes']);
 
-export async function inOneTransaction(client: Client, work: () => Promise<void>): Promise<void> {
+async function inOneTransaction(client: Client, work: () => Promise<void>): Promise<void> {
   await client.query('BEGIN');
   try {
     await work();
