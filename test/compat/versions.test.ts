@@ -34,11 +34,9 @@ test('the version is the highest that both ranges hold; there is none where they
     fc.property(range, range, (hub, agent) => {
       const offer = { minVersion: hub.min, maxVersion: hub.max };
       const all = Array.from({ length: 10 }, (_, version) => version);
-      const isIn =
-        (version: number) =>
-        ({ min, max }: VersionRange) =>
-          version >= min && version <= max;
-      const both = all.filter((version) => [hub, agent].every(isIn(version)));
+      const both = all.filter((version) =>
+        [hub, agent].every(({ min, max }) => version >= min && version <= max),
+      );
       expect(commonVersion(offer, agent)).toBe(both.at(-1));
     }),
   );

@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 
+import { ApiClient } from '../support/api-client.ts';
 import { contentHash, measure } from '../support/content.ts';
 import {
   AgentProcess,
@@ -121,10 +121,9 @@ test.each(chosenCases(moments, ['150']))(
 );
 
 test('a server that goes to another owner takes its name along, and not its agent', async () => {
-  const passwordFile = join(temporaryFolder('password').path, 'password');
-  writeFileSync(passwordFile, 'correct horse battery staple 7', { mode: 0o600 });
-  const made = await home.hub.run('user', 'create', 'bob', '--password-file', passwordFile);
-  expect(made).toMatchObject({ exitCode: 0 });
+  const admin = new ApiClient(home.hub);
+  await admin.becomeAdmin();
+  const bob = await admin.invite('bob', 'owner');
   const former = home.agent.program;
   const { exitCode, stdout } = await home.hub.run('servers', 'transfer', 'movies', 'bob');
   const answeredMs = performance.now();
@@ -134,10 +133,25 @@ test('a server that goes to another owner takes its name along, and not its agen
   home.agent.startAgain();
   expect(await home.agent.program.ended).toBe(77);
 
-  const token = await home.hub.createToken('--server', 'movies');
+  const { json: seen } = await bob.ask('GET', '/api/v1/servers');
+  const [{ id = '' } = {}] = seen['items'] as { id: string }[];
+  const made = await bob.askProven('POST', '/api/v1/enrolment-tokens', { server_id: id });
+  const token = String(made.json['token']);
   const next = new AgentProcess({ hub: home.hub, originPort: origin.port, token });
   others.push(next);
   expect(await next.reachable()).toEqual([home.address]);
   await filmPlays();
-  expect(await events()).toContain('server.transferred');
+
+  // And back again, by the API: for admins only.
+  const path = `/api/v1/admin/servers/${id}/transfer`;
+  expect(await bob.askProven('POST', path, { username: 'bob' })).toMatchObject({ status: 403 });
+  const nobody = await admin.askProven('POST', path, { username: 'nobody' });
+  expect(nobody).toMatchObject({ status: 404, json: { code: 'account.unknown' } });
+  const me = String((await admin.ask('GET', '/api/v1/account')).json['username']);
+  const back = await admin.askProven('POST', path, { username: me });
+  expect(back).toMatchObject({ status: 200, json: { label: 'movies', access: 'owner' } });
+  expect(await next.program.ended).toBe(77);
+  expect(await bob.ask('GET', `/api/v1/servers/${id}`)).toMatchObject({ status: 404 });
+  const transfers = (await events()).filter((event) => event === 'server.transferred');
+  expect(transfers).toHaveLength(2);
 });
