@@ -103,18 +103,14 @@ test('a command suspends too, and wants the reason that the owner will read', as
   const mute = await hub.run('servers', 'suspend', 'movies');
   expect(mute).toMatchObject({ exitCode: 64 });
   expect(mute.stderr).toContain('--reason');
-  expect(await hub.run('servers', 'suspend', 'nobody', '--reason', 'x')).toMatchObject({
-    exitCode: 65,
-  });
   const said = await hub.run('servers', 'suspend', 'movies', '--reason', reason);
   expect(said.stdout).toMatch(/is suspended\. https:\/\/movies\..* is closed to visitors/);
   await expect
     .poll(async () => (await problem('/')).code, { timeout: cutWithinMs })
     .toBe('tunnel.suspended');
-  await hub.run('servers', 'resume', 'movies');
 }, 60_000);
 
-test('every name says whom to tell of abuse, whatever its server would say', async () => {
+test('every name says whom to tell of abuse, whatever its server would say, suspended or not', async () => {
   const page = await visitor.ask('/.phlix/abuse?from=page', { headers: { accept: 'text/html' } });
   expect(page.statusCode).toBe(200);
   expect(page.headers['content-security-policy']).toContain("default-src 'none'");
