@@ -49,8 +49,10 @@ test('asks its surroundings for parts of Node, and for nothing else', () => {
   expect(looked.map(([, name = '']) => name).filter((name) => !isBuiltin(name))).toEqual([]);
 });
 
-test('is small enough for the weakest machine at home', () => {
-  expect(bundle.bytes).toBeLessThan(2 * 1024 * 1024);
+test('is small enough for the weakest machine at home, and takes one byte of memory for each of its letters', () => {
+  expect(bundle.bytes).toBeLessThan(1.5 * 1024 * 1024);
+  const isAscii = [...readFileSync(path)].every((byte) => byte < 0x80);
+  expect(isAscii).toBe(true);
 });
 
 test('carries the licences of all that is in it', () => {

@@ -132,6 +132,16 @@ export class Container {
     return { exitCode, ms: Math.round(performance.now() - began) };
   }
 
+  /** For one that nobody waits for any more. It is killed itself: changing its user, it forgot to end with its parent. */
+  async kill(): Promise<void> {
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+    await this.#program.stop();
+  }
+
   #environment(): Record<string, string> {
     const own = (this.#options.config.Env ?? []).map((line) => {
       const equals = line.indexOf('=');

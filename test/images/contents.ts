@@ -42,7 +42,8 @@ export async function examineContents(
     ...(await openPlaces(root, home)),
   ];
   const ownBytes = own.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { problems, ownBytes, ownFiles: own.length };
+  const files = own.filter(({ isFolder }) => !isFolder);
+  return { problems, ownBytes, ownFiles: files.length };
 }
 
 function saying(config: ImageConfig, home: string): string[] {

@@ -29,6 +29,8 @@ const names = ['hub', 'agent'] as const;
 const homes = { hub: '/var/lib/phlix-hub', agent: '/var/lib/phlix-agent' };
 const cache = fileURLToPath(new URL('../../reports/images', import.meta.url));
 const problems: string[] = [];
+/** One file too many has a thousand like it. */
+const mostShown = 20;
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -116,12 +118,12 @@ function report(weights: Record<'hub' | 'agent', Weight>, starts: readonly Scene
   say(
     `agent: enrolled and reachable after ${figures.agentStartMs} ms; stopped in ${figures.agentStopMs} ms; ${mebibytes(figures.agentMemoryBytes)} resident`,
   );
-  for (const problem of problems) say(`PROBLEM: ${problem}`);
+  for (const problem of problems.slice(0, mostShown)) say(`PROBLEM: ${problem}`);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   say(`${problems.length} problems, ${seconds} s in all`);
   if (values.json) {
     process.stdout.write(
-      `${JSON.stringify({ quick: values.quick, seconds, driver: store.driver, images: weights, ...figures, problems })}\n`,
+      `${JSON.stringify({ quick: values.quick, seconds, driver: store.driver, images: weights, ...figures, problems: problems.slice(0, mostShown) })}\n`,
     );
   }
 }

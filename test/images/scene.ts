@@ -1,7 +1,7 @@
 // Both images' files arrive; a hub and an agent run as containers of them, people watch, both are replaced and stopped; figures and complaints leave.
 
-import { chownSync, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { freePort } from '../../infra/quickstart/ports.ts';
 import { Curl } from '../support/curl.ts';
@@ -104,7 +104,7 @@ class Scene {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#running].map((container) => container.program.stop()));
+    await Promise.all([...this.#running].map((container) => container.kill()));
   }
 
   #start(name: 'hub' | 'agent', env: Record<string, string>): Container {
@@ -170,7 +170,7 @@ class Scene {
     this.#expect(isPart, `a range of the film came with status ${part.status}`);
     const [here, there] = await Promise.all([
       this.#film.framesHere(),
-      this.#film.framesAt(address, this.#caFile),
+      this.#film.framesAt(address, this.#openCaFile()),
     ]);
     this.#expect(here.length > 100 && here.join() === there.join(), 'ffmpeg decodes other frames');
   }
@@ -199,6 +199,13 @@ class Scene {
       const { mode, uid } = statSync(folder);
       this.#expect((mode & 0o077) === 0 && uid === user, `${folder} is open to others`);
     }
+  }
+
+  /** For ffmpeg, which is root of a namespace where the hub's user does not exist. */
+  #openCaFile(): string {
+    const path = join(dirname(this.#film.file), 'ca.pem');
+    writeFileSync(path, readFileSync(this.#caFile), { mode: 0o644 });
+    return path;
   }
 
   get #caFile(): string {

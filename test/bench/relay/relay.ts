@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import type { Program } from '../../support/program.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { makeCertificate } from '../certificate.ts';
+import { type Certificate, makeCertificate } from '../certificate.ts';
 import { startAgent, startHub } from '../hub-with-agent.ts';
 import { startBenchOrigin } from '../origin.ts';
 import { meterCpu } from '../process-tree.ts';
@@ -30,6 +31,15 @@ export interface Relayed extends RelayOptions {
 
 const agentScript = fileURLToPath(new URL('../../../dist/agent/phlix-agent.mjs', import.meta.url));
 const lookMs = 250;
+/** Dockerfile.agent; and it has no authorities of a system beside Node's own, which cost some megabytes where there are hundreds. */
+const asInTheImage = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  SSL_CERT_DIR: '',
+  SSL_CERT_FILE: '',
+  NODE_EXTRA_CA_CERTS: '',
+};
 
 export async function relay(options: readonly RelayOptions[]): Promise<Relayed[]> {
   const folder = temporaryFolder('relay').path;
@@ -41,40 +51,44 @@ export async function relay(options: readonly RelayOptions[]): Promise<Relayed[]
     originPort: origin.port,
     certificate,
     script: agentScript,
-    // As in the image: glibc keeps a heap for each thread otherwise.
-    settings: { MALLOC_ARENA_MAX: '2' },
+    settings: asInTheImage,
   });
   try {
     // Its second link, and the first collection of what starting took.
     await after(2000);
     const results: Relayed[] = [];
-    for (const each of options) {
-      const idleBytes = agent.memory().bytes;
-      agent.forgetPeakMemory();
-      const cpu = meterCpu({ agent });
-      const looks: number[] = [];
-      const timer = setInterval(() => looks.push(agent.memory().bytes), lookMs);
-      const bytesPerSecond = Math.round((each.megabits * 1e6) / 8 / each.films);
-      const transfer = filmFrom(hub.port, each.seconds, certificate);
-      const pacing = ['--limit-rate', String(bytesPerSecond)];
-      const transferred = await Promise.all(
-        Array.from({ length: each.films }, () => curl({ ...transfer, arguments: pacing })),
-      );
-      clearInterval(timer);
-      const measured = transferred.reduce((sum, film) => sum + film.bytesPerSecond, 0);
-      results.push({
-        ...each,
-        measuredMegabits: Math.round((measured * 8) / 1e6),
-        idleBytes,
-        meanBytes: looks.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, looks.length),
-        peakBytes: agent.memory().peakBytes,
-        cpuShare: (cpu.read()['agent'] ?? 0) / each.seconds,
-      });
-    }
+    for (const each of options) results.push(await measure(agent, hub.port, certificate, each));
     return results;
   } finally {
     await agent.stop();
     await hub.program.stop();
     await origin.stop();
   }
+}
+
+async function measure(
+  agent: Program,
+  port: number,
+  certificate: Certificate,
+  options: RelayOptions,
+): Promise<Relayed> {
+  const { megabits, films, seconds } = options;
+  const idleBytes = agent.memory().bytes;
+  agent.forgetPeakMemory();
+  const cpu = meterCpu({ agent });
+  const looks: number[] = [];
+  const timer = setInterval(() => looks.push(agent.memory().bytes), lookMs);
+  const pace = String(Math.round((megabits * 1e6) / 8 / films));
+  const film = { ...filmFrom(port, seconds, certificate), arguments: ['--limit-rate', pace] };
+  const transferred = await Promise.all(Array.from({ length: films }, () => curl(film)));
+  clearInterval(timer);
+  const measured = transferred.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+  return {
+    ...options,
+    measuredMegabits: Math.round((measured * 8) / 1e6),
+    idleBytes,
+    meanBytes: looks.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, looks.length),
+    peakBytes: agent.memory().peakBytes,
+    cpuShare: (cpu.read()['agent'] ?? 0) / seconds,
+  };
 }
