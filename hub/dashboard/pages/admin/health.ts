@@ -58,22 +58,35 @@ function summary({ state, items }: HealthAnswer): Markup {
   });
 }
 
+/** What is well is folded away: on a phone it would be ten screens long. */
 function findings({ items }: HealthAnswer): Markup {
   const sorted = items.toSorted(
     (one, other) => order.indexOf(one.state) - order.indexOf(other.state),
   );
+  const well = sorted.filter(({ state }) => state === 'ok');
+  const others = sorted.filter(({ state }) => state !== 'ok');
+  const folded = html`<details ${others.length === 0 && html`open`}>
+    <summary>${well.length} things are well</summary>
+    ${listOf('What is well', well)}
+  </details>`;
   return card({
-    body: itemList(
-      'Findings',
-      sorted.map(({ check, state, message, remedy }) => ({
-        icon: looks[state].icon,
-        title: checkTitle(check),
-        // What the command and the README call it.
-        badges: html`${badge(looks[state].word, looks[state].tone)} <code>${check}</code>`,
-        detail: remedy === undefined ? message : html`${message}<br /><b>${remedy}</b>`,
-      })),
-    ),
+    body:
+      others.length === 0 ? folded : html`${listOf('What is to be looked at', others)}${folded}`,
   });
+}
+
+function listOf(label: string, items: HealthAnswer['items']): Markup {
+  return itemList(
+    label,
+    items.map(({ check, state, message, remedy }) => ({
+      icon: looks[state].icon,
+      title: checkTitle(check),
+      // What the command and the README call it.
+      badges: html`${badge(looks[state].word, looks[state].tone)}
+        <code class="soft">${check}</code>`,
+      detail: remedy === undefined ? message : html`${message}<br /><b>${remedy}</b>`,
+    })),
+  );
 }
 
 /** For whoever asks why a visitor was turned away. */
