@@ -114,3 +114,9 @@ test('a hub that hangs is a failure, and is told from one that does not run', as
   expect(instead).toMatchObject([{ check: 'hub.running', state: 'failure' }]);
   expect(instead[0]?.message).toContain('has not answered');
 });
+
+test('a data folder whose path is too long for a socket is a finding', async () => {
+  const { instead } = await askRunning({ dataDir: `/${'long/'.repeat(30)}` });
+  expect(instead).toMatchObject([{ check: 'hub.running', state: 'failure' }]);
+  expect(instead[0]?.message).toContain('HUB_DATA_DIR');
+});
