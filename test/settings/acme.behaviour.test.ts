@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startHub, type Hub } from '../../hub/hub.ts';
 import { createLogger } from '../../shared/log.ts';
+import { hostCommand } from '../support/host-command.ts';
 import { ScriptedAuthority, type Asked } from '../support/scripted-authority.ts';
 import { newKey, redemption } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -15,6 +16,7 @@ const firstKey = 'zWNDZM6eQGHWpSRTPal5eIUY';
 const secondKey = 'q7TtPz3VbN8rXwYk2LmJ5hGd';
 const folder = temporaryFolder('acme-settings');
 let hub: Hub;
+let environment: Record<string, string>;
 let first: ScriptedAuthority;
 let second: ScriptedAuthority;
 
@@ -27,7 +29,7 @@ beforeAll(async () => {
   }
   const trust = join(folder.path, 'trust.pem');
   writeFileSync(trust, `${first.trust}\n${second.trust}`);
-  const environment = {
+  environment = {
     HUB_DATA_DIR: folder.path,
     HUB_PUBLIC_URL: 'https://hub.example.test',
     HUB_TENANT_DOMAIN: 'films.example.test',
@@ -94,4 +96,21 @@ test('HUB_ACME_FALLBACK_DIRECTORY, HUB_ACME_FALLBACK_EAB_KID and HUB_ACME_FALLBA
     unlift: [],
   });
   expect(bindingOf(await asked(second, '/account'), secondKey)).toMatchObject({ kid: 'kid-2' });
+}, 60_000);
+
+test('certificates renew --no-wait leaves it to the hub, and revoke --anyway asks about no limits', async () => {
+  const run = hostCommand(environment);
+  const issued = async (): Promise<string | undefined> => {
+    const { stdout } = await run('certificates', 'list', '--json');
+    const { certificates } = JSON.parse(stdout) as {
+      certificates: { id: string; not_after: string | null }[];
+    };
+    return certificates.find(({ not_after: end }) => end !== null)?.id;
+  };
+  await expect.poll(issued, { timeout: 30_000 }).toBeDefined();
+  const id = (await issued()) ?? '';
+  const renewed = await run('certificates', 'renew', id, '--no-wait');
+  expect([renewed.exitCode, renewed.stderr]).toEqual([0, '']);
+  const revoked = await run('certificates', 'revoke', id, '--anyway');
+  expect([revoked.exitCode, revoked.stderr]).toEqual([0, '']);
 }, 60_000);

@@ -20,7 +20,8 @@ let key: string;
 
 beforeAll(async () => {
   const words = ['notices', 'add', 'webhook', 'https://chat.example.org/hooks/x'];
-  expect((await run(...words)).exitCode).toBe(0);
+  const { exitCode, stderr } = await run(...words);
+  if (exitCode !== 0) throw new Error(stderr);
   key = readFileSync(keyFile, 'utf8');
 }, 120_000);
 afterEach(() => {
