@@ -3,14 +3,10 @@
 
 import { Command, CommanderError } from 'commander';
 
-import { isHealthy } from '../shared/doctor/finding.ts';
-import { describeFindings } from '../shared/doctor/table.ts';
 import { CodedError } from '../shared/errors.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
-import { examine, withStoredHub } from './doctor/doctor.ts';
-import { Surroundings } from './doctor/surroundings.ts';
 import { AgentFailure } from './failure.ts';
 import { openLog } from './log-place.ts';
 import { describeStatus } from './status-text.ts';
@@ -69,11 +65,9 @@ async function status(options: { json?: boolean }): Promise<number> {
 }
 
 async function doctor(options: { json?: boolean }): Promise<number> {
-  const config = readConfig(await withStoredHub(process.env));
-  const findings = await examine(new Surroundings(config, () => readToken(process.env)));
-  const healthy = isHealthy(findings);
-  const text =
-    options.json === true ? JSON.stringify({ healthy, findings }) : describeFindings(findings);
+  // What it asks with is a megabyte of memory that a running agent never needs.
+  const { diagnose } = await import('./doctor/diagnosis.ts');
+  const { healthy, text } = await diagnose(process.env, { json: options.json === true });
   process.stdout.write(`${text}\n`);
   return healthy ? 0 : exitCode.unavailable;
 }
