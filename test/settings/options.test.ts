@@ -31,6 +31,9 @@ async function said(...words: string[]): Promise<string> {
   return stdout;
 }
 
+const verify = async (...words: string[]): Promise<number> =>
+  (await run('audit', 'verify', ...words)).exitCode;
+
 const json = async (...words: string[]): Promise<unknown> =>
   JSON.parse(await said(...words, '--json'));
 
@@ -109,7 +112,6 @@ describe('an option changes what its command does', () => {
     const whole = readFileSync(path, 'utf8');
     // An end that is cut off leaves no trace in files.
     writeFileSync(path, whole.slice(0, whole.lastIndexOf('\n', whole.length - 2) + 1));
-    const verify = async (...words: string[]) => (await run('audit', 'verify', ...words)).exitCode;
     expect([await verify('--files-only'), await verify()]).toEqual([0, 65]);
     writeFileSync(path, whole);
   });

@@ -26,6 +26,8 @@ const serverOf = (ownerId: string): Server => ({
   label: 'movies',
   switches: defaultSwitches,
   createdAt: new Date(0),
+  newOwnerSince: undefined,
+  agentId: undefined,
   lastSeenAt: undefined,
   revokedAt: undefined,
   suspension: undefined,
