@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { failurePage, pageStyle } from './failure-page.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
 
-/** Everything a visitor can be refused with. Stable; the README explains each. */
+/** Everything a visitor can be refused with. Stable; infra/guides/troubleshooting.md explains each. */
 export type EdgeFailureCode =
   | 'edge.bad-request'
   | 'edge.misdirected'
