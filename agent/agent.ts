@@ -257,8 +257,8 @@ export class Agent {
   /** The first link is news, the others are not. */
   #noteUp(addresses: readonly string[]): void {
     this.#firstLink.resolve();
-    this.#counts.linkUp(this.#links?.live.length === 1);
     void this.#keys?.finish(this.#epoch);
+    this.#counts.linkUp(this.#links?.live.length === 1);
     const isNews = this.#state !== 'connected';
     if (isNews) this.#become('connected');
     this.#announce(addresses, isNews);

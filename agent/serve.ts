@@ -83,12 +83,7 @@ class OriginReader {
   socket: Socket | undefined;
 
   /** `comesInBursts`: a few reads may follow the one that was told to stop, and none of them may meet a lent slab. */
-  constructor(
-    stream: PumpedStream,
-    slabs: SlabPool,
-    comesInBursts: boolean,
-    counts: AgentCounts,
-  ) {
+  constructor(stream: PumpedStream, slabs: SlabPool, comesInBursts: boolean, counts: AgentCounts) {
     this.#stream = stream;
     this.#slabs = slabs;
     this.#comesInBursts = comesInBursts;
