@@ -63,6 +63,20 @@ describe('who comes in', () => {
     expect(answers[0]).toEqual(answers[1]);
   });
 
+  test('the agent of a suspended server hears why, and it is no failure of its address', async () => {
+    const strict = await openDoor({ limits: { failuresPerMinute: 1 } });
+    const key = await enrolled(strict);
+    await strict.stores.servers.suspend(`server-of-${key.agentId}`, 'report 117');
+    for (let attempt = 0; attempt < 3; attempt += 1)
+      await expect(handshake(await upgrade(strict), key)).rejects.toMatchObject({
+        code: 'handshake.refused',
+        reason: 'suspended',
+        message: 'report 117',
+      });
+    await strict.stores.servers.resume(`server-of-${key.agentId}`);
+    await expect(handshake(await upgrade(strict), key)).resolves.toBeDefined();
+  });
+
   test('a revoked key is told so, but only to its holder', async () => {
     const key = await enrolled(hub);
     await hub.stores.servers.revoke(`server-of-${key.agentId}`);
