@@ -129,6 +129,11 @@ export function isAuditEvent(text: string): text is AuditEvent {
   return known.has(text);
 }
 
+/** What a later version may have written before somebody went back to this one: its lines are lines too. */
+export function isEventName(text: string): text is AuditEvent {
+  return /^[a-z]+(\.[a-z][a-z-]*)+$/.test(text);
+}
+
 /** Left out unless HUB_AUDIT_EXCLUDE says otherwise: ten thousand agents beat every fifteen seconds. */
 export const usuallyExcluded: readonly AuditEvent[] = ['tunnel.heartbeat', 'session.touch'];
 

@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 
 import type { AuditEntry } from './audit.ts';
-import { isAuditEvent, type AuditEvent } from './event.ts';
+import { isEventName, type AuditEvent } from './event.ts';
 import { cleanText, escapeInvisible } from './redaction.ts';
 
 /** Where a chain stands: what the next line has to follow. Every record is one. */
@@ -145,7 +145,7 @@ export function readLine(text: string): ReadLine | undefined {
   if (end === null) return undefined;
   const fields = parsed(text);
   const { ts, seq, event, prev } = fields ?? {};
-  if (typeof ts !== 'string' || typeof event !== 'string' || !isAuditEvent(event)) return undefined;
+  if (typeof ts !== 'string' || typeof event !== 'string' || !isEventName(event)) return undefined;
   if (typeof seq !== 'number' || typeof prev !== 'string' || fields === undefined) return undefined;
   const claimed = end[1] ?? '';
   return {
