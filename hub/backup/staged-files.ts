@@ -110,8 +110,11 @@ export async function settleStaged(
   dataDir: string,
   committedId: string | undefined,
 ): Promise<string | undefined> {
+  const found = await listStaged(dataDir);
+  // With a database elsewhere the folder itself may not be there yet.
+  if (found.length === 0) return undefined;
   let aside: string | undefined;
-  for (const id of await listStaged(dataDir)) {
+  for (const id of found) {
     if (id === committedId) aside = await settle(dataDir, id);
     await rm(stagingFolder(dataDir, id), { recursive: true, force: true });
   }

@@ -299,6 +299,27 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
     await server.stop();
   });
 
+  test('may be another one than that of the backup, whose secret goes along', async () => {
+    const server = await startPostgres();
+    const there = { HUB_DATABASE_URL: await server.createDatabase() };
+    const secret = { HUB_SECRET_KEY: 'nine quiet herons over the lake at dawn' };
+    const [from, to] = [at('with-secret'), at('with-server')];
+    await phlixHub(from, ['user', 'create', 'robin', '--password-file', passwordFile()], secret);
+    await phlixHub(from, ['backup', '--insecure-plain', '-o', at('secret.tar')], secret);
+    const restore = ['restore', at('secret.tar')];
+    expect(await phlixHub(to, restore, there)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(`HUB_SECRET_KEY_FILE=${join(to, 'secret-key')}`),
+    });
+    expect((await phlixHub(to, ['user', 'list'], there)).stdout).toContain('robin');
+    expect((await phlixHub(to, restore, there)).exitCode).toBe(73);
+    const replaced = await json(phlixHub(to, [...restore, '--replace', '--json'], there));
+    expect(replaced).toMatchObject({ snapshot: expect.stringContaining('-restore.tar.age') });
+    const known = { ...there, HUB_SECRET_KEY_FILE: join(to, 'secret-key') };
+    expect((await phlixHub(to, ['user', 'list'], known)).stdout).toContain('robin');
+    await server.stop();
+  });
+
   test('is never named with its password on a command line', async () => {
     const address = 'postgresql://hub:a-long-password-of-mine@127.0.0.1/phlix';
     expect(await phlixHub(at('argv'), ['database', 'move', '--to', address])).toMatchObject({
