@@ -18,7 +18,7 @@ const mebibyte = 1024 * 1024;
 
 /** How much of a visitor's address a line of the access log has. */
 const addressDetails = ['full', 'network', 'none'] as const;
-export type AddressDetail = (typeof addressDetails)[number];
+type AddressDetail = (typeof addressDetails)[number];
 
 const headerLines = setting(
   {

@@ -27,7 +27,7 @@ export interface Server {
 }
 
 /** The operator's word. Only an operator takes it back. */
-export interface Suspension {
+interface Suspension {
   readonly since: Date;
   /** For the owner, who reads it on the server's page, in a notice, and in the log of his agent. */
   readonly reason: string;

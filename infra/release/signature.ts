@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export const sumsName = 'SHA256SUMS';
+const sumsName = 'SHA256SUMS';
 
 /** As `sha256sum --check` reads them. */
 export async function writeSums(folder: string, names: readonly string[]): Promise<void> {
