@@ -45,7 +45,9 @@ interface PodSpec {
 let manifests: Manifest[] = [];
 
 function the(kind: string, name = 'phlix-hub'): Manifest {
-  const found = manifests.find((one) => one.kind === kind && one.metadata.name.startsWith(name));
+  // A generated name ends with a hash of what is in it.
+  const isNamed = ({ metadata }: Manifest) => metadata.name.replace(/-[a-z0-9]{10}$/, '') === name;
+  const found = manifests.find((one) => one.kind === kind && isNamed(one));
   if (found === undefined) throw new Error(`no ${kind} ${name}`);
   return found;
 }

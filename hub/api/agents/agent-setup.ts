@@ -25,10 +25,11 @@ export async function setupQr({ env }: Pick<AgentSetup, 'env'>): Promise<string>
 
 const envFile = 'phlix-agent.env';
 
-// In the host's network the media server is where it is for everybody else on the machine.
+// In the host's network the media server is where it is for everybody else on the machine. The agent writes to its volume, and to nothing else.
 const docker = `docker run --detach --name phlix-agent --restart unless-stopped \\
   --network host --env-file ${envFile} \\
   --volume phlix-agent:/var/lib/phlix-agent \\
+  --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --stop-timeout 15 \\
   phlix-agent
 `;
 
@@ -40,6 +41,11 @@ const compose = `services:
     env_file: ${envFile}
     volumes:
       - phlix-agent:/var/lib/phlix-agent
+    read_only: true
+    tmpfs: [/tmp]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    stop_grace_period: 15s
 volumes:
   phlix-agent:
 `;
