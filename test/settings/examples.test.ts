@@ -89,9 +89,17 @@ describe('no example has a secret in it (row E-21)', () => {
     ['a personal token', /phx_pat_\w{8}_[\w-]{43}/],
     ['a key of age', /AGE-SECRET-KEY-1[0-9A-Z]{20}/],
     ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----/],
-    ['a password in a URL', /:\/\/[\w.-]+:(?!password@|\$|<)[^\s@/:]{8,}@/],
   ])('there is not %s', (_what, pattern) => {
     const found = texts.flatMap(({ path, text }) => (pattern.test(text) ? [path] : []));
+    expect(found).toEqual([]);
+  });
+
+  test('there is not a password in a URL', () => {
+    const found = texts.flatMap(({ path, text }) =>
+      [...text.matchAll(/:\/\/[\w.-]+:([^\s@/:]{8,})@/g)].flatMap(([, password = '']) =>
+        isOpen(password) || isPlaceholder(password) ? [] : [`${path}: ${password}`],
+      ),
+    );
     expect(found).toEqual([]);
   });
 });
