@@ -193,7 +193,10 @@ function listed(names: readonly string[]): string {
 }
 
 /** Migrations put rows in some; a backup has them too. Those that refer to others go first. */
-async function emptyOurs(client: Asked, tables: readonly { readonly name: string }[]): Promise<void> {
+async function emptyOurs(
+  client: Asked,
+  tables: readonly { readonly name: string }[],
+): Promise<void> {
   for (const { name } of tables.toReversed()) await client.query(`DELETE FROM public."${name}"`);
 }
 
