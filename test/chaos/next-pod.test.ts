@@ -148,4 +148,4 @@ describe.skipIf(!hasParts('postgresql'))('a pod that is replaced', () => {
 });
 
 /** As a camera records: nothing of it is in a buffer yet when the pod is replaced. */
-const film = { bytes: 4_000_000, bytesPerMs: 1000 };
+const film = { bytes: 3_000_000, bytesPerMs: 1000 };
