@@ -9,7 +9,7 @@ import { backupName } from './backup/backup-folder.ts';
 import { lastBackup, noteBackup } from './backup/backup-state.ts';
 import type { Lock } from './backup/encryption.ts';
 import { keptFiles } from './backup/kept-files.ts';
-import { makeBackup, requireLock, type MadeBackup } from './backup/make-backup.ts';
+import type { MadeBackup, makeBackup as MakeBackup } from './backup/make-backup.ts';
 import { BackupScheduler } from './backup/scheduler.ts';
 import type { HubConfig } from './config.ts';
 import type { Notices } from './notices/notice.ts';
@@ -31,10 +31,12 @@ export async function backUp(
   stores: Pick<Stores, 'dump'>,
   { by, at, ...wish }: BackupWish,
 ): Promise<MadeBackup> {
+  // What encrypts takes its time to load, and is needed once a day.
+  const { makeBackup, requireLock } = await import('./backup/make-backup.ts');
   const lock = requireLock(wish.lock ?? config.backup.lock);
   const file = wish.path ?? join(config.backup.folder, backupName(at, by, lock.kind === 'plain'));
   try {
-    const made = await write(config, stores, { by, at, lock, file });
+    const made = await write(config, stores, { by, at, lock, file, makeBackup });
     await noteBackup(config.dataDir, { at, file, ok: true });
     return made;
   } catch (error) {
@@ -49,12 +51,13 @@ interface Ordered {
   readonly at: Date;
   readonly lock: Lock;
   readonly file: string;
+  readonly makeBackup: typeof MakeBackup;
 }
 
 async function write(
   config: HubConfig,
   stores: Pick<Stores, 'dump'>,
-  { by, at, lock, file }: Ordered,
+  { by, at, lock, file, makeBackup }: Ordered,
 ): Promise<MadeBackup> {
   const { dataDir, hubHost, shown } = config;
   const dump = await stores.dump();

@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 
 import { extract } from 'tar-stream';
 
-import { BackupError, storageFailure } from './backup-error.ts';
+import { BackupError, damaged, storageFailure } from './backup-error.ts';
 import {
   fileFolder,
   manifestName,
@@ -17,7 +17,7 @@ import {
 } from './archive-layout.ts';
 import { lineFeeds } from './archive-writer.ts';
 import { decrypted, type Keys } from './encryption.ts';
-import { damaged, parseManifest, type Manifest, type Piece } from './manifest.ts';
+import { parseManifest, type Manifest, type Piece } from './manifest.ts';
 
 export interface Part {
   /** `database/servers.copy`, `files/sealing.key`. */

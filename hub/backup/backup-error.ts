@@ -32,3 +32,7 @@ export function storageFailure(path: string, cause: unknown): BackupError {
     { cause },
   );
 }
+
+export function damaged(what: string): string {
+  return `This backup cannot be used: ${what}. Nothing was changed; take another one.`;
+}

@@ -15,8 +15,7 @@ import {
   type Recipient,
 } from 'age-encryption';
 
-import { BackupError } from './backup-error.ts';
-import { damaged } from './manifest.ts';
+import { BackupError, damaged } from './backup-error.ts';
 
 /** Whom a backup is encrypted for. `plain`: nobody, as somebody insisted. */
 export type Lock =

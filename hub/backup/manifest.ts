@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import { BackupError } from './backup-error.ts';
+import { BackupError, damaged } from './backup-error.ts';
 
 /** Of the archive's layout. A later version that changes it counts on, and reads the former ones. */
 export const formatVersion = 1;
@@ -82,8 +82,4 @@ export function parseManifest(text: string): Manifest {
   throw new BackupError('backup.damaged', damaged('its manifest is not one of this program'), {
     cause: parsed.error,
   });
-}
-
-export function damaged(what: string): string {
-  return `This backup cannot be used: ${what}. Nothing was changed; take another one.`;
 }

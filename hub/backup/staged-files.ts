@@ -13,10 +13,9 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { BackupError, storageFailure } from './backup-error.ts';
+import { BackupError, damaged, storageFailure } from './backup-error.ts';
 import { leaveToOwner } from './backup-state.ts';
 import { isKeptName } from './kept-files.ts';
-import { damaged } from './manifest.ts';
 import { syncFolder } from './private-file.ts';
 
 export class StagedFiles {

@@ -5,9 +5,9 @@ import { finished } from 'node:stream/promises';
 
 import { Client, type ClientBase, type ClientConfig, DatabaseError as ServerError } from 'pg';
 
-import { BackupError } from '../backup/backup-error.ts';
+import { BackupError, damaged } from '../backup/backup-error.ts';
 import type { DatabaseLoad, LoadOptions } from '../backup/database-dump.ts';
-import { damaged, type DumpedTable, type Manifest } from '../backup/manifest.ts';
+import type { DumpedTable, Manifest } from '../backup/manifest.ts';
 import { DatabaseError } from './database-error.ts';
 import { copyStreams, listTables, plainText, target } from './dump.ts';
 import { type Ended, endWhatEnded, endWhatWasOpen, readEnded } from './restored-ends.ts';

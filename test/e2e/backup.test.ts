@@ -196,7 +196,7 @@ describe('a hub that is written to', () => {
   });
 
   test('whose restore is killed has its former state, or the new one', async () => {
-    await other?.stop();
+    await Promise.all([hub.stop(), other?.stop()]);
     const add = ['user', 'create', 'later', '--role', 'member', '--password-file', passwordFile()];
     await phlixHub(hub.folder, add);
     for (const step of chosenCases(steps, ['pouring', 'settling'])) {
