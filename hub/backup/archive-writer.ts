@@ -35,6 +35,8 @@ export function archive(
   onWritten: (written: Written) => void,
 ): AsyncIterable<Uint8Array> {
   const tar = pack();
+  // One that nobody has begun to read, since there is no place for it, must not end the hub with an error that nobody hears.
+  tar.on('error', () => undefined);
   const written = writeAll(tar, contents).then(onWritten);
   // The reader of the archive hears of it from the archive.
   written.catch((error: unknown) =>
