@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { Readable } from 'node:stream';
 
@@ -163,6 +164,26 @@ describe('a rate', () => {
     expect(await growth(hub, 'phlix_hub_stalls_total', limited, watch)).toBeGreaterThan(0);
     expect(await hub.value('phlix_hub_stalled_seconds_total', limited)).toBeGreaterThan(0);
     expect(await hub.value('phlix_hub_rate_waits_total')).toBeGreaterThan(0);
+  });
+});
+
+describe('what the host does beside the hub', () => {
+  test('a backup is young as soon as it is made, and one that came to nothing is seen', async () => {
+    expect(await hub.value('phlix_hub_backup_age_seconds')).toBe(Infinity);
+    const file = join(deployed.hub.folder, 'backup.tar');
+    const backup = (to: string) => deployed.hub.run('backup', '--insecure-plain', '--output', to);
+    expect(await backup(file)).toMatchObject({ exitCode: 0 });
+    expect(await hub.value('phlix_hub_backup_age_seconds')).toBeLessThan(60);
+    expect(await hub.value('phlix_hub_backup_failed')).toBe(0);
+    expect(await backup(join(file, 'below-a-file.tar'))).toMatchObject({ exitCode: 73 });
+    expect(await hub.value('phlix_hub_backup_failed')).toBe(1);
+  });
+
+  test('a ban holds as soon as it is made', async () => {
+    expect(await hub.value('phlix_hub_bans')).toBe(0);
+    const words = ['ban', 'add', '192.0.2.7', '--reason', 'a test'];
+    expect(await deployed.hub.run(...words)).toMatchObject({ exitCode: 0 });
+    await expect.poll(() => hub.value('phlix_hub_bans'), patience).toBe(1);
   });
 });
 
