@@ -38,8 +38,9 @@ test('no secret stands where people copy from', () => {
 });
 
 test('no address of a database has a password in it', () => {
+  // The word itself stands for one, and the hub refuses it.
   const found = copied.filter((path) =>
-    /postgres(?:ql)?:\/\/[^:/\s]+:(?!password@|\$)[^@\s]+@/.test(
+    /postgres(?:ql)?:\/\/[^:/\s]+:(?!password@|\$)[^@\s]+@/i.test(
       readFileSync(join(root, path), 'utf8'),
     ),
   );
