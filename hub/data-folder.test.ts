@@ -32,9 +32,9 @@ function modeOf(path: string): string {
   return (statSync(path).mode & 0o777).toString(8);
 }
 
-describe.skipIf(!isRoot)('the folder of a hub that becomes another user', () => {
-  const give = (dataDir: string) => giveDataFolder({ dataDir, hasDatabase: true }, user);
+const give = (dataDir: string) => giveDataFolder({ dataDir, hasDatabase: true }, user);
 
+describe.skipIf(!isRoot)('the folder of a hub that becomes another user', () => {
   test('is made closed, below folders that let him pass', () => {
     const dataDir = join(folder.path, 'var', 'lib', 'hub');
     const former = process.umask(0o077);

@@ -174,4 +174,3 @@ function managedView(state: CertificateState): CertificateView {
 function verifyOf({ audit }: HubConfig, { auditIndex }: Stores): ApiServices['verifyAudit'] {
   return async () => verify(audit.folder, auditIndex);
 }
-

@@ -136,7 +136,8 @@ async function list(context: CommandContext, options: Options): Promise<void> {
 async function show(context: CommandContext, wanted: string, options: Options): Promise<void> {
   const config = configOf(context);
   const now = new Date();
-  if (config.tls.kind !== 'acme') return showHeld(context, { config, wanted, now, isJson: options.json === true });
+  if (config.tls.kind !== 'acme')
+    return showHeld(context, { config, wanted, now, isJson: options.json === true });
   const found = await withStores(context, config, async (stores) =>
     requireCertificates(stores, config, wanted),
   );

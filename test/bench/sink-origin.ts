@@ -20,7 +20,9 @@ export async function startSinkOrigin(): Promise<SinkOrigin> {
   const listener = `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,fork`;
   const command: [string, ...string[]] = [
     partPath('socat'),
-    ...['-u', '-b', String(pieceBytes)],
+    '-u',
+    '-b',
+    String(pieceBytes),
     listener,
     'OPEN:/dev/null',
   ];

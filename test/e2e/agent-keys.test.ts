@@ -134,8 +134,8 @@ test('a server that goes to another owner takes its name along, and not its agen
   expect(await home.agent.program.ended).toBe(77);
 
   const { json: seen } = await bob.ask('GET', '/api/v1/servers');
-  const [{ id = '' } = {}] = seen['items'] as { id: string }[];
-  const made = await bob.askProven('POST', '/api/v1/enrolment-tokens', { server_id: id });
+  const [own] = seen['items'] as { id: string }[];
+  const made = await bob.askProven('POST', '/api/v1/enrolment-tokens', { server_id: own?.id });
   const token = String(made.json['token']);
   const next = new AgentProcess({ hub: home.hub, originPort: origin.port, token });
   others.push(next);

@@ -54,18 +54,6 @@ describe.skipIf(!hasParts('curl'))('what is written down of a visit', () => {
     await collector?.stop();
   });
 
-  const lines = (): Record<string, unknown>[] =>
-    readFileSync(accessFile, 'utf8')
-      .trim()
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-
-  const lineOf = async (request: string | undefined): Promise<Record<string, unknown>> => {
-    await expect.poll(() => lines().some((line) => line['request'] === request)).toBe(true);
-    return lines().find((line) => line['request'] === request) ?? {};
-  };
-
   const spanOf = async (request: string | undefined): Promise<SentSpan> =>
     collector.span((span) => span.attributes['phlix.request.id'] === request);
 
@@ -194,7 +182,6 @@ test('a hub and an agent write their logs into files, and open them anew when th
     HUB_LOG_FILE: hubFile,
   };
   const hub = new Program({ command: [process.execPath, 'hub/main.ts'], env });
-  const read = (file: string): string => readFileSync(file, { encoding: 'utf8', flag: 'a+' });
   await expect.poll(() => read(hubFile), { timeout: 60_000 }).toContain('"hub ready"');
   expect(hub.output).toBe('');
   expect(statSync(hubFile).mode & 0o777).toBe(0o640);
@@ -236,4 +223,22 @@ function answer(
   heard.push(request.headers);
   if (request.url?.startsWith('/broken') === true) request.socket.destroy();
   else response.end('a film');
+}
+
+function lines(): Record<string, unknown>[] {
+  return readFileSync(accessFile, 'utf8')
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Empty where there is none yet. */
+function read(file: string): string {
+  return readFileSync(file, { encoding: 'utf8', flag: 'a+' });
+}
+
+async function lineOf(request: string | undefined): Promise<Record<string, unknown>> {
+  await expect.poll(() => lines().some((line) => line['request'] === request)).toBe(true);
+  return lines().find((line) => line['request'] === request) ?? {};
 }
