@@ -61,7 +61,10 @@ type Asked = Pick<ClientBase, 'query'>;
 export function copyOut(client: Client, tables: readonly Table[], name: string): Readable {
   const table = tables.find((one) => one.name === name);
   if (table === undefined) throw new Error(`no table ${name} was listed`);
-  return client.query(copyStreams.to(`COPY ${target(table)} TO STDOUT`));
+  const rows = client.query(copyStreams.to(`COPY ${target(table)} TO STDOUT`));
+  // Whoever has stopped reading hears of no end of the connection; nobody else has to.
+  rows.on('error', () => {});
+  return rows;
 }
 
 /** Both names come from the database's own catalogue or were looked up in it. */

@@ -122,6 +122,19 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     await dump.close();
   });
 
+  test('a dump that is given up in the middle of a table ends nothing but itself', async () => {
+    await ask(
+      `INSERT INTO told_notices SELECT repeat('x', 1000) || i, now() FROM generate_series(1, 20000) i`,
+    );
+    const dump = await dumpOf(database.connection);
+    for await (const piece of dump.copyOut('told_notices')) {
+      expect(piece).toBeInstanceOf(Buffer);
+      break;
+    }
+    await dump.close();
+    await expect(ask(`SELECT 1 AS one`)).resolves.toEqual([{ one: 1 }]);
+  });
+
   test('what was revoked since stays revoked, and a key that took the place of another keeps it', async () => {
     await ask(`INSERT INTO access_tokens (id, kind, account_id, secret_hash, name, scopes, created_at, expires_at)
       VALUES ('tokenold', 'personal', '${account}', 'x', 'tv', '{}', now(), now() + interval '1 day')`);
