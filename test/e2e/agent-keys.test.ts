@@ -135,7 +135,8 @@ test('a server that goes to another owner takes its name along, and not its agen
 
   const { json: seen } = await bob.ask('GET', '/api/v1/servers');
   const [own] = seen['items'] as { id: string }[];
-  const made = await bob.askProven('POST', '/api/v1/enrolment-tokens', { server_id: own?.id });
+  const id = String(own?.id);
+  const made = await bob.askProven('POST', '/api/v1/enrolment-tokens', { server_id: id });
   const token = String(made.json['token']);
   const next = new AgentProcess({ hub: home.hub, originPort: origin.port, token });
   others.push(next);
