@@ -6,7 +6,7 @@ import { defaultApiLimits } from './api/limits.ts';
 import { defaultEdgeLimits } from './edge/limits.ts';
 import { defaultGatewayLimits } from './gateway/limits.ts';
 import { defaultNameLimits } from './tunnels/limits.ts';
-import { thisMachine } from './machine.ts';
+import { thisMachine } from './process/machine.ts';
 
 const memoryBytes = 2 ** 33;
 const unprivileged = {

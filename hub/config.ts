@@ -35,8 +35,8 @@ import {
   limitProblems,
   limitSettings,
   nameLimits,
-} from './limits.ts';
-import type { Machine } from './machine.ts';
+} from './settings/limits.ts';
+import type { Machine } from './process/machine.ts';
 import {
   accountProblems,
   accountSettings,
@@ -79,7 +79,7 @@ import {
   type TravelConfig,
 } from './settings/travel.ts';
 import { userProblems, userSettings } from './settings/user.ts';
-import { shownSettings, type ShownSetting } from './shown-settings.ts';
+import { shownSettings, type ShownSetting } from './settings/shown-settings.ts';
 import type { SmtpSettings } from './notices/mail/smtp-mailer.ts';
 import type { DomainLimits } from './tunnels/domains/limits.ts';
 import type { NameLimits } from './tunnels/limits.ts';

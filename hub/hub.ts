@@ -4,40 +4,51 @@ import type { PortSharing } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Metric } from '../shared/telemetry/metric.ts';
 import { version } from '../shared/version.ts';
-import type { AcmeCertificates } from './acme.ts';
-import { tellOfKeys } from './agent-keys.ts';
+import type { AcmeCertificates } from './composition/acme.ts';
+import { tellOfKeys } from './composition/agent-keys.ts';
 import { LineGuard } from './api/agents/line-api.ts';
 import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
-import { noteCertificate, notingTunnels, openAudited, type Audited } from './audited.ts';
-import { startBackups } from './backing-up.ts';
+import {
+  noteCertificate,
+  notingTunnels,
+  openAudited,
+  type Audited,
+} from './composition/audited.ts';
+import { startBackups } from './upkeep/backing-up.ts';
 import { FileCertificates } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
 import type { KeyRing } from './certificates/life/sealing.ts';
 import { localCaFolder, type HubConfig } from './config.ts';
-import { ControlClient } from './control-client.ts';
-import { Control } from './control.ts';
-import { Doors, sharingOf, type HubAddresses } from './doors.ts';
+import { ControlClient } from './process/control-client.ts';
+import { Control } from './process/control.ts';
+import { Doors, sharingOf, type HubAddresses } from './doors/doors.ts';
 import { Peers } from './edge/peers.ts';
-import { Examined } from './examined.ts';
-import { watchExchanges } from './exchanges.ts';
-import { banWhoGuesses } from './guessing.ts';
-import { noteNewKey, openKeyRing, requireFitting } from './key-ring.ts';
-import { openMetrics } from './metrics.ts';
-import { openNames } from './names.ts';
-import { openNotified, startWatches, tellAuditTrouble, tellBans, tellReuse } from './notified.ts';
-import { Opened } from './opened.ts';
+import { Examined } from './composition/examined.ts';
+import { watchExchanges } from './composition/exchanges.ts';
+import { banWhoGuesses } from './composition/guessing.ts';
+import { noteNewKey, openKeyRing, requireFitting } from './composition/key-ring.ts';
+import { openMetrics } from './composition/metrics.ts';
+import { openNames } from './composition/names.ts';
+import {
+  openNotified,
+  startWatches,
+  tellAuditTrouble,
+  tellBans,
+  tellReuse,
+} from './composition/notified.ts';
+import { Opened } from './composition/opened.ts';
 import { createSafeFetch } from './outbound/safe-fetch.ts';
-import { openPeople, type People } from './people.ts';
-import { openReception } from './reception.ts';
-import { isSameSite } from './same-site.ts';
-import { tellPresence, type GivenCertificate } from './services.ts';
-import { openProviders, openSingleSignOn, requireOpenDoor } from './single-sign-on.ts';
-import { announceSetup, forgetSetupToken } from './setup-token.ts';
-import { Overload } from './overload.ts';
-import { openStores, type Stores } from './stores.ts';
+import { openPeople, type People } from './composition/people.ts';
+import { openReception } from './doors/reception.ts';
+import { isSameSite } from './composition/same-site.ts';
+import { tellPresence, type GivenCertificate } from './composition/services.ts';
+import { openProviders, openSingleSignOn, requireOpenDoor } from './composition/single-sign-on.ts';
+import { announceSetup, forgetSetupToken } from './composition/setup-token.ts';
+import { Overload } from './composition/overload.ts';
+import { openStores, type Stores } from './composition/stores.ts';
 import {
   CertificateAttempts,
   certificateGauges,
@@ -46,14 +57,14 @@ import {
   type HeldCertificate,
 } from './telemetry/certificate-metrics.ts';
 import { Counters } from './telemetry/counters.ts';
-import { noteRenewal, openTraffic } from './traffic.ts';
-import { Readiness } from './readiness.ts';
+import { noteRenewal, openTraffic } from './composition/traffic.ts';
+import { Readiness } from './composition/readiness.ts';
 import { PresenceReporter } from './tunnels/presence.ts';
-import { tellSuspensions } from './suspensions.ts';
+import { tellSuspensions } from './composition/suspensions.ts';
 import type { Tunnels } from './tunnels/registry.ts';
-import { Unnamed } from './unnamed.ts';
+import { Unnamed } from './composition/unnamed.ts';
 import type { Observatory } from './usage/observatory.ts';
-import { VitalSigns } from './vital-signs.ts';
+import { VitalSigns } from './composition/vital-signs.ts';
 
 export interface Hub {
   readonly addresses: HubAddresses;
@@ -314,7 +325,7 @@ async function openCertificates(
   const names = { hubHost, tenantDomain };
   if (tls.kind === 'acme') {
     // Only now: what talks to authorities and name servers takes a third of a second to load, and 19 MB.
-    const rooms = await import('./acme.ts');
+    const rooms = await import('./composition/acme.ts');
     const attempts = new CertificateAttempts();
     const onAttempt = (report: AttemptReport): void => {
       attempts.note(report);

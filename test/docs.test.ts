@@ -60,7 +60,7 @@ function httpStatuses(): Map<string, string> {
 const setting = /^ +((?:HUB|PHLIX)_[A-Z0-9_]+): /gm;
 const settingFiles = [
   'hub/config.ts',
-  'hub/limits.ts',
+  'hub/settings/limits.ts',
   'agent/config.ts',
   ...globSync('hub/settings/*.ts', { cwd: root }).filter((path) => !path.endsWith('.test.ts')),
 ]

@@ -9,7 +9,7 @@ import { csvHeading, csvLine, entryJson } from '../audit/export.ts';
 import { auditEvents } from '../audit/event.ts';
 import { verify as verifyFiles, type Break } from '../audit/verify.ts';
 import type { HubConfig } from '../config.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 import {
   configOf,
   noteIdleFolder,

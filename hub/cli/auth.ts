@@ -33,9 +33,9 @@ Examples:
 async function localLogin(context: CommandContext, options: Options): Promise<void> {
   const config = configOf(context);
   const { openLocalLogin } = await import('../accounts/sso/local-login.ts');
-  const { openKeyRing } = await import('../key-ring.ts');
-  const { openNotified } = await import('../notified.ts');
-  const { Opened } = await import('../opened.ts');
+  const { openKeyRing } = await import('../composition/key-ring.ts');
+  const { openNotified } = await import('../composition/notified.ts');
+  const { Opened } = await import('../composition/opened.ts');
   const { createSafeFetch } = await import('../outbound/safe-fetch.ts');
   await withAudit(context, config, async ({ stores, audit }) => {
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);

@@ -59,7 +59,7 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
   const config = configOf(context);
   const lock = await lockOf(options);
   const path = options.output === undefined ? undefined : resolve(options.output);
-  const { backUp } = await import('../backing-up.ts');
+  const { backUp } = await import('../upkeep/backing-up.ts');
   const made = await withAudit(context, config, async ({ stores, note }) => {
     noteIdleFolder(context, config, stores);
     const done = await backUp(config, stores, { by: 'hand', at: new Date(), lock, path });

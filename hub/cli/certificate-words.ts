@@ -3,7 +3,7 @@
 import type { ManagedCertificate } from '../certificates/life/certificate.ts';
 import { nextStep } from '../certificates/life/renewal.ts';
 import type { KeyKind } from '../certificates/store.ts';
-import type { Rehearsal } from '../rehearsal.ts';
+import type { Rehearsal } from '../composition/rehearsal.ts';
 import { age, table } from './table.ts';
 
 /** One that somebody else renews: from files, or of the local authority. */

@@ -10,7 +10,7 @@ import type { ManagedCertificate } from '../certificates/life/certificate.ts';
 import { wishesOf } from '../certificates/life/wishes.ts';
 import type { HubConfig } from '../config.ts';
 import type { AcmeTls } from '../settings/acme.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 import { hostnameOf } from '../tunnels/hostname.ts';
 import {
   certificateJson,
@@ -164,8 +164,8 @@ async function revoke(context: CommandContext, wanted: string, options: Options)
   const { config, tls } = acmeOf(context);
   return withAudit(context, config, async ({ stores, note }) => {
     const found = await requireCertificates(stores, config, wanted);
-    const { openAuthorities } = await import('../acme.ts');
-    const { openKeyRing } = await import('../key-ring.ts');
+    const { openAuthorities } = await import('../composition/acme.ts');
+    const { openKeyRing } = await import('../composition/key-ring.ts');
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
     const authorities = await openAuthorities(
       { tls, stores, log },
@@ -199,8 +199,8 @@ async function test(
   options: Options,
 ): Promise<number> {
   const { config, tls } = acmeOf(context);
-  const { rehearse } = await import('../rehearsal.ts');
-  const { wishSettings } = await import('../acme.ts');
+  const { rehearse } = await import('../composition/rehearsal.ts');
+  const { wishSettings } = await import('../composition/acme.ts');
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
   return withStores(context, config, async (stores) => {
     const wishes =

@@ -5,9 +5,9 @@ import type { Writable } from 'node:stream';
 import { createLogger } from '../../shared/log.ts';
 import type { Environment } from '../../shared/settings/settings.ts';
 import { readConfig, type HubConfig } from '../config.ts';
-import { thisMachine } from '../machine.ts';
-import { becomeUser } from '../privileges.ts';
-import type { Stores } from '../stores.ts';
+import { thisMachine } from '../process/machine.ts';
+import { becomeUser } from '../process/privileges.ts';
+import type { Stores } from '../composition/stores.ts';
 
 export interface CommandContext {
   readonly environment: Environment;
@@ -38,7 +38,7 @@ export async function withStores<Result>(
 ): Promise<Result> {
   // Standard output belongs to the answer. What is not an error ends in the answer as well, or does not matter to it.
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-  const { openStores } = await import('../stores.ts');
+  const { openStores } = await import('../composition/stores.ts');
   const stores = await openStores(config, { purpose: 'command', log });
   try {
     return await work(stores);

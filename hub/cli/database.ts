@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { createLogger } from '../../shared/log.ts';
 import type { HubConfig } from '../config.ts';
 import { DatabaseError } from '../db/database-error.ts';
-import type { Moved } from '../moving.ts';
+import type { Moved } from '../upkeep/moving.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { noteAlone } from './host-audit.ts';
 
@@ -51,7 +51,7 @@ async function move(context: CommandContext, options: MoveOptions): Promise<void
   const config = configOf(context);
   const to = await placeOf(options);
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-  const { moveDatabase } = await import('../moving.ts');
+  const { moveDatabase } = await import('../upkeep/moving.ts');
   const moved = await moveDatabase(config, to, log);
   await noteAlone(context, config, { event: 'admin.database-moved', target: moved.to });
   if (options.json === true)
@@ -83,7 +83,7 @@ function wrong(what: string, cause?: unknown): DatabaseError {
 async function reopen(context: CommandContext, { json }: ReopenOptions): Promise<void> {
   const config = configOf(context);
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-  const { reopenDatabase } = await import('../moving.ts');
+  const { reopenDatabase } = await import('../upkeep/moving.ts');
   const place = await reopenDatabase(config, log);
   await noteAlone(context, config, { event: 'admin.database-moved', target: place });
   if (json === true) printJson(context, { place });

@@ -12,8 +12,8 @@ import { afterEach, expect, test } from 'vitest';
 import { recordingLogger } from '../../test/support/agents-door.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import type { Finding } from '../../shared/doctor/finding.ts';
-import { Control } from '../control.ts';
-import { socketPath } from '../control-words.ts';
+import { Control } from '../process/control.ts';
+import { socketPath } from '../process/control-words.ts';
 import { askRunning } from './doctor.ts';
 import { runHub } from './program.ts';
 

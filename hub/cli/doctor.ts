@@ -12,9 +12,9 @@ import {
 import { describeFindings } from '../../shared/doctor/table.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import type { HubConfig } from '../config.ts';
-import { ControlClient, type Patience } from '../control-client.ts';
-import { ControlError } from '../control-words.ts';
-import { memoryBytes } from '../machine.ts';
+import { ControlClient, type Patience } from '../process/control-client.ts';
+import { ControlError } from '../process/control-words.ts';
+import { memoryBytes } from '../process/machine.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { certificatesOfHost } from './held-certificates.ts';

@@ -1,7 +1,7 @@
 // A claim to a domain arrives; what the hub holds for it, or why it does not yet, leaves.
 
 import type { HubConfig } from '../config.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 import { isHolder, type DomainClaim } from '../tunnels/domains/domain.ts';
 
 export interface DomainCertificate {

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 
 import { createLogger } from '../../shared/log.ts';
 import type { HubConfig } from '../config.ts';
-import type { DomainChecks } from '../domain-checks.ts';
-import type { Stores } from '../stores.ts';
+import type { DomainChecks } from '../composition/domain-checks.ts';
+import type { Stores } from '../composition/stores.ts';
 import { DomainError } from '../tunnels/domains/domain-error.ts';
 import { domainName } from '../tunnels/domains/domain-name.ts';
 import type { DomainClaim } from '../tunnels/domains/domain.ts';
@@ -85,7 +85,7 @@ async function withDomains<Result>(
 ): Promise<Result> {
   const config = configOf(context);
   return withAudit(context, config, async ({ stores, audit, note }) => {
-    const { openDomainChecks } = await import('../domain-checks.ts');
+    const { openDomainChecks } = await import('../composition/domain-checks.ts');
     if (options.json !== true) noteIdleFolder(context, config, stores);
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
     const checks = openDomainChecks(config, stores, { log, audit });

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 
-import { ControlClient } from '../control-client.ts';
+import { ControlClient } from '../process/control-client.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 

@@ -8,7 +8,7 @@ import { CertificateError } from '../certificates/failure.ts';
 import type { HubConfig } from '../config.ts';
 import type { AcmeTls } from '../settings/acme.ts';
 import type { SealedRow } from '../db/sealed-rows.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 import { printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { withAudit } from './host-audit.ts';
@@ -58,8 +58,8 @@ export async function forgetKeys(
 }
 
 async function closedKeys(stores: Stores, settings: Settings): Promise<Closed> {
-  const { storedAccounts } = await import('../acme.ts');
-  const { openKeyRing } = await import('../key-ring.ts');
+  const { storedAccounts } = await import('../composition/acme.ts');
+  const { openKeyRing } = await import('../composition/key-ring.ts');
   // The file is missing: nothing opens anything.
   const keyRing = await openKeyRing(settings.config, stores).catch((error: unknown) => {
     if (isSealed(error)) return undefined;

@@ -10,7 +10,7 @@ import { afterEach, expect, test } from 'vitest';
 
 import { recordingLogger } from '../../test/support/agents-door.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
-import { Control } from '../control.ts';
+import { Control } from '../process/control.ts';
 import { runHub } from './program.ts';
 
 const folder = temporaryFolder('health').path;

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 
 import type { ListenAddress } from '../../shared/listen-address.ts';
-import { ControlClient } from '../control-client.ts';
+import { ControlClient } from '../process/control-client.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 

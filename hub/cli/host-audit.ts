@@ -5,7 +5,7 @@ import type { AuditEntry } from '../audit/audit.ts';
 import type { AuditIndex } from '../audit/audit-index.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import type { HubConfig } from '../config.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 import { withStores, type CommandContext } from './command-context.ts';
 
 export interface Audited {

@@ -5,7 +5,7 @@ import { AccountError } from '../accounts/account-error.ts';
 import type { Account } from '../accounts/account.ts';
 import { publicUrlOf, type HubConfig } from '../config.ts';
 import type { NoticeTargets } from '../notices/targets/targets.ts';
-import type { People } from '../people.ts';
+import type { People } from '../composition/people.ts';
 import { configOf, noteIdleFolder, type CommandContext } from './command-context.ts';
 import { withAudit, type Audited } from './host-audit.ts';
 import { printable } from './table.ts';
@@ -25,13 +25,13 @@ export async function withPeople<Result>(
   work: (rooms: HostPeople) => Promise<Result>,
 ): Promise<Result> {
   const config = configOf(context);
-  const { openPeople } = await import('../people.ts');
-  const { openKeyRing } = await import('../key-ring.ts');
-  const { openNotified } = await import('../notified.ts');
-  const { Opened } = await import('../opened.ts');
+  const { openPeople } = await import('../composition/people.ts');
+  const { openKeyRing } = await import('../composition/key-ring.ts');
+  const { openNotified } = await import('../composition/notified.ts');
+  const { Opened } = await import('../composition/opened.ts');
   const { createSafeFetch } = await import('../outbound/safe-fetch.ts');
-  const { forgetSetupToken } = await import('../setup-token.ts');
-  const { openProviders } = await import('../single-sign-on.ts');
+  const { forgetSetupToken } = await import('../composition/setup-token.ts');
+  const { openProviders } = await import('../composition/single-sign-on.ts');
   return withAudit(context, config, async ({ stores, audit, note }) => {
     if (options.json !== true) noteIdleFolder(context, config, stores);
     const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);

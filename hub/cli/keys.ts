@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 
-import type { Rotation } from '../key-ring.ts';
+import type { Rotation } from '../composition/key-ring.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 import { withAudit } from './host-audit.ts';
@@ -32,7 +32,7 @@ Examples:
 
 async function rotate(context: CommandContext, options: Options): Promise<number> {
   const config = configOf(context);
-  const { openKeyRing, rotateKeys } = await import('../key-ring.ts');
+  const { openKeyRing, rotateKeys } = await import('../composition/key-ring.ts');
   return withAudit(context, config, async ({ stores, note }) => {
     const rotation = await rotateKeys(await openKeyRing(config, stores), stores);
     note({

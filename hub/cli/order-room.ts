@@ -9,7 +9,7 @@ import {
 } from '../certificates/life/budget.ts';
 import type { ManagedCertificate, OrderRefusal } from '../certificates/life/certificate.ts';
 import { orderKind } from '../certificates/life/ordering.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../composition/stores.ts';
 
 export interface Unordered {
   readonly names: readonly string[];

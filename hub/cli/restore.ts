@@ -8,8 +8,8 @@ import { createLogger } from '../../shared/log.ts';
 import type { Manifest } from '../backup/manifest.ts';
 import { CertificateError } from '../certificates/failure.ts';
 import type { HubConfig } from '../config.ts';
-import type { Restored } from '../restoring.ts';
-import type { Stores } from '../stores.ts';
+import type { Restored } from '../upkeep/restoring.ts';
+import type { Stores } from '../composition/stores.ts';
 import { keysOf, momentText, withKeys, type KeyOptions } from './backup-words.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { withAudit } from './host-audit.ts';
@@ -56,7 +56,7 @@ async function restore(
     return tellVerified(context, await verifyArchive(file, keys), options);
   }
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-  const rooms = await import('../restoring.ts');
+  const rooms = await import('../upkeep/restoring.ts');
   const replaces = options.replace === true;
   const order = { file, keys, replaces, isForward: true, reason: 'restore' } as const;
   const restored = await rooms.restore(config, order, log);
@@ -69,7 +69,7 @@ async function restore(
 
 /** Why the next hub would refuse to start: the backup's secret is not the one that is set here. */
 async function closedReason(config: HubConfig, stores: Stores): Promise<string | undefined> {
-  const { openKeyRing, requireFitting } = await import('../key-ring.ts');
+  const { openKeyRing, requireFitting } = await import('../composition/key-ring.ts');
   try {
     await requireFitting(await openKeyRing(config, stores), stores);
     return undefined;

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { createLogger } from '../../shared/log.ts';
 import { listSnapshots } from '../backup/snapshots.ts';
 import type { HubConfig } from '../config.ts';
-import type { Plan } from '../rolling-back.ts';
+import type { Plan } from '../upkeep/rolling-back.ts';
 import { momentText } from './backup-words.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { noteAlone } from './host-audit.ts';
@@ -71,7 +71,7 @@ async function rollBack(
   process.umask(0o077);
   const config = configOf(context);
   const log = createLogger({ level: 'error', name: 'phlix-hub' }, context.stderr);
-  const rooms = await import('../rolling-back.ts');
+  const rooms = await import('../upkeep/rolling-back.ts');
   const plan = await rooms.planRollback(config, wanted, log);
   if (options.dryRun === true) return tell(context, { plan, isDone: false }, options);
   const { snapshot } = await rooms.rollBack(config, plan, log);

@@ -3,8 +3,8 @@
 import { Command } from 'commander';
 
 import type { HubConfig } from '../config.ts';
-import { Place } from '../place.ts';
-import type { Stores } from '../stores.ts';
+import { Place } from '../composition/place.ts';
+import type { Stores } from '../composition/stores.ts';
 import { labelOf } from '../tunnels/hostname.ts';
 import type { Presence } from '../tunnels/presence.ts';
 import type { Server, ServerStore } from '../tunnels/server.ts';

@@ -201,8 +201,8 @@ async function withProviders(
   work: (providers: Providers) => Promise<void>,
 ): Promise<void> {
   const config = configOf(context);
-  const { openKeyRing } = await import('../key-ring.ts');
-  const { openProviders } = await import('../single-sign-on.ts');
+  const { openKeyRing } = await import('../composition/key-ring.ts');
+  const { openProviders } = await import('../composition/single-sign-on.ts');
   const { createSafeFetch } = await import('../outbound/safe-fetch.ts');
   await withAudit(context, config, async ({ stores, audit }) => {
     const { providers } = openProviders(config, {

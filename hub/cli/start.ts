@@ -4,10 +4,10 @@ import type { Logger } from '../../shared/log.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
 import { startHub } from '../hub.ts';
-import { openLogs } from '../logs.ts';
-import { sharingOf } from '../doors.ts';
-import { closeDataFolder } from '../data-folder.ts';
-import { bindAndBecomeUser } from '../privileges.ts';
+import { openLogs } from '../composition/logs.ts';
+import { sharingOf } from '../doors/doors.ts';
+import { closeDataFolder } from '../process/data-folder.ts';
+import { bindAndBecomeUser } from '../process/privileges.ts';
 import { settingsOf, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 

@@ -6,7 +6,7 @@ import { Argument, Command, Option } from 'commander';
 
 import { roles, type Account, type Role } from '../accounts/account.ts';
 import { AccountError } from '../accounts/account-error.ts';
-import type { People } from '../people.ts';
+import type { People } from '../composition/people.ts';
 import { printJson, type CommandContext } from './command-context.ts';
 import { requireAccount, withPeople, type HostPeople } from './host-people.ts';
 import { requireServer } from './servers.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import type { ListenAddress } from '../../shared/listen-address.ts';
 import type { HubConfig } from '../config.ts';
-import type { ListenSetting } from '../listen-failure.ts';
+import type { ListenSetting } from '../doors/listen-failure.ts';
 import type { OpenDoors } from './premises.ts';
 
 export interface DeclaredDoor {

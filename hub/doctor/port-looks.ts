@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { explained, failure, ok, warning, type Verdict } from '../../shared/doctor/finding.ts';
 import type { Look, Looks } from '../../shared/doctor/look.ts';
 import { listenOn, listenText } from '../../shared/listen-address.ts';
-import { listenFailure, type ListenSetting } from '../listen-failure.ts';
+import { listenFailure, type ListenSetting } from '../doors/listen-failure.ts';
 import { declaredDoors, portOf, type DeclaredDoor } from './doors-declared.ts';
 import type { Premises, RunningHub } from './premises.ts';
 import { holderOf, listeners, type Listener } from './sockets.ts';

@@ -2,7 +2,7 @@
 
 import { ok, warning, type Verdict } from '../../shared/doctor/finding.ts';
 import type { Looks } from '../../shared/doctor/look.ts';
-import { isSameSite } from '../same-site.ts';
+import { isSameSite } from '../composition/same-site.ts';
 import type { Premises, RunningHub } from './premises.ts';
 
 export const settingsLooks = {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { readConfig } from '../../hub/config.ts';
-import { thisMachine } from '../../hub/machine.ts';
-import { openStores } from '../../hub/stores.ts';
+import { thisMachine } from '../../hub/process/machine.ts';
+import { openStores } from '../../hub/composition/stores.ts';
 import { freePort } from '../../infra/quickstart/ports.ts';
 import { createLogger } from '../../shared/log.ts';
 import { Program } from '../support/program.ts';

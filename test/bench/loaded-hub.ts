@@ -2,7 +2,7 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 
-import { wishSettings } from '../../hub/acme.ts';
+import { wishSettings } from '../../hub/composition/acme.ts';
 import type { CertificateWish } from '../../hub/certificates/life/certificate.ts';
 import { KeyRing } from '../../hub/certificates/life/sealing.ts';
 import { wishesOf, type NamedServer } from '../../hub/certificates/life/wishes.ts';
@@ -10,7 +10,7 @@ import { readConfig, type HubConfig } from '../../hub/config.ts';
 import { wishDigest } from '../../hub/db/certificate-wishes.ts';
 import { openDatabase, type Database } from '../../hub/db/connect.ts';
 import { certificates, labels, servers } from '../../hub/db/schema.ts';
-import { thisMachine } from '../../hub/machine.ts';
+import { thisMachine } from '../../hub/process/machine.ts';
 import { operatorId } from '../../hub/tunnels/token.ts';
 import { createLogger } from '../../shared/log.ts';
 import { startHub, type BenchHub } from './hub-with-agent.ts';

@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { readConfig } from '../../hub/config.ts';
-import { thisMachine } from '../../hub/machine.ts';
+import { thisMachine } from '../../hub/process/machine.ts';
 import { hasParts, partPath } from '../support/parts.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { challengeRecord } from '../../hub/certificates/dns/challenge-record.ts';
 import { openDnsProvider } from '../../hub/certificates/dns/providers.ts';
 import { ask, type QuestionType, type Reply } from '../../hub/certificates/dns/query.ts';
-import { startResponder } from '../../hub/name-proofs.ts';
+import { startResponder } from '../../hub/composition/name-proofs.ts';
 import type { AcmeTls } from '../../hub/settings/acme.ts';
 import { createLogger } from '../../shared/log.ts';
 import type { Environment } from '../../shared/settings/settings.ts';

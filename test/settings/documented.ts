@@ -11,7 +11,7 @@ export const read = (path: string): string => readFileSync(join(root, path), 'ut
 export function settingSources(): string {
   return [
     'hub/config.ts',
-    'hub/limits.ts',
+    'hub/settings/limits.ts',
     'agent/config.ts',
     ...globSync('hub/settings/*.ts', { cwd: root }).filter((path) => !path.endsWith('.test.ts')),
   ]

@@ -189,7 +189,7 @@ const elsewhere: readonly (readonly [string, Shown])[] = [
   [
     'HUB_DNS_PROVIDER',
     shown(
-      'hub/name-proofs.test.ts',
+      'hub/composition/name-proofs.test.ts',
       'is proved at the doors without a provider, and in the DNS with one',
     ),
   ],

@@ -5,7 +5,7 @@ import { generateKeyPairSync, randomUUIDv7 } from 'node:crypto';
 import { readConfig } from '../../../hub/config.ts';
 import { openDatabase } from '../../../hub/db/connect.ts';
 import { agents, labels, servers } from '../../../hub/db/schema.ts';
-import { thisMachine } from '../../../hub/machine.ts';
+import { thisMachine } from '../../../hub/process/machine.ts';
 import { agentIdOf } from '../../../hub/tunnels/identity.ts';
 import { operatorId } from '../../../hub/tunnels/token.ts';
 import { createLogger } from '../../../shared/log.ts';

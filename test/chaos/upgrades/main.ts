@@ -6,8 +6,8 @@ import { readConfig } from '../../../hub/config.ts';
 import { openServer } from '../../../hub/db/connect.ts';
 import { withClient } from '../../../hub/db/marks.ts';
 import { migrate } from '../../../hub/db/migrate.ts';
-import { thisMachine } from '../../../hub/machine.ts';
-import { takeSnapshot } from '../../../hub/snapshotting.ts';
+import { thisMachine } from '../../../hub/process/machine.ts';
+import { takeSnapshot } from '../../../hub/upkeep/snapshotting.ts';
 
 const [dataDir = '', url = '', folder = '', round = '0'] = process.argv.slice(2);
 const environment = { HOME: '/', HUB_DATA_DIR: dataDir, HUB_DATABASE_URL: url };

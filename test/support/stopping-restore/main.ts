@@ -8,8 +8,8 @@ import { Client } from 'pg';
 import { StagedFiles } from '../../../hub/backup/staged-files.ts';
 import { parseIdentities } from '../../../hub/backup/encryption.ts';
 import { readConfig } from '../../../hub/config.ts';
-import { thisMachine } from '../../../hub/machine.ts';
-import { restore } from '../../../hub/restoring.ts';
+import { thisMachine } from '../../../hub/process/machine.ts';
+import { restore } from '../../../hub/upkeep/restoring.ts';
 
 const [step = '', dataDir = '', file = '', keyFile = ''] = process.argv.slice(2);
 
