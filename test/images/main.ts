@@ -51,6 +51,7 @@ if (missing.length > 0) process.exit(69);
 const startedAt = performance.now();
 const store = new ImageStore(cache);
 try {
+  await store.tidy();
   const isNew = await ensureBaseImage(store, cache);
   say(`base image: ${isNew ? 'made' : 'as it was'} (${baseImage}, storage driver ${store.driver})`);
   const built = await build();

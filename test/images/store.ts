@@ -38,6 +38,11 @@ export class ImageStore {
     this.#options = ['--root', root, '--runroot', `${root}-run`, '--storage-driver', this.driver];
   }
 
+  /** Whoever was killed left containers mounted; nobody else uses this store. */
+  async tidy(): Promise<void> {
+    await this.#run('rm', '--all');
+  }
+
   has(image: string): boolean {
     const { status } = spawnSync(partPath('buildah'), [
       ...this.#options,
