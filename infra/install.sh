@@ -226,7 +226,8 @@ make_environment() {
   done
 }
 
-# systemd hands the secrets over in a folder that the service alone can read.
+# systemd hands the secrets over in a folder that the service alone can read. Its path is written out: %d, which means it, is known
+# from systemd 250 on, and Debian 11 has 247, Ubuntu 22.04 has 249.
 write_unit() {
   install -D -m 0644 "$source/infra/systemd/$name.service" "$unit"
   mkdir -p "$dropin"
@@ -236,7 +237,7 @@ write_unit() {
       [ -f "$file" ] || continue
       chmod 0600 "$file"
       key=$(basename "$file")
-      printf 'LoadCredential=%s:%s\nEnvironment=%s_FILE=%%d/%s\n' "$key" "$file" "$key" "$key"
+      printf 'LoadCredential=%s:%s\nEnvironment=%s_FILE=/run/credentials/%s.service/%s\n' "$key" "$file" "$key" "$name" "$key"
     done
   } >"$dropin/secrets.conf"
 }

@@ -24,7 +24,7 @@ start() {
   while IFS= read -r line; do
     case $line in [A-Z]*=*) set -- "$@" "$line" ;; esac
   done <"$(value EnvironmentFile)"
-  for pair in $(sed -n 's/^Environment=//p' "$file") $(sed -n "s|%d|$credentials|; s/^Environment=//p" "$dropin"); do
+  for pair in $(sed -n 's/^Environment=//p' "$file") $(sed -n 's/^Environment=//p' "$dropin"); do
     set -- "$@" "$pair"
   done
   install -d -m 0700 -o "$user" "$credentials"
