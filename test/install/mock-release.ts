@@ -1,6 +1,6 @@
 // A version arrives; a folder leaves that install.sh takes for a built checkout, whose programs are a few lines each.
 
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +29,7 @@ export function writeMockRelease(
   write('node_modules/vitest/package.json', '{}');
   for (const arch of ['x64', 'arm64']) {
     const node = `node_modules/node-linux-${arch}/bin/node`;
-    write(node, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+    write(node, `#!/bin/sh\nexec ${sharedNode(folder)} "$@"\n`);
     chmodSync(join(folder, node), 0o755);
   }
   write('dist/hub/main.js', program(version, isBroken));
@@ -38,6 +38,13 @@ export function writeMockRelease(
   write('README.md', `mock ${version}\n`);
   cpSync(join(root, 'infra'), join(folder, 'infra'), { recursive: true });
   return folder;
+}
+
+/** Beside the releases, which the machine sees: where this project lies it need not, such as in /tmp or in somebody's home. */
+function sharedNode(folder: string): string {
+  const path = join(folder, '..', 'node');
+  if (!existsSync(path)) copyFileSync(process.execPath, path);
+  return path;
 }
 
 function program(version: string, isBroken: boolean): string {
