@@ -173,6 +173,8 @@ describe('a secret', () => {
     'x',
     'postgres://u:changeme@h/d',
     'postgres://u:change%2Dme@h/d',
+    'postgresql://hub:secret@/phlix?host=/run/postgresql',
+    'postgresql://hub:change%2Dme@?host=/run/postgresql',
     '00000000000000000000000000000000',
     '0123456789abcdef0123456789ABCDEF',
     'changeme-changeme-changeme-1234567',
@@ -197,6 +199,8 @@ describe('a secret', () => {
     '$ecret99',
     'no secret 12345',
     'postgres://u:hunter22@h/d',
+    'postgresql://hub:hunter22@/phlix?host=/run/postgresql',
+    'postgresql://hub@/phlix?host=/run/postgresql',
     '',
   ])('may be %j', (given) => {
     expect(isPlaceholder(given)).toBe(false);

@@ -35,7 +35,7 @@ export class Secret {
 export function isPlaceholder(text: string): boolean {
   const folded = text.trim().toLowerCase();
   // Of an address, the password in it is the secret.
-  const password = URL.parse(folded)?.password ?? '';
+  const password = URL.parse(withHost(folded))?.password ?? '';
   if (password !== '') return isPlaceholder(decoded(password));
   return (
     placeholders.has(folded) ||
@@ -46,6 +46,11 @@ export function isPlaceholder(text: string): boolean {
     // A variable's name that nothing has filled in.
     /^\$[A-Z_][A-Z0-9_]+$/.test(text.trim())
   );
+}
+
+/** `user:password@/database`, libpq's way to say that the host is a socket named behind it, is no URL until it has one. */
+function withHost(text: string): string {
+  return text.replace(/^(\w+:\/\/[^/?#]*@)(?=[/?#]|$)/, '$1socket.invalid');
 }
 
 /** A password in a URL may be written with %-signs, which hide nothing. */

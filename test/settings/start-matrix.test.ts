@@ -144,6 +144,12 @@ const refusals: [row: string, what: string, environment: Environment, says: RegE
     db('postgresql://hub:ChangeMe@127.0.0.1/hub'),
     /HUB_DATABASE_URL: expected/,
   ],
+  [
+    'E-02',
+    'a password everybody knows, for a database behind a socket',
+    db('postgresql://hub:secret@/phlix?host=/run/postgresql'),
+    /HUB_DATABASE_URL: expected/,
+  ],
   ...['disable', 'allow', 'prefer', 'require', 'verify-ca', 'no-verify'].map(
     (mode): [string, string, Environment, RegExp] => [
       'E-08',
