@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { readConfig } from '../config.ts';
-import { becomeUser } from './privileges.ts';
+import { becomeUser, isWithin } from './privileges.ts';
 
 const machine = {
   bindsLowPorts: true,
@@ -34,4 +34,11 @@ test('a responder on port 53 needs the privilege again: it is refused beside HUB
   };
   expect(() => config(responder)).toThrow(/HUB_DNS_RESPONDER_LISTEN/);
   expect(config({ ...responder, HUB_DNS_RESPONDER_LISTEN: ':5353' }).user).toBe('daemon');
+});
+
+test('a file is within a folder below its name, not beside it under a longer one', () => {
+  expect(isWithin('/var/lib/hub', '/var/lib/hub/auth.log')).toBe(true);
+  expect(isWithin('/var/lib/hub/', '/var/lib/hub/logs/auth.log')).toBe(true);
+  expect(isWithin('/var/lib/hub', '/var/lib/hub-auth.log')).toBe(false);
+  expect(isWithin('/var/lib/hub', '/var/lib/hub/../auth.log')).toBe(false);
 });

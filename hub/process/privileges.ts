@@ -1,6 +1,7 @@
 // A process that is root arrives, with HUB_USER; the same process leaves as that user, its low ports bound, and with no way back (security row E-09).
 
 import { accessSync, constants } from 'node:fs';
+import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import {
@@ -43,7 +44,8 @@ export function becomeUser(config: HubConfig): string | undefined {
   const { dataDir, databaseUrl, audit } = config;
   giveDataFolder({ dataDir, hasDatabase: databaseUrl === undefined }, user);
   const { authLogPath } = audit;
-  if (authLogPath !== undefined && !authLogPath.startsWith(dataDir))
+  // What is in the folder was given with it.
+  if (authLogPath !== undefined && !isWithin(dataDir, authLogPath))
     giveFile(authLogPath, 0o640, user);
   // The groups while it still may; the user last, since nothing may be changed from then on.
   process.setgid?.(user.gid);
@@ -54,6 +56,11 @@ export function becomeUser(config: HubConfig): string | undefined {
   delete process.env['XDG_RUNTIME_DIR'];
   requireAccess(config, user);
   return user.name;
+}
+
+/** `/var/lib/hub-auth.log` is not in `/var/lib/hub`. */
+export function isWithin(folder: string, path: string): boolean {
+  return resolve(path).startsWith(`${resolve(folder)}${sep}`);
 }
 
 /** The types of Node 24 lack it. */
