@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -37,6 +37,19 @@ test('snapshots are listed by what they were taken for, youngest first, and the 
   await pruneSnapshots(folder.path, 2);
   expect(readdirSync(join(folder.path, 'snapshots'))).toHaveLength(3);
   expect((await listSnapshots(folder.path)).at(-1)?.reason).toBe('restore');
+});
+
+test('the one that is about to be read stays, however it is called', async () => {
+  add('2026-11-20T03:30:00Z', 'migration');
+  add('2026-11-21T03:30:00Z', 'migration');
+  add('2026-11-22T03:30:00Z', 'rollback');
+  const oldest = snapshotPath(folder.path, new Date('2026-11-20T03:30:00Z'), 'migration');
+  symlinkSync(oldest, join(folder.path, 'chosen'));
+  await pruneSnapshots(folder.path, 1, join(folder.path, 'chosen'));
+  expect((await listSnapshots(folder.path)).map(({ id }) => id)).toEqual([
+    '20261122T033000Z-rollback',
+    '20261120T033000Z-migration',
+  ]);
 });
 
 test('their key is made once, for its owner alone, also by two processes at once', async () => {

@@ -1,6 +1,6 @@
 // The data folder arrives; the states of the database that were kept before something was done to it leave, youngest first, and the key that opens them.
 
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { parseStamp, stampOf } from './backup-folder.ts';
@@ -37,10 +37,20 @@ export async function listSnapshots(dataDir: string): Promise<Snapshot[]> {
   return found.toSorted((a, b) => b.at.getTime() - a.at.getTime());
 }
 
-/** The youngest stay, as many as said. */
-export async function pruneSnapshots(dataDir: string, count: number): Promise<void> {
+/** The youngest stay, as many as said, and `spared`: the file that somebody is about to read. */
+export async function pruneSnapshots(
+  dataDir: string,
+  count: number,
+  spared?: string,
+): Promise<void> {
+  const kept = spared === undefined ? undefined : await placeOf(spared);
   for (const { path } of (await listSnapshots(dataDir)).slice(count))
-    await rm(path, { force: true });
+    if ((await placeOf(path)) !== kept) await rm(path, { force: true });
+}
+
+/** One file may have several names. */
+async function placeOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
 }
 
 /**

@@ -139,9 +139,10 @@ export async function openStores(
 function snapshotBefore(config: HubConfig, log: Logger): NonNullable<OpenOptions['beforeChange']> {
   return async ({ connection }) => {
     // Rare, and its rooms take their time to load.
-    const { takeSnapshot } = await import('../upkeep/snapshotting.ts');
+    const { settleSnapshot, takeSnapshot } = await import('../upkeep/snapshotting.ts');
     const { path } = await takeSnapshot(config, connection, 'migration');
     log.info({ path }, 'snapshot taken: the tables are changed for this version');
+    return { settle: async (isChanged) => settleSnapshot(config, path, isChanged) };
   };
 }
 

@@ -10,7 +10,7 @@ import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
 import { type EmbeddedSettings, openEmbedded } from './embedded.ts';
 import type { DatabaseDump } from '../backup/database-dump.ts';
 import { externalServer } from './external.ts';
-import { migrate } from './migrate.ts';
+import { type Kept, migrate } from './migrate.ts';
 import { PatientPool } from './patient-pool.ts';
 import type { Purpose } from './postmaster.ts';
 
@@ -40,7 +40,7 @@ export interface OpenOptions {
   readonly purpose: Purpose;
   readonly log: Logger;
   /** Called when tables with data are about to change. */
-  readonly beforeChange?: (server: FoundServer) => Promise<void>;
+  readonly beforeChange?: (server: FoundServer) => Promise<Kept | undefined>;
 }
 
 /** Containers that start together: the database needs a moment longer than the hub. */

@@ -7,7 +7,7 @@ import { databaseKinds, type TestDatabase } from '../../test/support/databases.t
 import { temporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts';
 import { sql } from './drizzle.ts';
 import { readMark, withClient, writeMark } from './marks.ts';
-import { appliedMigrations, migrate } from './migrate.ts';
+import { appliedMigrations, migrate, type MigrateOptions } from './migrate.ts';
 import { migrationsFolder } from './migration-files.ts';
 import { schemaOf } from './schema-check.ts';
 
@@ -43,7 +43,7 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     );
   }
 
-  function upgrade(beforeChange?: () => Promise<void>): Promise<void> {
+  function upgrade(beforeChange?: MigrateOptions['beforeChange']): Promise<void> {
     return migrate(opened.database.connection, { folder: copy.path, beforeChange });
   }
 
@@ -94,8 +94,11 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
 
   test('before tables with data are changed somebody is asked, who may refuse', async () => {
     let asked = 0;
-    const ask = async (): Promise<void> => {
+    const told: boolean[] = [];
+    const settle = async (isChanged: boolean): Promise<void> => void told.push(isChanged);
+    const ask = async (): Promise<{ settle: typeof settle }> => {
       asked += 1;
+      return { settle };
     };
     await upgrade(ask);
     add('9000_change', later, 'CREATE TABLE change (id integer);');
@@ -112,6 +115,9 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     await upgrade(ask);
     expect(asked).toBe(1);
     await forget(later, 'DROP TABLE change');
+    add('9001_bad', later + 1, 'SELECT 1 / 0;');
+    await expect(upgrade(ask)).rejects.toMatchObject({ code: 'database.migration' });
+    expect(told, 'whether anything was changed').toEqual([true, false]);
   });
 
   test('a database that was moved starts no hub, until somebody wants it back', async () => {

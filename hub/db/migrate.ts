@@ -1,7 +1,7 @@
 // A connected database arrives; the same database with all tables of this version leaves, or unchanged with the reason. Forward only.
 
 import { type Client, type ClientBase, type ClientConfig, DatabaseError as ServerError } from 'pg';
-import { DatabaseError } from './database-error.ts';
+import { DatabaseError, type DatabaseErrorCode } from './database-error.ts';
 import { refuseMoved, withClient } from './marks.ts';
 import {
   type MigrationFile,
@@ -14,8 +14,14 @@ import { requireSchema } from './schema-check.ts';
 
 export interface MigrateOptions {
   /** Called when tables with data are about to change; what it throws keeps them as they are. */
-  readonly beforeChange?: (() => Promise<void>) | undefined;
+  readonly beforeChange?: (() => Promise<Kept | undefined>) | undefined;
   readonly folder?: string;
+}
+
+/** What was kept of the tables before they change. */
+export interface Kept {
+  /** Not called when nobody knows, as when the connection ended with the commit under way. */
+  settle(isChanged: boolean): Promise<void>;
 }
 
 /** Any number will do, as long as every hub asks for the same: "phlix" on a telephone's keys. */
@@ -37,12 +43,20 @@ export async function migrate(
       await refuseMoved(client);
       const applied = await appliedMigrations(client);
       const pending = pendingOf(known, applied);
-      if (pending.length > 0 && applied.length > 0 && (await holdsData(client, known)))
-        await beforeChange?.();
-      await inOneTransaction(client, async () => {
-        await applyMigrations(client, pending);
-        await requireSchema(client, readSchema(folder));
-      });
+      const isAsked = pending.length > 0 && applied.length > 0 && (await holdsData(client, known));
+      const kept = isAsked ? await beforeChange?.() : undefined;
+      try {
+        await inOneTransaction(client, async () => {
+          await applyMigrations(client, pending);
+          await requireSchema(client, readSchema(folder));
+        });
+      } catch (error) {
+        // Both come before the commit.
+        if (hasCode(error, ['database.migration', 'database.schema']))
+          await kept?.settle(false).catch(() => {});
+        throw error;
+      }
+      await kept?.settle(true);
     } catch (error) {
       throw isDenied(error) ? denied(error) : error;
     }
@@ -149,6 +163,10 @@ function failed(name: string, error: unknown): DatabaseError {
     `the migration ${name} failed (${why}); nothing was changed: start the version that ran before, and report this`,
     { cause: error },
   );
+}
+
+function hasCode(error: unknown, codes: readonly DatabaseErrorCode[]): boolean {
+  return error instanceof DatabaseError && codes.some((code) => error.code === code);
 }
 
 function isDenied(error: unknown): boolean {

@@ -63,7 +63,7 @@ export async function restore(
     const isFull = await holdsHub(server);
     if (isFull && !order.replaces) throw notEmpty(`the database at ${server.place}`);
     const snapshot = isFull
-      ? (await takeSnapshot(config, server.connection, order.reason)).path
+      ? (await takeSnapshot(config, server.connection, order.reason, order.file)).path
       : undefined;
     return { manifest, snapshot, ...(await fill(config, order, { manifest, server })) };
   } finally {
