@@ -216,7 +216,10 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   opened.add(() => former?.close());
   const addresses = await doors.listen(former, sharing);
   examined.opens(addresses);
-  const control = await Control.open(config.dataDir, doors, log, examined);
+  const control = await Control.open(config.dataDir, doors, log, {
+    doctor: examined,
+    readiness: vitals.readiness,
+  });
   opened.add(() => control?.close());
   const responder = acme?.responder;
   const { certified } = held;

@@ -93,7 +93,7 @@ test('a running hub is asked, and its findings are the answer', async () => {
     { check: 'disk.space', state: 'failure', message: 'The disk is full.', remedy: 'Make room.' },
   ];
   const doctorOf = { look: async () => found };
-  const control = await Control.open(folder, hub, recordingLogger().log, doctorOf);
+  const control = await Control.open(folder, hub, recordingLogger().log, { doctor: doctorOf });
   closers.push(() => control?.close());
   const told = await doctorJson({ HUB_DATA_DIR: folder });
   expect(told).toEqual({ code: 69, healthy: false, findings: found });

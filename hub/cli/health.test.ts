@@ -68,7 +68,7 @@ test('where nobody answers the setting is named', async () => {
   );
 });
 
-test('without metrics a hub is alive that takes a connection, and nothing else is known', async () => {
+test('without metrics the socket in the data folder answers in their place', async () => {
   expect(await health('off')).toMatchObject({ code: 69, stdout: `No hub runs with ${folder}.\n` });
   const asked = {
     beginHandOver: async () => ({ links: 0, moved: 0 }),
@@ -76,11 +76,13 @@ test('without metrics a hub is alive that takes a connection, and nothing else i
     askToStop: () => undefined,
     streamCount: 0,
   };
-  const control = await Control.open(folder, asked, recordingLogger().log);
+  let answer = { status: 503, body: { gateway: { ready: false, reason: 'draining' } } };
+  const readiness = { answer: async () => answer };
+  const control = await Control.open(folder, asked, recordingLogger().log, { readiness });
   if (control !== undefined) opened.push(control);
   expect((await health('off')).code).toBe(0);
-  expect(await health('off', '--ready')).toMatchObject({
-    code: 69,
-    stdout: expect.stringContaining('HUB_METRICS_LISTEN is off'),
-  });
+  const { code, stdout } = await health('off', '--ready', '--json');
+  expect([code, JSON.parse(stdout)]).toEqual([69, { healthy: false, answer: answer.body }]);
+  answer = { status: 200, body: { gateway: { ready: true, reason: '' } } };
+  expect(await health('off', '--ready')).toEqual({ code: 0, stdout: 'The hub is ready.\n' });
 });

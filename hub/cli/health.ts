@@ -7,6 +7,7 @@ import { Command } from 'commander';
 
 import type { ListenAddress } from '../../shared/listen-address.ts';
 import { ControlClient } from '../process/control-client.ts';
+import { ControlError } from '../process/control-words.ts';
 import { configOf, printJson, type CommandContext } from './command-context.ts';
 import { exitCode } from './exit-code.ts';
 
@@ -96,17 +97,23 @@ function parsed(body: string): unknown {
   }
 }
 
-/** Without metrics there is no port to ask: a hub that takes the connection runs, and more cannot be known. */
+/** Without metrics there is no port to ask, but the socket in the data folder: a hub that takes the connection is alive. */
 async function byControlSocket(dataDir: string, isReadiness: boolean): Promise<Health> {
-  if (isReadiness) {
-    return {
-      healthy: false,
-      reason:
-        'HUB_METRICS_LISTEN is off, so the hub cannot be asked whether it is ready: give it an address.',
-    };
+  const hub = await ControlClient.connect(dataDir, { answerMs: patienceMs });
+  if (hub === undefined) return noHub(dataDir);
+  try {
+    if (!isReadiness) return { healthy: true };
+    const said = await hub.ask('ready');
+    if (said?.event !== 'readiness') return noHub(dataDir);
+    return { healthy: said.ready, answer: said.parts };
+  } catch (error) {
+    if (error instanceof ControlError) return { healthy: false, reason: error.message };
+    throw error;
+  } finally {
+    hub.close();
   }
-  const hub = await ControlClient.connect(dataDir);
-  hub?.close();
-  if (hub !== undefined) return { healthy: true };
+}
+
+function noHub(dataDir: string): Health {
   return { healthy: false, reason: `No hub runs with ${dataDir}.` };
 }

@@ -8,8 +8,8 @@ import { z } from 'zod';
 import { findingStates } from '../../shared/doctor/finding.ts';
 import { CodedError } from '../../shared/errors.ts';
 
-/** `take-over`, `hand-over` and `go` are a successor's, in this order; `drain` and `doctor` are the operator's. */
-const words = ['take-over', 'hand-over', 'go', 'drain', 'doctor'] as const;
+/** `take-over`, `hand-over` and `go` are a successor's, in this order; the rest are the operator's. */
+const words = ['take-over', 'hand-over', 'go', 'drain', 'doctor', 'ready'] as const;
 export type ControlWord = (typeof words)[number];
 
 const command = z.object({ command: z.enum(words) });
@@ -26,6 +26,8 @@ const event = z.discriminatedUnion('event', [
   z.object({ event: z.literal('moved'), links: z.number(), moved: z.number() }),
   z.object({ event: z.literal('draining'), streams: z.number() }),
   z.object({ event: z.literal('examined'), findings: z.array(finding) }),
+  /** As `/readyz` says it: each part, and its reason. */
+  z.object({ event: z.literal('readiness'), ready: z.boolean(), parts: z.unknown() }),
 ]);
 export type ControlEvent = z.infer<typeof event>;
 

@@ -31,10 +31,21 @@ export interface ControlledDoctor {
   look(): Promise<readonly Finding[]>;
 }
 
+/** Rejects nothing. */
+export interface ControlledReadiness {
+  answer(): Promise<{ readonly status: number; readonly body: object }>;
+}
+
+/** Who answers for the hub how it is. */
+export interface Witnesses {
+  readonly doctor?: ControlledDoctor;
+  readonly readiness?: ControlledReadiness;
+}
+
 export class Control {
   readonly #server: Server;
   readonly #hub: ControlledHub;
-  readonly #doctor: ControlledDoctor | undefined;
+  readonly #witnesses: Witnesses;
   readonly #log: Logger;
   /** Who takes over: one at a time, or agents would be sent from one to the other. */
   #successor: Socket | undefined;
@@ -45,9 +56,9 @@ export class Control {
     folder: string,
     hub: ControlledHub,
     log: Logger,
-    doctor?: ControlledDoctor,
+    witnesses: Witnesses = {},
   ): Promise<Control | undefined> {
-    const control = new Control(hub, log, doctor);
+    const control = new Control(hub, log, witnesses);
     try {
       const path = socketPath(folder);
       // With a database elsewhere and certificates from files nothing else has made the folder.
@@ -67,9 +78,9 @@ export class Control {
     return control;
   }
 
-  private constructor(hub: ControlledHub, log: Logger, doctor: ControlledDoctor | undefined) {
+  private constructor(hub: ControlledHub, log: Logger, witnesses: Witnesses) {
     this.#hub = hub;
-    this.#doctor = doctor;
+    this.#witnesses = witnesses;
     this.#log = log;
     this.#server = createServer((socket) => this.#converse(socket));
     this.#server.unref();
@@ -96,6 +107,7 @@ export class Control {
     if (word === 'take-over') return this.#reserve(socket);
     if (word === 'drain') return this.#stop(socket, 'host');
     if (word === 'doctor') return this.#examine(socket);
+    if (word === 'ready') return this.#tellReadiness(socket);
     // The other two are the successor's.
     if (socket !== this.#successor) return undefined;
     if (word === 'hand-over') return this.#handOver(socket);
@@ -114,8 +126,14 @@ export class Control {
   }
 
   #examine(socket: Socket): void {
-    void this.#doctor?.look().then((found) => {
+    void this.#witnesses.doctor?.look().then((found) => {
       tell(socket, { event: 'examined', findings: [...found] });
+    });
+  }
+
+  #tellReadiness(socket: Socket): void {
+    void this.#witnesses.readiness?.answer().then(({ status, body }) => {
+      tell(socket, { event: 'readiness', ready: status === 200, parts: body });
     });
   }
 

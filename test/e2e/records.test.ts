@@ -209,6 +209,10 @@ test('a hub and an agent write their logs into files, and open them anew when th
     process.kill(program.pid, 'SIGHUP');
   }
   await expect.poll(() => read(hubFile), { timeout: 10_000 }).toContain('opened again');
+  // Its metrics are off: the socket in its data folder answers.
+  const health = [process.execPath, 'hub/main.ts', 'health', '--ready'] as const;
+  const looked = new Program({ command: health, env: { ...env, HUB_PUBLIC_URL: url } });
+  expect([await looked.ended, looked.output]).toEqual([0, 'The hub is ready.\n']);
   await agent.stop();
   expect(read(agentFile)).toContain('"stopped"');
   expect(await hub.stop()).toBe(0);
