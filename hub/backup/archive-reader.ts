@@ -60,6 +60,7 @@ export async function* readVerified(
 /** Parts in their order; the manifest comes last, as one. @throws BackupError */
 export async function* readArchive(path: string, keys: Keys): AsyncGenerator<Part> {
   const isPlain = await isPlainTar(path);
+  if (isPlain && keys.readsPlain !== true) throw plain(path);
   const file = (await opened(path)).createReadStream();
   const tar = extract();
   // Errors come out of the loop below.
@@ -135,6 +136,14 @@ async function isPlainTar(path: string): Promise<boolean> {
   const magic = head.subarray(tarMagic.at, tarMagic.at + tarMagic.text.length).toString('latin1');
   if (magic === tarMagic.text) return true;
   throw new BackupError('backup.damaged', damaged(`${path} is not one that phlix-hub made`));
+}
+
+/** Whoever can write the file could put one of his own there, and give the hub accounts and keys that he knows. */
+function plain(path: string): BackupError {
+  return new BackupError(
+    'backup.plain',
+    `${path} is not encrypted, so anybody may have written it. If it was made with --insecure-plain, and nobody else could change it since, say --insecure-plain here too.`,
+  );
 }
 
 async function* decryptedLater(

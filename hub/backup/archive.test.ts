@@ -20,6 +20,7 @@ const folder = temporaryFolder('archive');
 afterAll(() => folder.remove());
 const at = (name: string): string => join(folder.path, name);
 const noKeys = { identities: [], passphrases: [] };
+const plainly = { ...noKeys, readsPlain: true };
 
 /** `rowsOf` the second table: as many bytes as wished, never in memory at once. */
 function contents(rowsOf: () => AsyncIterable<Uint8Array> = () => Readable.from([])): Contents {
@@ -169,14 +170,24 @@ test('a backup with a passphrase opens with it, and with no other', async () => 
 test('plain text is written for whoever insists on it, and its damage is found by the hashes', async () => {
   expect(() => requireLock(undefined)).toThrow(expect.objectContaining({ code: 'backup.plain' }));
   await makeBackup(at('plain'), contents(), requireLock({ kind: 'plain' }));
-  await expect(verifyArchive(at('plain'), noKeys)).resolves.toBeDefined();
+  await expect(verifyArchive(at('plain'), plainly)).resolves.toBeDefined();
   const bytes = readFileSync(at('plain'));
   bytes.write('C', bytes.indexOf(canary));
   writeFileSync(at('changed'), bytes);
-  await expect(verifyArchive(at('changed'), noKeys)).rejects.toMatchObject({
+  await expect(verifyArchive(at('changed'), plainly)).rejects.toMatchObject({
     code: 'backup.damaged',
     message: expect.stringContaining('servers'),
   });
+});
+
+test('plain text is read for whoever insists on it, and never in place of what a key opens', async () => {
+  await makeBackup(at('unsealed'), contents(), { kind: 'plain' });
+  const { identity } = await newIdentity();
+  for (const keys of [noKeys, { identities: [identity], passphrases: [passphrase] }])
+    await expect(verifyArchive(at('unsealed'), keys)).rejects.toMatchObject({
+      code: 'backup.plain',
+      message: expect.stringContaining('--insecure-plain'),
+    });
 });
 
 test.each([
@@ -185,7 +196,7 @@ test.each([
   ['another tar', Buffer.from('x'.repeat(257) + 'ustar'.padEnd(2000, '\0'))],
 ])('%s is no backup', async (name, bytes) => {
   writeFileSync(at(name), bytes);
-  await expect(verifyArchive(at(name), noKeys)).rejects.toMatchObject({ code: 'backup.damaged' });
+  await expect(verifyArchive(at(name), plainly)).rejects.toMatchObject({ code: 'backup.damaged' });
 });
 
 test('a file that is not there is named', async () => {
@@ -199,7 +210,7 @@ test('one of a later layout names the version that made it', async () => {
   await makeBackup(at('now'), contents(), { kind: 'plain' });
   const text = readFileSync(at('now'), 'latin1').replace('"format": 1', '"format": 2');
   writeFileSync(at('later'), text, 'latin1');
-  await expect(verifyArchive(at('later'), noKeys)).rejects.toMatchObject({
+  await expect(verifyArchive(at('later'), plainly)).rejects.toMatchObject({
     code: 'backup.newer',
     message: expect.stringContaining('0.1.0'),
   });

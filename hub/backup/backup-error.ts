@@ -3,7 +3,7 @@
 import { CodedError } from '../../shared/errors.ts';
 
 export type BackupErrorCode =
-  /** Nobody said with what to encrypt it, and nobody asked for plain text. */
+  /** It would not be encrypted, or is not, and nobody asked for plain text. */
   | 'backup.plain'
   /** It is encrypted, and nothing was given that could open it. */
   | 'backup.no-key'

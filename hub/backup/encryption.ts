@@ -27,6 +27,8 @@ export type Lock =
 export interface Keys {
   readonly identities: readonly string[];
   readonly passphrases: readonly string[];
+  /** A file that is not encrypted is read too: anybody may have written it. */
+  readonly readsPlain?: boolean;
 }
 
 type Bytes = AsyncIterable<Uint8Array>;

@@ -11,12 +11,14 @@ import type { HubConfig } from '../config.ts';
 export interface KeyOptions {
   readonly identityFile?: readonly string[];
   readonly passphraseFile?: string;
+  readonly insecurePlain?: boolean;
 }
 
 export function withKeys(command: Command): Command {
   return command
     .option('-i, --identity-file <file...>', 'with the secret key of age that opens it')
-    .option('--passphrase-file <file>', 'whose first line is the passphrase that opens it');
+    .option('--passphrase-file <file>', 'whose first line is the passphrase that opens it')
+    .option('--insecure-plain', 'read one that is not encrypted: anybody may have written it');
 }
 
 /** Those of the command line, and HUB_BACKUP_PASSPHRASE. @throws BackupError backup.no-key */
@@ -27,7 +29,7 @@ export async function keysOf(config: HubConfig, options: KeyOptions): Promise<Ke
   if (options.passphraseFile !== undefined)
     passphrases.push(await passphraseOf(options.passphraseFile));
   if (config.backup.passphrase !== undefined) passphrases.push(config.backup.passphrase.reveal());
-  return { identities, passphrases };
+  return { identities, passphrases, readsPlain: options.insecurePlain === true };
 }
 
 /** As short ones are found, they are refused here as in HUB_BACKUP_PASSPHRASE. @throws BackupError */

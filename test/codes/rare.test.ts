@@ -190,7 +190,7 @@ describe('the database of the hub itself', () => {
   test('backup.not-empty: a backup is not restored over a hub, unasked', async () => {
     const file = join(folder.path, 'hub.tar');
     await say('backup', '--output', file, '--insecure-plain');
-    expect(await say('restore', file)).toMatch(/There is a hub already/);
+    expect(await say('restore', file, '--insecure-plain')).toMatch(/There is a hub already/);
   });
 
   test('backup.storage: where the backup should be lies a folder', async () => {

@@ -306,7 +306,12 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
     const [from, to] = [at('with-secret'), at('with-server')];
     await phlixHub(from, ['user', 'create', 'robin', '--password-file', passwordFile()], secret);
     await phlixHub(from, ['backup', '--insecure-plain', '-o', at('secret.tar')], secret);
-    const restore = ['restore', at('secret.tar')];
+    const tar = at('secret.tar');
+    expect(await phlixHub(to, ['restore', tar], there)).toMatchObject({
+      exitCode: 64,
+      stderr: expect.stringContaining('anybody may have written it'),
+    });
+    const restore = ['restore', tar, '--insecure-plain'];
     expect(await phlixHub(to, restore, there)).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining(`HUB_SECRET_KEY_FILE=${join(to, 'secret-key')}`),
