@@ -59,6 +59,10 @@ test('a suspended server is closed to visitors at once, with all of it kept, unt
   await once(socket, 'open');
   const socketCut = closed(socket);
 
+  const claimed = await owner.askProven('POST', `/api/v1/${path}/domains`, {
+    hostname: 'movies.example.com',
+  });
+  expect(claimed.status).toBe(201);
   const said = await admin.askProven('POST', `/api/v1/admin/${path}/suspend`, { reason });
   expect(said).toMatchObject({ status: 200, json: { label: 'movies', suspension_reason: reason } });
   await Promise.all([filmCut, socketCut]);
@@ -78,6 +82,14 @@ test('a suspended server is closed to visitors at once, with all of it kept, unt
     denied,
   );
   expect(await owner.askProven('DELETE', `/api/v1/${path}`)).toMatchObject(denied);
+  const domains = `/api/v1/${path}/domains`;
+  const added = await owner.askProven('POST', domains, { hostname: 'films.example.com' });
+  expect(added).toMatchObject(denied);
+  const kept = String(claimed.json['id']);
+  expect(await owner.askProven('DELETE', `${domains}/${kept}`)).toMatchObject(denied);
+  const leaving = await owner.askProven('DELETE', '/api/v1/account');
+  expect(leaving).toMatchObject(denied);
+  expect(String(leaving.json['detail'])).toContain('Your server movies is suspended');
   const resuming = await owner.askProven('POST', `/api/v1/admin/${path}/resume`);
   expect(resuming).toMatchObject(denied);
 

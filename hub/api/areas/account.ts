@@ -4,24 +4,28 @@ import { z } from '@hono/zod-openapi';
 
 import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
+import { isAdminHere } from '../../accounts/caller.ts';
 import type { EmailVerification } from '../../accounts/email/verification.ts';
 import { placeOf as networkOf } from '../../accounts/login/arrivals.ts';
 import type { Login } from '../../accounts/login/login.ts';
 import type { Logins } from '../../accounts/login/logins.ts';
 import { noted } from '../../accounts/noted.ts';
 import type { Audit } from '../../audit/audit.ts';
-import { notFound } from '../problem/api-error.ts';
+import type { ServerStore } from '../../tunnels/server.ts';
+import { ApiError, notFound } from '../problem/api-error.ts';
 import { passwordBodyBytes } from './auth.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
 import { reply } from '../operation/reply.ts';
 import { visitOf } from '../doors/visit.ts';
+import type { SignedIn } from './server-view.ts';
 
 export interface AccountServices {
   readonly accounts: Accounts;
   readonly emailVerification: Pick<EmailVerification, 'offer'>;
   readonly postbox: { readonly isThere: boolean };
   readonly logins: Logins;
+  readonly servers: Pick<ServerStore, 'list'>;
   readonly audit: Audit;
 }
 
@@ -148,7 +152,8 @@ const remove = operation({
   auth: 'login',
   scope: 'none',
   stepUp: 'destructive',
-  async run(caller, _input, { accounts }: AccountServices) {
+  async run(caller, _input, { accounts, servers }: AccountServices) {
+    await requireNoneSuspended(caller, servers);
     await accounts.remove(caller.account, caller);
     return reply(undefined, { cookies: [{ name: 'phlix_session', value: undefined }] });
   },
@@ -236,6 +241,23 @@ export const accountOperations: readonly Operation<AccountServices>[] = [
   endLogin,
   endOthers,
 ];
+
+/** It would revoke them: whoever is told why one is suspended could take its name out of the operator's hands. @throws ApiError api.denied */
+async function requireNoneSuspended(
+  caller: SignedIn,
+  servers: AccountServices['servers'],
+): Promise<void> {
+  const { ownerId } = caller.account;
+  if (isAdminHere(caller)) return;
+  const suspended = (await servers.list()).find(
+    (server) => server.ownerId === ownerId && server.suspension !== undefined,
+  );
+  if (suspended === undefined) return;
+  throw new ApiError(
+    'api.denied',
+    `Your server ${suspended.label ?? suspended.name} is suspended, and your account stays until whoever runs the hub resumes or revokes it: ask there.`,
+  );
+}
 
 function loginJson(login: Login, currentId: string | undefined): z.input<typeof loginSchema> {
   const { address } = login;

@@ -17,6 +17,7 @@ import {
 import { notFound } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import {
+  requireInOwnersHands,
   requireOwned,
   requireVisible,
   serverId,
@@ -95,6 +96,7 @@ const add = operation({
   async run(caller, { params, body }, services: DomainServices) {
     const hostname = services.domainChecks.hostnameOf(body.hostname);
     const server = await requireOwned(caller, params.id, services);
+    requireInOwnersHands(caller, server);
     const claim = await services.domains.claim(hostname, params.id);
     noteDomain(services, caller, 'domain.added', claim, server);
     return domainJson(claim, await services.domainChecks.destinationOf(params.id), services);
@@ -133,6 +135,7 @@ const remove = operation({
   target: ({ params }) => params.domain_id,
   async run(caller, { params }, services: DomainServices) {
     const server = await requireOwned(caller, params.id, services);
+    requireInOwnersHands(caller, server);
     const claim = await requireClaim(params, services);
     await services.domains.remove(claim.id);
     noteDomain(services, caller, 'domain.removed', claim, server);
