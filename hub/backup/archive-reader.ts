@@ -36,8 +36,7 @@ export async function verifyArchive(path: string, keys: Keys): Promise<Manifest>
     if (part.path === manifestName) text = part.bytes.toString('utf8');
     else count(found, part);
   }
-  if (text === undefined)
-    throw new BackupError('backup.damaged', damaged('its manifest is missing'));
+  if (text === undefined) throw headless();
   const manifest = parseManifest(text);
   compare(manifest, found);
   return manifest;
@@ -50,11 +49,15 @@ export async function* readVerified(
   manifest: Manifest,
 ): AsyncGenerator<Part> {
   const found = new Map<string, Counted>();
+  let isWhole = false;
   for await (const part of readArchive(path, keys)) {
-    if (part.path === manifestName) compare(manifest, found);
-    else count(found, part);
+    if (part.path === manifestName) {
+      compare(manifest, found);
+      isWhole = true;
+    } else count(found, part);
     yield part;
   }
+  if (!isWhole) throw headless();
 }
 
 /** Parts in their order; the manifest comes last, as one. @throws BackupError */
@@ -71,7 +74,9 @@ export async function* readArchive(path: string, keys: Keys): AsyncGenerator<Par
     const next = new Map<string, number>();
     let isOver = false;
     for await (const entry of tar) {
-      const { name, size } = entry.header;
+      const { name, size, type } = entry.header;
+      // Links, folders and devices are no part of any; tar-stream takes no more than 4 MiB of what stands before a header.
+      if (type !== 'file') throw strange(name);
       const isManifest = name === manifestName;
       if (size > (isManifest ? maxManifestBytes : maxPartBytes)) throw strange(name);
       if (isOver) throw strange(name);
@@ -215,6 +220,10 @@ function take(found: Map<string, Counted>, path: string, piece: Piece): Counted 
 
 function changed(path: string): BackupError {
   return new BackupError('backup.damaged', damaged(`${path} is not what its manifest says`));
+}
+
+function headless(): BackupError {
+  return new BackupError('backup.damaged', damaged('its manifest is missing'));
 }
 
 function strange(name: string): BackupError {

@@ -4,12 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 
+import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hasParts, partPath } from '../../test/support/parts.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
-import { readArchive, verifyArchive } from './archive-reader.ts';
+import { readArchive, readVerified, verifyArchive } from './archive-reader.ts';
 import type { Contents } from './archive-writer.ts';
 import { newIdentity, type Lock } from './encryption.ts';
 import { makeBackup, requireLock } from './make-backup.ts';
@@ -189,6 +191,37 @@ test('plain text is read for whoever insists on it, and never in place of what a
       message: expect.stringContaining('--insecure-plain'),
     });
 });
+
+test('one that lost its manifest since it was looked through is not used', async () => {
+  await makeBackup(at('two'), contents(), { kind: 'plain' });
+  const manifest = await verifyArchive(at('two'), plainly);
+  const tar = pack();
+  for await (const { path, bytes } of readArchive(at('two'), plainly))
+    if (path !== 'manifest.json') tar.entry({ name: `${path}.00000` }, bytes);
+  tar.finalize();
+  writeFileSync(at('headless'), await buffer(tar as unknown as AsyncIterable<Uint8Array>));
+  const reading = async () => {
+    for await (const { path } of readVerified(at('headless'), plainly, manifest))
+      expect(path).not.toBe('manifest.json');
+  };
+  await expect(reading()).rejects.toMatchObject({
+    code: 'backup.damaged',
+    message: expect.stringContaining('manifest is missing'),
+  });
+});
+
+test.each(['symlink', 'link', 'directory', 'character-device'] as const)(
+  'a %s in it is refused, whatever it is called',
+  async (type) => {
+    const tar = pack();
+    tar.entry({ name: 'files/sealing.key.00000', type, linkname: '/etc/passwd' });
+    tar.finalize();
+    writeFileSync(at(type), await buffer(tar as unknown as AsyncIterable<Uint8Array>));
+    await expect(verifyArchive(at(type), plainly)).rejects.toMatchObject({
+      message: expect.stringContaining('nobody knows what files/sealing.key.00000 in it is'),
+    });
+  },
+);
 
 test.each([
   ['nothing', Buffer.alloc(0)],
