@@ -20,3 +20,26 @@ test.each([
   expect(stderr).toContain(said);
   expect(stderr).toContain('Try: phlix-agent --help');
 });
+
+test('a doctor whose settings are wrong finds just that, in the words of a doctor, and exits 69', () => {
+  const { status, stdout } = spawnSync(process.execPath, [program, 'doctor', '--json'], {
+    env: {
+      PATH: process.env['PATH'],
+      PHLIX_HUB_URL: 'ftp://hub.example.org',
+      PHLIX_STATE_DIR: '/nonexistent/phlix-agent',
+    },
+    encoding: 'utf8',
+  });
+  expect(status).toBe(69);
+  expect(JSON.parse(stdout)).toEqual({
+    healthy: false,
+    findings: [
+      {
+        check: 'config.settings',
+        state: 'failure',
+        message: expect.stringMatching(/^PHLIX_HUB_URL: expected/),
+        remedy: expect.stringMatching(/^[A-Z].*\.$/),
+      },
+    ],
+  });
+});

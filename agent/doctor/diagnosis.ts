@@ -1,8 +1,8 @@
 // The environment of `phlix-agent doctor` arrives; what the doctor found leaves, for people or for programs, and whether all is well.
 
-import { isHealthy } from '../../shared/doctor/finding.ts';
+import { failure, isHealthy, type Finding } from '../../shared/doctor/finding.ts';
 import { describeFindings } from '../../shared/doctor/table.ts';
-import type { Environment } from '../../shared/settings/settings.ts';
+import { SettingsError, type Environment } from '../../shared/settings/settings.ts';
 import { readConfig, readToken } from '../config.ts';
 import { examine, withStoredHub } from './doctor.ts';
 import { Surroundings } from './surroundings.ts';
@@ -12,16 +12,32 @@ export interface Diagnosis {
   readonly text: string;
 }
 
-/** @throws SettingsError */
 export async function diagnose(
   environment: Environment,
   { json }: { json: boolean },
 ): Promise<Diagnosis> {
-  const config = readConfig(await withStoredHub(environment));
-  const findings = await examine(new Surroundings(config, () => readToken(environment)));
+  const findings = await findingsIn(environment);
   const healthy = isHealthy(findings);
   return {
     healthy,
     text: json ? JSON.stringify({ healthy, findings }) : describeFindings(findings),
   };
+}
+
+/** Without settings there is nothing to look at but them. */
+async function findingsIn(environment: Environment): Promise<readonly Finding[]> {
+  try {
+    const config = readConfig(await withStoredHub(environment));
+    return await examine(new Surroundings(config, () => readToken(environment)));
+  } catch (error) {
+    if (error instanceof SettingsError) return findingsOf(error);
+    throw error;
+  }
+}
+
+function findingsOf({ problems }: SettingsError): Finding[] {
+  return problems.map(({ name, expected, remedy }) => ({
+    check: 'config.settings',
+    ...failure(`${name}: ${expected}.`, `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`),
+  }));
 }
