@@ -65,14 +65,20 @@ test('what is not sampled has a context all the same, which says so, and is sent
   expect(collector.spans).toEqual([]);
 });
 
-test('a trusted proxy decides whether its own trace is sampled', async () => {
+test('a trusted proxy decides what is not sampled, and of the rest the share of the hub is', async () => {
   const never = open(0);
-  never.begin(asked(['traceparent', parentOf('01')]), 'server', true).end(record);
+  // It may have passed on what its visitor wrote.
+  const forced = never.begin(asked(['traceparent', parentOf('01')]), 'server', true);
+  forced.end(record);
+  expect(forced.fields[1]).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`));
   const always = open(1);
   always.begin(asked(['traceparent', parentOf('00')]), 'server', true).end(record);
+  const other = 'ef'.repeat(16);
+  const wanted = `00-${other}-${'cd'.repeat(8)}-01`;
+  always.begin(asked(['traceparent', wanted]), 'server', true).end(record);
   await Promise.all([never.stop(), always.stop()]);
   const servers = collector.spans.filter(({ kind }) => kind === 2);
-  expect(servers.map(({ traceId }) => traceId)).toEqual([trace]);
+  expect(servers.map(({ traceId }) => traceId)).toEqual([other]);
 });
 
 test.each([

@@ -30,7 +30,7 @@ import { classOf, knownMethod, type WatchedRequest } from './watched-request.ts'
 export interface TracingOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** Share of the requests that are traced, 0 to 1; what a trusted proxy traces is traced. */
+  /** Share of the requests that are traced, 0 to 1; also of what a trusted proxy says that it traces. */
   readonly sample: number;
   readonly log: Logger;
 }
@@ -64,7 +64,7 @@ export class Tracing {
     });
     this.#provider = new TracerProvider({
       resource: resourceFromAttributes({ 'service.name': 'phlix-hub', 'service.version': version }),
-      sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sample) }),
+      sampler: samplerOf(sample),
       spanProcessors: [
         new BatchSpanProcessor({
           exporter: new NotedExporter(exporter, log),
@@ -122,6 +122,15 @@ export class Tracing {
     if (status === undefined || status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end(startedAt + durationMs);
   }
+}
+
+/**
+ * Most proxies pass on what their visitor sent: were its flag believed, anybody could have all of his requests traced. The share
+ * is one of trace ids, so a proxy that samples by them too and the hub take the same ones.
+ */
+function samplerOf(sample: number): ParentBasedSampler {
+  const share = new TraceIdRatioBasedSampler(sample);
+  return new ParentBasedSampler({ root: share, remoteParentSampled: share });
 }
 
 /** W3C Trace Context, level 1, §3.2. */
