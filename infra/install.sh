@@ -55,7 +55,7 @@ newline='
 add_setting() {
   case ${1%%=*} in
     *FILE) ;;
-    *SECRET* | *TOKEN* | *PASSWORD* | *PASSPHRASE* | *_KEY | *DATABASE_URL | *HEADERS)
+    *SECRET* | *TOKEN* | *PASSWORD* | *PASSPHRASE* | *_KEY | *DATABASE_URL | *SMTP_URL | *HEADERS)
       fail 64 "${1%%=*} is a secret: put it into a file of that name in /etc/phlix-*/secrets, see --help" ;;
   esac
   printf '%s' "$1" | grep -Eq '^(HUB|PHLIX)_[A-Z0-9_]+=' || fail 64 "\"$1\" is not NAME=VALUE"
@@ -156,6 +156,8 @@ stage() {
   for text in README.md LICENSE CHANGELOG.md THIRD-PARTY-NOTICES.txt package.json; do
     if [ -f "$source/$text" ]; then cp "$source/$text" "$staged/"; fi
   done
+  # Beside its program, so that a version that is gone back to has its own.
+  cp "$source/infra/systemd/$name.service" "$staged/"
   cat >"$staged/bin/$name" <<RUN
 #!/bin/sh
 here=\$(dirname "\$(readlink -f "\$0")")
@@ -183,13 +185,14 @@ swap() {
   former=$(readlink "$home/current" 2>/dev/null || true)
   if [ -n "$former" ] && [ "$(cat "$home/$former/.sum" 2>/dev/null)" = "$sum" ]; then return 1; fi
   release=releases/$version-$(date -u +%Y%m%d%H%M%S)-$sum
-  mv "$staged" "$home/$release"
+  # `set -e` does not hold in what an `if` asks.
+  mv "$staged" "$home/$release" || fail 73 "the new $name cannot be moved to $home/$release; nothing was changed"
   point_to "$release"
 }
 
 point_to() {
-  ln -sfn "$1" "$home/.current"
-  mv -T "$home/.current" "$home/current"
+  ln -sfn "$1" "$home/.current" || fail 73 "$home/.current cannot be written; $home/current is as it was"
+  mv -T "$home/.current" "$home/current" || fail 73 "$home/current cannot be replaced, and is as it was"
 }
 
 # The one that runs and the one before it.
@@ -229,7 +232,7 @@ make_environment() {
 # systemd hands the secrets over in a folder that the service alone can read. Its path is written out: %d, which means it, is known
 # from systemd 250 on, and Debian 11 has 247, Ubuntu 22.04 has 249.
 write_unit() {
-  install -D -m 0644 "$source/infra/systemd/$name.service" "$unit"
+  if [ -f "$home/current/$name.service" ]; then install -D -m 0644 "$home/current/$name.service" "$unit"; fi
   mkdir -p "$dropin"
   {
     printf '# Written by install.sh, from the files in %s.\n[Service]\n' "$secrets"
@@ -288,6 +291,9 @@ is_configured() {
   if [ "$what" = hub ]; then key=HUB_PUBLIC_URL; else key=PHLIX_HUB_URL; fi
   grep -q "^$key=" "$environment"
 }
+
+# By somebody's wish. One that ends again and again is not.
+is_stopped() { [ "$(systemctl is-active "$name.service" 2>/dev/null)" = inactive ]; }
 
 is_ready() {
   if [ "$what" = hub ]; then "$wrapper" health --ready >/dev/null 2>&1; else "$wrapper" status >/dev/null 2>&1; fi
@@ -351,6 +357,7 @@ update_it() {
   find_node
   stage
   back_up
+  began=$(mktemp)
   if ! swap; then
     say "$name $version is what is installed already." && return
   fi
@@ -359,6 +366,10 @@ update_it() {
   enable_service
   if [ "$start" = no ] || ! is_running_systemd; then
     say "$name $version is in place; it runs from the next start on."
+  elif ! is_configured; then
+    say "$name $version is in place. Write its settings into $environment, then: systemctl start $name"
+  elif is_stopped; then
+    say "$name $version is in place. The service was stopped, and stays so: systemctl start $name"
   elif restart_and_wait; then
     say "$name $version runs and is ready."
   else
@@ -370,9 +381,25 @@ update_it() {
 go_back() {
   [ -n "$former" ] || fail 75 "the new $name does not become ready, and there is none to go back to"
   failed=$(readlink "$home/current")
+  systemctl stop "$name.service" || fail 70 "the new $name does not become ready, and cannot be stopped: systemctl status $name"
+  take_tables_back
   point_to "$former"
+  write_unit
+  systemctl daemon-reload
+  # One that ended again and again may be held back from another start.
+  systemctl reset-failed "$name.service" >/dev/null 2>&1 || true
   restart_and_wait || fail 70 "neither the new $name nor the former becomes ready: journalctl --unit $name says why"
   fail 75 "the new $name ($failed) did not become ready, so the former one runs again: journalctl --unit $name says why"
+}
+
+# What the new version has made of the database the former one refuses, and the new one alone brings it back. It keeps a snapshot
+# from before a change.
+take_tables_back() {
+  if [ "$what" != hub ]; then return; fi
+  changed=$(find "$data/snapshots" -name '*-migration.tar.age' -newer "$began" 2>/dev/null || true)
+  if [ -z "$changed" ] || "$wrapper" rollback; then return; fi
+  fail 70 "the new $name did not become ready, and its change of the database cannot be taken back, for the reason above; it is stopped. \
+Mend that, then: $name rollback && ln -sfn $former $home/current && systemctl start $name.service"
 }
 
 uninstall_it() {
@@ -391,7 +418,7 @@ uninstall_it() {
 
 # `staged` is a name in $home/releases as long as it is not in its place.
 tidy() {
-  rm -rf "${staged:-}" "${unpacked:-}" "${fetched:-}"
+  rm -rf "${staged:-}" "${unpacked:-}" "${fetched:-}" "${began:-}"
 }
 
 read_words "$@"

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { secretSettings } from '../settings/documented.ts';
 import { hasParts, partPath } from '../support/parts.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { Machine } from './machine.ts';
@@ -31,6 +32,12 @@ test.each([
   const { status, stdout, stderr } = spawnSync('sh', [script, ...words], { encoding: 'utf8' });
   expect(status).toBe(code);
   expect(`${stdout}${stderr}`).toMatch(said);
+});
+
+test.each(secretSettings)('install.sh takes no %s on its command line', (name) => {
+  const words = [script, 'hub', '--set', `${name}=x`];
+  const { status, stderr } = spawnSync('sh', words, { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([64, expect.stringContaining('is a secret')]);
 });
 
 test('no secret stands in what it writes', () => {
@@ -64,10 +71,11 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
   { timeout: 60_000 },
   () => {
     const releases = temporaryFolder('releases').path;
-    const [one, two, broken] = [
+    const [one, two, broken, migrating] = [
       { version: '1.0.0' },
       { version: '1.1.0' },
       { version: '1.2.0', isBroken: true },
+      { version: '1.3.0', isBroken: true, migrates: true },
     ].map((release) => writeMockRelease(join(releases, release.version), release));
     let machine: Machine;
     const install = async (...words: string[]) =>
@@ -165,6 +173,56 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
       ]);
       expect((await started())['version']).toBe('1.1.0');
       expect((await machine.sh('phlix-hub health --ready')).code).toBe(0);
+    });
+
+    test('update to one that changed the tables before it failed: they are changed back first', async () => {
+      const failing = ['hub', 'update', '--no-backup', '--from', `${migrating}`];
+      const { code, output } = await install(...failing);
+      expect([code, output]).toEqual([
+        75,
+        expect.stringMatching(/rolled back by 1\.3\.0\n[^]*so the former one runs again/),
+      ]);
+      expect((await started())['version']).toBe('1.1.0');
+      // The snapshot of that time is older than the next update, which changed nothing.
+      const next = await install('hub', 'update', '--no-backup', '--from', `${broken}`);
+      expect(next).toEqual({ code: 75, output: expect.not.stringMatching(/rolled back/) });
+    });
+
+    test('update whose change of the tables cannot be taken back: it stays, and the command for it is said', async () => {
+      await machine.sh('touch /var/lib/phlix-hub/damaged');
+      const failing = ['hub', 'update', '--no-backup', '--from', `${migrating}`];
+      const { code, output } = await install(...failing);
+      expect(code).toBe(70);
+      const [, command = ''] = /Mend that, then: (.*)/.exec(output) ?? [];
+      expect((await machine.sh('readlink /opt/phlix-hub/current')).output).toContain('1.3.0');
+      await machine.sh('rm /var/lib/phlix-hub/damaged');
+      expect((await machine.sh(command)).output).toContain('rolled back by 1.3.0');
+      await expect
+        .poll(async () => (await started())['version'], { timeout: 10_000 })
+        .toBe('1.1.0');
+    });
+
+    test('update of a service that is stopped, or has no settings yet, starts nothing', async () => {
+      await machine.sh('systemctl stop phlix-hub.service');
+      const stopped = await install('hub', 'update', '--from', `${one}`);
+      expect(stopped).toEqual({ code: 0, output: expect.stringMatching(/was stopped, and stays/) });
+      const settings = '/etc/phlix-hub/hub.env';
+      await machine.sh(`sed -i.kept /^HUB_PUBLIC_URL=/d ${settings}`);
+      const bare = await install('hub', 'update', '--from', `${two}`);
+      expect(bare).toEqual({ code: 0, output: expect.stringMatching(/Write its settings/) });
+      expect((await machine.sh('systemctl is-active phlix-hub.service')).output).toBe('inactive\n');
+      await machine.sh(`mv ${settings}.kept ${settings}; systemctl start phlix-hub.service`);
+    });
+
+    test('a version that cannot be moved to its place changes nothing, and is not said to be there', async () => {
+      // In mv's place: it fails for the folders of releases.
+      await machine.sh(
+        `printf '#!/bin/sh\ncase $1 in *staged*) exit 1 ;; esac\nexec /bin/mv "$@"\n' > /usr/local/bin/mv; chmod 755 /usr/local/bin/mv`,
+      );
+      const { code, output } = await install('hub', 'update', '--from', `${one}`);
+      await machine.sh('rm /usr/local/bin/mv');
+      expect([code, output]).toEqual([73, expect.stringMatching(/nothing was changed/)]);
+      expect((await machine.sh('readlink /opt/phlix-hub/current')).output).toContain('1.1.0');
     });
 
     test('a tarball will do, and what is none of ours is refused with nothing changed', async () => {

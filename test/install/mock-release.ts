@@ -6,11 +6,18 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Answers `health --ready` and `status` as the real ones do, while `start` runs; one that is `isBroken` never gets ready. */
-export function writeMockRelease(
-  folder: string,
-  { version, isBroken = false }: { version: string; isBroken?: boolean },
-): string {
+interface MockRelease {
+  readonly version: string;
+  readonly isBroken?: boolean;
+  readonly migrates?: boolean;
+}
+
+/**
+ * Answers `health --ready` and `status` as the real ones do, while `start` runs; one that is `isBroken` never gets ready. One that
+ * `migrates` changes the tables, which no other will have until it rolls them back.
+ */
+export function writeMockRelease(folder: string, release: MockRelease): string {
+  const { version } = release;
   const write = (path: string, text: string): void => {
     mkdirSync(join(folder, path, '..'), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -32,9 +39,9 @@ export function writeMockRelease(
     write(node, `#!/bin/sh\nexec ${sharedNode(folder)} "$@"\n`);
     chmodSync(join(folder, node), 0o755);
   }
-  write('dist/hub/main.js', program(version, isBroken));
+  write('dist/hub/main.js', program(release));
   write('dist/shared/version.js', '');
-  write('dist/agent/phlix-agent.mjs', program(version, isBroken));
+  write('dist/agent/phlix-agent.mjs', program(release));
   write('README.md', `mock ${version}\n`);
   cpSync(join(root, 'infra'), join(folder, 'infra'), { recursive: true });
   return folder;
@@ -47,10 +54,11 @@ function sharedNode(folder: string): string {
   return path;
 }
 
-function program(version: string, isBroken: boolean): string {
+function program({ version, isBroken = false, migrates = false }: MockRelease): string {
   return `
 import { createServer, connect } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+const data = process.env.HUB_DATA_DIR ?? process.env.PHLIX_STATE_DIR;
 const [word] = process.argv.slice(2);
 if (word === '--version') console.log('${version}');
 else if (word === 'health' || word === 'status') {
@@ -59,10 +67,19 @@ else if (word === 'health' || word === 'status') {
   socket.on('data', (bytes) => process.exit(bytes.toString() === '${version}' ? 0 : 69));
 } else if (word === 'backup') {
   console.log('backed up by uid ' + process.getuid() + ' for ' + process.env.HUB_USER);
+} else if (word === 'rollback') {
+  if (existsSync(data + '/damaged')) process.exit(1);
+  rmSync(data + '/changed-tables');
+  console.log('rolled back by ${version}');
 } else {
   const { HUB_PUBLIC_URL, PHLIX_HUB_URL, HUB_SMTP_PASSWORD_FILE, PHLIX_HUB_ENROLLMENT_TOKEN_FILE } = process.env;
   const facts = { uid: process.getuid(), version: '${version}', HUB_PUBLIC_URL, PHLIX_HUB_URL, HUB_SMTP_PASSWORD_FILE, PHLIX_HUB_ENROLLMENT_TOKEN_FILE };
-  writeFileSync((process.env.HUB_DATA_DIR ?? process.env.PHLIX_STATE_DIR) + '/started.json', JSON.stringify(facts));
+  writeFileSync(data + '/started.json', JSON.stringify(facts));
+  if (${migrates}) {
+    mkdirSync(data + '/snapshots', { recursive: true });
+    writeFileSync(data + '/snapshots/20261122T192020Z-migration.tar.age', '');
+    writeFileSync(data + '/changed-tables', '');
+  } else if (existsSync(data + '/changed-tables')) process.exit(78);
   if (${isBroken}) setInterval(() => undefined, 1000);
   else createServer((socket) => socket.on('error', () => undefined).end('${version}')).listen(9464, '127.0.0.1');
 }

@@ -52,6 +52,9 @@ stop() {
 
 case $words in
   start) start ;;
+  is-active)
+    if [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then echo active; else echo inactive && exit 3; fi
+    ;;
   stop) stop ;;
   restart) stop && start ;;
   enable)
