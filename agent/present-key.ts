@@ -107,7 +107,7 @@ function refusal(hub: Endpoint, answer: Answer): AgentFailure {
   if (code === 'enrol.rate-limited')
     return new AgentFailure(
       'enrol.rate-limited',
-      `the hub at ${hub.url} has seen too many failed attempts from this network: try again in a minute`,
+      `the hub at ${hub.url} has had too many attempts from this network, or new keys of this server: the agent tries again, or wait a few minutes`,
       { retryAfterMs: answer.retryAfterMs },
     );
   if (answer.status === 404)

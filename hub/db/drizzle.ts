@@ -12,7 +12,8 @@ const core = require('drizzle-orm') as typeof Core;
 const postgres = require('drizzle-orm/pg-core') as typeof Postgres;
 const driver = require('drizzle-orm/node-postgres') as typeof Driver;
 
-export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, or, sql } = core;
+export const { and, count, desc, eq, gt, gte, isNotNull, isNull, lt, ne, notInArray, or, sql } =
+  core;
 export const {
   alias,
   bigint,

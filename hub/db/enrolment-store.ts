@@ -1,6 +1,6 @@
 // Tokens and enrolments arrive; rows leave, each enrolment in one transaction. Implements the port of hub/tunnels/enrolment-store.ts.
 
-import { and, eq, isNull } from './drizzle.ts';
+import { and, desc, eq, isNotNull, isNull, notInArray } from './drizzle.ts';
 import type {
   EnrolmentStore,
   EnrolmentTransaction,
@@ -9,6 +9,7 @@ import type {
 } from '../tunnels/enrolment-store.ts';
 import { defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
 import type { Server } from '../tunnels/server.ts';
+import { maxKeysInSuccession } from '../../shared/wire/limits.ts';
 import type { Database, Queries } from './connect.ts';
 import { announceServer, claimLabel, lockOwner } from './label-claims.ts';
 import { agents, enrolmentTokens, servers } from './schema.ts';
@@ -107,6 +108,28 @@ async function giveKey(
     })
     .onConflictDoNothing()
     .returning({ agentId: agents.agentId });
+  await forgetOldKeys(tx, key.serverId);
   await announceServer(tx, key.serverId);
   return given.length > 0;
+}
+
+/** Of a server's former keys, so that their holders can be told that another took their place. Four times what an agent presents. */
+const formerKeysKept = 4 * maxKeysInSuccession;
+
+async function forgetOldKeys(tx: Transaction, serverId: string): Promise<void> {
+  const ofServer = and(eq(agents.serverId, serverId), isNotNull(agents.revokedAt));
+  const kept = tx
+    .select({ agentId: agents.agentId })
+    .from(agents)
+    .where(ofServer)
+    .orderBy(desc(agents.revokedAt), desc(agents.createdAt))
+    .limit(formerKeysKept);
+  // A token keeps the key that it was used by.
+  const redeemed = tx
+    .select({ agentId: enrolmentTokens.usedBy })
+    .from(enrolmentTokens)
+    .where(isNotNull(enrolmentTokens.usedBy));
+  await tx
+    .delete(agents)
+    .where(and(ofServer, notInArray(agents.agentId, kept), notInArray(agents.agentId, redeemed)));
 }

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
 import { newKey, redemption, succession, TestStores, type Key } from '../../test/support/stores.ts';
+import { eq } from './drizzle.ts';
+import { agents } from './schema.ts';
 import type { Succession } from '../tunnels/rotation.ts';
 
 const refused = { code: 'rotate.refused' };
@@ -78,6 +80,46 @@ describe.each(Object.entries(databaseKinds))('a new key on %s', (_kind, openTest
       former: undefined,
     });
     expect((await stores.servers.find(one.serverId))?.agentId).toBe(one.agentId);
+  });
+
+  test('is given to a server ten times in ten minutes, and not once more', async () => {
+    const { key, serverId, agentId } = await enrolled();
+    let last = key;
+    for (let count = 0; count < 10; count += 1) {
+      const next = newKey();
+      expect((await stores.rotation.succeed(succession(last, next))).former).toBeDefined();
+      last = next;
+    }
+    const known = await stores.servers.find(serverId);
+    await expect(stores.rotation.succeed(succession(last, newKey()))).rejects.toMatchObject({
+      code: 'enrol.rate-limited',
+      retryAfterMs: expect.closeTo(600_000, -5),
+    });
+    expect(await stores.servers.find(serverId)).toMatchObject({ agentId: known?.agentId });
+    // Said again it is done already, and costs nothing.
+    const again = await stores.rotation.succeed(succession(last));
+    expect(again).toMatchObject({ former: undefined });
+    expect(again.agentId).not.toBe(agentId);
+  });
+
+  test('leaves the newest 32 former keys, and the one that a token was used by', async () => {
+    const { key, serverId, agentId } = await enrolled();
+    const used: string[] = [];
+    let last = key;
+    for (let count = 0; count < 5; count += 1) {
+      const keys = Array.from({ length: 7 }, newKey);
+      stores.now = new Date(stores.now.getTime() + 1000);
+      used.push((await stores.rotation.succeed(succession(last, ...keys))).agentId);
+      last = keys.at(-1) ?? last;
+    }
+    const rows = await opened.database.queries
+      .select()
+      .from(agents)
+      .where(eq(agents.serverId, serverId));
+    // The present one, 32 former ones, and the first, which the token names.
+    expect(rows).toHaveLength(1 + 32 + 1);
+    expect(rows.map((row) => row.agentId)).toEqual(expect.arrayContaining([agentId, ...used]));
+    expect((await stores.servers.find(serverId))?.agentId).toBe(used.at(-1));
   });
 
   test('is not given for a chain with any byte changed, cut or out of order', async () => {

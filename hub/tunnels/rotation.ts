@@ -6,7 +6,14 @@ import { rotationProof, successionStatement } from '../../shared/wire/proof.ts';
 import type { EnrolmentStore, EnrolmentTransaction } from './enrolment-store.ts';
 import { agentIdOf, isSignedBy } from './identity.ts';
 import type { AgentIdentity, Server } from './server.ts';
-import { TunnelError } from './tunnel-error.ts';
+import { FailureBudget } from './failure-budget.ts';
+import { RotatedTooOften, TunnelError } from './tunnel-error.ts';
+
+/**
+ * New keys of one server in ten minutes: each is a row, a line of the audit log and a notice to its owner. An agent keeps its new
+ * key before it presents it and waits while it is refused, so nobody who only tries the command a few times may get there.
+ */
+const perServer = { limit: 10, windowMs: 10 * 60_000 };
 
 /**
  * More than one step where the hub was restored from a backup that is older than some of the agent's keys: it finds the
@@ -39,6 +46,7 @@ export class Rotation {
   readonly #store: Pick<EnrolmentStore, 'transaction'>;
   readonly #hubHost: string;
   readonly #now: () => Date;
+  readonly #successions = new FailureBudget(perServer);
   #onSucceeded: SuccessionListener = () => undefined;
 
   constructor(options: {
@@ -56,11 +64,13 @@ export class Rotation {
     this.#onSucceeded = listener;
   }
 
-  /** All of it or nothing; said twice it is done once. @throws TunnelError rotate.refused */
+  /** All of it or nothing; said twice it is done once. @throws TunnelError rotate.refused | enrol.rate-limited */
   async succeed(request: Succession): Promise<Succeeded> {
     if (!this.#isVouchedFor(request)) throw refused();
     const succeeded = await this.#store.transaction((tx) => this.#take(tx, request));
-    if (succeeded.former !== undefined) this.#onSucceeded(succeeded, request.peerAddress);
+    if (succeeded.former === undefined) return succeeded;
+    this.#successions.note(succeeded.server.id);
+    this.#onSucceeded(succeeded, request.peerAddress);
     return succeeded;
   }
 
@@ -73,6 +83,8 @@ export class Rotation {
     if (agent.isRevoked || server.revokedAt !== undefined || last === undefined) throw refused();
     const { agentId } = last;
     if (agent.agentId === agentId) return { agentId, server, former: undefined };
+    const waitMs = this.#successions.waitMs(server.id);
+    if (waitMs > 0) throw new RotatedTooOften(waitMs);
     let replaces = agent.agentId;
     const at = this.#now();
     for (const next of links.slice(index + 1)) {

@@ -15,6 +15,8 @@ export type TunnelErrorCode =
   | 'enrol.token-options'
   /** None of the keys is this server's, or they do not vouch for each other. */
   | 'rotate.refused'
+  /** More new keys of one server than anybody needs: `retryAfterMs` of RotatedTooOften. */
+  | 'enrol.rate-limited'
   | 'name.invalid'
   | 'name.reserved'
   | 'name.taken'
@@ -24,3 +26,16 @@ export type TunnelErrorCode =
   | 'server.unknown';
 
 export class TunnelError extends CodedError<TunnelErrorCode> {}
+
+export class RotatedTooOften extends TunnelError {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    const seconds = Math.ceil(retryAfterMs / 1000);
+    super(
+      'enrol.rate-limited',
+      `This server has had many new keys in a short time: try again in ${seconds} seconds.`,
+    );
+    this.retryAfterMs = retryAfterMs;
+  }
+}

@@ -9,7 +9,7 @@ import type { Logger } from '../../../shared/log.ts';
 import { maxKeysInSuccession } from '../../../shared/wire/limits.ts';
 import { noAudit, type Audit } from '../../audit/audit.ts';
 import type { Succeeded, Succession } from '../../tunnels/rotation.ts';
-import { TunnelError } from '../../tunnels/tunnel-error.ts';
+import { RotatedTooOften, TunnelError } from '../../tunnels/tunnel-error.ts';
 import type { HubEnv } from '../doors/arrival.ts';
 import { problem } from '../problem/problem.ts';
 import { Desk, limitedBody, type DeskOptions, type Errand } from './desk.ts';
@@ -70,6 +70,8 @@ async function rotate(
     desk.noteFailure(channel);
     log.info({ err: error, address, software: asked.software }, 'new key refused');
     audit.note({ event: 'server.rotation-denied', address, result: 'denied', reason: error.code });
+    if (error instanceof RotatedTooOften)
+      context.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
     return problem(context, error.code, error.message);
   }
 }

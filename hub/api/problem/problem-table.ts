@@ -17,7 +17,6 @@ export type ProblemCode =
   | 'audit.query'
   | NoticeErrorCode
   | ApiErrorCode
-  | 'enrol.rate-limited'
   | 'line.denied'
   | 'line.busy'
   | 'tunnel.unbound';
@@ -49,7 +48,7 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'enrol.proof': { status: 403, title: 'Key not proved' },
   'enrol.token-options': { status: 400, title: 'Enrolment token cannot be made like this' },
   'rotate.refused': { status: 403, title: 'Not the key of a server' },
-  'enrol.rate-limited': { status: 429, title: 'Too many failed enrolments' },
+  'enrol.rate-limited': { status: 429, title: 'Too many attempts' },
   'line.denied': { status: 403, title: 'No line to measure' },
   'line.busy': { status: 429, title: 'Enough lines measured' },
   'name.invalid': { status: 400, title: 'No usable name' },
