@@ -234,6 +234,7 @@ make_environment() {
 write_unit() {
   if [ -f "$home/current/$name.service" ]; then install -D -m 0644 "$home/current/$name.service" "$unit"; fi
   mkdir -p "$dropin"
+  # Only what is there now: with a name whose file is missing the service would not start.
   {
     printf '# Written by install.sh, from the files in %s.\n[Service]\n' "$secrets"
     for file in "$secrets"/*; do

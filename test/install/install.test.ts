@@ -278,6 +278,12 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
           '/run/credentials/phlix-agent.service/PHLIX_HUB_ENROLLMENT_TOKEN',
       });
       expect((await machine.sh('phlix-agent status')).code).toBe(0);
+      // Its token is used up, and goes: without it the service starts as soon as install.sh has been there.
+      await machine.sh('systemctl stop phlix-agent.service; rm /etc/phlix-agent/secrets/*');
+      expect((await machine.sh('systemctl start phlix-agent.service')).code).not.toBe(0);
+      expect((await install('agent')).output).toMatch(/It runs and is ready/);
+      const facts = await started('/var/lib/phlix-agent');
+      expect(facts).not.toHaveProperty('PHLIX_HUB_ENROLLMENT_TOKEN_FILE');
       const bundle = `${releases}/1.1.0/dist/agent/phlix-agent.mjs`;
       expect((await install('agent', 'update', '--no-start', '--from', bundle)).code).toBe(0);
       expect((await machine.sh('/opt/phlix-agent/current/bin/phlix-agent --version')).output).toBe(
