@@ -18,6 +18,9 @@ const signIn = document.querySelector<HTMLElement>('[data-sign-in]');
 /** No passkey needs to be offered any more. */
 let isFirstProven = false;
 let isLeaving = false;
+/** A browser asks one authenticator at a time, and the hub remembers its last question: a suggestion that comes late would end both. */
+let isAskedByHand = false;
+let suggestion: Promise<unknown> = Promise.resolve();
 const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
 const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
   passkey: 'Use a passkey',
@@ -48,6 +51,7 @@ document.querySelector('[data-way="passkey"] form')?.addEventListener(
 );
 
 document.querySelector('[data-passkey]')?.addEventListener('click', () => {
+  isAskedByHand = true;
   stopAsking();
   if (passwordForm !== null) void prove(passwordForm, passkeyAlone);
 });
@@ -76,10 +80,14 @@ else if (knowsPasskeys()) {
 
 /** The list of suggestions below the name offers passkeys, so nobody has to know that they have one. */
 async function suggestPasskeys(): Promise<void> {
-  if (passwordForm === null || !(await offersPasskeys())) return;
+  if (passwordForm === null || !(await offersPasskeys()) || isAskedByHand) return;
   let response: unknown;
   try {
-    response = await awaitPasskey(await call('POST', '/api/v1/auth/passkey/options', {}));
+    const asked = call('POST', '/api/v1/auth/passkey/options', {});
+    suggestion = asked.catch(() => undefined);
+    const options = await asked;
+    if (isAskedByHand) return;
+    response = await awaitPasskey(options);
   } catch {
     // Nobody chose one, or the button was used instead: the form is still there.
     return;
@@ -90,6 +98,7 @@ async function suggestPasskeys(): Promise<void> {
 }
 
 async function passkeyAlone(): Promise<Step> {
+  await suggestion;
   const response = await askPasskey('/api/v1/auth/passkey/options', call);
   return call<Step>('POST', '/api/v1/auth/passkey', { response });
 }
