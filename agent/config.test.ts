@@ -197,6 +197,17 @@ test('a token whose file is gone stops nobody who no longer needs it', () => {
   expect(leftoverTokenNames(environment)).toEqual(['PHLIX_HUB_ENROLLMENT_TOKEN_FILE']);
 });
 
+test('an emptied file carries no token, and is none to whoever needs one', () => {
+  const path = join(temporaryFolder('token').path, 'token');
+  writeFileSync(path, '');
+  const environment = { ...enough, PHLIX_HUB_ENROLLMENT_TOKEN_FILE: path };
+  expect(problemsOf(environment)).toEqual([]);
+  expect(leftoverTokenNames(environment)).toEqual([]);
+  expect(() => readToken(environment)).toThrow(/is empty/);
+  writeFileSync(path, 'phe_used');
+  expect(leftoverTokenNames(environment)).toEqual(['PHLIX_HUB_ENROLLMENT_TOKEN_FILE']);
+});
+
 test('a token comes from its variable or its file, and prints as nothing', () => {
   const path = join(temporaryFolder('token').path, 'token');
   writeFileSync(path, 'phe_of-a-file\n');

@@ -1,5 +1,6 @@
 // The environment arrives; the agent's settings leave. The agent shares its environment with the media server: foreign names are ignored.
 
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
@@ -199,7 +200,20 @@ export function readToken(environment: Environment): Secret | undefined {
 
 /** The variables that still carry a token nobody reads any more. */
 export function leftoverTokenNames(environment: Environment): string[] {
-  return tokenNames.filter((name) => Boolean(environment[name]));
+  const [direct, file] = tokenNames;
+  const found = environment[direct] ? [direct] : [];
+  const path = environment[file];
+  return path === undefined || path === '' || isEmptied(path) ? found : [...found, file];
+}
+
+/** What a compose file names has to be there; one whose token was taken out carries none. */
+function isEmptied(path: string): boolean {
+  try {
+    return statSync(path).size === 0;
+  } catch {
+    // Not there, or not to be read: whoever needs it says so (`readToken`).
+    return false;
+  }
 }
 
 /**

@@ -27,6 +27,7 @@ interface Service {
   readonly network_mode?: string;
   readonly profiles?: readonly string[];
   readonly ports?: readonly unknown[];
+  readonly secrets?: readonly unknown[];
 }
 
 interface Composed {
@@ -40,7 +41,11 @@ const hubNames = {
   HUB_TENANT_DOMAIN: 'films.example.net',
 };
 const hubFile = { ...hubNames, SECRETS_DIR: './secrets' };
-const agentFile = { PHLIX_HUB_URL: 'https://hub.example.org', MEDIA_DIR: '/srv/films' };
+const agentFile = {
+  PHLIX_HUB_URL: 'https://hub.example.org',
+  PHLIX_HUB_ENROLLMENT_TOKEN: 'phe_left-behind',
+  MEDIA_DIR: '/srv/films',
+};
 const ours = {
   hub: 'compose.yaml',
   agent: 'compose.agent.yaml',
@@ -138,7 +143,13 @@ describe.skipIf(!hasParts('docker-compose'))('docker-compose', () => {
       // Longer than PHLIX_DRAIN_TIMEOUT, 9 s.
       expect(seconds(agent.stop_grace_period)).toBeGreaterThan(9);
       expect(agent.network_mode).toBe(network);
-      expect(agent.environment).toMatchObject({ PHLIX_ORIGIN_URL: origin });
+      expect(agent.environment).toMatchObject({
+        PHLIX_ORIGIN_URL: origin,
+        // Left in .env all the same, it does not get there.
+        PHLIX_HUB_ENROLLMENT_TOKEN: '',
+        PHLIX_HUB_ENROLLMENT_TOKEN_FILE: '/run/secrets/enrollment-token',
+      });
+      expect(JSON.stringify(agent.secrets)).toContain('enrollment-token');
     },
   );
 });

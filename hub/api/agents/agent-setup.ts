@@ -33,12 +33,19 @@ const docker = `docker run --detach --name phlix-agent --restart unless-stopped 
   phlix-agent
 `;
 
-const compose = `services:
+// The token's line goes into a file of its own: whoever may ask Docker sees the environment, and not that.
+const compose = `# First, in this folder:
+#   sed -n 's/^PHLIX_HUB_ENROLLMENT_TOKEN=//p' ${envFile} | install -m 0444 /dev/stdin enrollment-token
+services:
   phlix-agent:
     image: phlix-agent
     restart: unless-stopped
     network_mode: host
     env_file: ${envFile}
+    environment:
+      PHLIX_HUB_ENROLLMENT_TOKEN: ""
+      PHLIX_HUB_ENROLLMENT_TOKEN_FILE: /run/secrets/enrollment-token
+    secrets: [enrollment-token]
     volumes:
       - phlix-agent:/var/lib/phlix-agent
     read_only: true
@@ -46,6 +53,9 @@ const compose = `services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     stop_grace_period: 15s
+secrets:
+  enrollment-token:
+    file: ./enrollment-token
 volumes:
   phlix-agent:
 `;
