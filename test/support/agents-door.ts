@@ -54,6 +54,8 @@ export interface DoorSettings {
   readonly stores?: MemoryStores;
   readonly pingIntervalMs?: number;
   readonly graceMs?: number;
+  /** How long a measurement may go without a byte. */
+  readonly lineSilentMs?: number;
   readonly overload?: { readonly refusesAgents: boolean };
   /** Of the wire: an earlier or a later hub's. */
   readonly versions?: VersionRange;
@@ -98,7 +100,9 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     onRequest: createApi({
       enrolment,
       rotation,
-      line: new LineGuard(stores.servers),
+      line: new LineGuard(stores.servers, {
+        ...(settings.lineSilentMs !== undefined && { silentMs: settings.lineSilentMs }),
+      }),
       hubHost,
       tenantDomain,
       tunnelUrls: () => [`wss://${hubHost}:${settings.advertisedPort?.() ?? port}/tunnel`],

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { sign, type KeyObject } from 'node:crypto';
+import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
@@ -12,7 +13,8 @@ import { readConfig } from '../../../agent/config.ts';
 import { dial } from '../../../agent/dialling/dial.ts';
 import { OneConnection } from '../../../agent/hub-api.ts';
 import { trustOf } from '../../../agent/trust.ts';
-import type { AgentsDoor } from '../../../test/support/agents-door.ts';
+import { within } from '../../../test/support/deadline.ts';
+import type { AgentsDoor, DoorSettings } from '../../../test/support/agents-door.ts';
 import {
   atTheEnd,
   door,
@@ -53,7 +55,11 @@ class Asker {
     atTheEnd(() => socket.destroy());
   }
 
-  async ask(method: 'GET' | 'POST', path: string, body: Buffer | string = ''): Promise<Said> {
+  async ask(
+    method: 'GET' | 'HEAD' | 'POST',
+    path: string,
+    body: Buffer | string = '',
+  ): Promise<Said> {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const headers = { 'content-type': 'application/json', 'content-length': body.length };
       const url = `http://hub.localhost/api/v1${path}`;
@@ -66,6 +72,16 @@ class Asker {
     const isJson = response.headers['content-type']?.includes('json') === true;
     const told = isJson ? (JSON.parse(whole.toString()) as Record<string, unknown>) : {};
     return { status: response.statusCode, bytes: whole.length, body: told };
+  }
+
+  /** Begins an upload, sends one byte of it and no more. Resolves when the hub has cut it. */
+  async stall(bytes: number): Promise<void> {
+    const headers = { 'content-length': bytes };
+    const url = 'http://hub.localhost/api/v1/line/up';
+    const sent = request(url, { agent: this.#agent, method: 'POST', headers });
+    const cut = once(this.#socket, 'close');
+    sent.on('error', () => undefined).write('x');
+    await cut;
   }
 
   async prove(key: KeyObject = this.#identity.privateKey): Promise<Said> {
@@ -82,8 +98,10 @@ class Asker {
   }
 }
 
-async function enrolled(): Promise<{ hub: AgentsDoor; identity: Enrolled }> {
-  const hub = await door();
+async function enrolled(
+  settings: DoorSettings = {},
+): Promise<{ hub: AgentsDoor; identity: Enrolled }> {
+  const hub = await door(settings);
   const agent = run({ hubUrl: hub.hubUrl, token: await hub.token() });
   await online(hub, movies);
   const identity = await readIdentity(agent.folder);
@@ -133,4 +151,27 @@ test('a server may have its line measured six times in ten minutes', async () =>
   const asker = await Asker.connect(hub, identity);
   for (let count = 0; count < 6; count += 1) expect((await asker.prove()).status).toBe(200);
   expect(await asker.prove()).toMatchObject(refusal(429, 'line.busy'));
+});
+
+test('of one server one line is measured at a time, and one without bytes is cut and makes room', async () => {
+  const { hub, identity } = await enrolled({ lineSilentMs: 1000 });
+  const [silent, other] = [await Asker.connect(hub, identity), await Asker.connect(hub, identity)];
+  for (const asker of [silent, other]) expect((await asker.prove()).status).toBe(200);
+  const cut = silent.stall(1000);
+  await expect
+    .poll(async () => (await other.ask('GET', '/line/down?bytes=1')).body['code'], { interval: 20 })
+    .toBe('line.busy');
+  await within(cut, 5000, () => 'the cut');
+  const again = await Asker.connect(hub, identity);
+  expect((await again.prove()).status).toBe(200);
+  expect(await again.ask('GET', '/line/down?bytes=9')).toMatchObject({ status: 200, bytes: 9 });
+});
+
+test('HEAD begins no measurement', async () => {
+  const { hub, identity } = await enrolled();
+  const [first, second] = [await Asker.connect(hub, identity), await Asker.connect(hub, identity)];
+  for (const asker of [first, second]) expect((await asker.prove()).status).toBe(200);
+  const head = await first.ask('HEAD', `/line/down?bytes=${mostBytes}`);
+  expect(head).toMatchObject({ status: 200, bytes: 0 });
+  expect(await second.ask('GET', '/line/down?bytes=9')).toMatchObject({ status: 200, bytes: 9 });
 });

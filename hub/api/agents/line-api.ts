@@ -36,7 +36,11 @@ const knock = z.object({
   signature: z.string().regex(/^[0-9A-Za-z_-]{86}$/),
 });
 
+/** No byte in this time: it is no line that is measured any more, and others wait for the room. */
+const silentMs = 5000;
+
 interface Grant {
+  readonly serverId: string;
   readonly untilMs: number;
   /** Bytes. */
   readonly left: Record<Direction, number>;
@@ -47,10 +51,16 @@ export class LineGuard {
   readonly #store: Pick<ServerStore, 'findAgent' | 'find'>;
   readonly #looks = new FailureBudget(perServer);
   readonly #grants = new WeakMap<object, Grant>();
-  #running = 0;
+  /** The servers whose lines are measured now. */
+  readonly #running = new Set<string>();
+  readonly silentMs: number;
 
-  constructor(store: Pick<ServerStore, 'findAgent' | 'find'>) {
+  constructor(
+    store: Pick<ServerStore, 'findAgent' | 'find'>,
+    options: { readonly silentMs?: number } = {},
+  ) {
     this.#store = store;
+    this.silentMs = options.silentMs ?? silentMs;
   }
 
   /** The server whose key signed. Who is unknown costs no less than who is known. */
@@ -77,7 +87,7 @@ export class LineGuard {
     if (waitMs > 0) return waitMs;
     this.#looks.note(serverId);
     const untilMs = performance.now() + grantMs;
-    this.#grants.set(connection, { untilMs, left: { down: mostBytes, up: mostBytes } });
+    this.#grants.set(connection, { serverId, untilMs, left: { down: mostBytes, up: mostBytes } });
     return 0;
   }
 
@@ -86,12 +96,14 @@ export class LineGuard {
     const grant = this.#grants.get(connection);
     if (grant === undefined || grant.untilMs < performance.now()) return 'line.denied';
     if (bytes > grant.left[direction]) return 'api.too-large';
-    if (this.#running >= mostAtOnce) return 'line.busy';
+    const { serverId } = grant;
+    // One of each server: else a single one could keep all others waiting.
+    if (this.#running.size >= mostAtOnce || this.#running.has(serverId)) return 'line.busy';
     grant.left[direction] -= bytes;
-    this.#running += 1;
+    this.#running.add(serverId);
     let isOver = false;
     return () => {
-      if (!isOver) this.#running -= 1;
+      if (!isOver) this.#running.delete(serverId);
       isOver = true;
     };
   }
@@ -122,33 +134,46 @@ export function lineApi(options: LineApiOptions): Hono<HubEnv> {
     if (waitMs > 0) return busy(context, waitMs);
     return context.json({ most_bytes: mostBytes });
   });
-  api.get('/line/down', (context) => sendBytes(context, line));
+  api.get('/line/down', (context) =>
+    // Hono asks for HEAD what it asks for GET, and never reads the body that ends the measurement.
+    context.req.method === 'HEAD' ? context.body(null, 200, uncached) : sendBytes(context, line),
+  );
   api.post('/line/up', async (context) => takeBytes(context, line));
   return api;
 }
 
 const sizes = z.coerce.number().int().min(1).max(mostBytes);
 
-/** Begun and not ended within a grant's life, it is cut with its connection. */
+interface Measurement {
+  readonly bytes: number;
+  /** Bytes passed. */
+  readonly passed: () => void;
+  readonly end: () => void;
+}
+
+/** Begun and not ended within a grant's life, or without a byte for seconds, it is cut with its connection. */
 function beginning(
   context: Context<HubEnv>,
   line: LineGuard,
   { direction, size }: { direction: Direction; size: string | undefined },
-): { bytes: number; end: () => void } | Response {
+): Measurement | Response {
   const asked = sizes.safeParse(size);
   if (!asked.success)
     return problem(context, 'api.malformed', `Say how many bytes, 1 to ${mostBytes}.`);
   const { socket } = context.env.incoming;
   const end = line.begin(socket, direction, asked.data);
   if (typeof end === 'string') return refused(context, end);
-  const deadline = setTimeout(() => socket.destroy(), grantMs).unref();
+  const cut = (): void => void socket.destroy();
+  const deadline = setTimeout(cut, grantMs).unref();
+  const silence = setTimeout(cut, line.silentMs).unref();
   const stop = (): void => {
     clearTimeout(deadline);
+    clearTimeout(silence);
     socket.off('close', stop);
     end();
   };
   socket.once('close', stop);
-  return { bytes: asked.data, end: stop };
+  return { bytes: asked.data, passed: () => void silence.refresh(), end: stop };
 }
 
 const pieceBytes = 64 * 1024;
@@ -156,12 +181,13 @@ const pieceBytes = 64 * 1024;
 function sendBytes(context: Context<HubEnv>, line: LineGuard): Response {
   const begun = beginning(context, line, { direction: 'down', size: context.req.query('bytes') });
   if (begun instanceof Response) return begun;
-  const { bytes, end } = begun;
+  const { bytes, passed, end } = begun;
   // Nothing on the way can make it smaller.
   const piece = randomBytes(pieceBytes);
   let left = bytes;
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => {
+      passed();
       controller.enqueue(piece.subarray(0, Math.min(left, pieceBytes)));
       left -= pieceBytes;
       if (left > 0) return;
@@ -171,11 +197,15 @@ function sendBytes(context: Context<HubEnv>, line: LineGuard): Response {
     cancel: end,
   });
   return context.body(body, 200, {
-    'content-type': 'application/octet-stream',
+    ...uncached,
     'content-length': String(bytes),
-    'cache-control': 'no-store, no-transform',
   });
 }
+
+const uncached = {
+  'content-type': 'application/octet-stream',
+  'cache-control': 'no-store, no-transform',
+};
 
 async function takeBytes(context: Context<HubEnv>, line: LineGuard): Promise<Response> {
   // Declared, since what has no length could have any.
@@ -184,7 +214,10 @@ async function takeBytes(context: Context<HubEnv>, line: LineGuard): Promise<Res
   if (begun instanceof Response) return begun;
   let bytes = 0;
   try {
-    for await (const piece of context.req.raw.body ?? []) bytes += piece.length;
+    for await (const piece of context.req.raw.body ?? []) {
+      begun.passed();
+      bytes += piece.length;
+    }
   } finally {
     begun.end();
   }
