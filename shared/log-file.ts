@@ -1,9 +1,9 @@
 // Lines of a log arrive; they leave into one file under one name, the older ones into numbered files beside it, and the oldest are dropped.
 
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  constants,
+  fchmodSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -13,6 +13,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+
+import { leaveToOwner, unledFlag } from './ownership.ts';
 
 export interface LogFileOptions {
   readonly path: string;
@@ -27,6 +29,8 @@ export interface LogFileOptions {
 /** For its owner, and for a group that may read it: lines name visitors' addresses. */
 const fileMode = 0o640;
 const folderMode = 0o750;
+
+const appending = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY;
 
 /**
  * Written line by line, before the next thing happens: the last words of a process that dies are what its log is for. Two
@@ -96,20 +100,19 @@ export class LogFile {
   #open(): void {
     const { path } = this.#options;
     mkdirSync(dirname(path), { recursive: true, mode: folderMode });
-    this.#file = openSync(path, 'a', fileMode);
-    const found = fstatSync(this.#file);
+    const file = openSync(path, appending | unledFlag(path), fileMode);
+    this.#file = file;
+    const found = fstatSync(file);
     this.#bytes = found.size;
     this.#isRegular = found.isFile();
     // The umask of a service would take the group's right away. Whoever made the file before may have chosen otherwise.
-    if (this.#isRegular && this.#bytes === 0) this.#leaveToReaders(path);
+    if (this.#isRegular && this.#bytes === 0) this.#leaveToReaders(file);
   }
 
   /** Where the program runs as a user of its own, its file must stay writable when it was root that made it. */
-  #leaveToReaders(path: string): void {
-    chmodSync(path, fileMode);
-    if (process.getuid?.() !== 0) return;
-    const { uid, gid } = statSync(dirname(path));
-    if (uid !== 0) chownSync(path, uid, gid);
+  #leaveToReaders(file: number): void {
+    fchmodSync(file, fileMode);
+    leaveToOwner(this.#options.path, file);
   }
 
   #close(): void {

@@ -1,10 +1,11 @@
 // Entries about sign-in arrive; lines for fail2ban and people leave, in a file that another program may rotate.
 
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 import type { Logger } from '../../shared/log.ts';
 import type { AuditRecord } from './line.ts';
-import { leaveToOwner } from './ownership.ts';
+import { leaveToOwner, unledFlag } from '../../shared/ownership.ts';
 import { cleanText, escapeInvisible } from './redaction.ts';
 
 /** Undefined: nothing that a guard at the door would act on. */
@@ -43,6 +44,7 @@ function word(text: string | undefined): string {
 
 /** Of the group that may read it; the rotating program keeps it that way. */
 const mode = 0o640;
+const appending = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY;
 
 export class AuthLog {
   readonly #path: string;
@@ -99,11 +101,11 @@ export class AuthLog {
   }
 
   async #open(): Promise<FileHandle> {
-    const file = await open(this.#path, 'a', mode);
+    const file = await open(this.#path, appending | unledFlag(this.#path), mode);
     // The umask of a service would take the group's right away. Whoever made the file before may have chosen otherwise.
     if ((await file.stat()).size === 0) {
       await file.chmod(mode);
-      leaveToOwner(this.#path);
+      leaveToOwner(this.#path, file.fd);
     }
     return file;
   }

@@ -1,11 +1,11 @@
 // Several processes want to write one chain; one at a time is let through, also after another was killed in the middle.
 
-import { chmodSync } from 'node:fs';
+import { closeSync, lstatSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { AuditError } from './audit-error.ts';
-import { leaveToOwner } from './ownership.ts';
+import { leaveToOwner } from '../../shared/ownership.ts';
 
 /** SQLITE_BUSY: somebody else has it. */
 const busy = 5;
@@ -25,9 +25,8 @@ export class ChainLock {
   constructor(path: string) {
     this.#path = path;
     try {
+      requireOwnFile(path);
       this.#database = new DatabaseSync(path, { timeout: 0 });
-      chmodSync(path, 0o600);
-      leaveToOwner(path);
     } catch (error) {
       throw unlockable(path, error);
     }
@@ -64,6 +63,21 @@ export class ChainLock {
       if ((error as { errcode?: number }).errcode === busy) return false;
       throw unlockable(this.#path, error);
     }
+  }
+}
+
+/** Closed again before SQLite opens it: whoever closes any file of that name loses the locks that his process has on it. */
+function requireOwnFile(path: string): void {
+  try {
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      leaveToOwner(path, file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !lstatSync(path).isFile())
+      throw error;
   }
 }
 

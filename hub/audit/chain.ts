@@ -17,7 +17,7 @@ import {
   type Line,
   type LoggedEntry,
 } from './line.ts';
-import { leaveToOwner } from './ownership.ts';
+import { leaveFolderToOwner } from '../../shared/ownership.ts';
 import { cutUnfinished, readEnd, type SegmentEnd } from './segment-end.ts';
 import {
   createWhole,
@@ -75,7 +75,7 @@ export class Chain {
     try {
       await mkdir(options.folder, { recursive: true, mode: 0o700 });
       await chmod(options.folder, 0o700);
-      leaveToOwner(options.folder);
+      leaveFolderToOwner(options.folder);
     } catch (error) {
       throw unwritable(options.folder, error);
     }

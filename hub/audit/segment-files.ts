@@ -1,14 +1,14 @@
 // The audit folder arrives; its files leave in the order of the chain, with their bytes, whether packed or not.
 
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 
-import { leaveToOwner } from './ownership.ts';
+import { leaveToOwner } from '../../shared/ownership.ts';
 
 export interface SegmentFile {
   readonly number: number;
@@ -77,12 +77,15 @@ export async function hashOf(segment: SegmentFile): Promise<string> {
 /** Whole or not at all, whenever the process ends: the plain file goes when the packed one is on the disk. */
 export async function pack(folder: string, segment: SegmentFile): Promise<void> {
   const part = `${segment.path}.gz.${process.pid}.part`;
-  await pipeline(
-    createReadStream(segment.path),
-    createGzip(),
-    createWriteStream(part, { mode: 0o600 }),
-  );
-  leaveToOwner(part);
+  const file = await openNew(part);
+  try {
+    leaveToOwner(part, file.fd);
+    await pipeline(createReadStream(segment.path), createGzip(), async (packed) =>
+      file.writeFile(packed),
+    );
+  } finally {
+    await file.close();
+  }
   await persist(part);
   await rename(part, `${segment.path}.gz`);
   await persist(folder);
@@ -93,16 +96,22 @@ export async function pack(folder: string, segment: SegmentFile): Promise<void> 
 export async function createWhole(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
   const part = `${path}.part`;
-  const file = await open(part, 'w', 0o600);
+  const file = await openNew(part);
   try {
+    leaveToOwner(part, file.fd);
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  leaveToOwner(part);
   await rename(part, path);
   await persist(folder);
+}
+
+/** What lies under its name is what a killed process left, and no place for these bytes: it may be a link. */
+async function openNew(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, 'wx', 0o600);
 }
 
 /** What a killed process was packing. Those of living ones are younger than this. */

@@ -1,11 +1,12 @@
 // How the last backup went arrives, and leaves again for whoever asks in whichever process: a small file in the data folder.
 
 import { randomBytes } from 'node:crypto';
-import { chownSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import { z } from 'zod';
+
+import { leaveToOwner } from '../../shared/ownership.ts';
 
 export interface BackupState {
   /** When it was begun: what changed later is not in it. */
@@ -46,20 +47,13 @@ export async function noteBackup(dataDir: string, state: BackupState): Promise<v
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   const handle = await open(draft, 'wx', 0o600);
   try {
+    leaveToOwner(draft, handle.fd);
     await handle.writeFile(`${JSON.stringify({ last, good })}\n`);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  leaveToOwner(draft);
   await rename(draft, path);
-}
-
-/** A command of root's must not keep anything from a hub that runs as a user of its own. */
-export function leaveToOwner(path: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dirname(path));
-  if (uid !== 0) chownSync(path, uid, gid);
 }
 
 /** A damaged file is as good as none: the next backup writes it anew. */

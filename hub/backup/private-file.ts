@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { leaveFolderToOwner, leaveToOwner } from '../../shared/ownership.ts';
 import { BackupError, storageFailure } from './backup-error.ts';
-import { leaveToOwner } from './backup-state.ts';
 
 /** @throws BackupError backup.exists | backup.storage, and what the bytes throw */
 export async function writeWhole(
@@ -50,13 +50,14 @@ const draftPatienceMs = 3_600_000;
 
 async function makeFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (made !== undefined) leaveToOwner(made);
+  if (made !== undefined) leaveFolderToOwner(made);
 }
 
 async function writeDraft(draft: string, bytes: AsyncIterable<Uint8Array>): Promise<number> {
   const file = await stored(draft, async () => open(draft, 'wx', 0o600));
   let size = 0;
   try {
+    leaveToOwner(draft, file.fd);
     for await (const piece of bytes) {
       await stored(draft, async () => writeAll(file, piece));
       size += piece.length;
@@ -65,7 +66,6 @@ async function writeDraft(draft: string, bytes: AsyncIterable<Uint8Array>): Prom
   } finally {
     await file.close();
   }
-  leaveToOwner(draft);
   return size;
 }
 

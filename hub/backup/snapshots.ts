@@ -3,8 +3,8 @@
 import { mkdir, open, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { leaveToOwner } from '../../shared/ownership.ts';
 import { parseStamp, stampOf } from './backup-folder.ts';
-import { leaveToOwner } from './backup-state.ts';
 import { BackupError, storageFailure } from './backup-error.ts';
 import type { Keys, Lock } from './encryption.ts';
 
@@ -83,12 +83,12 @@ async function makeIdentity(dataDir: string, path: string): Promise<string> {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const file = await open(path, 'wx', 0o600);
     try {
+      leaveToOwner(path, file.fd);
       await file.writeFile(`# Opens the snapshots beside it.\n${identity}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
-    leaveToOwner(path);
     return identity;
   } catch (error) {
     // Another process was quicker.

@@ -13,8 +13,8 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { leaveFolderToOwner, leaveToOwner } from '../../shared/ownership.ts';
 import { BackupError, damaged, storageFailure } from './backup-error.ts';
-import { leaveToOwner } from './backup-state.ts';
 import { isKeptName } from './kept-files.ts';
 import { syncFolder } from './private-file.ts';
 
@@ -27,7 +27,7 @@ export class StagedFiles {
     const folder = stagingFolder(dataDir, id);
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      leaveToOwner(folder);
+      leaveFolderToOwner(folder);
     } catch (error) {
       throw storageFailure(folder, error);
     }
@@ -81,10 +81,10 @@ export class StagedFiles {
     const folder = dirname(place);
     if (folder !== this.#folder) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      leaveToOwner(folder);
+      leaveFolderToOwner(folder);
     }
     const handle = await open(place, 'wx', 0o600);
-    leaveToOwner(place);
+    leaveToOwner(place, handle.fd);
     return handle;
   }
 
@@ -130,7 +130,7 @@ async function settle(dataDir: string, id: string): Promise<string | undefined> 
     if (await isSame(from, to)) continue;
     if (await isThere(to)) {
       await mkdir(aside, { recursive: true, mode: 0o700 });
-      leaveToOwner(aside);
+      leaveFolderToOwner(aside);
       await rename(to, join(aside, name));
       await syncFolder(aside);
       isUsed = true;
