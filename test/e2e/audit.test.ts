@@ -34,9 +34,10 @@ describe('the audit log of a running hub', () => {
 
   test('knows who did what, the hub and the command line in one chain', async () => {
     const token = await hub.createToken('--label', 'movies');
-    await expect.poll(async () => entries(), { timeout: 20_000 }).toHaveLength(3);
+    await expect.poll(async () => entries(), { timeout: 20_000 }).toHaveLength(4);
     const bySeq = (await entries()).toSorted((a, b) => Number(a['seq']) - Number(b['seq']));
-    const [opened, started, made] = bySeq;
+    const [opened, keyed, started, made] = bySeq;
+    expect(keyed).toMatchObject({ event: 'key.created', actor: { name: 'system' } });
     expect(opened).toMatchObject({ event: 'segment.open', seq: 1 });
     expect(started).toMatchObject({ event: 'hub.started', actor: { name: 'system' } });
     expect(made).toMatchObject({
@@ -46,9 +47,9 @@ describe('the audit log of a running hub', () => {
       target: token.slice(4, 12),
     });
     const { exitCode, stdout } = await hub.run('audit', 'verify');
-    expect([exitCode, stdout]).toEqual([0, 'The log is whole: 3 lines in 1 file.\n']);
+    expect([exitCode, stdout]).toEqual([0, 'The log is whole: 4 lines in 1 file.\n']);
     const { stdout: csv } = await hub.run('audit', 'export', '--format', 'csv');
-    expect(csv.split('\r\n')).toHaveLength(5);
+    expect(csv.split('\r\n')).toHaveLength(6);
     expect(
       csv + readFileSync(join(hub.folder, 'audit', 'audit-00000001.jsonl'), 'utf8'),
     ).not.toContain(token.slice(12));
@@ -81,7 +82,7 @@ describe('the audit log of a running hub', () => {
     chownSync(path, uid, gid);
     const { exitCode, stdout } = await hub.run('audit', 'verify');
     expect(exitCode).toBe(65);
-    expect(stdout).toContain('audit-00000001.jsonl line 3: it was changed');
+    expect(stdout).toContain('audit-00000001.jsonl line 4: it was changed');
     writeFileSync(path, text);
     expect((await hub.run('audit', 'verify')).exitCode).toBe(0);
   }, 90_000);
