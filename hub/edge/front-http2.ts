@@ -28,7 +28,8 @@ import { http2Upgrade } from './visitor-upgrade.ts';
 export class Http2Front {
   readonly #options: FrontOptions;
   readonly #routing: Routing;
-  readonly #sessionOptions: ServerOptions;
+  readonly #ofVisitors: ServerOptions;
+  readonly #ofProxies: ServerOptions;
   /** Never listens and has no sessions: turns streams into the messages that the hub's pages expect. */
   readonly #hubServer: Http2Server;
   /** Of streams that are on their way to the hub's pages. */
@@ -41,7 +42,8 @@ export class Http2Front {
   constructor(options: FrontOptions, routing: Routing) {
     this.#options = options;
     this.#routing = routing;
-    this.#sessionOptions = sessionOptions(options.limits);
+    this.#ofVisitors = sessionOptions(options.limits);
+    this.#ofProxies = sharedSessionOptions(options.limits);
     this.#hubServer = createServer();
     this.#hubServer.on('request', (request, response) => {
       const sender = this.#senders.get(request.stream);
@@ -52,14 +54,16 @@ export class Http2Front {
   }
 
   accept(socket: Socket, connection: VisitorConnection): void {
-    const session = performServerHandshake(socket, this.#sessionOptions);
+    const chosen = connection.isPlain ? this.#ofProxies : this.#ofVisitors;
+    const session = performServerHandshake(socket, chosen);
     const visitor = new Visitor(session, connection, socket);
     this.#visitors.add(visitor);
     session.on('error', (error: NodeJS.ErrnoException) => {
       if (error.errno === tooManyContinuations) connection.speakPlainly();
     });
     session.once('close', () => this.#visitors.delete(visitor));
-    session.setLocalWindowSize(this.#options.limits.h2SessionWindowBytes);
+    const { h2SessionWindowBytes } = this.#options.limits;
+    session.setLocalWindowSize(h2SessionWindowBytes * (connection.isPlain ? shared.windows : 1));
     session.on('stream', (stream, headers, flags, rawHeaders) => {
       this.#onStream(visitor, { stream, headers, flags, rawHeaders });
     });
@@ -203,10 +207,10 @@ class Visitor {
 
   /**
    * It has given up requests, and may be giving up the next one in the very bytes that ask for it (rapid reset, CVE-2023-44487):
-   * Node tells of a request before it has read what follows it.
+   * Node tells of a request before it has read what follows it. A proxy's are those of many visitors.
    */
   get isHasty(): boolean {
-    return this.#abandoned >= patientFor;
+    return this.#abandoned >= patientFor && !this.connection.isPlain;
   }
 
   onStreamClosed(rstCode: number | undefined): void {
@@ -288,6 +292,37 @@ function sessionOptions(limits: EdgeLimits): ServerOptions {
       // RFC 8441: browsers send their WebSockets over the connection they have.
       enableConnectProtocol: true,
       enablePush: false,
+    },
+  };
+}
+
+/**
+ * A proxy that speaks HTTP/2 to the plain door puts all of its visitors into one session. What is meant for one of them would
+ * end the films of all; each of them by himself is limited by Admission, by his address.
+ */
+const shared = {
+  /** More visitors than this do not leave all at once. */
+  resets: 100,
+  /** As many streams as busy visitors have together, and what they may hold in memory: 1,000 streams, 100 MB. */
+  streams: 10,
+  /** Uploads side by side at full speed; more share them. */
+  windows: 8,
+};
+
+/** Uncompressed: eight frames of 16 KiB, so that what a proxy holds to be small enough fits into nghttp2's nine, compressed or not. */
+const proxyHeadBytes = 128 * 1024;
+
+function sharedSessionOptions(limits: EdgeLimits): ServerOptions {
+  const ofOne = sessionOptions(limits);
+  return {
+    ...ofOne,
+    maxSessionMemory: limits.h2SessionMegabytes * shared.streams,
+    streamResetBurst: limits.h2ResetBurst * shared.resets,
+    streamResetRate: limits.h2ResetsPerSecond * shared.resets,
+    settings: {
+      ...ofOne.settings,
+      maxConcurrentStreams: limits.h2Streams * shared.streams,
+      maxHeaderListSize: proxyHeadBytes,
     },
   };
 }

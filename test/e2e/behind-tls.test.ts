@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, request, type RequestOptions } from 'node:http';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -119,6 +119,29 @@ describe('behind a proxy that ends TLS', () => {
     expect(JSON.parse(await text(stream))).toContain('x-forwarded-for: 203.0.113.7');
     session.close();
     await once(session, 'close');
+  });
+
+  test('a session that visitors share is not ended by what only many of them do', async () => {
+    const socket = connect({ port: hub.ports.http, host: '127.0.0.1', localAddress: proxyFrom });
+    const session = connectHttp2(`http://127.0.0.1`, { createConnection: () => socket });
+    const [told] = await once(session, 'remoteSettings');
+    // Nine frames of 16 KiB are all that a head may have.
+    expect(told).toMatchObject({ maxHeaderListSize: 131_072, maxConcurrentStreams: 1000 });
+    const ask = (visitor: number) =>
+      session.request({
+        ...overTls,
+        ':authority': tenant,
+        'x-forwarded-for': `203.0.113.${visitor}`,
+      });
+    // Of one visitor, 100 of them would be too many.
+    for (let visitor = 0; visitor < 250; visitor += 1) {
+      const left = ask(visitor).on('error', () => undefined);
+      left.close(constants.NGHTTP2_CANCEL);
+      await once(left, 'close');
+    }
+    const [head] = await once(ask(7), 'response');
+    expect(head[':status']).toBe(200);
+    session.destroy();
   });
 
   test('cuts whoever is not that proxy', async () => {
