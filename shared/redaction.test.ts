@@ -29,6 +29,9 @@ test.each([
   ['cookies', `Cookie: a=${secret}; b=${secret}\r\nAccept: */*`],
   ['an identity token', `eyJhbGciOiJFUzI1NiJ9.${secret}.${secret}`],
   ['the password of a database', `postgresql://hub:${secret}@db.example.org/hub`],
+  ['a passphrase', `passphrase=kettle orbit ${secret} river`],
+  ['a passphrase in a setting', `HUB_BACKUP_PASSPHRASE=kettle orbit ${secret}`],
+  ['what opens backups', `AGE-SECRET-KEY-1QQ${secret}`],
   ['a private key', `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----`],
 ])('%s is cut out, in a line of the log and within JSON of its own', (_what, text) => {
   for (const line of [nested(text), nested(JSON.stringify({ text }))]) {
@@ -67,4 +70,10 @@ test('a line of a megabyte takes no time to speak of', () => {
   const since = performance.now();
   for (const line of lines) redacted(line);
   expect(performance.now() - since).toBeLessThan(2000);
+});
+
+test('a passphrase is cut out of a field, with its blanks', () => {
+  const line = JSON.stringify({ passphrase: `kettle "orbit" ${secret}` });
+  expect(redacted(line)).toBe('{"passphrase":"[secret]"}');
+  expect(redacted(JSON.stringify({ text: line }))).not.toContain(secret);
 });

@@ -24,7 +24,7 @@ const names = [
   '(?:access|refresh|id|p|enrolment|enrollment|setup)[-_]token',
   'token',
   '(?:client[-_])?secret',
-  'passw(?:or)?d',
+  'pass(?:w(?:or)?d|phrase)',
   '(?:proxy-)?authorization',
   '(?:set-)?cookie',
   'sig(?:nature)?',
@@ -57,6 +57,15 @@ const passes: readonly (readonly [pattern: RegExp, replacement: string])[] = [
     ),
     `$1${secretWord}`,
   ],
+  // Of words, with blanks between them, also as a setting.
+  [
+    new RegExp(
+      String.raw`(passphrase=)(?:${deepText}|[^&"'\
+]+)`,
+      'gi',
+    ),
+    `$1${secretWord}`,
+  ],
   // In a query, a form, or Emby's Token="...". `exp` goes with `sig`: the two are one signed address.
   [
     new RegExp(
@@ -71,5 +80,7 @@ const passes: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, secretWord],
   // postgresql://user:password@host
   [/(:\/\/[^\s/:@"]*:)[^\s/@"]+@/g, `$1${secretWord}@`],
+  // What age-keygen writes.
+  [/\bAGE-SECRET-KEY-[0-9A-Z-]+/gi, secretWord],
   [/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----END ).)*/gs, secretWord],
 ];
