@@ -231,6 +231,17 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     });
   });
 
+  test('a sequence of somebody else is never set', async () => {
+    await ask('CREATE SEQUENCE invoices');
+    const { manifest, rows } = await latin();
+    const sequences = [...manifest.sequences, { name: 'invoices', value: '9', is_called: true }];
+    await expect(load({ manifest: { ...manifest, sequences }, rows })).rejects.toMatchObject({
+      code: 'backup.damaged',
+    });
+    expect(await ask('SELECT last_value::int AS value FROM invoices')).toEqual([{ value: 1 }]);
+    await ask('DROP SEQUENCE invoices');
+  });
+
   test('names that are no tables of ours are refused, whatever they are', async () => {
     const { manifest, rows } = await latin();
     const stranger = {

@@ -47,6 +47,7 @@ export async function openLoad(
     const tables = await listTables(client, namesMadeBy(then).tables);
     await emptyOurs(client, tables);
     requireTables(options.manifest, tables);
+    requireSequences(options.manifest, namesMadeBy(then).sequences);
     const later = options.isForward
       ? known.filter(({ at }) => !then.some((one) => one.at === at))
       : [];
@@ -210,6 +211,12 @@ function requireTables(
     if (table === undefined || columns.some((column) => !table.columns.includes(column)))
       throw unfit(name);
   }
+}
+
+/** The database may hold those of others, and a file does not set them. */
+function requireSequences({ sequences }: Manifest, ours: readonly string[]): void {
+  const stranger = sequences.find(({ name }) => !ours.includes(name));
+  if (stranger !== undefined) throw unfit(stranger.name);
 }
 
 async function setSequences(client: Asked, { sequences }: Manifest): Promise<void> {
