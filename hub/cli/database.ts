@@ -70,10 +70,17 @@ async function placeOf({ to, toFile }: MoveOptions): Promise<string | undefined>
   if (to === undefined)
     throw wrong('say where to: --to embedded, or --to-file with the address in it');
   if (to === 'embedded') return undefined;
-  if ((URL.parse(to)?.password ?? '') === '') return to;
+  if (!namesPassword(to)) return to;
   throw wrong(
     'every user of this machine can read a password on a command line: put the address into a file, and say --to-file',
   );
+}
+
+/** Also in an address that names a socket, which is none to URL. */
+function namesPassword(to: string): boolean {
+  const [place = '', query = ''] = to.split(/\?(.*)/s);
+  if (/^\w+:\/\/[^/@]*:[^/]*@/.test(place) || (URL.parse(to)?.password ?? '') !== '') return true;
+  return [...new URLSearchParams(query).keys()].some((name) => /password/i.test(name));
 }
 
 function wrong(what: string, cause?: unknown): DatabaseError {

@@ -325,8 +325,12 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
     await server.stop();
   });
 
-  test('is never named with its password on a command line', async () => {
-    const address = 'postgresql://hub:a-long-password-of-mine@127.0.0.1/phlix';
+  test.each([
+    'postgresql://hub:a-long-password-of-mine@127.0.0.1/phlix',
+    'postgresql://hub:a-long-password-of-mine@/phlix?host=/run/postgresql',
+    'postgresql://hub@127.0.0.1/phlix?sslmode=require&password=a-long-password-of-mine',
+    'postgresql://hub@127.0.0.1/phlix?p%61ssword=a-long-password-of-mine',
+  ])('is never named with its password on a command line: %s', async (address) => {
     expect(await phlixHub(at('argv'), ['database', 'move', '--to', address])).toMatchObject({
       exitCode: 78,
       stderr: expect.stringContaining('--to-file'),
