@@ -1,19 +1,21 @@
 // The manifests as kustomize puts them together: what the cluster is asked for, and what the hub in it may not do.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
+import { snapshotKeys } from '../../hub/backup/snapshots.ts';
 import { readConfig } from '../../hub/config.ts';
 import { thisMachine } from '../../hub/process/machine.ts';
 import { hasParts, partPath } from '../support/parts.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const source = fileURLToPath(new URL('../../infra/kubernetes', import.meta.url));
+const main = fileURLToPath(new URL('../../hub/main.ts', import.meta.url));
 
 interface Manifest {
   readonly apiVersion: string;
@@ -23,13 +25,20 @@ interface Manifest {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+interface VolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly subPath?: string;
+}
+
 interface ContainerSpec {
   readonly name: string;
   readonly image: string;
   readonly env?: readonly { readonly name: string; readonly value: string }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
   readonly securityContext: object;
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly volumeMounts: readonly VolumeMount[];
+  readonly command?: readonly string[];
   readonly resources: { readonly limits: { readonly memory: string } };
 }
 
@@ -174,6 +183,45 @@ describe.skipIf(!hasParts('kubectl'))('the example overlay', () => {
     const open = policy.ingress.filter(({ from }) => from === undefined);
     expect(JSON.stringify(open)).not.toContain('metrics');
     expect(JSON.stringify(policy)).toContain('169.254.0.0/16');
+  });
+
+  test('what outlives the pod is on the claim, and the socket of each pod is not', () => {
+    const [hub] = pod().containers;
+    const data = '/var/lib/phlix-hub/data';
+    const kept = hub?.volumeMounts.filter(({ name }) => name === 'kept');
+    expect(kept?.map(({ mountPath, subPath }) => [mountPath, subPath])).toEqual(
+      ['audit', 'backups', 'snapshots', 'snapshot.key'].map((name) => [`${data}/${name}`, name]),
+    );
+    expect(pod().volumes).toContainEqual({
+      name: 'kept',
+      persistentVolumeClaim: {
+        claimName: the('PersistentVolumeClaim', 'phlix-hub-kept').metadata.name,
+      },
+    });
+    expect(readConfig(environment(), thisMachine({}))).toMatchObject({
+      dataDir: data,
+      backup: { folder: `${data}/backups` },
+    });
+  });
+
+  test('the first pod makes the key of the snapshots, and the next ones leave it', async () => {
+    const [made] = pod().initContainers;
+    const folder = temporaryFolder('claim').path;
+    mkdirSync(join(folder, 'kept'));
+    writeFileSync(join(folder, 'phlix-hub'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`);
+    chmodSync(join(folder, 'phlix-hub'), 0o755);
+    const script = made?.command?.at(-1)?.replace('/var/lib/phlix-hub', folder) ?? '';
+    const run = (): string => {
+      const env = { PATH: `${folder}:/usr/bin:/bin` };
+      execFileSync('/bin/sh', ['-ec', script], { env, stdio: 'pipe' });
+      return readFileSync(join(folder, 'kept/snapshot.key'), 'utf8');
+    };
+    const key = run();
+    expect(run()).toBe(key);
+    cpSync(join(folder, 'kept/snapshot.key'), join(folder, 'data/snapshot.key'));
+    expect(await snapshotKeys(join(folder, 'data'))).toMatchObject({
+      identities: [expect.stringMatching(/^AGE-SECRET-KEY-/)],
+    });
   });
 
   test('holds settings that the hub takes', () => {
