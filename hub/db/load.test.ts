@@ -166,6 +166,26 @@ describe.each(Object.entries(databaseKinds))('on %s', (_kind, open) => {
     });
   });
 
+  test('what was suspended, banned or given away since stays closed', async () => {
+    await ask(`INSERT INTO agents (agent_id, public_key, server_id, created_at)
+      VALUES ('others', decode(repeat('22', 32), 'hex'), '${other}', now())`);
+    const backup = await latin();
+    await ask(`UPDATE servers SET suspended_at = now(), suspension_reason = 'abuse' WHERE id = '${server}';
+      UPDATE accounts SET state = 'suspended';
+      INSERT INTO owners (id) VALUES ('new');
+      UPDATE servers SET owner_id = 'new' WHERE id = '${other}';
+      INSERT INTO bans (id, network, origin, reason, banned_by, created_at) VALUES
+        ('${server}', '192.0.2.0/24', 'operator', 'abuse', 'ann', now())`);
+    await load(backup);
+    expect(await ask(`SELECT name FROM servers WHERE suspension_reason = 'abuse'`)).toHaveLength(1);
+    expect(await ask('SELECT state FROM accounts')).toEqual([{ state: 'suspended' }]);
+    expect(await ask('SELECT network FROM bans')).toEqual([{ network: '192.0.2.0/24' }]);
+    expect(
+      await ask(`SELECT agent_id FROM agents WHERE revoked_at IS NULL`),
+      'neither owner’s agent speaks for the other',
+    ).toEqual([{ agent_id: 'first' }]);
+  });
+
   test('one that is abandoned, or whose rows do not fit, leaves everything as it was', async () => {
     const before = await latin();
     const broken = new Map(before.rows).set('servers', 'nonsense\n');

@@ -119,14 +119,15 @@ class PostgresLoad implements DatabaseLoad {
     const missing = manifest.tables.find(({ name, rows }) => rows > 0 && !this.#filled.has(name));
     if (missing !== undefined) throw unfit(missing.name);
     await setSequences(this.client, manifest);
+    if (isForward) {
+      await applyMigrations(this.client, later);
+      await requireSchema(this.client, readSchema(folder));
+    }
+    // In the tables of this version: the backup's may have had no room for what ended.
     if (isMove !== true) {
       await endWhatWasOpen(this.client);
       await endWhatEnded(this.client, ended);
       await writeMark(this.client, { kind: 'restored', id });
-    }
-    if (isForward) {
-      await applyMigrations(this.client, later);
-      await requireSchema(this.client, readSchema(folder));
     }
     await this.client.query('COMMIT');
     await this.client.end();

@@ -12,6 +12,10 @@ export interface Ended {
   readonly recoveryCodes: readonly string[];
   /** Of those that live: all others have been revoked since, or have run out. Undefined: nobody knows. */
   readonly tokens: readonly string[] | undefined;
+  /** Servers and their owners, accounts that are suspended, and bans that hold: rows as JSON. */
+  readonly owned: readonly string[];
+  readonly suspended: readonly string[];
+  readonly bans: readonly string[];
   /** How far links have been counted. */
   readonly linkEpoch: bigint;
 }
@@ -21,18 +25,30 @@ export async function readEnded(client: Asked): Promise<Ended> {
   const recoveryCodes = await ids(client, 'recovery_codes', 'id', 'used_at IS NOT NULL');
   const tokens = await ids(client, 'access_tokens', 'id', 'true');
   return {
-    agents: await keysOf(client),
+    agents: await rowsOf(client, 'agents', 'true'),
     servers: servers ?? [],
     recoveryCodes: recoveryCodes ?? [],
     tokens,
+    owned: await rowsOf(client, 'servers', 'true'),
+    suspended: (await ids(client, 'accounts', 'id', "state = 'suspended'")) ?? [],
+    bans: await rowsOf(client, 'bans', 'until IS NULL OR until > now()'),
     linkEpoch: await epochOf(client),
   };
 }
 
-/** A key that was given up, a server that was revoked: an old copy does not bring them back. */
+/** A key that was given up, a server that was revoked, a suspension or a ban: an old copy does not undo them. */
 export async function endWhatEnded(client: Asked, ended: Ended): Promise<void> {
   for (const [table, what] of endsOfServers) await change(client, table, what, ended.servers);
   await keepKeys(client, ended.agents);
+  await closeGivenAway(client, ended.owned);
+  await keepSuspended(client, ended.owned);
+  await change(
+    client,
+    'accounts',
+    "SET state = 'suspended' WHERE id::text = ANY($1)",
+    ended.suspended,
+  );
+  await keepBans(client, ended.bans);
   await change(
     client,
     'recovery_codes',
@@ -44,12 +60,57 @@ export async function endWhatEnded(client: Asked, ended: Ended): Promise<void> {
   await bumpEpoch(client, ended.linkEpoch);
 }
 
-async function keysOf(client: Asked): Promise<string[]> {
-  if (!(await isThere(client, 'agents'))) return [];
+async function rowsOf(client: Asked, table: string, condition: string): Promise<string[]> {
+  if (!(await isThere(client, table))) return [];
   const { rows } = await client.query<{ row: string }>(
-    'SELECT to_jsonb(agents)::text AS row FROM public.agents ORDER BY created_at',
+    `SELECT to_jsonb(found)::text AS row FROM public."${table}" AS found
+     WHERE ${condition} ORDER BY created_at`,
   );
   return rows.map(({ row }) => row);
+}
+
+/** The former owner has the server again, and what runs at the new one's home must not speak for him, nor his for the new one. */
+async function closeGivenAway(client: Asked, rows: readonly string[]): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query(
+    `UPDATE public.agents SET revoked_at = now()
+     FROM unnest($1::jsonb[]) AS row JOIN public.servers ON servers.id::text = row ->> 'id'
+     WHERE agents.server_id = servers.id AND agents.revoked_at IS NULL
+       AND servers.owner_id <> row ->> 'owner_id'`,
+    [rows],
+  );
+}
+
+/** A version that knows no suspension yet cannot keep one. */
+async function keepSuspended(client: Asked, rows: readonly string[]): Promise<void> {
+  const { rows: columns } = await client.query(
+    `SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.servers')
+     AND attname = 'suspended_at' AND NOT attisdropped`,
+  );
+  if (rows.length === 0 || columns.length === 0) return;
+  await client.query(
+    `UPDATE public.servers SET suspended_at = (row ->> 'suspended_at')::timestamptz,
+       suspension_reason = row ->> 'suspension_reason'
+     FROM unnest($1::jsonb[]) AS row
+     WHERE servers.id::text = row ->> 'id' AND servers.suspended_at IS NULL
+       AND row ->> 'suspended_at' IS NOT NULL`,
+    [rows],
+  );
+}
+
+/** A network is banned once, and the later word counts. */
+async function keepBans(client: Asked, rows: readonly string[]): Promise<void> {
+  if (rows.length === 0 || !(await isThere(client, 'bans'))) return;
+  await client.query(
+    `DELETE FROM public.bans USING unnest($1::jsonb[]) AS row
+     WHERE bans.network = row ->> 'network' OR bans.id::text = row ->> 'id'`,
+    [rows],
+  );
+  await client.query(
+    `INSERT INTO public.bans SELECT found.* FROM unnest($1::jsonb[]) AS row,
+     jsonb_populate_record(NULL::public.bans, row) AS found`,
+    [rows],
+  );
 }
 
 /**
