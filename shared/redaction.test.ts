@@ -73,7 +73,7 @@ test('a line of a megabyte takes no time to speak of', () => {
 });
 
 test('a passphrase is cut out of a field, with its blanks', () => {
-  const line = JSON.stringify({ passphrase: `kettle "orbit" ${secret}` });
+  const line = JSON.stringify({ passphrase: `kettle orbit ${secret}` });
   expect(redacted(line)).toBe('{"passphrase":"[secret]"}');
   expect(redacted(JSON.stringify({ text: line }))).not.toContain(secret);
 });
