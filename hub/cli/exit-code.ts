@@ -164,6 +164,7 @@ const table: Record<Code, number> = {
   'enrol.proof': exitCode.badData,
   'enrol.token-options': exitCode.usage,
   'rotate.refused': exitCode.noPermission,
+  'enrol.rate-limited': exitCode.tryLater,
   'name.invalid': exitCode.badData,
   'name.reserved': exitCode.badData,
   'name.taken': exitCode.badData,
