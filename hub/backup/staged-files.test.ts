@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -12,7 +14,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { temporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts';
-import { hasStagedFiles, settleStaged, StagedFiles } from './staged-files.ts';
+import { exchangeContents, hasStagedFiles, settleStaged, StagedFiles } from './staged-files.ts';
 
 const id = '20261122T033000Z-abcdef';
 let folder: TemporaryFolder;
@@ -64,6 +66,53 @@ test('a process that was killed between two files is made up for', async () => {
   expect(present()).toEqual(['restored', 'restored']);
   expect(existsSync(at(`before-restore-${id}`, 'local-ca', 'ca.pem'))).toBe(true);
 });
+
+test('a folder that is a mount point keeps its place, and its contents are exchanged', async () => {
+  for (const [path, text] of [
+    ['from/one', 'restored'],
+    ['from/two', 'restored'],
+    ['audit/one', 'former'],
+    ['audit/old', 'former'],
+    // A try before, that was killed: one has arrived, of another a part.
+    ['audit/two', 'restored'],
+    ['audit/.restoring-one', 'rest'],
+  ] as const) {
+    mkdirSync(at(path, '..'), { recursive: true });
+    writeFileSync(at(path), text);
+  }
+  for (let tries = 0; tries < 2; tries += 1) {
+    await exchangeContents(at('from'), at('audit'), at('aside'));
+    expect(readdirSync(at('audit'))).toEqual(['one', 'two']);
+    expect(readFileSync(at('audit', 'one'), 'utf8')).toBe('restored');
+    expect(readdirSync(at('aside'))).toEqual(['old', 'one']);
+    expect(readFileSync(at('aside', 'one'), 'utf8')).toBe('former');
+  }
+});
+
+test.skipIf(!canMount())('which holds for a real one', async () => {
+  mkdirSync(at('audit'));
+  expect(spawnSync('mount', ['-t', 'tmpfs', 'none', at('audit')]).status).toBe(0);
+  try {
+    // As the hub's own user has them, while root restores.
+    for (const owned of [folder.path, at('audit')]) chownSync(owned, 12_345, 12_345);
+    writeFileSync(at('audit', 'old'), 'former');
+    const staged = await StagedFiles.open(folder.path, id);
+    await staged.write('audit/audit-00000001.jsonl', Buffer.from('restored'));
+    await staged.finish();
+    const aside = await settleStaged(folder.path, id);
+    expect(readdirSync(at('audit'))).toEqual(['audit-00000001.jsonl']);
+    expect(statSync(at('audit', 'audit-00000001.jsonl')).uid).toBe(12_345);
+    expect(readdirSync(join(aside ?? '', 'audit'))).toEqual(['old']);
+  } finally {
+    spawnSync('umount', [at('audit')]);
+  }
+});
+
+/** Root in most places, and not in most containers. */
+function canMount(): boolean {
+  const words = ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
+  return spawnSync('unshare', words).status === 0;
+}
 
 test('what is the same already stays where it is', async () => {
   const staged = await StagedFiles.open(folder.path, id);

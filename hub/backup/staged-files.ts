@@ -1,5 +1,6 @@
 // Files of a backup arrive; they wait beside their places until the database is committed, and then take them, also where the process was killed in between.
 
+import { constants } from 'node:fs';
 import {
   cp,
   lstat,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { leaveFolderToOwner, leaveToOwner } from '../../shared/ownership.ts';
+import { leaveFolderToOwner, leaveToOwner, unledFlag } from '../../shared/ownership.ts';
 import { BackupError, damaged, storageFailure } from './backup-error.ts';
 import { isKeptName } from './kept-files.ts';
 import { syncFolder } from './private-file.ts';
@@ -131,22 +132,78 @@ async function settle(dataDir: string, id: string): Promise<string | undefined> 
     if (await isThere(to)) {
       await mkdir(aside, { recursive: true, mode: 0o700 });
       leaveFolderToOwner(aside);
-      await rename(to, join(aside, name));
-      await syncFolder(aside);
       isUsed = true;
+      const isMoved = await renamed(to, join(aside, name));
+      if (!isMoved) await exchangeContents(from, to, join(aside, name));
+      await syncFolder(aside);
+      if (!isMoved) continue;
     }
-    await moved(from, to);
+    if (!(await renamed(from, to))) await copied(from, to);
   }
   return isUsed ? aside : undefined;
 }
 
-/** The audit log may lie on a disk of its own. */
-async function moved(from: string, to: string): Promise<void> {
+/** False: it is on a disk of its own, or is one's root, as where a container mounts the audit log. */
+async function renamed(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    await cp(from, to, { recursive: true, preserveTimestamps: true });
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (['EXDEV', 'EBUSY'].includes(code)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Of a folder that cannot be moved itself. What waits in `from` is copied and stays until all of it is in place: so whoever
+ * repeats this knows the files that have arrived from those that are to go aside.
+ */
+export async function exchangeContents(from: string, to: string, aside: string): Promise<void> {
+  await mkdir(aside, { recursive: true, mode: 0o700 });
+  leaveFolderToOwner(aside);
+  for (const name of await readdir(to)) {
+    const place = join(to, name);
+    if (name.startsWith(arriving)) await rm(place, { recursive: true, force: true });
+    else if (!(await isSame(join(from, name), place))) await carried(place, join(aside, name));
+  }
+  for (const name of await readdir(from)) {
+    const draft = join(to, arriving + name);
+    if (await isThere(join(to, name))) continue;
+    await copied(join(from, name), draft);
+    await rename(draft, join(to, name));
+  }
+  await syncFolder(to);
+}
+
+/** No file of a hub begins with it. */
+const arriving = '.restoring-';
+
+/** To another disk, whole, before it goes from its own. */
+async function carried(from: string, to: string): Promise<void> {
+  if (await renamed(from, to)) return;
+  await copied(from, to);
+  await rm(from, { recursive: true });
+}
+
+async function copied(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, preserveTimestamps: true });
+  await leaveCopy(to);
+}
+
+/** A copy is whoever's made it, unlike what is renamed. Whatever is neither file nor folder is nobody's to read. */
+async function leaveCopy(path: string): Promise<void> {
+  const found = await lstat(path);
+  if (found.isFile()) {
+    const file = await open(path, constants.O_RDONLY | unledFlag(path));
+    try {
+      leaveToOwner(path, file.fd);
+    } finally {
+      await file.close();
+    }
+  } else if (found.isDirectory()) {
+    leaveFolderToOwner(path);
+    for (const name of await readdir(path)) await leaveCopy(join(path, name));
   }
 }
 
