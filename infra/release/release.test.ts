@@ -1,8 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { hasParts } from '../../test/support/parts.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
@@ -106,6 +113,18 @@ describe.skipIf(!hasParts('minisign'))('a release', () => {
       [],
     );
     expect(looks.map(({ name }) => name)).toContain('install scripts denied by name');
+  });
+
+  test('is looked at without minisign too, but for the signature, and that is said', async () => {
+    const programs = temporaryFolder('programs').path;
+    symlinkSync(process.execPath, join(programs, 'node'));
+    const npm = execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim();
+    symlinkSync(npm, join(programs, 'npm'));
+    vi.stubEnv('PATH', programs);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const looks = await checkRelease({ root, dist, seconds });
+    expect(looks.flatMap(({ faults }) => faults)).toEqual([]);
+    expect(looks[0]?.name).toMatch(/unsigned/);
   });
 });
 
