@@ -27,12 +27,12 @@ export interface ControlledHub {
 }
 
 /** Rejects nothing. */
-export interface ControlledDoctor {
+interface ControlledDoctor {
   look(): Promise<readonly Finding[]>;
 }
 
 /** Rejects nothing. */
-export interface ControlledReadiness {
+interface ControlledReadiness {
   answer(): Promise<{ readonly status: number; readonly body: object }>;
 }
 
