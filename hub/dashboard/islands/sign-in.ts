@@ -21,6 +21,10 @@ let isLeaving = false;
 /** A browser asks one authenticator at a time, and the hub remembers its last question: a suggestion that comes late would end both. */
 let isAskedByHand = false;
 let suggestion: Promise<unknown> = Promise.resolve();
+/** A second login would end the first, and the browser might leave before its cookies come: what is signed meanwhile joins. */
+let entering: Promise<Step> | undefined;
+/** The newest attempt is the one that people look at: what an older one hears, they are not told. */
+let attempts = 0;
 const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
 const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
   passkey: 'Use a passkey',
@@ -51,6 +55,7 @@ document.querySelector('[data-way="passkey"] form')?.addEventListener(
 );
 
 document.querySelector('[data-passkey]')?.addEventListener('click', () => {
+  if (entering !== undefined) return;
   isAskedByHand = true;
   stopAsking();
   if (passwordForm !== null) void prove(passwordForm, passkeyAlone);
@@ -92,24 +97,34 @@ async function suggestPasskeys(): Promise<void> {
     // Nobody chose one, or the button was used instead: the form is still there.
     return;
   }
-  await prove(passwordForm, async () => call<Step>('POST', '/api/v1/auth/passkey', { response }));
+  await prove(passwordForm, async () => enter(response));
   // Refused, or the page stood open for too long: with a new question it works the next time.
   if (!isFirstProven) void suggestPasskeys();
 }
 
 async function passkeyAlone(): Promise<Step> {
   await suggestion;
-  const response = await askPasskey('/api/v1/auth/passkey/options', call);
-  return call<Step>('POST', '/api/v1/auth/passkey', { response });
+  return enter(await askPasskey('/api/v1/auth/passkey/options', call));
+}
+
+async function enter(response: unknown): Promise<Step> {
+  entering ??= call<Step>('POST', '/api/v1/auth/passkey', { response });
+  try {
+    return await entering;
+  } catch (error) {
+    entering = undefined;
+    throw error;
+  }
 }
 
 async function prove(form: HTMLFormElement, work: () => Promise<Step>): Promise<void> {
+  const attempt = (attempts += 1);
   showProblem(form, undefined);
   await whileBusy(form, async () => {
     try {
       goOn(await work());
     } catch (error) {
-      showProblem(form, (error as Problem).message);
+      if (attempt === attempts) showProblem(form, (error as Problem).message);
     }
   });
 }
