@@ -63,6 +63,16 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
     if (new URL(robin.page.url()).pathname === '/sign-in') await enterByPasskey(path);
   }
 
+  /** Leaves the page at the door, where a passkey has been suggested and no finger lies on it. */
+  async function signOut(): Promise<void> {
+    await openSignedIn('/security');
+    await robin.touch(false);
+    const suggested = robin.page.waitForResponse('**/api/v1/auth/passkey/options', patience);
+    await press('Sign out');
+    await arriveAt('/sign-in');
+    await suggested;
+  }
+
   async function arriveAt(path: string | RegExp, guest = robin): Promise<void> {
     await guest.page.waitForURL(typeof path === 'string' ? `${hub.url}${path}` : path, patience);
   }
@@ -141,10 +151,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
   );
 
   test('sign out, and in again with a passkey that is asked for no name', async () => {
-    await robin.touch(false);
-    await openSignedIn('/security');
-    await press('Sign out');
-    await arriveAt('/sign-in');
+    await signOut();
     await robin.open('/devices');
     await arriveAt('/sign-in?return=%2Fdevices');
     await enterByPasskey('/devices');
@@ -153,10 +160,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
 
   test('let in who presses the button before the suggestion below the name is there', async () => {
     const { page } = robin;
-    await robin.touch(false);
-    await openSignedIn('/security');
-    await press('Sign out');
-    await arriveAt('/sign-in');
+    await signOut();
     const held = Promise.withResolvers<void>();
     const order: string[] = [];
     await page.route('**/api/v1/auth/passkey/options', async (route) => {
@@ -180,10 +184,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
 
   test('make one login of two presses, however slow the hub is', async () => {
     const { page } = robin;
-    await robin.touch(false);
-    await openSignedIn('/security');
-    await press('Sign out');
-    await arriveAt('/sign-in');
+    await signOut();
     const held = Promise.withResolvers<void>();
     let entries = 0;
     await page.route('**/api/v1/auth/passkey', async (route) => {
@@ -368,10 +369,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
   }, 60_000);
 
   test('suggest a passkey below the name, so that nobody has to know of it', async () => {
-    await robin.touch(false);
-    await openSignedIn('/security');
-    await press('Sign out');
-    await arriveAt('/sign-in');
+    await signOut();
     let touches = 0;
     const chosen = async (): Promise<string> => {
       // Whoever touches before the page has asked touches again; a touch that was taken back ends the page's question.
