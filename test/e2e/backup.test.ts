@@ -46,10 +46,15 @@ async function phlixHub(
   return { exitCode, stdout: await text(stdout), stderr: await text(stderr) };
 }
 
-async function json(result: Promise<CommandResult>): Promise<Record<string, unknown>> {
+/** What it printed. @throws Error with what went wrong */
+async function output(result: Promise<CommandResult>): Promise<string> {
   const { exitCode, stdout, stderr } = await result;
   if (exitCode !== 0) throw new Error(`exit code ${exitCode}: ${stderr}`);
-  return JSON.parse(stdout) as Record<string, unknown>;
+  return stdout;
+}
+
+async function json(result: Promise<CommandResult>): Promise<Record<string, unknown>> {
+  return JSON.parse(await output(result)) as Record<string, unknown>;
 }
 
 async function signIn(hub: HubProcess): Promise<number> {
@@ -184,11 +189,11 @@ describe('a hub that is written to', () => {
     const cookie = { headers: { cookie: admin.cookieLine } };
     const former = await new ApiClient(other).ask('GET', '/api/v1/account', cookie);
     expect(former.status).toBe(401);
-    const servers = async () => (await phlixHub(folder, ['servers', 'list', '--json'])).stdout;
+    const servers = async () => await output(phlixHub(folder, ['servers', 'list', '--json']));
     await expect.poll(servers, { timeout: 30_000 }).toContain('"is_connected":true');
     await other.program.waitForLine(/scheduled backup failed/);
     const failures = async () =>
-      (await phlixHub(folder, ['audit', 'list', '--event', 'admin.backup-failed'])).stdout;
+      await output(phlixHub(folder, ['audit', 'list', '--event', 'admin.backup-failed']));
     await expect.poll(failures, { timeout: 10_000 }).toContain('schedule');
     expect(await lastBackup(folder)).toMatchObject({ ok: false, error: expect.any(String) });
     await other.stop();
@@ -207,8 +212,8 @@ describe('a hub that is written to', () => {
       await restoring.waitForLine(/^here$/, 30_000);
       restoring.kill('SIGKILL');
       await restoring.ended;
-      const { stdout } = await phlixHub(hub.folder, ['user', 'list', '--json']);
-      const names = [...stdout.matchAll(/"username":"(\w+)"/g)].map(([, name]) => name);
+      const people = await output(phlixHub(hub.folder, ['user', 'list', '--json']));
+      const names = [...people.matchAll(/"username":"(\w+)"/g)].map(([, name]) => name);
       expect({ step, names: names.toSorted((a = '', b = '') => a.localeCompare(b)) }).toEqual({
         step,
         names: step === 'settling' ? ['robin'] : ['later', 'robin'],
@@ -262,9 +267,9 @@ describe('an upgrade that changes tables', () => {
       exitCode: 0,
       stdout: expect.stringContaining('Start that version'),
     });
-    const { stdout } = await phlixHub(folder, ['user', 'list', '--json']);
-    expect(stdout).toContain('robin');
-    expect(stdout).not.toContain('since');
+    const people = await output(phlixHub(folder, ['user', 'list', '--json']));
+    expect(people).toContain('robin');
+    expect(people).not.toContain('since');
     expect((await phlixHub(folder, ['audit', 'verify'])).exitCode).toBe(0);
   });
 });
@@ -292,10 +297,10 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
       exitCode: 0,
       stdout: expect.stringContaining('take HUB_DATABASE_URL away'),
     });
-    expect((await phlixHub(folder, ['user', 'list'])).stdout).toMatch(/olga[\s\S]*robin/);
+    expect(await output(phlixHub(folder, ['user', 'list']))).toMatch(/olga[\s\S]*robin/);
     expect((await phlixHub(folder, ['user', 'list'], there)).exitCode).toBe(78);
     expect((await phlixHub(folder, ['database', 'reopen'], there)).exitCode).toBe(0);
-    expect((await phlixHub(folder, ['user', 'list'], there)).stdout).toContain('olga');
+    expect(await output(phlixHub(folder, ['user', 'list'], there))).toContain('olga');
     await server.stop();
   });
 
@@ -316,12 +321,12 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
       exitCode: 0,
       stdout: expect.stringContaining(`HUB_SECRET_KEY_FILE=${join(to, 'secret-key')}`),
     });
-    expect((await phlixHub(to, ['user', 'list'], there)).stdout).toContain('robin');
+    expect(await output(phlixHub(to, ['user', 'list'], there))).toContain('robin');
     expect((await phlixHub(to, restore, there)).exitCode).toBe(73);
     const replaced = await json(phlixHub(to, [...restore, '--replace', '--json'], there));
     expect(replaced).toMatchObject({ snapshot: expect.stringContaining('-restore.tar.age') });
     const known = { ...there, HUB_SECRET_KEY_FILE: join(to, 'secret-key') };
-    expect((await phlixHub(to, ['user', 'list'], known)).stdout).toContain('robin');
+    expect(await output(phlixHub(to, ['user', 'list'], known))).toContain('robin');
     await server.stop();
   });
 
