@@ -93,6 +93,8 @@ export interface HubConfig {
   readonly dataDir: string;
   /** Who a hub that is started as root becomes. */
   readonly user: string | undefined;
+  /** Why a hub that becomes `user` would not start. Commands, which listen nowhere, do their work all the same. */
+  readonly startProblems: readonly SettingProblem[];
   readonly databaseUrl: Secret | undefined;
   /** What private keys in the database are sealed with. Undefined: a key in the data folder. */
   readonly secretKeys: readonly Secret[] | undefined;
@@ -186,7 +188,6 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...accountProblems(settings),
     ...mailProblems(settings),
     ...backupProblems(settings),
-    ...userProblems(settings),
     ...logProblems(settings),
   ]);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
@@ -196,6 +197,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     tenantDomain: domain,
     dataDir,
     user: settings.HUB_USER,
+    startProblems: userProblems(settings),
     databaseUrl: settings.HUB_DATABASE_URL,
     secretKeys: settings.HUB_SECRET_KEY,
     dnsResolvers: settings.HUB_DNS_RESOLVERS,

@@ -209,6 +209,7 @@ const fixtures: Record<Check, () => Ill> = {
   'config.same-site': () =>
     ill({}, { HUB_PUBLIC_URL: 'https://hub.example.org', HUB_TENANT_DOMAIN: 'films.example.org' }),
   'config.admin-door': () => examinedHub(),
+  'config.user': () => ill({}, { ...acme, ...responder, HUB_USER: 'daemon' }),
   'software.versions': () => {
     const software = { node: '20.11.0', openssl: '3.0.13', packages: { ws: '8.17.0' } };
     return ill({ machine: { software } });
@@ -241,6 +242,12 @@ const acme = {
   HUB_TLS: 'acme',
   HUB_ACME_EMAIL: 'admin@example.org',
   HUB_ACME_AGREE_TERMS: '1',
+};
+
+const responder = {
+  HUB_DNS_PROVIDER: 'responder',
+  HUB_DNS_RESPONDER_ZONES: 'films.example.net',
+  HUB_DNS_RESPONDER_ADDRESSES: '192.0.2.7',
 };
 
 describe('every check', () => {

@@ -21,6 +21,18 @@ export const settingsLooks = {
           'If they always come from a few networks, name those in HUB_ADMIN_ALLOW_CIDRS.',
         )
       : ok('What is for admins is closed to strange networks, or has a door of its own.'),
+
+  // No failure: the commands of a hub that systemd starts as its own user have HUB_USER, and the hub itself has not.
+  'config.user': ({ config: { user, startProblems } }) => {
+    const [problem] = startProblems;
+    if (problem === undefined)
+      return user === undefined ? undefined : ok(`The hub becomes ${user}.`);
+    const { name, expected, remedy } = problem;
+    return warning(
+      `phlix-hub start refuses ${name} with HUB_USER=${user}: ${expected}.`,
+      `If nothing but systemd starts the hub, as that user, all is well. Else ${remedy}.`,
+    );
+  },
 } satisfies Looks<Premises>;
 
 export const proxyLooks = {

@@ -20,13 +20,14 @@ import { firstFreePort } from '../settings/user.ts';
 /**
  * Binds what the user could not bind, and becomes him. Does nothing where HUB_USER is not set, or is who runs this already.
  * @returns the user's name, if this process was root until now
- * @throws SettingsError HUB_USER | HUB_DATA_DIR, ListenError listen.*
+ * @throws SettingsError HUB_USER | HUB_DATA_DIR | HUB_DNS_RESPONDER_LISTEN, ListenError listen.*
  */
 export async function bindAndBecomeUser(
   config: HubConfig,
   sharing: PortSharing,
 ): Promise<string | undefined> {
   if (userToBecome(config) === undefined) return undefined;
+  if (config.startProblems.length > 0) throw new SettingsError(config.startProblems);
   for (const [setting, address] of lowPorts(config)) {
     try {
       await bindEarly(listenText(address), sharing);

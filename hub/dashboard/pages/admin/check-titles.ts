@@ -28,6 +28,7 @@ const titles: Readonly<Record<string, string>> = {
   'config.secrets': 'Secrets',
   'config.same-site': 'Hub and servers apart',
   'config.admin-door': 'Door of admins',
+  'config.user': 'User of the hub',
   'config.proxies': 'Trusted proxies',
   'disk.space': 'Disk',
   'backup.age': 'Backup',
