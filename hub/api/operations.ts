@@ -2,6 +2,7 @@
 
 import { accountExportOperations, type AccountExportServices } from './areas/account-export.ts';
 import { accountOperations, type AccountServices } from './areas/account.ts';
+import { loginOperations, type LoginServices } from './areas/logins.ts';
 import { arrivalOperations, type ArrivalServices } from './areas/arrivals.ts';
 import { authOperations, type AuthServices } from './areas/auth.ts';
 import { auditOperations, type AuditServices } from './areas/audit.ts';
@@ -55,6 +56,7 @@ export type ApiServices = ServerServices &
   EmailServices &
   ArrivalServices &
   AccountServices &
+  LoginServices &
   PeopleAdminServices &
   AuditServices &
   BanServices &
@@ -81,6 +83,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...emailOperations,
   ...arrivalOperations,
   ...accountOperations,
+  ...loginOperations,
   ...peopleAdminOperations,
   ...factorOperations,
   ...trustOperations,

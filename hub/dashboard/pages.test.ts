@@ -39,6 +39,8 @@ const login: LoginCaller['login'] = {
 const nobody: Caller = { kind: 'nobody', address: '203.0.113.7', requestId: 'r' };
 const robin: LoginCaller = { ...nobody, kind: 'login', account, login };
 
+const nowhere = { spot: undefined, country: undefined };
+
 /** A hub with one of everything, all of it named by an enemy. */
 const services: PeopleServices = {
   setup: { isOpen: async () => false },
@@ -63,6 +65,7 @@ const services: PeopleServices = {
   },
   accounts: { hasPassword: async () => true },
   logins: { list: async () => [login, { ...login, id: 'other', software: hostile }] },
+  travel: { knowsPlaces: true, placeOf: async () => ({ ...nowhere, city: hostile }) },
   passkeys: {
     list: async () => [
       {

@@ -6,6 +6,7 @@ import type { RecoveryCodes } from '../accounts/factors/recovery.ts';
 import type { Totp } from '../accounts/factors/totp.ts';
 import type { TrustedBrowsers } from '../accounts/factors/trusted-browsers.ts';
 import type { Login } from '../accounts/login/login.ts';
+import type { Travel } from '../accounts/login/travel.ts';
 import type { LocalLogin } from '../accounts/sso/identity.ts';
 import type { SsoLink } from '../accounts/sso/link.ts';
 import type { Provider } from '../accounts/sso/provider.ts';
@@ -23,6 +24,8 @@ export interface PeopleServices {
   readonly ssoLinks: { listOf(accountId: string): Promise<readonly SsoLink[]> };
   readonly accounts: { hasPassword(accountId: string): Promise<boolean> };
   readonly logins: { list(account: Account): Promise<readonly Login[]> };
+  /** Where addresses are, if the operator has a map of them. */
+  readonly travel: Pick<Travel, 'knowsPlaces' | 'placeOf'>;
   readonly passkeys: Pick<Passkeys, 'list'>;
   readonly totp: Pick<Totp, 'find'>;
   readonly recovery: Pick<RecoveryCodes, 'left'>;

@@ -11,6 +11,7 @@ interface City {
   readonly longitude: number;
   readonly accuracyKm: number;
   readonly country: string;
+  readonly city?: string;
 }
 
 /** `198.51.100.0/24` or `2001:db8::/32`, with what a City file says there. */
@@ -40,8 +41,9 @@ export function cityFile(cities: Readonly<Record<string, City>>): Buffer {
   return Buffer.concat([bytes, Buffer.alloc(16), ...pieces, marker, encoded(metadata)]);
 }
 
-function recordOf({ latitude, longitude, accuracyKm, country }: City): Value {
+function recordOf({ latitude, longitude, accuracyKm, country, city }: City): Value {
   return {
+    ...(city !== undefined && { city: { names: { en: city } } }),
     country: { iso_code: country },
     location: { accuracy_radius: uint(16, accuracyKm), latitude, longitude },
   };

@@ -97,9 +97,13 @@ describe('a map of addresses', () => {
   test('believes no place that is none', async () => {
     writeFileSync(
       path,
-      cityFile({ '203.0.113.0/24': { ...tokyo, latitude: 91, country: 'jp\n' } }),
+      cityFile({ '203.0.113.0/24': { ...tokyo, latitude: 91, country: 'jp\n', city: 'x\u202e' } }),
     );
-    expect(await map.find('203.0.113.7')).toEqual({ spot: undefined, country: undefined });
+    expect(await map.find('203.0.113.7')).toEqual({
+      spot: undefined,
+      country: undefined,
+      city: undefined,
+    });
   });
 
   test('is looked at once by whoever comes at once', async () => {

@@ -47,7 +47,8 @@ export class TravelMapFile implements TravelMap {
     const reader = await this.#reader();
     try {
       const found = reader?.get(address);
-      return found ? { spot: spotOf(found), country: countryOf(found) } : undefined;
+      if (!found) return undefined;
+      return { spot: spotOf(found), country: countryOf(found), city: cityOf(found) };
     } catch (error) {
       // Its tree or its data lead nowhere: the next address would fail there too.
       this.#breakOff('what is in it leads nowhere', error);
@@ -145,6 +146,16 @@ function spotOf({ location }: CityResponse): Spot | undefined {
 function countryOf({ country }: CityResponse): string | undefined {
   const code: unknown = country?.iso_code;
   return typeof code === 'string' && /^[A-Z]{2}$/.test(code) ? code : undefined;
+}
+
+/** The longest name of a place has 85 letters. */
+const maxCityLength = 100;
+
+/** On a page and in a file it is text like any other; nothing in it may steer a terminal or turn a line around. */
+function cityOf({ city }: CityResponse): string | undefined {
+  const name: unknown = city?.names?.en;
+  const isName = typeof name === 'string' && name !== '' && name.length <= maxCityLength;
+  return isName && !/\p{C}/u.test(name) ? name : undefined;
 }
 
 function numberIn(value: unknown, least: number, most: number): number | undefined {

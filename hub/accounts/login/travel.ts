@@ -20,6 +20,8 @@ export interface Place {
   readonly spot: Spot | undefined;
   /** Two letters (ISO 3166-1). */
   readonly country: string | undefined;
+  /** In English, where the map knows it. */
+  readonly city?: string | undefined;
 }
 
 /** Implemented by travel-map.ts. */
@@ -100,15 +102,21 @@ export class Travel {
 
   /** Where the hub knows. */
   async countryOf(address: string | undefined): Promise<string | undefined> {
-    return (await this.#find(address))?.country;
+    return (await this.placeOf(address))?.country;
+  }
+
+  /** There is a map: what has no place is not on it. */
+  get knowsPlaces(): boolean {
+    return this.#options.map !== undefined;
+  }
+
+  /** As the map has it now; none of it is kept. */
+  async placeOf(address: string | undefined): Promise<Place | undefined> {
+    return address === undefined ? undefined : this.#options.map?.find(address);
   }
 
   async #spotOf(address: string | undefined): Promise<Spot | undefined> {
-    return (await this.#find(address))?.spot;
-  }
-
-  async #find(address: string | undefined): Promise<Place | undefined> {
-    return address === undefined ? undefined : this.#options.map?.find(address);
+    return (await this.placeOf(address))?.spot;
   }
 }
 

@@ -6,6 +6,7 @@ import { z } from '@hono/zod-openapi';
 
 import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Travel } from '../../accounts/login/travel.ts';
 import { exportOf, type PersonalRecords } from '../../accounts/export.ts';
 import { noted } from '../../accounts/noted.ts';
 import type { Audit } from '../../audit/audit.ts';
@@ -17,6 +18,7 @@ import type { SignedIn } from './server-view.ts';
 export interface AccountExportServices {
   readonly accounts: Pick<Accounts, 'find'>;
   readonly personalRecords: PersonalRecords;
+  readonly travel: Pick<Travel, 'placeOf'>;
   readonly audit: Audit;
 }
 
@@ -55,10 +57,10 @@ export const accountExportOperations: readonly Operation<AccountExportServices>[
 async function fileOf(
   account: Account,
   caller: SignedIn,
-  { personalRecords, audit }: AccountExportServices,
+  { personalRecords: records, travel, audit }: AccountExportServices,
 ): Promise<Stream> {
   const now = new Date();
-  const file = await exportOf(account, personalRecords, now);
+  const file = await exportOf(account, { records, travel, now });
   audit.note({
     ...noted(caller),
     event: 'admin.account-exported',

@@ -1,4 +1,4 @@
-// Somebody's own account arrives; he sees it, changes it, ends its logins, and leaves with it.
+// Somebody's own account arrives; he sees it, changes it, and leaves with it.
 
 import { z } from '@hono/zod-openapi';
 
@@ -6,16 +6,10 @@ import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { isAdminHere } from '../../accounts/caller.ts';
 import type { EmailVerification } from '../../accounts/email/verification.ts';
-import { placeOf as networkOf } from '../../accounts/login/arrivals.ts';
-import type { Login } from '../../accounts/login/login.ts';
-import type { Logins } from '../../accounts/login/logins.ts';
-import { noted } from '../../accounts/noted.ts';
-import type { Audit } from '../../audit/audit.ts';
 import type { ServerStore } from '../../tunnels/server.ts';
-import { ApiError, notFound } from '../problem/api-error.ts';
+import { ApiError } from '../problem/api-error.ts';
 import { passwordBodyBytes } from './auth.ts';
 import { operation, type Operation } from '../operation/operation.ts';
-import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
 import { reply } from '../operation/reply.ts';
 import { visitOf } from '../doors/visit.ts';
 import type { SignedIn } from './server-view.ts';
@@ -24,9 +18,7 @@ export interface AccountServices {
   readonly accounts: Accounts;
   readonly emailVerification: Pick<EmailVerification, 'offer'>;
   readonly postbox: { readonly isThere: boolean };
-  readonly logins: Logins;
   readonly servers: Pick<ServerStore, 'list'>;
-  readonly audit: Audit;
 }
 
 export const accountSchema = z
@@ -159,77 +151,6 @@ const remove = operation({
   },
 });
 
-const loginSchema = z
-  .object({
-    id: z.uuid(),
-    software: z.string(),
-    /** A /24 or /48: enough to recognise a place by. */
-    network: z.string().nullable(),
-    methods: z.array(z.string()),
-    restriction: z.enum(['enrol']).nullable(),
-    created_at: z.iso.datetime(),
-    seen_at: z.iso.datetime(),
-    ends_at: z.iso.datetime(),
-    is_current: z.boolean(),
-  })
-  .openapi('Login');
-
-const listLogins = operation({
-  id: 'logins.list',
-  method: 'get',
-  path: '/account/logins',
-  summary: 'Where you are signed in, the newest first',
-  auth: 'login',
-  scope: 'account:read',
-  stepUp: 'none',
-  query: pageQuery,
-  response: listOf(loginSchema),
-  async run(caller, { query }, { logins }: AccountServices) {
-    const [before] = placeOf(query, 1) ?? [];
-    const all = await logins.list(caller.account);
-    // Ids are in the order of their making (UUIDv7).
-    const rest = all.filter(({ id }) => before === undefined || id < before);
-    const currentId = caller.kind === 'login' ? caller.login.id : undefined;
-    return pageOf(rest, query, {
-      keyOf: ({ id }) => [id],
-      itemOf: (login) => loginJson(login, currentId),
-    });
-  },
-});
-
-const endLogin = operation({
-  id: 'logins.end',
-  method: 'delete',
-  path: '/account/logins/{id}',
-  summary: 'Sign a browser out, within a second',
-  auth: 'login',
-  scope: 'account:write',
-  stepUp: 'none',
-  params: z.object({ id: z.uuid() }),
-  async run(caller, { params }, { logins, audit }: AccountServices) {
-    const isEnded = await logins.end({ accountId: caller.account.id, id: params.id });
-    if (!isEnded) throw notFound('login of this id');
-    audit.note({ ...noted(caller), event: 'login.ended', target: params.id, result: 'ok' });
-  },
-});
-
-const endOthers = operation({
-  id: 'logins.end-others',
-  method: 'post',
-  path: '/account/logins/end-others',
-  summary: 'Sign every other browser out',
-  auth: 'login',
-  scope: 'none',
-  stepUp: 'none',
-  response: z.object({ ended: z.number().int() }),
-  async run(caller, _input, { logins, audit }: AccountServices) {
-    const ended = await logins.endOthers(caller.login);
-    const reason = `${ended} others`;
-    audit.note({ ...noted(caller), event: 'login.ended', reason, result: 'ok' });
-    return { ended };
-  },
-});
-
 export const accountOperations: readonly Operation<AccountServices>[] = [
   show,
   rename,
@@ -237,9 +158,6 @@ export const accountOperations: readonly Operation<AccountServices>[] = [
   changeEmail,
   changeNetworks,
   remove,
-  listLogins,
-  endLogin,
-  endOthers,
 ];
 
 /** It would revoke them: whoever is told why one is suspended could take its name out of the operator's hands. @throws ApiError api.denied */
@@ -257,19 +175,4 @@ async function requireNoneSuspended(
     'api.denied',
     `Your server ${suspended.label ?? suspended.name} is suspended, and your account stays until whoever runs the hub resumes or revokes it: ask there.`,
   );
-}
-
-function loginJson(login: Login, currentId: string | undefined): z.input<typeof loginSchema> {
-  const { address } = login;
-  return {
-    id: login.id,
-    software: login.software,
-    network: address === undefined ? null : networkOf(address),
-    methods: [...login.methods],
-    restriction: login.restriction ?? null,
-    created_at: login.createdAt.toISOString(),
-    seen_at: login.seenAt.toISOString(),
-    ends_at: login.endsAt.toISOString(),
-    is_current: login.id === currentId,
-  };
 }

@@ -4,8 +4,9 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import type { LoginCaller } from '../../accounts/caller.ts';
-import { placeOf } from '../../accounts/login/arrivals.ts';
+import { placeOf as networkOf } from '../../accounts/login/arrivals.ts';
 import type { Login, LoginMethod } from '../../accounts/login/login.ts';
+import { placeName } from '../../accounts/login/place-name.ts';
 import type { DashboardEnv } from '../environment.ts';
 import { appPage } from '../layout.ts';
 import { badge } from '../parts/badge.ts';
@@ -36,11 +37,15 @@ const methodWords: Readonly<Record<LoginMethod, string>> = {
 export async function devicesPage(
   context: Context<DashboardEnv>,
   caller: LoginCaller,
-  { logins, tokens }: Pick<PeopleServices, 'logins' | 'tokens'>,
+  services: Pick<PeopleServices, 'logins' | 'tokens' | 'travel'>,
 ): Promise<Response> {
   const { account } = caller;
+  const { logins, tokens } = services;
   const [all, held] = await Promise.all([logins.list(account), tokens.list(account.id)]);
   const others = all.filter(({ id }) => id !== caller.login.id);
+  const browsers = [caller.login, ...others].map(async (login) =>
+    loginItem(login, { isThis: login === caller.login, place: await placeOf(login, services) }),
+  );
   const devices = held.filter(({ kind }) => kind === 'device');
   const pair = linkButton('Let a device in', '/device', { icon: 'plus' });
   return appPage(context, {
@@ -52,10 +57,7 @@ export async function devicesPage(
         title: 'Browsers',
         ...(others.length > 0 && { actions: opener('Sign out everywhere else', 'end-others') }),
         body: [
-          itemList('Browsers', [
-            loginItem(caller.login, true),
-            ...others.map((each) => loginItem(each, false)),
-          ]),
+          itemList('Browsers', await Promise.all(browsers)),
           confirmation({
             id: 'end-others',
             title: 'Sign out everywhere else?',
@@ -99,10 +101,19 @@ export async function devicesPage(
   });
 }
 
-function loginItem(login: Login, isThis: boolean): Item {
-  const { id, software, address, seenAt, createdAt, methods } = login;
-  // Row A-18: the network is enough to know one's own.
-  const network = address === undefined ? 'unknown address' : placeOf(address);
+/** Row A-18: the network is enough to know one's own; the town says more to most. */
+async function placeOf(
+  { address }: Login,
+  { travel }: Pick<PeopleServices, 'travel'>,
+): Promise<string> {
+  const network = address === undefined ? 'unknown address' : networkOf(address);
+  if (!travel.knowsPlaces) return network;
+  const place = await travel.placeOf(address);
+  return `${(place && placeName(place)) ?? 'unknown place'} · ${network}`;
+}
+
+function loginItem(login: Login, { isThis, place }: { isThis: boolean; place: string }): Item {
+  const { id, software, seenAt, createdAt, methods } = login;
   const by = methods.map((method) => methodWords[method]).join(', ');
   const actions: Content = isThis
     ? undefined
@@ -116,7 +127,7 @@ function loginItem(login: Login, isThis: boolean): Item {
     icon: /iPhone|Android|iPad/.test(software) ? 'phone' : 'desktop',
     title: software,
     badges: isThis && badge('This browser', 'good'),
-    detail: html`${network} · ${isThis ? 'now' : moment(seenAt)} · since ${day(createdAt)} · ${by}`,
+    detail: html`${place} · ${isThis ? 'now' : moment(seenAt)} · since ${day(createdAt)} · ${by}`,
     ...(actions !== undefined && { actions }),
   };
 }
