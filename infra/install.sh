@@ -9,7 +9,8 @@ Usage: sh infra/install.sh hub|agent [install] [options]
        sh infra/install.sh hub|agent update [options]
        sh infra/install.sh hub|agent uninstall [--purge]
 
-  install    what is missing: Node 24, a user, folders, settings, the service. Again: nothing that is there is lost
+  install    what is missing: Node 24, a user, folders, settings, the service. Again: nothing that is there is lost, and a service
+             that runs is restarted if its settings, secrets, unit or program have changed since it began, and left alone if not
   update     backs up, puts the new version in place, restarts; goes back by itself when the new one does not become ready
   uninstall  takes program and service away, and keeps settings and data
   --from PATH       a checkout (after npm ci && npm run build), or a release: phlix-hub-*.tar.gz, phlix-agent-*.mjs; otherwise
@@ -47,6 +48,7 @@ read_words() {
     shift
   done
   [ -n "$what" ] || { usage >&2; exit 64; }
+  [ -z "$settings" ] || [ "$action" = install ] || fail 64 "--set goes with install: sh install.sh $what --set ..."
 }
 
 newline='
@@ -214,12 +216,17 @@ make_folders() {
   if [ "$what" = hub ]; then install -d -m 0750 -o "$user" -g adm "$logs"; fi
 }
 
+# A file that is left as it is keeps its time of change, by which `changed_since_start` judges.
+close() { [ "$(stat -c %a "$1")" = 600 ] || chmod 0600 "$1"; }
+replace() { if cmp -s "$1" "$2"; then rm -f "$1"; else mv "$1" "$2"; fi; }
+
 # Made closed, not closed afterwards.
 make_environment() {
   if [ ! -e "$environment" ]; then install -m 0600 "$source/infra/systemd/$what.env" "$environment"; fi
-  chmod 0600 "$environment"
+  close "$environment"
   printf '%s' "$settings" | while IFS= read -r setting; do
     key=${setting%%=*}
+    if [ "$(grep -E "^$key=" "$environment")" = "$setting" ]; then continue; fi
     (
       umask 077
       grep -Ev "^#? ?$key=" "$environment" >"$environment.new" || true
@@ -232,18 +239,22 @@ make_environment() {
 # systemd hands the secrets over in a folder that the service alone can read. Its path is written out: %d, which means it, is known
 # from systemd 250 on, and Debian 11 has 247, Ubuntu 22.04 has 249.
 write_unit() {
-  if [ -f "$home/current/$name.service" ]; then install -D -m 0644 "$home/current/$name.service" "$unit"; fi
+  if [ -f "$home/current/$name.service" ]; then
+    install -D -m 0644 "$home/current/$name.service" "$unit.new"
+    replace "$unit.new" "$unit"
+  fi
   mkdir -p "$dropin"
   # Only what is there now: with a name whose file is missing the service would not start.
   {
     printf '# Written by install.sh, from the files in %s.\n[Service]\n' "$secrets"
     for file in "$secrets"/*; do
       [ -f "$file" ] || continue
-      chmod 0600 "$file"
+      close "$file"
       key=$(basename "$file")
       printf 'LoadCredential=%s:%s\nEnvironment=%s_FILE=/run/credentials/%s.service/%s\n' "$key" "$file" "$key" "$name" "$key"
     done
-  } >"$dropin/secrets.conf"
+  } >"$dropin/secrets.conf.new"
+  replace "$dropin/secrets.conf.new" "$dropin/secrets.conf"
 }
 
 # What people type: the same settings as the service, and its user.
@@ -312,9 +323,54 @@ wait_until_ready() {
 
 restart_and_wait() { systemctl restart "$name.service" && wait_until_ready; }
 
+shown() { LC_ALL=C TZ=UTC systemctl show "--property=$1" --value "$name.service" 2>/dev/null || true; }
+is_running() { case $(shown MainPID) in '' | 0) return 1 ;; esac; }
+
+# What the service read when it began, and reads no more until it begins again, in words; nothing where it runs with what is there.
+# By the time of change, which a file that was moved here has of its own, whatever its date. systemd tells the second in which the
+# service began: what was changed in it counts as read, for install.sh itself writes just before.
+changed_since_start() {
+  began_at=$(date -d "$(shown ExecMainStartTimestamp)" +%s 2>/dev/null) || began_at=0
+  since() {
+    what_changed=$1 && shift
+    for file in "$@"; do
+      if [ -e "$file" ] && [ "$(stat -c %Z "$file")" -gt "$began_at" ]; then printf ' %s' "$what_changed" && return; fi
+    done
+  }
+  {
+    if [ "$swapped" = yes ]; then printf ' program'; else since program "$home/current"; fi
+    since unit "$unit"
+    since settings "$environment"
+    since secrets "$dropin"/*.conf "$secrets"/*
+  } | sed 's/^ //; s/ /, /g'
+}
+
+start_or_restart() {
+  # One that ended again and again may be held back from another start.
+  systemctl reset-failed "$name.service" >/dev/null 2>&1 || true
+  if ! is_running; then
+    systemctl start "$name.service" || return 1
+  else
+    changes=$(changed_since_start)
+    if [ -n "$changes" ]; then
+      say "Restarted for what has changed since it began: $changes."
+      systemctl restart "$name.service" || return 1
+    else
+      say 'Left running: nothing that it reads has changed since it began.'
+    fi
+  fi
+  wait_until_ready
+}
+
+# In the settings, where _FILE may stand behind the name, or as a file in the folder of secrets.
+has_backups() {
+  if grep -Eq "^HUB_BACKUP_(RECIPIENT|PASSPHRASE)(_FILE)?=[\"']?[^\"' ]" "$environment"; then return 0; fi
+  [ -f "$secrets/HUB_BACKUP_RECIPIENT" ] || [ -f "$secrets/HUB_BACKUP_PASSPHRASE" ]
+}
+
 back_up() {
   if [ "$what" != hub ] || [ "$backup" = no ]; then return; fi
-  if ! grep -q '^HUB_BACKUP_RECIPIENT=' "$environment" && [ ! -f "$secrets/HUB_BACKUP_PASSPHRASE" ]; then
+  if ! has_backups; then
     say 'No backup is made: neither HUB_BACKUP_RECIPIENT nor HUB_BACKUP_PASSPHRASE is set.' && return
   fi
   "$wrapper" backup || fail 73 'the backup before the update failed: mend it, or update with --no-backup; nothing was changed'
@@ -328,10 +384,10 @@ install_it() {
   make_environment
   stage
   if swap; then
-    verb=restart
+    swapped=yes
     say "$name $version is installed."
   else
-    verb=start
+    swapped=no
     say "$name $version is installed already."
   fi
   write_unit
@@ -342,7 +398,7 @@ install_it() {
     say "It starts with the machine, or with: systemctl start $name"
   elif ! is_configured; then
     say "Write its settings into $environment, then: systemctl start $name"
-  elif systemctl "$verb" "$name.service" && wait_until_ready; then
+  elif start_or_restart; then
     say 'It runs and is ready.'
   else
     say "It is started, and not ready yet: journalctl --unit $name says why."

@@ -28,6 +28,7 @@ test.each([
   [['hub', '--set', 'HUB_SMTP_PASSWORD=x'], 64, /is a secret: put it into a file/],
   [['agent', '--set', 'PHLIX_HUB_ENROLLMENT_TOKEN=x'], 64, /is a secret/],
   [['hub', '--set', 'nonsense'], 64, /is not NAME=VALUE/],
+  [['hub', 'update', '--set', 'HUB_LOG_LEVEL=debug'], 64, /--set goes with install/],
 ])('install.sh %j ends with %i', (words, code, said) => {
   const { status, stdout, stderr } = spawnSync('sh', [script, ...words], { encoding: 'utf8' });
   expect(status).toBe(code);
@@ -71,6 +72,7 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
   { timeout: 60_000 },
   () => {
     const releases = temporaryFolder('releases').path;
+    const unitPath = '/etc/systemd/system/phlix-hub.service';
     const [one, two, broken, migrating] = [
       { version: '1.0.0' },
       { version: '1.1.0' },
@@ -145,6 +147,62 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
         HUB_PUBLIC_URL: 'https://hub.example.org',
         HUB_SMTP_PASSWORD_FILE: '/run/credentials/phlix-hub.service/HUB_SMTP_PASSWORD',
       });
+    });
+
+    test('install again while it runs: restarted for what has changed, and for nothing else', async () => {
+      const pid = async () => (await machine.sh('cat /run/phlix-hub.pid')).output;
+      // systemd tells the second of a start: what follows comes after it.
+      const after = async (script: string) =>
+        machine.sh(
+          `while [ "$(date +%s)" -le "$(stat -c %Z /run/phlix-hub.pid)" ]; do sleep 0.05; done; ${script}`,
+        );
+      const settings = '/etc/phlix-hub/hub.env';
+      const secret = '/etc/phlix-hub/secrets/HUB_SMTP_PASSWORD';
+      await after('true');
+      const same = ['hub', '--set', 'HUB_PUBLIC_URL=https://hub.example.org'];
+      const first = await pid();
+      expect((await install(...same)).output).toMatch(/Left running: nothing[^]*is ready/);
+      expect(await pid()).toBe(first);
+      for (const [script, what] of [
+        [`sed -i s/hub.example.org/other.example.org/ ${settings}`, 'settings'],
+        // As old as it was, and yet new here.
+        [`cp -p ${secret} /tmp/kept; mv /tmp/kept ${secret}`, 'secrets'],
+        [`sed -i 's/^Description=.*/& of mine/' ${unitPath}`, 'unit'],
+      ] as const) {
+        await after(script);
+        const before = await pid();
+        const { code, output } = await install('hub');
+        expect([code, output]).toEqual([
+          0,
+          expect.stringMatching(`has changed[^:]*: ${what}\\.\n`),
+        ]);
+        expect(await pid()).not.toBe(before);
+      }
+      expect(await started()).toMatchObject({ HUB_PUBLIC_URL: 'https://other.example.org' });
+      expect((await machine.sh(`cat ${unitPath}`)).output).not.toContain('of mine');
+    });
+
+    test.each([
+      ['HUB_BACKUP_PASSPHRASE_FILE=/root/passphrase', true],
+      ['HUB_BACKUP_RECIPIENT_FILE="/root/key"', true],
+      ['HUB_BACKUP_RECIPIENT=', false],
+      ['HUB_BACKUP_RECIPIENT=""', false],
+      ['secret HUB_BACKUP_RECIPIENT', true],
+      ['secret HUB_BACKUP_PASSPHRASE', true],
+    ])('update with %s: whether it backs up is %s', async (setting, backsUp) => {
+      const [first, name = ''] = setting.split(' ');
+      const [on, off] =
+        first === 'secret'
+          ? [`echo x > /etc/phlix-hub/secrets/${name}`, `rm /etc/phlix-hub/secrets/${name}`]
+          : [
+              `echo '${setting}' >> /etc/phlix-hub/hub.env`,
+              'sed -i /^HUB_BACKUP/d /etc/phlix-hub/hub.env',
+            ];
+      await machine.sh(on);
+      const { code, output } = await install('hub', 'update');
+      await machine.sh(off);
+      expect(code).toBe(0);
+      expect(output).toMatch(backsUp ? /backed up by uid 0/ : /No backup is made/);
     });
 
     test('update: a backup first, then the new one runs, and the former stays beside it', async () => {

@@ -3,8 +3,10 @@
 set -eu
 words=''
 unit=''
+property=''
 for word in "$@"; do
   case $word in
+    --property=*) property=${word#*=} ;;
     -*) ;;
     *.service) unit=${word%.service} ;;
     *) words=$word ;;
@@ -52,6 +54,12 @@ stop() {
 
 case $words in
   start) start ;;
+  show)
+    if [ ! -f "$pidfile" ] || ! kill -0 "$(cat "$pidfile")" 2>/dev/null; then echo 0
+    elif [ "$property" = MainPID ]; then cat "$pidfile"
+    else date -u -d "@$(stat -c %Z "$pidfile")" '+%a %Y-%m-%d %H:%M:%S UTC'
+    fi
+    ;;
   is-active)
     if [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then echo active; else echo inactive && exit 3; fi
     ;;
