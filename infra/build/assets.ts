@@ -1,4 +1,4 @@
-// What tsc leaves behind arrives here: every file of the built folders that is not TypeScript is copied to its place in dist.
+// What tsc leaves behind arrives here: every file of the built folders that is not TypeScript is copied to its place in the output.
 
 import { cp, readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -10,10 +10,13 @@ const folders = ['shared', 'hub', 'agent'];
 /** Sources and prose: neither is read at run time. */
 const leftOut = new Set(['.ts', '.md']);
 
-for (const folder of folders) {
-  for (const entry of await readdir(join(root, folder), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || leftOut.has(extname(entry.name))) continue;
-    const source = join(entry.parentPath, entry.name);
-    await cp(source, join(root, 'dist', source.slice(root.length)));
+export async function copyAssets(output: string): Promise<void> {
+  for (const folder of folders) {
+    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+    for (const entry of entries) {
+      if (!entry.isFile() || leftOut.has(extname(entry.name))) continue;
+      const source = join(entry.parentPath, entry.name);
+      await cp(source, join(output, source.slice(root.length)));
+    }
   }
 }
