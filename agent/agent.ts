@@ -7,6 +7,7 @@ import { Backoff } from '../shared/backoff.ts';
 import { listenText } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Secret } from '../shared/settings/secret.ts';
+import { Checkups, type CheckupPace } from './checkups.ts';
 import type { AgentConfig } from './config.ts';
 import { openStateFolder, type Enrolled } from './credentials.ts';
 import { nextEpoch } from './epoch.ts';
@@ -31,6 +32,7 @@ import {
   type Inheritance,
   type Predecessor,
 } from './takeover.ts';
+import { trustOf } from './trust.ts';
 import { makeUplink } from './uplink.ts';
 
 export interface AgentOptions {
@@ -46,6 +48,7 @@ export interface AgentOptions {
   /** How long a former agent waits for this one to reach the hub, before it goes on alone. */
   readonly takeoverMs?: number;
   readonly backoff?: () => Backoff;
+  readonly checkupPace?: CheckupPace;
 }
 
 export class Agent {
@@ -60,6 +63,7 @@ export class Agent {
   readonly #handedOver = new AbortController();
   readonly #firstLink = Promise.withResolvers<void>();
   #keys: Keys | undefined;
+  #checkups: Checkups | undefined;
   #epoch = 0n;
   #links: Links | undefined;
   #slots: Slots | undefined;
@@ -77,7 +81,9 @@ export class Agent {
     this.#log = options.log;
     this.#software = `phlix-agent/${options.version}`;
     this.#deadlineMs = options.deadlineMs ?? 10_000;
-    this.#origin = new Origin(options.config.origin, options.log);
+    this.#origin = new Origin(options.config.origin, options.log, {
+      onChange: (isAnswering) => this.#checkups?.noteOrigin(isAnswering),
+    });
   }
 
   /**
@@ -166,7 +172,9 @@ export class Agent {
       onChange: () => links.networkChanged((address) => watch.has(address)),
     });
     const stop = new AbortController();
-    const running = links.run(AbortSignal.any([signal, stop.signal]));
+    const whole = AbortSignal.any([signal, stop.signal]);
+    const running = links.run(whole);
+    this.#beginCheckups(whole);
     try {
       if (predecessor !== undefined) await this.#takeOver(predecessor, running);
       return await running;
@@ -175,6 +183,30 @@ export class Agent {
       stop.abort();
       await running;
     }
+  }
+
+  #beginCheckups(signal: AbortSignal): void {
+    const keys = this.#keys;
+    if (this.#config.reportsFindings !== true || keys === undefined) return;
+    const config = this.#config;
+    const checkups = new Checkups({
+      // Only now, as what they ask with is a megabyte.
+      look: async (part) => (await import('./doctor/rounds.ts')).lookAt(config, part),
+      reachesOrigin: async () => (await import('./doctor/rounds.ts')).takesConnections(config),
+      tell: async (part, findings) => {
+        const { tellCheckup } = await import('./doctor/tell-checkup.ts');
+        const { identity } = keys;
+        const trust = await trustOf(config, identity.caPem);
+        const { hub } = config;
+        const deadlineMs = this.#deadlineMs;
+        return tellCheckup({ hub, identity, trust, deadlineMs, signal, part, findings });
+      },
+      isBusy: () => (this.#links?.streamCount ?? 0) > 0,
+      log: this.#log,
+      ...(this.#options.checkupPace && { pace: this.#options.checkupPace }),
+    });
+    this.#checkups = checkups;
+    void this.#firstLink.promise.then(() => checkups.run(signal));
   }
 
   async #takeOver(predecessor: Predecessor, over: Promise<unknown>): Promise<void> {
@@ -214,6 +246,7 @@ export class Agent {
       onStream: (stream, opening) =>
         serve(stream, this.#origin, this.#slabs, opening, this.#counts),
       onAddresses: (addresses) => this.#announce(addresses),
+      onCheckup: () => this.#checkups?.ask(),
       onUp: (addresses) => this.#noteUp(addresses),
       onDown: () => this.#noteDown(),
       onFailure: (failure, retryInMs) => this.#linkFailed(failure, retryInMs),

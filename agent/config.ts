@@ -65,6 +65,8 @@ export interface AgentConfig {
   readonly claimsSubdomain: boolean;
   readonly verifiesCertificate: boolean;
   readonly hubCaFile: string | undefined;
+  /** Whether the hub is told what the doctor finds here. */
+  readonly reportsFindings?: boolean | undefined;
   /** Where monitoring may ask; undefined: nowhere. */
   readonly metricsListen?: ListenAddress | undefined;
   readonly logLevel: LogLevel;
@@ -113,6 +115,7 @@ const schema = z.object({
   PHLIX_STATE_DIR: path().optional(),
   PHLIX_SERVER_NAME: text(64).optional(),
   PHLIX_HUB_CA_FILE: path().optional(),
+  PHLIX_REPORT_FINDINGS: flag().default(true),
   PHLIX_METRICS_LISTEN: metricsListen.default('off'),
   PHLIX_LOG_LEVEL: choice(logLevels).default('info'),
   PHLIX_LOG_FILE: path().optional(),
@@ -143,6 +146,7 @@ export function readConfig(environment: Environment): AgentConfig {
     claimsSubdomain: settings.PHLIX_SUBDOMAIN_AUTO_CLAIM,
     verifiesCertificate: settings.PHLIX_TLS_ENABLED,
     hubCaFile: settings.PHLIX_HUB_CA_FILE,
+    reportsFindings: settings.PHLIX_REPORT_FINDINGS,
     metricsListen:
       settings.PHLIX_METRICS_LISTEN === 'off' ? undefined : settings.PHLIX_METRICS_LISTEN,
     logLevel: settings.PHLIX_LOG_LEVEL,

@@ -48,6 +48,8 @@ export interface LinkRequest {
   readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   /** The hub gave this server other addresses. */
   readonly onAddresses: (addresses: readonly string[]) => void;
+  /** The hub wishes that this agent looks at itself, and tells what it finds (rule P56). */
+  readonly onCheckup?: (() => void) | undefined;
 }
 
 export interface Link {
@@ -176,10 +178,11 @@ function startSession(
     stalls: asked.stalls,
     onStream: asked.onStream,
     onNotice: (payload) => {
-      const { addresses, move, report } = readNotice(payload);
+      const { addresses, move, report, checkup } = readNotice(payload);
       if (addresses !== undefined) asked.onAddresses(addresses);
       if (move === true) moveAsked.resolve();
       if (report !== undefined) reporter.report(report);
+      if (checkup === true) asked.onCheckup?.();
     },
     onGoaway: (reason, word) => retired.resolve(goawayFailure(place, reason, undefined, word)),
     onClosed: (end) => {
@@ -223,6 +226,7 @@ const notice = z.object({
   move: z.boolean().optional(),
   /** Milliseconds. */
   report: z.number().int().min(50).max(5000).optional(),
+  checkup: z.boolean().optional(),
 });
 
 /** A notice of a newer hub that means something else is none of our business. */

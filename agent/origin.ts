@@ -24,19 +24,27 @@ export interface OriginEvents {
   readonly onFailed: (reason: ResetReason) => void;
 }
 
+export interface OriginOptions {
+  readonly connectTimeoutMs?: number;
+  /** It answers now and did not, or the reverse. */
+  readonly onChange?: (isAnswering: boolean) => void;
+}
+
 /** The one address this agent ever connects to for a stream. Nothing from the wire takes part in choosing it. */
 export class Origin {
   readonly #address: OriginAddress;
   readonly #dial: OriginDial;
   readonly #log: Logger;
   readonly #connectTimeoutMs: number;
+  readonly #onChange: ((isAnswering: boolean) => void) | undefined;
   #state: OriginState = 'untried';
 
-  constructor(address: OriginAddress, log: Logger, options: { connectTimeoutMs?: number } = {}) {
+  constructor(address: OriginAddress, log: Logger, options: OriginOptions = {}) {
     this.#address = address;
     this.#dial = new OriginDial(address);
     this.#log = log;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? connectTimeoutMs;
+    this.#onChange = options.onChange;
     if (address.kind === 'tcp' && !isLoopbackName(address.hostname)) {
       log.warn(
         { origin: address.url },
@@ -97,6 +105,7 @@ export class Origin {
   #note(state: OriginState, remedy: string, error?: Error): void {
     if (state === this.#state) return;
     this.#state = state;
+    this.#onChange?.(false);
     const message = state === 'untrusted' ? 'origin not trusted' : 'origin unreachable';
     this.#log.warn({ origin: this.url, remedy, ...(error && { err: error }) }, message);
   }
@@ -104,6 +113,7 @@ export class Origin {
   #noteAnswer(): void {
     const former = this.#state;
     this.#state = 'answering';
+    if (former !== 'answering') this.#onChange?.(true);
     if (former === 'answering' || former === 'untried') return;
     this.#log.info({ origin: this.url }, 'origin answers again');
   }

@@ -41,7 +41,7 @@ export async function presentKey(asked: Presentation): Promise<void> {
 }
 
 /** A proxy may end TLS at the hub's own address, and then nothing can be proved there: the tunnel's door is the hub's. */
-function placesOf({ hub, identity }: Presentation): Endpoint[] {
+export function placesOf({ hub, identity }: Pick<Presentation, 'hub' | 'identity'>): Endpoint[] {
   const ports = identity.tunnelUrls.map((url) => Number(new URL(url).port || 443));
   const others = [...new Set(ports)].filter((port) => port !== hub.port);
   return [hub, ...others.map((port) => ({ ...hub, port, url: `https://${hub.hostname}:${port}` }))];

@@ -26,6 +26,7 @@ export interface UplinkOptions {
   readonly stalls?: SendStalls;
   readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   readonly onAddresses: (addresses: readonly string[]) => void;
+  readonly onCheckup?: (() => void) | undefined;
   readonly onUp: (addresses: readonly string[]) => void;
   readonly onDown: () => void;
   readonly onFailure: (failure: AgentFailure, retryInMs: number | undefined) => void;
@@ -59,6 +60,7 @@ export async function makeUplink(options: UplinkOptions): Promise<Links> {
       ...(options.stalls !== undefined && { stalls: options.stalls }),
       onStream,
       onAddresses,
+      onCheckup: options.onCheckup,
     },
     askTunnelUrls: (signal) => askTunnelUrls(config, trust, log, signal),
     guard: (attempt) => keys.guard(attempt),

@@ -6,6 +6,7 @@ import type { Metric } from '../shared/telemetry/metric.ts';
 import { version } from '../shared/version.ts';
 import type { AcmeCertificates } from './composition/acme.ts';
 import { tellOfKeys } from './composition/agent-keys.ts';
+import { CheckupDesk } from './api/agents/checkup-api.ts';
 import { LineGuard } from './api/agents/line-api.ts';
 import { News } from './api/news/news.ts';
 import type { Audit } from './audit/audit.ts';
@@ -206,6 +207,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     overload,
     reception,
     line: new LineGuard(stores.servers),
+    checkups: new CheckupDesk(stores.servers, stores.checkups),
     trips: examined.trips,
     unnamed,
     vitals,

@@ -1,5 +1,6 @@
 // Settings arrive; what is well and what is not leaves, each trouble with its remedy. Asks, and changes nothing.
 
+import type { CheckupPart } from '../../shared/doctor/checkup.ts';
 import type { Finding } from '../../shared/doctor/finding.ts';
 import { lookAtAll, type Looks } from '../../shared/doctor/look.ts';
 import type { Environment } from '../../shared/settings/settings.ts';
@@ -19,11 +20,20 @@ export const looks = {
   ...originLooks,
 } satisfies Looks<Surroundings>;
 
+/** What costs nobody anything, and what costs the line a few seconds. */
+export const looksOf: Readonly<Record<CheckupPart, Looks<Surroundings>>> = {
+  home: { ...agentLooks, ...wayLooks, ...originLooks },
+  line: lineLooks,
+};
+
 /** Two ways of five seconds each, a line that stalls twice, and a NAS whose disks sleep. */
 const patienceMs = 40_000;
 
-export async function examine(here: Surroundings): Promise<readonly Finding[]> {
-  return lookAtAll<Surroundings>(looks, here, patienceMs);
+export async function examine(
+  here: Surroundings,
+  wanted: Looks<Surroundings> = looks,
+): Promise<readonly Finding[]> {
+  return lookAtAll<Surroundings>(wanted, here, patienceMs);
 }
 
 /** Whoever is enrolled has told it once which hub is his: PHLIX_HUB_URL need not be there to ask how it is. */

@@ -44,6 +44,8 @@ export interface SurroundingsOptions {
   readonly now?: Date;
   /** How long the line is measured, each way. */
   readonly measureMs?: number;
+  /** False: not at all. Whoever looks often spares the line. */
+  readonly measuresLine?: boolean;
 }
 
 export class Surroundings {
@@ -52,6 +54,7 @@ export class Surroundings {
   readonly machine: AgentMachine;
   readonly #readToken: () => Secret | undefined;
   readonly #measureMs: number | undefined;
+  readonly #measuresLine: boolean;
 
   constructor(
     config: AgentConfig,
@@ -63,6 +66,7 @@ export class Surroundings {
     this.machine = { ...thisMachine(), ...options.machine };
     this.#readToken = readToken;
     this.#measureMs = options.measureMs;
+    this.#measuresLine = options.measuresLine ?? true;
   }
 
   readonly papers = once((): Promise<Papers> => readPapers(this.config));
@@ -88,8 +92,9 @@ export class Surroundings {
     return { site, tunnel: await Promise.all(doors) };
   });
 
-  /** Through the first door that leads to the hub. Undefined: none does, or nobody is enrolled. @throws AgentFailure */
+  /** Through the first door that leads to the hub. Undefined: none does, nobody is enrolled, or nobody wants it. @throws AgentFailure */
   readonly measured = once(async (): Promise<Measured | undefined> => {
+    if (!this.#measuresLine) return undefined;
     const { identity } = await this.papers();
     if (identity === undefined) return undefined;
     const { site, tunnel } = await this.ways();

@@ -10,6 +10,7 @@ import { Hono, type Context } from 'hono';
 import type { StepUpDesk } from './operation/admission.ts';
 import { arrivalOf, noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
 import { openApiDocument } from './operation/document.ts';
+import { checkupApi, type CheckupApiOptions } from './agents/checkup-api.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.ts';
 import { rotationApi, type RotationApiOptions } from './agents/rotation-api.ts';
 import { forwardAuth, type ForwardAuthOptions } from './areas/forward-auth.ts';
@@ -38,7 +39,8 @@ export interface PeopleOptions extends Omit<PeopleDoor, 'channels'> {
   readonly servePages?: (app: Hono<HubEnv>) => void;
 }
 
-export interface ApiOptions extends EnrolmentApiOptions, RotationApiOptions, LineApiOptions {
+export interface ApiOptions
+  extends EnrolmentApiOptions, RotationApiOptions, LineApiOptions, CheckupApiOptions {
   /** Host of HUB_PUBLIC_URL. */
   readonly hubHost: string;
   readonly tenantDomain: string;
@@ -68,6 +70,7 @@ export function createApi(options: ApiOptions): RequestListener {
   app.route('/api/v1', enrolmentApi(options));
   app.route('/api/v1', rotationApi(options));
   app.route('/api/v1', lineApi(options));
+  app.route('/api/v1', checkupApi(options));
   if (options.people !== undefined) servePeople(app, options.people, options);
   if (options.people?.servePages === undefined) serveLanding(app, options);
   serveFailures(app, options);

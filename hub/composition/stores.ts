@@ -21,6 +21,7 @@ import { PostgresBackupTurns } from '../db/backup-turns.ts';
 import { PostgresBanStore } from '../db/bans/ban-store.ts';
 import { PostgresCertificateStore } from '../db/certificate-store.ts';
 import { PostgresChallengeStore } from '../db/challenge-store.ts';
+import { PostgresCheckupStore } from '../db/checkup-store.ts';
 import { openDatabase, type Database, type OpenOptions } from '../db/connect.ts';
 import { PostgresDomainStore } from '../db/domain-store.ts';
 import { PostgresEnrolmentStore } from '../db/enrolment-store.ts';
@@ -42,6 +43,7 @@ import { PostgresEventStore } from '../db/usage/event-store.ts';
 import { PostgresLimitStore } from '../db/usage/limit-store.ts';
 import { PostgresLinkSampleStore } from '../db/usage/link-sample-store.ts';
 import { PostgresTrafficStore } from '../db/usage/traffic-store.ts';
+import type { CheckupStore } from '../tunnels/checkup.ts';
 import type { DomainStore } from '../tunnels/domains/domain.ts';
 import { Enrolment } from '../tunnels/enrolment.ts';
 import type { PresenceStore } from '../tunnels/presence.ts';
@@ -56,6 +58,8 @@ export interface Stores {
   readonly enrolment: Enrolment;
   readonly rotation: Rotation;
   readonly presence: PresenceStore;
+  /** What agents found when they looked at themselves. */
+  readonly checkups: CheckupStore;
   readonly domains: DomainStore;
   readonly certificates: CertificateStore;
   /** At authorities. */
@@ -108,6 +112,7 @@ export async function openStores(
     enrolment: new Enrolment({ store, hubHost: config.hubHost, ownLabels }),
     rotation: new Rotation({ store, hubHost: config.hubHost }),
     presence: new PostgresPresenceStore(database),
+    checkups: new PostgresCheckupStore(database),
     domains: new PostgresDomainStore(database, config.domainLimits),
     certificates: new PostgresCertificateStore(database),
     authorityAccounts: new PostgresAccountStore(database),

@@ -1,11 +1,14 @@
 // The tables as drizzle sees them leave here. The migrations make them; schema.test.ts holds the two together.
 
 import { type Buffer } from 'node:buffer';
+
+import type { Finding } from '../../shared/doctor/finding.ts';
 import {
   bigint,
   boolean,
   customType,
   integer,
+  jsonb,
   pgSequence,
   pgTable,
   text,
@@ -98,6 +101,13 @@ export const presences = pgTable('presences', {
   runId: integer('run_id').notNull(),
   serverId: uuid('server_id').notNull(),
   since: instant('since').notNull(),
+});
+
+export const serverFindings = pgTable('server_findings', {
+  serverId: uuid('server_id').notNull(),
+  part: text('part', { enum: ['home', 'line'] }).notNull(),
+  lookedAt: instant('looked_at').notNull(),
+  findings: jsonb('findings').$type<readonly Finding[]>().notNull(),
 });
 
 export const certificates = pgTable('certificates', {

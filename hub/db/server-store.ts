@@ -22,7 +22,7 @@ import {
   releaseLabel,
   serverChannel,
 } from './label-claims.ts';
-import { agents, labelChanges, labels, linkEpoch, servers } from './schema.ts';
+import { agents, labelChanges, labels, linkEpoch, serverFindings, servers } from './schema.ts';
 import { selectAgent, selectServer, selectServers } from './server-rows.ts';
 import { giveAway } from './server-transfer.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
@@ -137,6 +137,7 @@ export class PostgresServerStore implements ServerStore {
         .update(agents)
         .set({ revokedAt: at })
         .where(and(eq(agents.serverId, server.id), isNull(agents.revokedAt)));
+      await tx.delete(serverFindings).where(eq(serverFindings.serverId, server.id));
       await dropDomainsOf(tx, server.id, at);
       await announceServer(tx, server.id);
       return selectServer(tx, server.id);

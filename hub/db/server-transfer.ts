@@ -6,7 +6,7 @@ import type { Server } from '../tunnels/server.ts';
 import { serverMembers } from './account-tables.ts';
 import { dropDomainsOf } from './domain-rows.ts';
 import { announceServer, lockOwner, requireQuota } from './label-claims.ts';
-import { agents, labels, servers } from './schema.ts';
+import { agents, labels, serverFindings, servers } from './schema.ts';
 import type { Transaction } from './transaction.ts';
 import { serverEvents, linkMeans, linkSamples } from './usage-tables.ts';
 
@@ -19,7 +19,7 @@ export interface Transfer {
 
 /**
  * The former owner's agent is out, and so are his domains and everybody with whom he shared it; tokens that he made for it
- * are refused, since they are of another owner. What his line and his addresses were is not the new owner's to read.
+ * are refused, since they are of another owner. What his line, his home and his addresses were is not the new owner's to read.
  * @throws TunnelError name.quota
  */
 export async function giveAway(tx: Transaction, transfer: Transfer): Promise<void> {
@@ -37,7 +37,7 @@ export async function giveAway(tx: Transaction, transfer: Transfer): Promise<voi
     .set({ revokedAt: at })
     .where(and(eq(agents.serverId, server.id), isNull(agents.revokedAt)));
   await tx.delete(serverMembers).where(eq(serverMembers.serverId, server.id));
-  for (const table of [serverEvents, linkMeans, linkSamples])
+  for (const table of [serverEvents, serverFindings, linkMeans, linkSamples])
     await tx.delete(table).where(eq(table.serverId, server.id));
   await dropDomainsOf(tx, server.id, at);
   await announceServer(tx, server.id);

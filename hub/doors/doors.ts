@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { listenText, type ListenAddress, type PortSharing } from '../../shared/listen-address.ts';
 import { AdminDoor } from './admin-door.ts';
+import type { CheckupDesk } from '../api/agents/checkup-api.ts';
 import type { LineGuard } from '../api/agents/line-api.ts';
 import { createApi, type PeopleOptions, type RequestListener } from '../api/app.ts';
 import { problemOf } from '../api/problem/problem-table.ts';
@@ -36,6 +37,8 @@ export interface Parts extends VisitorsParts {
   readonly reception: Reception;
   /** Who may measure his line to this hub. */
   readonly line: LineGuard;
+  /** Who may tell how he is. */
+  readonly checkups: CheckupDesk;
   readonly vitals: VitalSigns;
 }
 
@@ -196,7 +199,7 @@ function visitorsApi(parts: Parts): RequestListener {
 
 /** Without `people` what agents need, and no more. */
 function apiOf(
-  { config, log, stores, place, peers, audit, reception, vitals, line, trips }: Parts,
+  { config, log, stores, place, peers, audit, reception, vitals, line, checkups, trips }: Parts,
   people?: PeopleOptions,
 ): RequestListener {
   return createApi({
@@ -209,6 +212,7 @@ function apiOf(
     enrolment: stores.enrolment,
     rotation: stores.rotation,
     line,
+    checkups,
     peerOf: (socket) => peers.of(socket),
     hubHost: config.hubHost,
     tenantDomain: config.tenantDomain,

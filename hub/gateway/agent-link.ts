@@ -162,6 +162,10 @@ export class AgentLink implements TunnelLink, MeasuredLink {
     this.#notice({ addresses });
   }
 
+  askToCheckUp(): void {
+    this.#notice({ checkup: true });
+  }
+
   /** Asks the agent to open another link before this one drains. */
   askToMove(): void {
     this.#move = 'asked';

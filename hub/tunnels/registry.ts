@@ -98,6 +98,11 @@ export class Tunnels {
     if (tunnel?.server !== undefined) tunnel.announce(this.#options.addressesOf(tunnel.server));
   }
 
+  /** False: its agent is not connected here. */
+  askToCheckUp(serverId: string): boolean {
+    return this.#tunnels.get(serverId)?.askToCheckUp() ?? false;
+  }
+
   /** Its agent is about to be told its addresses: whoever he tells must find it, though the store's word is still on its way. */
   introduce(server: Server): void {
     if (this.#tunnels.get(server.id)?.server === undefined) this.#learn(server);

@@ -32,6 +32,8 @@ export interface TunnelLink extends LiveLink {
   askToMove(): void;
   /** Tells the agent the public addresses of its server. */
   announce(addresses: readonly string[]): void;
+  /** Asks the agent to look at itself, and to tell what it finds (rule P56). */
+  askToCheckUp(): void;
   /** From the database's sequence, in the order of admission. */
   readonly admission: bigint;
   /** The agent's process: a later one has a higher epoch (rule P14). */
@@ -170,6 +172,13 @@ export class Tunnel implements LiveTunnel {
 
   announce(addresses: readonly string[]): void {
     for (const link of this.#links) link.announce(addresses);
+  }
+
+  /** False: there is no link to ask over. */
+  askToCheckUp(): boolean {
+    const [link] = this.#links;
+    link?.askToCheckUp();
+    return link !== undefined;
   }
 
   /**

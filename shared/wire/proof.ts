@@ -66,6 +66,16 @@ export function lineProof(claim: {
   return join('phlix-line-v1', claim.hubHost, claim.agentId, claim.nonce, claim.exporter);
 }
 
+/** Bytes that an agent signs before it tells what it found when it looked at itself. */
+export function checkupProof(claim: {
+  hubHost: string;
+  agentId: string;
+  nonce: Buffer;
+  exporter: Buffer;
+}): Buffer {
+  return join('phlix-checkup-v1', claim.hubHost, claim.agentId, claim.nonce, claim.exporter);
+}
+
 /** Every part behind its own length (u16), so that no two claims share their bytes. */
 function join(...parts: (string | Buffer)[]): Buffer {
   return Buffer.concat(

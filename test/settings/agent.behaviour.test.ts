@@ -6,6 +6,7 @@ import { createServer } from 'node:tls';
 
 import { afterEach, expect, test, vi } from 'vitest';
 
+import { usualPace } from '../../agent/checkups.ts';
 import { readConfig } from '../../agent/config.ts';
 import { Origin } from '../../agent/origin.ts';
 import { createLogger } from '../../shared/log.ts';
@@ -18,6 +19,7 @@ import {
   door,
   movies,
   newFolder,
+  online,
   run,
   stopEverything,
 } from '../support/running-agent.ts';
@@ -82,4 +84,20 @@ test('PHLIX_STATE_DIR is where the agent keeps its key, and PHLIX_LOG_LEVEL what
   expect(existsSync(folder)).toBe(true);
   const quiet = await lastWords({ PHLIX_STATE_DIR: folder, PHLIX_LOG_LEVEL: 'silent' });
   expect(quiet).not.toContain('"msg":"starting"');
+}, 30_000);
+
+test('PHLIX_REPORT_FINDINGS=0 keeps to itself what another agent tells its hub', async () => {
+  const hub = await door();
+  const begin = async (label: string, environment: Environment): Promise<void> => {
+    const { reportsFindings } = configOf(environment);
+    const options = { checkupPace: { ...usualPace, first: [0, 0] as const } };
+    const token = await hub.token({ label });
+    run({ hubUrl: hub.hubUrl, token, config: { reportsFindings }, options });
+  };
+  await begin('silent', { PHLIX_REPORT_FINDINGS: '0' });
+  const silent = await online(hub, 'silent.phlix.localhost');
+  await begin('open', {});
+  const open = await online(hub, 'open.phlix.localhost');
+  await vi.waitFor(() => expect(hub.stores.told.has(open.serverId)).toBe(true), 20_000);
+  expect(hub.stores.told.has(silent.serverId)).toBe(false);
 }, 30_000);

@@ -210,6 +210,10 @@ const elsewhere: readonly (readonly [string, Shown])[] = [
   ['HUB_LOG_FILE', shown(records, 'a hub and an agent write their logs into files')],
   ['PHLIX_LOG_FILE', shown(records, 'a hub and an agent write their logs into files')],
   [
+    'PHLIX_REPORT_FINDINGS',
+    shown('test/settings/agent.behaviour.test.ts', 'PHLIX_REPORT_FINDINGS'),
+  ],
+  [
     'PHLIX_METRICS_LISTEN',
     shown('test/e2e/metrics.test.ts', 'counts it itself, with why its links failed'),
   ],

@@ -3,6 +3,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 
 import { directPeers } from './direct-peers.ts';
+import { CheckupDesk } from '../../hub/api/agents/checkup-api.ts';
 import { LineGuard } from '../../hub/api/agents/line-api.ts';
 import { createApi } from '../../hub/api/app.ts';
 import { defaultApiLimits, type ApiLimits } from '../../hub/api/limits.ts';
@@ -103,6 +104,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
       line: new LineGuard(stores.servers, {
         ...(settings.lineSilentMs !== undefined && { silentMs: settings.lineSilentMs }),
       }),
+      checkups: new CheckupDesk(stores.servers, stores.checkups),
       hubHost,
       tenantDomain,
       tunnelUrls: () => [`wss://${hubHost}:${settings.advertisedPort?.() ?? port}/tunnel`],

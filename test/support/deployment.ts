@@ -250,6 +250,8 @@ export class AgentProcess {
       PHLIX_HUB_URL: hub.url,
       PHLIX_ORIGIN_URL: `http://127.0.0.1:${originPort}`,
       PHLIX_STATE_DIR: this.folder,
+      // Tests count what their origins are asked, and what their hubs are.
+      PHLIX_REPORT_FINDINGS: '0',
       ...(token !== undefined && !isEnrolled && { PHLIX_HUB_ENROLLMENT_TOKEN: token }),
       ...settings,
     };

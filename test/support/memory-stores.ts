@@ -5,6 +5,7 @@ import type {
   EnrolmentTransaction,
   TokenRecord,
 } from '../../hub/tunnels/enrolment-store.ts';
+import type { Checkup, CheckupStore } from '../../hub/tunnels/checkup.ts';
 import {
   changedSwitches,
   defaultSwitches,
@@ -23,6 +24,20 @@ export class MemoryStores {
   readonly enrolment: EnrolmentStore = {
     insertToken: async (token) => void this.tokens.set(token.id, token),
     transaction: async (work) => work(this.#transaction),
+  };
+
+  /** By the server's id, then by part. */
+  readonly told = new Map<string, Map<string, Checkup>>();
+
+  readonly checkups: CheckupStore = {
+    keep: async (agentId, checkup) => {
+      const agent = this.agents.get(agentId);
+      if (agent === undefined || agent.isRevoked) return false;
+      const told = this.told.get(agent.serverId) ?? new Map<string, Checkup>();
+      this.told.set(agent.serverId, told.set(checkup.part, checkup));
+      return true;
+    },
+    list: async (serverId) => [...(this.told.get(serverId)?.values() ?? [])],
   };
 
   readonly servers: ServerStore = {

@@ -20,6 +20,7 @@ export class TestLink implements TunnelLink {
   readonly retired = new AbortController().signal;
   readonly ended: GoawayReason[] = [];
   readonly announced: (readonly string[])[] = [];
+  checkups = 0;
 
   constructor(agentId: string, place: { epoch?: bigint; slot?: number } = {}) {
     this.agentId = agentId;
@@ -38,6 +39,10 @@ export class TestLink implements TunnelLink {
 
   askToMove(): void {
     this.isMoving = true;
+  }
+
+  askToCheckUp(): void {
+    this.checkups += 1;
   }
 
   announce(addresses: readonly string[]): void {

@@ -94,12 +94,14 @@ export class Desk {
   }
 }
 
-export function limitedBody(limits: ApiLimits = defaultApiLimits): ReturnType<typeof bodyLimit> {
-  const { enrolBytes } = limits;
+/** `maxSize`: of an errand that brings more than a key and a signature. */
+export function limitedBody(
+  limits: ApiLimits = defaultApiLimits,
+  maxSize: number = limits.enrolBytes,
+): ReturnType<typeof bodyLimit> {
   return bodyLimit({
-    maxSize: enrolBytes,
-    onError: (context) =>
-      problem(context, 'api.too-large', `Send at most ${enrolBytes} bytes here.`),
+    maxSize,
+    onError: (context) => problem(context, 'api.too-large', `Send at most ${maxSize} bytes here.`),
   });
 }
 

@@ -1,6 +1,5 @@
 // An agent proves its key on a connection of its own; then bytes that mean nothing pass each way, for seconds, and how fast they did leaves.
 
-import { Buffer } from 'node:buffer';
 import { createHash, randomBytes } from 'node:crypto';
 
 import { Hono, type Context } from 'hono';
@@ -8,11 +7,11 @@ import { z } from 'zod';
 
 import { lineProof } from '../../../shared/wire/proof.ts';
 import { FailureBudget } from '../../tunnels/failure-budget.ts';
-import { isSignedBy } from '../../tunnels/identity.ts';
 import type { ServerStore } from '../../tunnels/server.ts';
 import type { HubEnv } from '../doors/arrival.ts';
 import { problem } from '../problem/problem.ts';
 import { Desk, limitedBody, type DeskOptions, type Errand } from './desk.ts';
+import { serverOfSigner, signed } from './signer.ts';
 
 export interface LineApiOptions extends DeskOptions {
   readonly hubHost: string;
@@ -30,11 +29,6 @@ const perServer = { limit: 6, windowMs: 10 * 60_000 };
 const mostAtOnce = 2;
 /** From the proof to the last byte: whoever asks for more at once than his line brings in this time has not measured well. */
 const grantMs = 30_000;
-
-const knock = z.object({
-  agent_id: z.string().regex(/^[0-9A-Za-z_-]{43}$/),
-  signature: z.string().regex(/^[0-9A-Za-z_-]{86}$/),
-});
 
 /** No byte in this time: it is no line that is measured any more, and others wait for the room. */
 const silentMs = 5000;
@@ -63,22 +57,14 @@ export class LineGuard {
     this.silentMs = options.silentMs ?? silentMs;
   }
 
-  /** The server whose key signed. Who is unknown costs no less than who is known. */
+  /** The server whose key signed. */
   async serverOf(
-    { asked, channel, nonce }: Errand<z.output<typeof knock>>,
+    { asked, channel, nonce }: Errand<z.output<typeof signed>>,
     hubHost: string,
   ): Promise<string | undefined> {
-    const { agent_id: agentId, signature } = asked;
-    const agent = await this.#store.findAgent(agentId);
+    const { agent_id: agentId } = asked;
     const proof = lineProof({ hubHost, agentId, nonce, exporter: channel.exporter });
-    const isProved = isSignedBy(
-      agent?.publicKey ?? randomBytes(32),
-      proof,
-      Buffer.from(signature, 'base64url'),
-    );
-    if (agent === undefined || !isProved || agent.isRevoked) return undefined;
-    const server = await this.#store.find(agent.serverId);
-    return server === undefined || server.revokedAt !== undefined ? undefined : server.id;
+    return serverOfSigner(this.#store, asked, proof);
   }
 
   /** Milliseconds to wait; 0: it is granted, for a while and on this connection. */
@@ -123,7 +109,7 @@ export function lineApi(options: LineApiOptions): Hono<HubEnv> {
     })),
   );
   api.post('/line', limitedBody(options.limits), async (context) => {
-    const errand = await desk.take(context, knock);
+    const errand = await desk.take(context, signed);
     if (errand instanceof Response) return errand;
     const serverId = await line.serverOf(errand, hubHost);
     if (serverId === undefined) {

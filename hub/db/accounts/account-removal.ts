@@ -32,8 +32,14 @@ export const personal = [
   'trusted_browsers',
 ] as const;
 
-/** What its servers moved, and how. An account that is not the operator's has its own id as its owner's. */
-const ofServers = ['link_means', 'link_samples', 'server_agents', 'server_events'] as const;
+/** What its servers moved, how, and what they told of their homes. An account that is not the operator's has its own id as its owner's. */
+const ofServers = [
+  'link_means',
+  'link_samples',
+  'server_agents',
+  'server_events',
+  'server_findings',
+] as const;
 
 async function forgetTraffic(tx: Transaction, ownerId: string): Promise<void> {
   const servers = sql`(SELECT id FROM servers WHERE owner_id = ${ownerId})`;

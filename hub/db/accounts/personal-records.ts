@@ -47,6 +47,7 @@ export const personalTables: Readonly<Record<string, PersonalTable>> = {
   server_agents: { belongs: 'server' },
   server_alerts: { belongs: 'server' },
   server_events: { belongs: 'server' },
+  server_findings: { belongs: 'server' },
   server_members: { belongs: 'account' },
   servers: { belongs: 'owner' },
   sign_ins: { belongs: 'account', without: ['secret_hash'] },

@@ -1,0 +1,169 @@
+// Time, the hub's wish and the media server's coming and going arrive; what the doctor finds goes to the hub, often where it is cheap and seldom where it costs the line.
+
+import { setTimeout as after } from 'node:timers/promises';
+
+import type { CheckupPart } from '../shared/doctor/checkup.ts';
+import type { Finding } from '../shared/doctor/finding.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Told } from './doctor/tell-checkup.ts';
+
+/** Milliseconds. */
+export interface CheckupPace {
+  /** From the first link to the first look, at least and at most: a house whose power comes back does not look all at once. */
+  readonly first: readonly [least: number, most: number];
+  /** Between two looks while nothing happens. Certificates, clocks and versions change in days. */
+  readonly home: number;
+  /** Between two measurements, and from the first link to the first. */
+  readonly line: number;
+  readonly lineFirst: number;
+  /** Between two connections to the media server, while it answers and while it does not. Nobody else may want it for hours. */
+  readonly origin: number;
+  readonly originGone: number;
+  /** After a look that could not be told. */
+  readonly retry: number;
+  /** Between two looks, whoever wishes for them. */
+  readonly least: number;
+}
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+export const usualPace: CheckupPace = {
+  first: [10_000, 30_000],
+  home: 6 * hourMs,
+  line: 24 * hourMs,
+  lineFirst: 15 * minuteMs,
+  origin: 5 * minuteMs,
+  originGone: 30_000,
+  retry: 5 * minuteMs,
+  least: 2000,
+};
+
+export interface CheckupOptions {
+  readonly look: (part: CheckupPart) => Promise<readonly Finding[]>;
+  readonly tell: (part: CheckupPart, findings: readonly Finding[]) => Promise<Told>;
+  readonly reachesOrigin: () => Promise<boolean>;
+  /** Somebody watches: to measure now would cost him, and say too little. */
+  readonly isBusy: () => boolean;
+  readonly log: Logger;
+  readonly pace?: CheckupPace;
+  readonly random?: () => number;
+}
+
+export class Checkups {
+  readonly #options: CheckupOptions;
+  readonly #pace: CheckupPace;
+  #wake = new AbortController();
+  #isAsked = false;
+  /** The hub took what it was told last: one that is too old has no use for a measurement. */
+  #isHeard = false;
+  /** As the hub was told last, and as it is. Undefined: nobody knows. */
+  #toldOrigin: boolean | undefined;
+  #origin: boolean | undefined;
+  /** By the monotonic clock. */
+  #homeDueMs = 0;
+  #lineDueMs = 0;
+  #notBeforeMs = 0;
+
+  constructor(options: CheckupOptions) {
+    this.#options = options;
+    this.#pace = options.pace ?? usualPace;
+  }
+
+  /** The hub wishes for one, line and all. */
+  ask(): void {
+    this.#isAsked = true;
+    this.#wake.abort();
+  }
+
+  /** A visitor's connection showed it. */
+  noteOrigin(isAnswering: boolean): void {
+    this.#origin = isAnswering;
+    if (this.#toldOrigin !== undefined && isAnswering !== this.#toldOrigin) this.#wake.abort();
+  }
+
+  /** From the first link until the signal aborts. Cannot reject. */
+  async run(signal: AbortSignal): Promise<void> {
+    const [least, most] = this.#pace.first;
+    const random = this.#options.random ?? Math.random;
+    this.#lineDueMs = performance.now() + this.#pace.lineFirst;
+    await this.#pause(least + random() * (most - least), signal);
+    while (!signal.aborted) {
+      const isAsked = this.#isAsked;
+      this.#isAsked = false;
+      await this.#checkUp('home', signal);
+      if (isAsked || this.#isLineDue()) await this.#checkUp('line', signal);
+      await this.#untilDue(signal);
+    }
+  }
+
+  #isLineDue(): boolean {
+    return this.#isHeard && performance.now() >= this.#lineDueMs && !this.#options.isBusy();
+  }
+
+  async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { look, tell, log } = this.#options;
+    this.#notBeforeMs = performance.now() + this.#pace.least;
+    try {
+      const findings = await look(part);
+      if (part === 'home') this.#noteOrigin(findings);
+      this.#note(part, await tell(part, findings));
+    } catch (error) {
+      this.#note(part, undefined);
+      if (!signal.aborted) log.debug({ err: error, part }, 'the hub could not be told how this is');
+    }
+  }
+
+  /** What comes and goes while the rest is looked at is told with the next. */
+  #noteOrigin(findings: readonly Finding[]): void {
+    const found = findings.find(({ check }) => check === 'origin.reachable');
+    this.#toldOrigin = found?.state !== 'failure';
+    this.#origin = this.#toldOrigin;
+  }
+
+  #note(part: CheckupPart, told: Told | undefined): void {
+    const nowMs = performance.now();
+    const { home, line, retry, least } = this.#pace;
+    const waitMs = told?.kind === 'refused' ? told.waitMs : undefined;
+    if (waitMs !== undefined) this.#notBeforeMs = nowMs + Math.max(least, waitMs);
+    const isKept = told?.kind === 'kept';
+    const isTooOld = told?.kind === 'refused' && told.status === 404;
+    if (isKept || isTooOld) this.#isHeard = isKept;
+    if (part === 'line') {
+      // One that failed costs the line as much, and so is not tried again with each look.
+      this.#lineDueMs = nowMs + (isKept ? line : home);
+      return;
+    }
+    // The hub may be updated any day: one that is too old is asked as rarely as any.
+    this.#homeDueMs = nowMs + (isKept || isTooOld ? home : retry);
+    if (isKept && told.lineAgeMs !== undefined)
+      this.#lineDueMs = Math.max(this.#lineDueMs, nowMs + line - told.lineAgeMs);
+  }
+
+  /** Until there is a reason to look again; meanwhile the media server is knocked at. */
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const restMs = this.#notBeforeMs - performance.now();
+      if (restMs > 0) await after(restMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || this.#hasReason()) return;
+      const { origin, originGone } = this.#pace;
+      const isWoken = await this.#pause(this.#origin === false ? originGone : origin, signal);
+      if (!isWoken && !signal.aborted) this.#origin = await this.#options.reachesOrigin();
+    }
+  }
+
+  #hasReason(): boolean {
+    const isOther = this.#origin !== this.#toldOrigin;
+    return this.#isAsked || isOther || performance.now() >= this.#homeDueMs || this.#isLineDue();
+  }
+
+  /** True: it was cut short, because somebody wishes for something. */
+  async #pause(ms: number, signal: AbortSignal): Promise<boolean> {
+    const { signal: woken } = this.#wake;
+    const until = AbortSignal.any([signal, woken]);
+    await after(ms, undefined, { signal: until }).catch(() => undefined);
+    this.#wake = new AbortController();
+    return woken.aborted;
+  }
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
+import { newKey, redemption, start, TestStores } from '../../test/support/stores.ts';
+import type { Checkup } from '../tunnels/checkup.ts';
+import { PostgresCheckupStore } from './checkup-store.ts';
+import { owners } from './schema.ts';
+
+const later = new Date(start.getTime() + 60_000);
+
+function checkup(message: string, change: Partial<Checkup> = {}): Checkup {
+  const findings = [{ check: 'origin.reachable', state: 'ok' as const, message }];
+  return { part: 'home', lookedAt: start, findings, ...change };
+}
+
+describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind, open) => {
+  let opened: TestDatabase;
+  let stores: TestStores;
+  let store: PostgresCheckupStore;
+
+  beforeAll(async () => {
+    opened = await open();
+    await opened.database.queries.insert(owners).values([{ id: 'ann' }, { id: 'bob' }]);
+    stores = new TestStores(opened.database);
+    store = new PostgresCheckupStore(opened.database);
+  });
+  afterAll(() => opened.close());
+
+  async function enrolled(label: string): Promise<{ agentId: string; id: string }> {
+    const { text } = await stores.enrolment.createToken({ label, ownerId: 'ann' });
+    const { server, agentId } = await stores.enrolment.redeem(redemption(text, newKey()));
+    return { agentId, id: server.id };
+  }
+
+  test('is kept by server and part, the newest of each', async () => {
+    const [one, other] = [await enrolled('one'), await enrolled('other')];
+    expect(await store.list(one.id)).toEqual([]);
+    const line = checkup('wide', { part: 'line' });
+    for (const told of [checkup('first'), line, checkup('second', { lookedAt: later })])
+      expect(await store.keep(one.agentId, told)).toBe(true);
+    await store.keep(one.agentId, checkup('came late'));
+    expect(await store.list(one.id)).toEqual([checkup('second', { lookedAt: later }), line]);
+    expect(await store.list(other.id)).toEqual([]);
+  });
+
+  test('is news to whoever watches the server', async () => {
+    const { agentId, id } = await enrolled('watched');
+    const heard = Promise.withResolvers<string | undefined>();
+    const stop = await stores.servers.watch((serverId) => heard.resolve(serverId));
+    await store.keep(agentId, checkup('news'));
+    expect(await heard.promise).toBe(id);
+    await stop();
+  });
+
+  test.each(['revoke', 'transfer'] as const)(
+    'goes when somebody does %s the server, and its former agent tells nothing more',
+    async (what) => {
+      const { agentId, id } = await enrolled(`to-${what}`);
+      await store.keep(agentId, checkup('of a home'));
+      await stores.servers[what](id, 'bob');
+      expect(await store.list(id)).toEqual([]);
+      expect(await store.keep(agentId, checkup('again'))).toBe(false);
+      expect(await store.list(id)).toEqual([]);
+    },
+  );
+
+  test('of a key that nobody knows is not kept', async () => {
+    expect(await store.keep('nobody', checkup('hello'))).toBe(false);
+  });
+});

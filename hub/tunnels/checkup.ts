@@ -1,0 +1,23 @@
+// What a server's agent found when it looked at itself arrives; the newest of each part is kept, for the server's owner to read.
+
+import type { CheckupPart } from '../../shared/doctor/checkup.ts';
+import type { Finding } from '../../shared/doctor/finding.ts';
+
+/** One look of an agent at itself. */
+export interface Checkup {
+  readonly part: CheckupPart;
+  /** By the hub's clock: it was told then, and an agent tells at once. */
+  readonly lookedAt: Date;
+  readonly findings: readonly Finding[];
+}
+
+/** Where they are kept. The store in hub/db implements it. */
+export interface CheckupStore {
+  /**
+   * In the place of the former one of this part; whoever watches the server hears of it. False: `agentId` is not the key of a
+   * server any more, though it may have been a moment ago: what it told of a home is not the next owner's to read.
+   */
+  keep(agentId: string, checkup: Checkup): Promise<boolean>;
+  /** Of each part at most one; none: its agent has never told. */
+  list(serverId: string): Promise<readonly Checkup[]>;
+}
