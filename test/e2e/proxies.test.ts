@@ -12,7 +12,12 @@ import { parse } from 'yaml';
 import { contentBytes } from '../support/content.ts';
 import { Curl, valuesOf } from '../support/curl.ts';
 import { AgentProcess, HubProcess } from '../support/deployment.ts';
-import { exampleProxies, startExample, type ProxyPlace } from '../support/example-proxies.ts';
+import {
+  exampleProxies,
+  listensOnIpv6,
+  startExample,
+  type ProxyPlace,
+} from '../support/example-proxies.ts';
 import { chosenCases } from '../support/long-form.ts';
 import { type Origin, startOrigin } from '../support/origin/origin.ts';
 import { hasParts } from '../support/parts.ts';
@@ -92,6 +97,18 @@ describe.skipIf(!hasParts('caddy', 'nginx', 'haproxy', 'curl'))('a hub behind', 
       },
     );
 
+    test.skipIf(!listensOnIpv6(proxy))(
+      'visitors come over IPv6 as well, to both ports',
+      async () => {
+        const at = (port: number) => ['--resolve', `${tenant}:${port}:[::1]`];
+        const answer = await curl.get(`${address}/request`, ...at(place.httpsPort));
+        expect(answer).toMatchObject({ status: 200, exitCode: 0 });
+        expect(forwarded(answer.body)).toContainEqual(['x-forwarded-for', '::1']);
+        const plain = await curl.get(`http://${tenant}:${place.httpPort}/x`, ...at(place.httpPort));
+        expect(plain.status).toBe(308);
+      },
+    );
+
     test(
       'a film by ranges, an upload of 8 MB, and events as they come',
       { timeout: 60_000 },
@@ -161,6 +178,11 @@ test.skipIf(!passesThrough)(
     const curl = new Curl(hub.caFile);
     expect((await curl.get(`https://hub.localhost:${httpsPort}/`)).status).toBeLessThan(400);
     expect((await curl.get(`http://hub.localhost:${httpPort}/x`)).status).toBe(308);
+    for (const port of listensOnIpv6('haproxy') ? [httpsPort, httpPort] : []) {
+      const address = `${port === httpPort ? 'http' : 'https'}://hub.localhost:${port}/`;
+      const answer = await curl.get(address, '--resolve', `hub.localhost:${port}:[::1]`);
+      expect([address, answer.exitCode]).toEqual([address, 0]);
+    }
     await program.stop();
     await hub.stop();
   },

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +21,16 @@ export interface ProxyPlace {
   readonly hubHttpsPort?: number;
   /** PEM of a certificate for the hub's names, and its key. */
   readonly certificate: { readonly cert: string; readonly key: string };
+}
+
+/** Else the examples' lines for IPv6 are left out, as they tell people to. */
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
+
+/** Caddy listens on all addresses without being told, and is held to one here. */
+export function listensOnIpv6(proxy: ExampleProxy): boolean {
+  return hasIpv6 && proxy !== 'caddy';
 }
 
 export const exampleProxies = ['caddy', 'nginx', 'haproxy'] as const;
@@ -42,7 +53,8 @@ export async function startExample(
     command: command.run,
     env: { HOME: folder, PATH: process.env['PATH'] },
   });
-  await reach(place.httpsPort, running);
+  for (const host of listensOnIpv6(proxy) ? ['127.0.0.1', '::1'] : ['127.0.0.1'])
+    for (const port of [place.httpsPort, place.httpPort]) await reach(host, port, running);
   return running;
 }
 
@@ -64,6 +76,9 @@ function adapted(text: string, place: ProxyPlace, folder: string): string {
     .replaceAll('films.example.net', 'phlix.localhost')
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${place.hubHttpPort}`)
     .replaceAll('127.0.0.1:8443', `127.0.0.1:${place.hubHttpsPort ?? 1}`)
+    .replaceAll(hasIpv6 ? /^$/g : /^ *(?:bind|listen) \[::\]:.*\n/gm, '')
+    .replaceAll(/^( *(?:bind|listen)) \[::\]:443\b/gm, `$1 [::1]:${place.httpsPort}`)
+    .replaceAll(/^( *(?:bind|listen)) \[::\]:80\b/gm, `$1 [::1]:${place.httpPort}`)
     .replaceAll(/^( *(?:bind|listen)) :?443\b/gm, `$1 127.0.0.1:${place.httpsPort}`)
     .replaceAll(/^( *(?:bind|listen)) :?80\b/gm, `$1 127.0.0.1:${place.httpPort}`);
 }
@@ -114,9 +129,9 @@ const commands: Record<
 };
 
 /** It binds its ports within a second or ends. */
-async function reach(port: number, program: Program): Promise<void> {
+async function reach(host: string, port: number, program: Program): Promise<void> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     try {
       await once(socket, 'connect');
       return;
@@ -126,5 +141,5 @@ async function reach(port: number, program: Program): Promise<void> {
       socket.destroy();
     }
   }
-  throw new Error(`nothing listens on ${port}: ${program.output}`);
+  throw new Error(`nothing listens on ${host}, port ${port}: ${program.output}`);
 }
