@@ -41,6 +41,7 @@ import { PostgresTxtRecordStore } from '../db/txt-record-store.ts';
 import { PostgresPersonalRecords } from '../db/accounts/personal-records.ts';
 import { PostgresEventStore } from '../db/usage/event-store.ts';
 import { PostgresLimitStore } from '../db/usage/limit-store.ts';
+import { PostgresNeighbourPost } from '../db/usage/neighbour-post.ts';
 import { PostgresLinkSampleStore } from '../db/usage/link-sample-store.ts';
 import { PostgresTrafficStore } from '../db/usage/traffic-store.ts';
 import type { CheckupStore } from '../tunnels/checkup.ts';
@@ -160,6 +161,7 @@ function usageStores(database: Database): UsageStores {
   return {
     traffic: new PostgresTrafficStore(database),
     limits: new PostgresLimitStore(database),
+    neighbours: new PostgresNeighbourPost(database),
     linkSamples: new PostgresLinkSampleStore(database),
     events: new PostgresEventStore(database),
   };

@@ -191,6 +191,8 @@ async function limited(subject: LimitSubject, limits: TrafficLimits, stored: num
   let now = new Date('2026-01-31T00:00:00Z');
   const book = new LimitBook({
     store,
+    neighbours: { tell: async () => undefined, listen: async () => () => undefined },
+    writer: 'this process',
     now: () => now,
     onFailure: (error) => void failures.push(error),
   });

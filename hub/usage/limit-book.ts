@@ -2,6 +2,7 @@
 
 import type { Ledger, MeteredServer, Portion } from './ledger.ts';
 import type { LimitScope, LimitSubject, TrafficLimits } from './limits.ts';
+import { Neighbours, type NeighbourPost, type Shared } from './neighbours.ts';
 import { Rate } from './rate.ts';
 import type { Tally } from './tally.ts';
 
@@ -53,30 +54,42 @@ export class LimitBook {
   readonly #onExceeded: ((subject: LimitSubject, code: QuotaCode) => void) | undefined;
   /** Until when the same need not be told again. */
   readonly #told = new Map<string, number>();
+  readonly #neighbours: Neighbours;
 
   constructor(options: {
     store: LimitStore;
     onFailure: (error: unknown) => void;
     /** Once for a month's bytes, and for exchanges once in ten minutes. */
     onExceeded?: (subject: LimitSubject, code: QuotaCode) => void;
+    neighbours: NeighbourPost;
+    /** Which process this is. */
+    writer: string;
     now?: () => Date;
   }) {
     this.#store = options.store;
     this.#onFailure = options.onFailure;
     this.#onExceeded = options.onExceeded;
     this.#now = options.now ?? (() => new Date());
+    this.#neighbours = new Neighbours({
+      writer: options.writer,
+      post: options.neighbours,
+      shared: () => this.#shared(),
+      onFailure: options.onFailure,
+    });
   }
 
   /** Resolves when every limit is known and no change can be missed any more. */
   async start(ledger: Ledger): Promise<void> {
     this.#ledger = ledger;
     this.#stopWatching = await this.#store.watch(() => void this.refresh());
+    await this.#neighbours.start();
     await this.#read();
   }
 
   async stop(): Promise<void> {
     await this.#stopWatching?.();
     await this.#reading;
+    await this.#neighbours.stop();
   }
 
   /** Reads the limits and what counts towards them. Cannot reject. */
@@ -159,7 +172,12 @@ export class LimitBook {
     this.#onExceeded?.(subject, code);
   }
 
-  #running({ scope, id }: LimitSubject): number {
+  /** In all processes of the hub. */
+  #running(subject: LimitSubject): number {
+    return this.#runningHere(subject) + this.#neighbours.runningElsewhere(keyOf(subject));
+  }
+
+  #runningHere({ scope, id }: LimitSubject): number {
     if (scope === 'account') return this.#ledger?.running(id) ?? 0;
     return this.#ledger?.find(id)?.live.size ?? 0;
   }
@@ -206,6 +224,14 @@ export class LimitBook {
       });
     }
     for (const tally of this.#ledger?.tallies ?? []) this.pace(tally);
+    this.#neighbours.follow();
+  }
+
+  /** Bytes of a month are counted in the database; what holds at every moment the processes tell each other. */
+  *#shared(): Iterable<Shared> {
+    for (const [key, { subject, limits, rate }] of this.#entries)
+      if (limits.streams !== undefined || rate !== undefined)
+        yield { key, rate, running: this.#runningHere(subject) };
   }
 }
 

@@ -10,6 +10,7 @@ import { LinkBoard, type MeasuredLink } from './link-board.ts';
 import { LinkChart, sampleEveryMs, type LinkSampleStore } from './link-chart.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { Meter, MeteredRequest } from './meter.ts';
+import type { NeighbourPost } from './neighbours.ts';
 import { RollUp, type TrafficStore } from './roll-up.ts';
 import type {
   AgentFacts,
@@ -27,6 +28,7 @@ import { Watcher } from './watcher.ts';
 export interface UsageStores {
   readonly traffic: TrafficStore;
   readonly limits: LimitStore;
+  readonly neighbours: NeighbourPost;
   readonly linkSamples: LinkSampleStore;
   readonly events: EventStore;
 }
@@ -71,7 +73,8 @@ export class Observatory implements UsageReadings {
     this.#onFailure = onFailure;
     this.#now = now;
     const told = onExceeded === undefined ? {} : { onExceeded };
-    this.#limits = new LimitBook({ store: stores.limits, onFailure, now, ...told });
+    const { limits: store, neighbours } = stores;
+    this.#limits = new LimitBook({ store, neighbours, writer, onFailure, now, ...told });
     this.ledger = new Ledger((tally) => this.#limits.pace(tally));
     this.#board = new LinkBoard(this.ledger);
     this.#watcher = new Watcher(this.ledger, this.#board);

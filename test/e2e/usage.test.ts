@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { randomUUIDv7 } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { WebSocketServer } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { Observatory } from '../../hub/usage/observatory.ts';
 import type { LiveStream } from '../../hub/usage/live-stream.ts';
 import { registryOf } from '../../shared/telemetry/metric.ts';
 import { trafficMetrics } from '../../hub/telemetry/traffic-metrics.ts';
@@ -20,6 +22,8 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 /** More than every buffer on the way together. */
 const bigBytes = 200_000_000;
+/** A second for each message, and a busy machine. */
+const patience = { timeout: 15_000 };
 const piece = Buffer.alloc(64 * 1024, 'x');
 
 let origin: Server;
@@ -199,6 +203,8 @@ describe('a stream that runs', () => {
   });
 });
 
+const status = async () => (await curl.get(addressOf('/bytes/5'))).status;
+
 describe('a limit', () => {
   test('of streams keeps one more out, with a page that says so, and lets him in afterwards', async () => {
     await home.hub.traffic.setLimits(home.subject, { streams: 1 });
@@ -226,6 +232,28 @@ describe('a limit', () => {
     await home.hub.traffic.setLimits(account, {});
     expect((await curl.get(addressOf('/bytes/5'))).status).toBe(200);
     answer.destroy();
+  });
+
+  test('of an account holds for what other processes of the hub have running', async () => {
+    const account = { scope: 'account', id: 'operator' } as const;
+    await home.hub.traffic.setLimits(account, { streams: 2 });
+    const answer = await visitor().ask('/trickle');
+    const failures: unknown[] = [];
+    const onFailure = (error: unknown): void => void failures.push(error);
+    const elsewhere = new Observatory({ stores: home.hub.stores.usage, onFailure });
+    await elsewhere.start();
+    expect(await status()).toBe(200);
+    const another = { serverId: randomUUIDv7(), ownerId: account.id };
+    const request = { id: 'elsewhere', target: '/', fields: [], clientAddress: '192.0.2.1' };
+    const meter = elsewhere.open(request, another);
+    await expect.poll(status, patience).toBe(429);
+    await expect.poll(() => elsewhere.refusal(another)?.code, patience).toBe('quota.streams');
+    meter.close();
+    await expect.poll(status, patience).toBe(200);
+    await elsewhere.stop();
+    await home.hub.traffic.setLimits(account, {});
+    answer.destroy();
+    expect(failures).toEqual([]);
   });
 
   test('of a month cuts nobody: what runs is whole, what comes next is told until when', async () => {

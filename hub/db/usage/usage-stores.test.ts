@@ -11,6 +11,7 @@ import { sql } from '../drizzle.ts';
 import { PostgresEventStore } from './event-store.ts';
 import { PostgresLimitStore } from './limit-store.ts';
 import { PostgresLinkSampleStore } from './link-sample-store.ts';
+import { PostgresNeighbourPost } from './neighbour-post.ts';
 import { PostgresTrafficStore } from './traffic-store.ts';
 
 const noon = new Date('2026-03-01T12:00:30.000Z');
@@ -124,6 +125,14 @@ describe.each(Object.entries(databaseKinds))('usage, on %s', (_kind, openDatabas
       for (const subject of [server, account]) await store.set(subject, undefined);
       expect(await store.list()).toEqual([]);
     });
+  });
+
+  test('what one process says another hears', async () => {
+    const heard = Promise.withResolvers<string>();
+    const stop = await new PostgresNeighbourPost(another).listen(heard.resolve);
+    await new PostgresNeighbourPost(opened.database).tell('it’s me\nand more');
+    expect(await heard.promise).toBe('it’s me\nand more');
+    stop();
   });
 
   describe('link samples', () => {
