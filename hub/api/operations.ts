@@ -16,6 +16,7 @@ import {
 } from './agents/enrolment-tokens.ts';
 import { eventOperations, type EventServices } from './news/events.ts';
 import { factorOperations, type FactorServices } from './areas/factors.ts';
+import { findingOperations, type FindingServices } from './areas/findings.ts';
 import { healthOperations, type HealthServices } from './areas/health.ts';
 import { memberOperations, type MemberServices } from './areas/members.ts';
 import { noticeOperations, type NoticeServices } from './areas/notices.ts';
@@ -47,6 +48,7 @@ export type ApiServices = ServerServices &
   EventServices &
   SettingServices &
   HealthServices &
+  FindingServices &
   TokenServices &
   FactorServices &
   TrustServices &
@@ -77,6 +79,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...eventOperations,
   ...settingOperations,
   ...healthOperations,
+  ...findingOperations,
   ...tokenOperations,
   ...authOperations,
   ...stepUpOperations,

@@ -27,6 +27,7 @@ import { addMemberCommands } from './server-members.ts';
 import { addSuspensionCommands } from './server-suspension.ts';
 import { addTransferCommand } from './server-transfer.ts';
 import { addSwitchCommands } from './server-switches.ts';
+import { addFindingsCommand } from './server-findings.ts';
 import { serversCommand } from './servers.ts';
 import { ssoCommand } from './sso.ts';
 import { tokenCommand } from './tokens.ts';
@@ -75,6 +76,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(enrolTokenCommand(context));
   const servers = addSwitchCommands(serversCommand(context), context);
   addTransferCommand(servers, context);
+  addFindingsCommand(servers, context);
   program.addCommand(addMemberCommands(addSuspensionCommands(servers, context), context));
   program.addCommand(userCommand(context));
   program.addCommand(tokenCommand(context, finish));

@@ -28,7 +28,7 @@ export function serversCommand(context: CommandContext): Command {
   const command = new Command('servers')
     .alias('server')
     .description(
-      'the media servers of this hub: list, show, set, rename, suspend, resume, transfer, revoke, members, share',
+      'the media servers of this hub: list, show, findings, set, rename, suspend, resume, transfer, revoke, members, share',
     );
   command
     .command('list')

@@ -1,5 +1,6 @@
 // The rooms of a running hub arrive; what the operations of the API work with leaves, in one bag.
 
+import { CheckupWishes } from '../api/areas/findings.ts';
 import { EventChannels, type CallerLife } from '../api/news/events.ts';
 import type { CertificateView } from '../api/areas/certificates.ts';
 import type { News } from '../api/news/news.ts';
@@ -24,6 +25,7 @@ import type { Stores } from './stores.ts';
 import { tellStreams } from './traffic.ts';
 import { domainName } from '../tunnels/domains/domain-name.ts';
 import { systemSuffixes } from '../tunnels/domains/public-suffixes.ts';
+import type { Tunnels } from '../tunnels/registry.ts';
 import type { Observatory } from '../usage/observatory.ts';
 
 /** The operator's own, or the local CA's. */
@@ -35,6 +37,7 @@ export interface ServiceParts {
   readonly audited: Audited;
   readonly traffic: Observatory;
   readonly place: Place;
+  readonly tunnels: Pick<Tunnels, 'askToCheckUp'>;
   readonly domainChecks: DomainChecks;
   readonly acme: AcmeCertificates | undefined;
   /** Where the hub gets none by itself. */
@@ -61,6 +64,8 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     servers,
     sharing,
     presence: stores.presence,
+    checkups: stores.checkups,
+    checkupWishes: new CheckupWishes((id) => parts.tunnels.askToCheckUp(id)),
     enrolment: stores.enrolment,
     domains: stores.domains,
     domainLimits: config.domainLimits,

@@ -1,5 +1,7 @@
 // What the API answers about servers leaves here, as pages read it: the JSON of hub/api, whose schemas hold it.
 
+import type { Finding } from '../../shared/doctor/finding.ts';
+
 export interface Listed<Item> {
   readonly items: readonly Item[];
   readonly next_cursor?: string | null;
@@ -124,6 +126,14 @@ export interface AlertAnswer {
   readonly offline_minutes: number | null;
 }
 
+export interface FindingsAnswer {
+  /** null: its agent has told nothing. */
+  readonly state: 'ok' | 'warning' | 'failure' | null;
+  readonly looked_at: string | null;
+  readonly line_measured_at: string | null;
+  readonly items: readonly (Finding & { readonly looked_at: string })[];
+}
+
 export interface ServerAnswers {
   'servers.list': Listed<ServerAnswer>;
   'servers.show': ServerInFull;
@@ -136,4 +146,5 @@ export interface ServerAnswers {
   'usage.limits': LimitsAnswer;
   'usage.account-limits': LimitsAnswer;
   'alerts.show': AlertAnswer;
+  'findings.show': FindingsAnswer;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Finding } from '../../shared/doctor/finding.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
+import { Visitor } from '../support/visitor.ts';
 
 let origin: Server;
 let deployed: Deployment;
@@ -16,7 +17,10 @@ beforeAll(async () => {
   origin = createServer((_, response) => response.end('a media server'));
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');
-  deployed = await deploy({ originPort: (origin.address() as AddressInfo).port });
+  deployed = await deploy({
+    originPort: (origin.address() as AddressInfo).port,
+    agent: { settings: { PHLIX_REPORT_FINDINGS: '1' } },
+  });
   admin = new ApiClient(deployed.hub);
   await admin.becomeAdmin();
 }, 180_000);
@@ -98,6 +102,59 @@ test(
     });
     const bitrate = findings.find(({ check }) => check === 'line.bitrate');
     expect(bitrate?.message).toMatch(/at \d+ Mbit\/s fits/);
+  },
+);
+
+interface Told {
+  readonly state: string | null;
+  readonly line_measured_at: string | null;
+  readonly items: readonly (Finding & { readonly looked_at: string })[];
+}
+
+test(
+  'what the agent finds is on its server’s page: its media server goes, and comes back',
+  { timeout: 120_000 },
+  async () => {
+    const { json } = await admin.ask('GET', '/api/v1/servers');
+    const [{ id = '' } = {}] = json['items'] as { id: string }[];
+    const path = `/api/v1/servers/${id}/findings`;
+    const told = async (): Promise<Told> => (await admin.ask('GET', path)).json as unknown as Told;
+    const origins = async (): Promise<Finding | undefined> =>
+      (await told()).items.find(({ check }) => check === 'origin.reachable');
+    const patience = { timeout: 40_000, interval: 100 };
+
+    const { port } = origin.address() as AddressInfo;
+    origin.close();
+    origin.closeAllConnections();
+    expect(await admin.ask('POST', path)).toMatchObject({ status: 202, json: { is_asked: true } });
+    const gone = { state: 'failure', remedy: expect.stringMatching(/media server/) };
+    await expect.poll(origins, patience).toMatchObject(gone);
+    expect(await told()).toMatchObject({ state: 'failure' });
+    const page = await admin.ask('GET', `/servers/${id}`);
+    expect(page.text).toContain(`127.0.0.1:${port}`);
+    // Asked, it measures its line, too.
+    await expect.poll(async () => (await told()).line_measured_at, patience).not.toBeNull();
+    const { items } = await told();
+    expect(statesOf(items)).toMatchObject({
+      'agent.running': 'ok',
+      'clock.offset': 'ok',
+      'tls.interception': 'ok',
+      'line.speed': 'ok',
+      'line.bitrate': 'ok',
+    });
+
+    origin.listen(port, '127.0.0.1');
+    await once(origin, 'listening');
+    // Nobody asks the agent: a visitor shows it that the media server is there again.
+    const visitor = new Visitor(deployed.address, deployed.hub.caFile);
+    const seen = await visitor.ask('/');
+    seen.resume();
+    expect(seen.statusCode).toBe(200);
+    await expect.poll(origins, patience).toMatchObject({ state: 'ok' });
+    visitor.leave();
+    const { stdout } = await deployed.hub.run('servers', 'findings', id);
+    expect(stdout).toMatch(/^looked at .*, line measured /);
+    expect(stdout).toMatch(/^ok +origin\.reachable /m);
   },
 );
 

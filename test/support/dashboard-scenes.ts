@@ -225,6 +225,39 @@ const entry = (seq: number, change: object): object => ({
   ...change,
 });
 
+const finding = (check: string, state: string, message: string, remedy?: string): object => ({
+  check,
+  state,
+  message,
+  ...(remedy !== undefined && { remedy }),
+  looked_at: ago(check.startsWith('line.') ? 9 * 60 * minuteMs : 2 * minuteMs),
+});
+
+export const findings = {
+  state: 'failure',
+  looked_at: ago(2 * minuteMs),
+  line_measured_at: ago(9 * 60 * minuteMs),
+  items: [
+    finding('agent.running', 'ok', 'Connected since 2026-11-19T20:14:03.000Z.'),
+    finding('reach.tunnel', 'ok', "The tunnel's own door is open: port 8802."),
+    finding('clock.offset', 'ok', "This machine's clock is within 1 s of the hub's."),
+    finding(
+      'origin.forwarded',
+      'failure',
+      'It ignores the forwarded address: every visitor looks as if he sat at 172.18.0.2.',
+      'In Jellyfin: Dashboard, Networking, Known proxies: add 172.18.0.2, save and restart Jellyfin.',
+    ),
+    finding(
+      'software.versions',
+      'warning',
+      'Node 24.3.0 has holes that are known.',
+      'Update the agent.',
+    ),
+    finding('line.speed', 'ok', 'The hub is 18 ms away; this home sends 38 Mbit/s to it.'),
+    finding('line.bitrate', 'ok', '4K at 25 Mbit/s fits; 4K from the disc at 80 Mbit/s does not.'),
+  ],
+};
+
 export const answers: CannedAnswers = {
   'servers.list': { items: servers, next_cursor: null },
   'servers.show': { ...servers[0], deny_list: [] },
@@ -252,6 +285,7 @@ export const answers: CannedAnswers = {
     bytes_this_month: 840e9,
   },
   'alerts.show': { offline_minutes: 10 },
+  'findings.show': findings,
   'certificates.of-server': { items: [certificate] },
   'certificates.list': { items: [certificate] },
   'domains.list': {

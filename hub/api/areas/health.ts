@@ -19,7 +19,7 @@ export interface HealthServices {
   };
 }
 
-const finding = z
+export const findingSchema = z
   .object({
     check: z.string().openapi({ example: 'dns.hub' }),
     state: z.enum(findingStates),
@@ -47,7 +47,7 @@ const show = operation({
   stepUp: 'none',
   response: z.object({
     state: z.enum(['ok', 'warning', 'failure']),
-    items: z.array(finding),
+    items: z.array(findingSchema),
     trips: z.array(trip),
   }),
   async run(_caller, _input, { health }: HealthServices) {

@@ -2,6 +2,7 @@
 
 import { bytesText, delayText, rateText } from './amounts.ts';
 import { call } from './call.ts';
+import { watchFindings } from './checkup.ts';
 import { LinkCharts, type LinkSample } from './link-charts.ts';
 import { showState } from './server-state.ts';
 
@@ -127,11 +128,16 @@ for (const choice of document.querySelectorAll<HTMLElement>('[data-span]'))
     void drawCharts();
   });
 
+const lookAtFindings = watchFindings(path);
+
 const source = new EventSource(`/api/v1/events?topics=streams,servers&server=${id}`);
 source.addEventListener('streams', ({ data }: MessageEvent<string>) => {
   showLive(JSON.parse(data) as Live);
 });
-source.addEventListener('servers', () => void refresh());
+source.addEventListener('servers', () => {
+  void refresh();
+  lookAtFindings();
+});
 source.addEventListener('open', () => void refresh());
 addEventListener('pagehide', () => source.close());
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());

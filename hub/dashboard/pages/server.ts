@@ -12,6 +12,7 @@ import type { HubReading } from '../reading.ts';
 import type { ServerInFull } from '../server-answers.ts';
 import { alertsCard } from './server/alerts-card.ts';
 import { certificateCard, factsCard } from './server/identity-cards.ts';
+import { healthCard } from './server/health-card.ts';
 import { domainsCard } from './server/domains-card.ts';
 import { lineCard, streamsCard } from './server/live-card.ts';
 import { membersCard } from './server/members-card.ts';
@@ -46,6 +47,7 @@ export async function serverPage(
     body: [
       html`<div id="server" data-id="${server.id}" hidden></div>`,
       suspendedCallout(server),
+      owned !== undefined && healthCard(server, owned.findings),
       lineCard(live),
       streamsCard(live),
       html`<div class="columns">
@@ -87,12 +89,13 @@ async function readShown(hub: HubReading, id: string) {
 
 /** What its owner sets. */
 async function readOwned(hub: HubReading, id: string) {
-  const [members, limits, alert] = await Promise.all([
+  const [members, limits, alert, findings] = await Promise.all([
     hub.ask('members.list', { id }),
     hub.ask('usage.limits', { id }),
     hub.ask('alerts.show', { id }),
+    hub.ask('findings.show', { id }),
   ]);
-  return { members, limits, alert };
+  return { members, limits, alert, findings };
 }
 
 function leadOf({ addresses: [address], access }: ServerInFull): string {

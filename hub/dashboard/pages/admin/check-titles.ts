@@ -1,5 +1,10 @@
 // The name of one of the doctor's checks arrives; what people call it leaves.
 
+/** Of a check of an agent, whose ways and clock are others than the hub's. */
+export function agentCheckTitle(check: string): string {
+  return Object.hasOwn(agentTitles, check) ? (agentTitles[check] ?? check) : checkTitle(check);
+}
+
 /** Of a check without a title its own name is shown: a page must not hide what a newer doctor found. */
 export function checkTitle(check: string): string {
   return Object.hasOwn(titles, check) ? (titles[check] ?? check) : check;
@@ -42,4 +47,22 @@ const titles: Readonly<Record<string, string>> = {
   'detectors.bans': 'Bans',
   'accounts.passkeys': 'Admins',
   'login.travel': 'Travels',
+};
+
+const agentTitles: Readonly<Record<string, string>> = {
+  'state.folder': 'Folder of its key',
+  'state.identity': 'Enrolment',
+  'agent.running': 'The agent',
+  'net.proxy': 'Proxy',
+  'reach.https': 'The way to the hub',
+  'reach.tunnel': 'The way of the tunnel',
+  'clock.offset': 'Clock, beside the hub’s',
+  'net.mtu': 'Size of packets',
+  'line.speed': 'Line',
+  'line.bitrate': 'Films that fit',
+  'origin.reachable': 'Media server',
+  'origin.product': 'Which media server',
+  'origin.forwarded': 'Addresses of visitors',
+  'origin.login': 'Login of the media server',
+  'origin.owner': 'Owner of the media server',
 };

@@ -4,29 +4,18 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import type { LoginCaller } from '../../../accounts/caller.ts';
-import type { FindingState } from '../../../../shared/doctor/finding.ts';
 import type { HealthAnswer } from '../../admin-answers.ts';
 import type { DashboardEnv } from '../../environment.ts';
-import { badge, type Tone } from '../../parts/badge.ts';
 import { linkButton } from '../../parts/button.ts';
 import { callout } from '../../parts/callout.ts';
 import { card } from '../../parts/card.ts';
-import type { IconName } from '../../parts/icon.ts';
-import { itemList } from '../../parts/item-list.ts';
+import { findingLooks, findingsList } from '../../parts/findings.ts';
 import type { Markup } from '../../parts/markup.ts';
 import { moment } from '../../parts/moment.ts';
 import { table } from '../../parts/table.ts';
 import type { HubReading } from '../../reading.ts';
 import { adminPage } from './admin-page.ts';
 import { checkTitle } from './check-titles.ts';
-
-const looks: Readonly<Record<FindingState, { icon: IconName; tone: Tone; word: string }>> = {
-  failure: { icon: 'alert', tone: 'bad', word: 'Wrong' },
-  warning: { icon: 'alert', tone: 'warn', word: 'Look at it' },
-  unknown: { icon: 'health', tone: 'calm', word: 'Not known' },
-  ok: { icon: 'check', tone: 'good', word: 'Good' },
-};
-const order: readonly FindingState[] = ['failure', 'warning', 'unknown', 'ok'];
 
 export async function healthPage(
   context: Context<DashboardEnv>,
@@ -52,41 +41,16 @@ function summary({ state, items }: HealthAnswer): Markup {
     });
   const things = count === 1 ? 'One thing' : `${count} things`;
   return callout({
-    tone: looks[state].tone,
+    tone: findingLooks[state].tone,
     title: state === 'failure' ? `${things} must be put right` : `${things} should be looked at`,
     body: 'Each says below what to do.',
   });
 }
 
-/** What is well is folded away: on a phone it would be ten screens long. */
 function findings({ items }: HealthAnswer): Markup {
-  const sorted = items.toSorted(
-    (one, other) => order.indexOf(one.state) - order.indexOf(other.state),
-  );
-  const well = sorted.filter(({ state }) => state === 'ok');
-  const others = sorted.filter(({ state }) => state !== 'ok');
-  const folded = html`<details ${others.length === 0 && html`open`}>
-    <summary>${well.length} things are well</summary>
-    ${listOf('What is well', well)}
-  </details>`;
   return card({
-    body:
-      others.length === 0 ? folded : html`${listOf('What is to be looked at', others)}${folded}`,
+    body: findingsList(items.map((item) => ({ ...item, title: checkTitle(item.check) }))),
   });
-}
-
-function listOf(label: string, items: HealthAnswer['items']): Markup {
-  return itemList(
-    label,
-    items.map(({ check, state, message, remedy }) => ({
-      icon: looks[state].icon,
-      title: checkTitle(check),
-      // What the command and the README call it.
-      badges: html`${badge(looks[state].word, looks[state].tone)}
-        <code class="soft">${check}</code>`,
-      detail: remedy === undefined ? message : html`${message}<br /><b>${remedy}</b>`,
-    })),
-  );
 }
 
 /** For whoever asks why a visitor was turned away. */
