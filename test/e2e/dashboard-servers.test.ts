@@ -119,20 +119,19 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
       setup: {
         env: `PHLIX_HUB_URL=https://hub.example.org\nPHLIX_HUB_ENROLLMENT_TOKEN=${token}\n`,
         docker: 'docker run phlix-agent',
-        compose: 'services:',
-        systemd: '[Unit]',
+        compose: 'docker compose up',
+        systemd: 'sudo sh infra/install.sh agent',
         qr: 'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/%3E',
       },
     });
     await guest.open('/servers/new');
     await page.getByRole('button', { name: 'Make the token' }).click();
     await page.getByText(token).waitFor(patience);
-    expect(await page.getByRole('tabpanel').textContent()).toContain('docker build');
+    expect(await page.getByRole('tabpanel').textContent()).toContain('docker run phlix-agent');
     await page.getByRole('tab', { name: 'systemd' }).click();
-    expect(await page.getByRole('tabpanel').textContent()).toContain('npx phlix-agent');
-    expect(await page.getByRole('tabpanel').textContent()).toContain('[Unit]');
+    expect(await page.getByRole('tabpanel').textContent()).toContain('sh infra/install.sh');
     await page.keyboard.press('ArrowLeft');
-    expect(await page.getByRole('tabpanel').textContent()).toContain('services:');
+    expect(await page.getByRole('tabpanel').textContent()).toContain('docker compose up');
     await guest.photograph('new-server-paste');
     expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
     const { items } = answers['servers.list'] as { items: object[] };

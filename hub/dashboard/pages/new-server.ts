@@ -71,41 +71,30 @@ function askCard(): Markup {
   });
 }
 
-/** No registry has the image: it is made where the program is. */
-const imageFirst = html`Make the image first, in the folder of Phlix Hub:
-  <code>docker build --tag phlix-agent --file Dockerfile.agent .</code>`;
-
 const ways = [
-  { id: 'docker', title: 'Docker', before: imageFirst },
-  { id: 'compose', title: 'Compose', before: imageFirst },
+  {
+    id: 'docker',
+    title: 'Docker',
+    before: html`Makes the image, which no registry has, and starts it.`,
+  },
+  {
+    id: 'compose',
+    title: 'Compose',
+    before: html`Makes the image, and keeps the files of the agent in <code>~/phlix-agent</code>.`,
+  },
   {
     id: 'systemd',
     title: 'systemd',
-    before: html`Put the folder of Phlix Hub at <code>/opt/phlix-hub</code> first, and run
-      <code>npm ci</code> there. To try it without a service:
-      <code>set -a; . ./phlix-agent.env; npx phlix-agent</code>`,
+    before: html`For Debian and Ubuntu: a service that starts with the machine, as a user of its
+    own.`,
   },
 ] as const;
 
 function pasteCard(): Markup {
   return card({
     title: '2. Start the agent at home',
-    lead: 'On the machine of your media server, or on one beside it.',
+    lead: 'On the machine of your media server, or on one beside it: copy one of these, and paste it into a terminal in the folder of Phlix Hub.',
     body: [
-      html`<div class="setup">
-        <div class="secret" data-secret>
-          <div class="copyable-head"><span>phlix-agent.env</span>${copyButton('setup-env')}</div>
-          <output id="setup-env" class="secret-text"></output>
-          <p class="hint">
-            Save it under this name. It holds the token, which is shown this once and ends
-            <span id="setup-expires"></span>.
-          </p>
-        </div>
-        <figure class="setup-qr">
-          <img id="setup-qr" class="qr" alt="QR code of the same lines" width="208" height="208" />
-          <figcaption class="hint">The same lines, for a camera</figcaption>
-        </figure>
-      </div>`,
       html`<div class="choices" role="tablist" aria-label="How the agent runs">
         ${ways.map(
           ({ id, title }, at) =>
@@ -123,6 +112,22 @@ function pasteCard(): Markup {
         )}
       </div>`,
       ways.map((way, at) => wayPanel(way, at === 0)),
+      html`<div class="setup">
+        <div class="secret" data-secret>
+          <div class="copyable-head"><span>In another way</span>${copyButton('setup-env')}</div>
+          <output id="setup-env" class="secret-text"></output>
+          <p class="hint">
+            These settings are all that an agent needs, on a NAS or elsewhere. The token is shown
+            this once and ends <span id="setup-expires"></span>. To try it without a service, save
+            them as <code>phlix-agent.env</code>:
+            <code>set -a; . ./phlix-agent.env; npx phlix-agent</code>
+          </p>
+        </div>
+        <figure class="setup-qr">
+          <img id="setup-qr" class="qr" alt="QR code of the same lines" width="208" height="208" />
+          <figcaption class="hint">The same lines, for a camera</figcaption>
+        </figure>
+      </div>`,
       html`<div class="waiting" role="status">
         <span class="spinner" aria-hidden="true"></span>
         <div>
