@@ -80,18 +80,21 @@ test('compose: the file of infra, the settings beside it, and the token in a fil
   ]);
 });
 
+interface ComposeAgent {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly volumes: readonly string[];
+  readonly secrets: readonly string[];
+  readonly logging: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
+  readonly [key: string]: unknown;
+}
+
 test('docker run says what the compose file says', () => {
-  const { agent } = (parse(composeFile) as { services: { agent: Record<string, never> } }).services;
+  const { agent } = (parse(composeFile) as { services: { agent: ComposeAgent } }).services;
   const { home, commands } = paste(setup.docker);
   const [, , ...words] = commands[1] ?? [];
   const valuesOf = (option: string): string[] =>
     words.flatMap((word, at) => (word === option ? [words[at + 1] ?? ''] : []));
-  const { environment, volumes, secrets, logging } = agent as {
-    environment: Record<string, string>;
-    volumes: string[];
-    secrets: string[];
-    logging: { driver: string; options: Record<string, string> };
-  };
+  const { environment, volumes, secrets, logging } = agent;
   expect(words.at(-1)).toBe('phlix-agent');
   expect(words).toContain('--read-only');
   expect(agent).toMatchObject({ read_only: true });
