@@ -5,8 +5,9 @@ export default defineConfig({
     globalSetup: 'test/support/tidying.ts',
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // Two cores are the smallest machine the suite promises to pass on; more workers only make the real programs time out.
-    maxWorkers: 2,
+    // Two cores are the smallest machine the suite promises to pass on. A third of the time its programs wait for each other: one
+    // worker more uses that, and yet more would make them miss their deadlines.
+    maxWorkers: 3,
     // Browsers, authorities and databases share two cores: a deadline may pass for no fault of ours. A fault fails twice.
     retry: process.env['CI'] === 'true' ? 1 : 0,
     projects: [
