@@ -9,8 +9,7 @@ import { Surroundings } from './surroundings.ts';
 
 /** As `phlix-agent doctor` finds it, the line apart. */
 export async function lookAt(config: AgentConfig, part: CheckupPart): Promise<readonly Finding[]> {
-  const noToken = (): undefined => undefined;
-  const here = new Surroundings(config, noToken, { measuresLine: part === 'line' });
+  const here = new Surroundings(config, enrolled, { measuresLine: part === 'line' });
   return examine(here, looksOf[part]);
 }
 
@@ -20,4 +19,9 @@ export async function takesConnections({ origin }: AgentConfig): Promise<boolean
     () => true,
     () => false,
   );
+}
+
+/** It needs no token any more. */
+function enrolled(): undefined {
+  return undefined;
 }

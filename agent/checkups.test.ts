@@ -1,0 +1,167 @@
+import { afterEach, expect, test, vi } from 'vitest';
+
+import { createLogger } from '../shared/log.ts';
+import type { Finding } from '../shared/doctor/finding.ts';
+import { Checkups, usualPace, type CheckupOptions, type CheckupPace } from './checkups.ts';
+import type { Told } from './doctor/tell-checkup.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+const longMs = 600_000;
+/** Nothing happens by itself. */
+const still: CheckupPace = {
+  first: [0, 0],
+  home: longMs,
+  line: longMs,
+  lineFirst: longMs,
+  origin: longMs,
+  originGone: longMs,
+  retry: longMs,
+  least: 1,
+};
+/** Whether anything is due is seen every other millisecond. */
+const lively = { ...still, origin: 2, originGone: 2 };
+
+const kept: Told = { kind: 'kept', lineAgeMs: undefined };
+
+interface Scene {
+  readonly checkups: Checkups;
+  /** Parts, in the order in which they were told, with the origin's state. */
+  readonly told: string[];
+  isUp: boolean;
+  isBusy: boolean;
+  answer: Told | Error;
+  readonly knocks: () => number;
+}
+
+function begin(pace: CheckupPace, change: Partial<CheckupOptions> = {}): Scene {
+  const told: string[] = [];
+  const scene = { told, isUp: true, isBusy: false, answer: kept as Told | Error };
+  const reachesOrigin = vi.fn(async () => scene.isUp);
+  const checkups = new Checkups({
+    look: async (part): Promise<Finding[]> => {
+      if (part === 'line') return [{ check: 'line.speed', state: 'ok', message: 'It is wide.' }];
+      const state = scene.isUp ? 'ok' : 'failure';
+      return [{ check: 'origin.reachable', state, message: 'It is so.' }];
+    },
+    tell: async (part, [finding]) => {
+      told.push(`${part} ${finding?.state}`);
+      if (scene.answer instanceof Error) throw scene.answer;
+      return scene.answer;
+    },
+    reachesOrigin,
+    isBusy: () => scene.isBusy,
+    log: createLogger({ level: 'silent', name: 'test' }),
+    pace,
+    ...change,
+  });
+  const stop = new AbortController();
+  const running = checkups.run(stop.signal);
+  stops.push(async () => {
+    stop.abort();
+    await running;
+  });
+  return Object.assign(scene, { checkups, knocks: () => reachesOrigin.mock.calls.length });
+}
+
+const until = (scene: Scene, wanted: readonly string[]) =>
+  expect.poll(() => scene.told, { interval: 5, timeout: 5000 }).toEqual(wanted);
+/** The loop has gone round a few times more. */
+async function turns(scene: Scene): Promise<void> {
+  const before = scene.knocks();
+  await expect.poll(scene.knocks, { interval: 5, timeout: 5000 }).toBeGreaterThan(before + 5);
+}
+
+test('an agent looks at itself after its first link, and leaves its line alone', async () => {
+  const scene = begin(lively);
+  await until(scene, ['home ok']);
+  await turns(scene);
+  expect(scene.told).toEqual(['home ok']);
+});
+
+test('whoever asks is answered at once, before the first look is due, and with the line', async () => {
+  const scene = begin({ ...still, first: [longMs, longMs] });
+  scene.checkups.ask();
+  await until(scene, ['home ok', 'line ok']);
+  scene.checkups.ask();
+  await until(scene, ['home ok', 'line ok', 'home ok', 'line ok']);
+});
+
+test('a media server that goes is told once, and so is that it comes back', async () => {
+  const scene = begin(still);
+  await until(scene, ['home ok']);
+  scene.checkups.noteOrigin(true);
+  scene.isUp = false;
+  for (let visitor = 0; visitor < 5; visitor += 1) scene.checkups.noteOrigin(false);
+  await until(scene, ['home ok', 'home failure']);
+  scene.isUp = true;
+  scene.checkups.noteOrigin(true);
+  await until(scene, ['home ok', 'home failure', 'home ok']);
+});
+
+test('where no visitor shows it, the agent knocks at its media server itself', async () => {
+  const scene = begin(lively);
+  await until(scene, ['home ok']);
+  scene.isUp = false;
+  await until(scene, ['home ok', 'home failure']);
+  scene.isUp = true;
+  await until(scene, ['home ok', 'home failure', 'home ok']);
+});
+
+test('the line is measured when it is due, and nobody watches', async () => {
+  const scene = begin({ ...lively, lineFirst: 0 }, {});
+  scene.isBusy = true;
+  await until(scene, ['home ok']);
+  await turns(scene);
+  expect(scene.told).toEqual(['home ok']);
+  scene.isBusy = false;
+  await until(scene, ['home ok', 'home ok', 'line ok']);
+  await turns(scene);
+  expect(scene.told).toHaveLength(3);
+});
+
+test('a line that a former process of the agent measured today is not measured again', async () => {
+  const scene = begin({ ...lively, lineFirst: 0 });
+  scene.answer = { kind: 'kept', lineAgeMs: 1000 };
+  await until(scene, ['home ok']);
+  await turns(scene);
+  expect(scene.told).toEqual(['home ok']);
+});
+
+test('for a hub that keeps no findings no line is measured', async () => {
+  const scene = begin({ ...lively, lineFirst: 0, retry: 0 });
+  scene.answer = { kind: 'refused', status: 404, waitMs: undefined };
+  await until(scene, ['home ok']);
+  await turns(scene);
+  expect(scene.told).toEqual(['home ok']);
+});
+
+test('a hub that could not be told is told again', async () => {
+  const scene = begin({ ...lively, retry: 0 });
+  scene.answer = new Error('nobody there');
+  await expect.poll(() => scene.told.length, { interval: 5 }).toBeGreaterThan(2);
+  scene.answer = kept;
+  const { length } = scene.told;
+  await expect.poll(() => scene.told.length, { interval: 5 }).toBeGreaterThan(length);
+});
+
+test('a hub that wants to be left alone is, whatever happens', async () => {
+  const scene = begin({ ...lively, retry: 0 });
+  scene.answer = { kind: 'refused', status: 429, waitMs: longMs };
+  await until(scene, ['home ok']);
+  scene.isUp = false;
+  scene.checkups.noteOrigin(false);
+  scene.checkups.ask();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(scene.told).toEqual(['home ok']);
+});
+
+test('agents of one house do not look all at once, and often is hours', () => {
+  const [least, most] = usualPace.first;
+  expect(most - least).toBeGreaterThan(10_000);
+  expect(usualPace.home).toBeGreaterThanOrEqual(3_600_000);
+  expect(usualPace.line).toBeGreaterThanOrEqual(86_400_000);
+});
