@@ -147,6 +147,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
     notices,
     mailer,
     localLogin: providing.localLogin,
+    providerLogins: providing.providerLogins,
     links: providing.ssoLinks,
     onSetUp: () => void forgetSetupToken(config.dataDir),
     onClosed: (closed) => void banWhoGuesses(bans, closed),

@@ -50,6 +50,7 @@ export async function withPeople<Result>(
         mailer,
         origin: () => origin,
         localLogin: providing.localLogin,
+        providerLogins: providing.providerLogins,
         links: providing.ssoLinks,
         onSetUp: () => void forgetSetupToken(config.dataDir),
         onClosed: () => undefined,

@@ -33,6 +33,7 @@ import { Passwords } from '../accounts/password/passwords.ts';
 import type { ProfileChecks } from '../accounts/profile.ts';
 import { Setup } from '../accounts/setup.ts';
 import type { LocalLogin } from '../accounts/sso/identity.ts';
+import type { ProviderLogins } from '../accounts/sso/provider-logins.ts';
 import { StepUp } from '../accounts/step-up/step-up.ts';
 import { DeviceGrant } from '../accounts/tokens/device-grant.ts';
 import { Tokens } from '../accounts/tokens/tokens.ts';
@@ -56,6 +57,7 @@ export interface PeopleParts {
   readonly mailer: Mailer;
   readonly fetch: SafeFetch;
   readonly localLogin: LocalLogin;
+  readonly providerLogins: ProviderLogins;
   /** Links to identity providers. */
   readonly links: {
     isLinked(accountId: string): Promise<boolean>;
@@ -124,6 +126,7 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
     trustedNetworks: config.trustedNetworks,
     transactions,
     localLogin: parts.localLogin,
+    providerLogins: parts.providerLogins,
     arrivals: new Arrivals({ store: stores.people.arrivals, notices, audit }),
     notices,
     onPassword: lookUpBreaches(config, accounts, parts.log),

@@ -4,6 +4,7 @@ import type { Account, Role } from '../accounts/account.ts';
 import { LocalLoginSwitch, requireWayIn } from '../accounts/sso/local-login.ts';
 import { SsoLinks } from '../accounts/sso/links.ts';
 import { sealingContext } from '../accounts/sso/provider.ts';
+import { ProviderLogins } from '../accounts/sso/provider-logins.ts';
 import { Providers } from '../accounts/sso/providers.ts';
 import { RelyingParty } from '../accounts/sso/relying-party.ts';
 import { SsoLogout } from '../accounts/sso/sso-logout.ts';
@@ -30,7 +31,8 @@ export interface SingleSignOnParts {
 /** What the rooms of people need of it before they are there themselves. */
 export type Providing = ReturnType<typeof openProviders>;
 
-export function openProviders({ allowsLocalLogin }: HubConfig, parts: SingleSignOnParts) {
+export function openProviders(config: HubConfig, parts: SingleSignOnParts) {
+  const { allowsLocalLogin, people: settings } = config;
   const { stores, keyRing: sealing, audit, notices, fetch, origin } = parts;
   const { sso, people, factors } = stores;
   const relyingParty = new RelyingParty({
@@ -42,6 +44,12 @@ export function openProviders({ allowsLocalLogin }: HubConfig, parts: SingleSign
   });
   return {
     relyingParty,
+    providerLogins: new ProviderLogins({
+      links: sso.links,
+      waiting: sso.transactions,
+      sealing,
+      waitMs: settings.limits.signInMs,
+    }),
     providers: new Providers({ store: sso.providers, sealing, relyingParty, audit }),
     localLogin: new LocalLoginSwitch({ isOn: allowsLocalLogin, store: sso.localLogin }),
     ssoLinks: new SsoLinks({
@@ -72,7 +80,7 @@ export type SignOn = ReturnType<typeof openSingleSignOn>;
 
 export function openSingleSignOn(parts: SingleSignOnParts, providing: Providing, rooms: People) {
   const { stores, keyRing: sealing, audit, notices } = parts;
-  const { relyingParty } = providing;
+  const { relyingParty, providerLogins } = providing;
   const { providers, links, transactions: store } = stores.sso;
   const { accounts: accountStore } = stores.people;
   const sso = new Sso({
@@ -88,17 +96,15 @@ export function openSingleSignOn(parts: SingleSignOnParts, providing: Providing,
     },
     signIn: rooms.signIn,
     stepUp: rooms.stepUp,
-    sealing,
+    providerLogins,
     audit,
     notices,
   });
   const { logins } = rooms;
-  const accounts = { find: async (id: string) => accountStore.find(id) };
   const ssoLogout = new SsoLogout({
     providers,
     links,
     relyingParty,
-    accounts,
     logins,
     sealing,
     audit,

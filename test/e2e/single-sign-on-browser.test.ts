@@ -101,6 +101,12 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('single sign-on in Chromium',
     await page.getByLabel('Code from your authenticator app').fill(await codeAfter(30));
     await press('Continue', phone);
     await arriveAt('/servers', phone);
+    // It began there, so it ends there, though the hub asked for more.
+    await press('Sign out', phone);
+    await page.waitForURL(`${there.issuer}/session/end?**`, patience);
+    expect(new URL(page.url()).searchParams.get('id_token_hint')).toMatch(/^ey/);
+    await phone.open('/servers');
+    await arriveAt('/sign-in?return=%2Fservers', phone);
     await phone.leave();
   }, 60_000);
 

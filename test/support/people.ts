@@ -148,6 +148,7 @@ export class TestPeople {
       }),
       trustedNetworks: new CidrSet(trusted.map(parseNetwork)),
       localLogin: { requireOpen: async () => undefined },
+      providerLogins: { claim: async () => undefined },
       arrivals: new Arrivals({ ...told, store: this.stores.arrivals }),
       onPassword: () => undefined,
     });

@@ -7,6 +7,7 @@ import { emailKey, usernameKey, type Account, type Role } from '../../hub/accoun
 import type { Caller, LoginCaller } from '../../hub/accounts/caller.ts';
 import type { SignInOutcome } from '../../hub/accounts/login/sign-in.ts';
 import type { Login } from '../../hub/accounts/login/login.ts';
+import { ProviderLogins } from '../../hub/accounts/sso/provider-logins.ts';
 import { Providers, type NewProvider } from '../../hub/accounts/sso/providers.ts';
 import { sealingContext } from '../../hub/accounts/sso/provider.ts';
 import { RelyingParty } from '../../hub/accounts/sso/relying-party.ts';
@@ -46,6 +47,7 @@ export class SsoDesk {
   nowMs = () => performance.now();
   readonly relyingParty: RelyingParty;
   readonly providers: Providers;
+  readonly providerLogins: ProviderLogins;
   readonly sso: Sso;
   readonly logout: SsoLogout;
 
@@ -70,10 +72,18 @@ export class SsoDesk {
       now,
     });
     const find = async (id: string) => this.accounts.get(id);
+    const waiting = new MemorySsoTransactions();
+    this.providerLogins = new ProviderLogins({
+      links,
+      waiting,
+      sealing,
+      waitMs: 600_000,
+      now,
+    });
     this.sso = new Sso({
       providers: this.providerStore,
       links,
-      transactions: new SsoTransactions({ store: new MemorySsoTransactions(), sealing, now }),
+      transactions: new SsoTransactions({ store: waiting, sealing, now }),
       relyingParty,
       accounts: {
         find,
@@ -91,7 +101,7 @@ export class SsoDesk {
           return { kind: 'proven', proof: challengeId };
         },
       },
-      sealing,
+      providerLogins: this.providerLogins,
       audit,
       notices,
       now,
@@ -100,9 +110,7 @@ export class SsoDesk {
       providers: this.providerStore,
       links,
       relyingParty,
-      accounts: { find },
       logins: {
-        list: async ({ id }) => [...this.logins.values()].filter((login) => login.accountId === id),
         end: async ({ id }) => this.logins.delete(id),
       },
       sealing,

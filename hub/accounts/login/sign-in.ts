@@ -10,6 +10,7 @@ import type { TrustCookie, TrustedBrowsers } from '../factors/trusted-browsers.t
 import type { Passwords } from '../password/passwords.ts';
 import { isReadable } from '../password/policy.ts';
 import type { LocalLogin } from '../sso/identity.ts';
+import type { ProviderLogins } from '../sso/provider-logins.ts';
 import {
   Entry,
   type Entered,
@@ -52,6 +53,7 @@ export interface SignInOptions extends EntryOptions {
   readonly factors: Pick<Factors, 'standingOf' | 'check' | 'identify'>;
   readonly trustedBrowsers: Pick<TrustedBrowsers, 'recognise'>;
   readonly localLogin: Pick<LocalLogin, 'requireOpen'>;
+  readonly providerLogins: Pick<ProviderLogins, 'claim'>;
   readonly guard: Guard;
   readonly transactions: Transactions;
   /** After a right password: whether it has been stolen is looked up while nobody waits. */
@@ -150,7 +152,8 @@ export class SignIn {
     if (transaction.accountId === undefined) await this.#entry.isTooFar(account, admission, seen);
     await this.#requireTaken(transaction);
     const methods: LoginMethod[] = [...transaction.methods, 'passkey'];
-    return this.#entry.finish(account, { methods, visit, admission, standing });
+    const entered = await this.#entry.finish(account, { methods, visit, admission, standing });
+    return this.#claimed(secret, entered);
   }
 
   /**
@@ -208,7 +211,8 @@ export class SignIn {
     const standing = await this.#entry.requireStanding(account, proof.method, admission, seen);
     await this.#requireTaken(transaction);
     const methods: LoginMethod[] = [...transaction.methods, proof.method];
-    return this.#entry.finish(account, { methods, visit, admission, standing });
+    const entered = await this.#entry.finish(account, { methods, visit, admission, standing });
+    return this.#claimed(secret, entered);
   }
 
   /**
@@ -340,6 +344,14 @@ export class SignIn {
     const { trustedNetworks, browsers } = this.#options;
     if (role === 'admin' || address === undefined || !trustedNetworks.has(address)) return false;
     return (await browsers.find(browser, id)) !== undefined;
+  }
+
+  /** What began at a provider ends there too, though the hub asked for more. */
+  async #claimed(secret: string | undefined, entered: Entered): Promise<Entered> {
+    const isFromProvider = entered.login.methods.includes('sso');
+    if (isFromProvider && secret !== undefined)
+      await this.#options.providerLogins.claim(secret, entered.login);
+    return entered;
   }
 
   /** @throws AccountError login.expired */

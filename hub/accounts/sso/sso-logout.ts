@@ -3,19 +3,17 @@
 import type { Audit } from '../../audit/audit.ts';
 import type { KeyRing } from '../../certificates/life/sealing.ts';
 import { AccountError } from '../account-error.ts';
-import type { Account } from '../account.ts';
 import type { Login } from '../login/login.ts';
 import type { Logins } from '../login/logins.ts';
-import { ssoLoginContext, type SsoLinkStore, type SsoLogin } from './link.ts';
+import { ssoLoginContext, type SsoLinkStore } from './link.ts';
 import type { ProviderStore } from './provider.ts';
-import type { LogoutClaims, RelyingParty } from './relying-party.ts';
+import type { RelyingParty } from './relying-party.ts';
 
 export interface SsoLogoutOptions {
   readonly providers: Pick<ProviderStore, 'find'>;
   readonly links: SsoLinkStore;
   readonly relyingParty: Pick<RelyingParty, 'endSessionUrl' | 'verifyLogoutToken'>;
-  readonly accounts: { find(id: string): Promise<Account | undefined> };
-  readonly logins: Pick<Logins, 'list' | 'end'>;
+  readonly logins: Pick<Logins, 'end'>;
   readonly sealing: Pick<KeyRing, 'open'>;
   readonly audit: Audit;
   readonly now?: () => Date;
@@ -65,32 +63,15 @@ export class SsoLogout {
     const until = new Date(now.getTime() + replayMs);
     if (!(await links.useLogoutToken(claims.issuer, claims.jti, until, now)))
       throw new AccountError('sso.failed', 'this logout token was used before');
-    const meant = [...(await this.#recorded(claims)), ...(await this.#unrecorded(claims))];
-    for (const login of new Map(meant.map((login) => [login.id, login])).values())
-      await this.#end(login, providerId);
+    const { issuer, sid, subject } = claims;
+    const which = sid === undefined ? { subject: subject ?? '' } : { sid };
+    const began = await links.listLogins(issuer, which);
+    const meant = began.filter((login) => subject === undefined || login.subject === subject);
+    for (const { loginId: id, accountId } of meant) await this.#end({ id, accountId }, providerId);
     return meant.length;
   }
 
-  async #recorded({ issuer, sid, subject = '' }: LogoutClaims): Promise<EndingLogin[]> {
-    const which = sid === undefined ? { subject } : { sid };
-    const logins = await this.#options.links.listLogins(issuer, which);
-    return logins.filter((login) => subject === '' || login.subject === subject).map(endingOf);
-  }
-
-  /** Those where the hub asked for a second factor itself: which of the provider's logins they came from was not kept. */
-  async #unrecorded({ issuer, subject }: LogoutClaims): Promise<EndingLogin[]> {
-    const { links, accounts, logins } = this.#options;
-    if (subject === undefined) return [];
-    const link = await links.find(issuer, subject);
-    const account = link && (await accounts.find(link.accountId));
-    if (account === undefined) return [];
-    const recorded = await links.listLogins(issuer, { subject });
-    const known = new Set(recorded.map(({ loginId }) => loginId));
-    const all = await logins.list(account);
-    return all.filter(({ id, methods }) => methods.includes('sso') && !known.has(id));
-  }
-
-  async #end(login: EndingLogin, providerId: string): Promise<void> {
+  async #end(login: Pick<Login, 'id' | 'accountId'>, providerId: string): Promise<void> {
     await this.#options.logins.end(login);
     this.#options.audit.note({
       event: 'login.ended',
@@ -101,10 +82,4 @@ export class SsoLogout {
       reason: `back-channel logout by ${providerId}`,
     });
   }
-}
-
-type EndingLogin = Pick<Login, 'id' | 'accountId'>;
-
-function endingOf({ loginId: id, accountId }: SsoLogin): EndingLogin {
-  return { id, accountId };
 }

@@ -450,6 +450,25 @@ describe('logout', () => {
     expect(await desk.logout.endSessionUrl({ id: 'another' })).toBeUndefined();
   });
 
+  it('goes on at the provider after a second factor of the hub, for whoever gave that one', async () => {
+    desk.asksFactor = true;
+    there.forge({ claims: { sid: 'one' } });
+    await travel();
+    const { login } = desk.callerOf(robin);
+    await desk.providerLogins.claim('another', login);
+    expect(await desk.logout.endSessionUrl(login)).toBeUndefined();
+    const somebody = { id: login.id, accountId: 'another' };
+    await desk.providerLogins.claim('t', somebody);
+    expect(await desk.logout.endSessionUrl(login)).toBeUndefined();
+    await travel();
+    await desk.providerLogins.claim('t', login);
+    expect(await desk.logout.endSessionUrl(login)).toMatch(/id_token_hint=ey/);
+    // Once.
+    await expect(desk.providerLogins.claim('t', login)).resolves.toBeUndefined();
+    there.forge({});
+    expect(await desk.logout.endByProvider('home', await logoutToken({ sid: 'one' }))).toBe(1);
+  });
+
   it('at the provider ends the login here: that one by its sid, all by their subject', async () => {
     there.forge({ claims: { sid: 'one' } });
     await travel();

@@ -1,7 +1,6 @@
 // A browser that wants in, or wants more, by a provider arrives; it is sent there, and what it brings back becomes a login, a link or a proof, or a refusal (row A-06).
 
 import type { Audit } from '../../audit/audit.ts';
-import type { KeyRing } from '../../certificates/life/sealing.ts';
 import type { Notices } from '../../notices/notice.ts';
 import { AccountError } from '../account-error.ts';
 import type { Account, Role } from '../account.ts';
@@ -11,8 +10,9 @@ import type { SignInOutcome } from '../login/sign-in.ts';
 import { softwareOf } from '../login/software.ts';
 import type { StepUp, SteppedUp } from '../step-up/step-up.ts';
 import type { SsoIdentity, SsoSignIn } from './identity.ts';
-import { ssoLoginContext, type SsoLink, type SsoLinkStore } from './link.ts';
+import type { SsoLink, SsoLinkStore } from './link.ts';
 import { Newcomers, type NewcomerAccounts } from './newcomers.ts';
+import type { ProviderLogins, ThereLogin } from './provider-logins.ts';
 import type { Provider, ProviderStore } from './provider.ts';
 import type { Redeemed, RelyingParty } from './relying-party.ts';
 import { safeReturnTo } from './return-to.ts';
@@ -40,7 +40,7 @@ export interface SsoOptions {
     ): Promise<SignInOutcome>;
   };
   readonly stepUp: Pick<StepUp, 'proveBySso'>;
-  readonly sealing: Pick<KeyRing, 'seal'>;
+  readonly providerLogins: Pick<ProviderLogins, 'keep' | 'hold'>;
   readonly audit: Audit;
   readonly notices: Notices;
   readonly now?: () => Date;
@@ -147,7 +147,7 @@ export class Sso {
     { identity, idToken }: Redeemed,
     visit: SignInVisit,
   ): Promise<SignInOutcome> {
-    const { links, accounts, signIn } = this.#options;
+    const { links, accounts, signIn, providerLogins } = this.#options;
     const found = await links.find(identity.issuer, identity.subject);
     const link = found ?? (await this.#newcomers.admit(provider, identity, visit));
     if (link.providerId !== provider.id) throw elsewhere();
@@ -156,7 +156,9 @@ export class Sso {
     await this.#settleRole({ provider, identity, link, account });
     const proven = { accountId: account.id, isMultiFactor: isMultiFactor(provider, identity) };
     const outcome = await signIn.withSso(proven, visit);
-    if (outcome.kind === 'done') await this.#rememberLogin(outcome.login, link, identity, idToken);
+    const there = thereLogin(link, identity, idToken);
+    if (outcome.kind === 'done') await providerLogins.keep(outcome.login, there);
+    else await providerLogins.hold(outcome.transaction, there);
     return outcome;
   }
 
@@ -190,24 +192,6 @@ export class Sso {
       if (error instanceof AccountError && error.code === 'account.last-admin') return false;
       throw error;
     }
-  }
-
-  async #rememberLogin(
-    login: { id: string; accountId: string },
-    { providerId }: SsoLink,
-    { issuer, subject, sid }: SsoIdentity,
-    idToken: string,
-  ): Promise<void> {
-    await this.#options.links.insertLogin({
-      loginId: login.id,
-      accountId: login.accountId,
-      providerId,
-      issuer,
-      subject,
-      sid,
-      sealedIdToken: this.#options.sealing.seal(idToken, ssoLoginContext(login.id)),
-      createdAt: this.#now(),
-    });
   }
 
   async #link(
@@ -273,6 +257,14 @@ function requireSame(caller: Caller, errand: Exclude<Errand, { kind: 'sign-in' }
     caller.account.id === errand.accountId;
   if (isSame) return caller;
   throw expired();
+}
+
+function thereLogin(
+  { accountId, providerId }: SsoLink,
+  { issuer, subject, sid }: SsoIdentity,
+  idToken: string,
+): ThereLogin {
+  return { accountId, providerId, issuer, subject, sid, idToken };
 }
 
 function expired(): AccountError {
