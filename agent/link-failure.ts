@@ -123,7 +123,8 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   'version-unsupported': {
     code: 'link.version',
     text: ({ hubUrl }, word) =>
-      `this agent and the hub at ${hubUrl} share no version of the tunnel: ${word === '' ? 'update the older of the two' : word}`,
+      // Doctors split it at the first colon: how it is, and what to do.
+      `this agent and the hub at ${hubUrl} share no version of the tunnel${word === '' ? '' : `, for ${word}`}${word.includes(': ') ? '' : ': update the older of the two'}; until then it asks again every few minutes`,
   },
   'ping-timeout': {
     code: 'link.silent',

@@ -1,6 +1,11 @@
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
+import { readConfig } from '../../agent/config.ts';
+import { agentLooks } from '../../agent/doctor/agent-looks.ts';
+import { Surroundings } from '../../agent/doctor/surroundings.ts';
+import { describeStatus } from '../../agent/status-text.ts';
+import { readStatus } from '../../agent/status.ts';
 import { commonVersion, protocolVersions, type VersionRange } from '../../shared/wire/hello.ts';
 import type { AgentsDoor } from '../support/agents-door.ts';
 import { enrolled, handshake, openDoor, putAway, upgrade } from '../support/knocking-agent.ts';
@@ -61,10 +66,24 @@ describe('this agent', () => {
     const agent = run({ hubUrl: hub.hubUrl, token: await hub.token() });
     const failure = await failureOf(agent);
     expect(failure).toMatchObject({ code: 'link.version' });
-    expect(failure.message).toContain(`share no version of the tunnel: the hub speaks version`);
-    expect(failure.message).toMatch(new RegExp(`this agent version ${present}: ${remedy}$`));
+    expect(failure.message).toContain(`share no version of the tunnel, for the hub speaks version`);
+    const said = `this agent version ${present}: ${remedy}; until then`;
+    expect(failure.message).toContain(said);
     // It stays, slowly: a hub that is updated finds it again without anybody going there.
     expect(agent.agent.status()).toMatchObject({ state: 'connecting' });
+    // Its owner reads it wherever he looks: in the log, in phlix-agent status, and in phlix-agent doctor as what to do.
+    const told = () => agent.logged.find(({ msg }) => msg === 'not connected');
+    await expect.poll(told).toMatchObject({ level: 'error', err: { message: failure.message } });
+    expect(describeStatus(await readStatus(agent.folder), agent.folder)).toContain(said);
+    const here = { PHLIX_HUB_URL: hub.hubUrl, PHLIX_STATE_DIR: agent.folder };
+    const verdict = await agentLooks['agent.running'](
+      new Surroundings(readConfig(here), () => undefined),
+    );
+    const [first = '', ...rest] = remedy;
+    expect(verdict).toMatchObject({
+      state: 'failure',
+      remedy: `${first.toUpperCase()}${rest.join('')}; until then it asks again every few minutes.`,
+    });
   });
 });
 
