@@ -26,8 +26,11 @@ export const findingLooks: Readonly<
 };
 const order: readonly FindingState[] = ['failure', 'warning', 'unknown', 'ok'];
 
-/** What is well is folded away: on a phone it would be ten screens long. */
-export function findingsList(items: readonly ShownFinding[]): Markup {
+/** What is well is folded away: on a phone it would be ten screens long. `isAlone`: where there is nothing else to read, it is not. */
+export function findingsList(
+  items: readonly ShownFinding[],
+  { isAlone }: { isAlone: boolean },
+): Markup {
   const sorted = items.toSorted(
     (one, other) => order.indexOf(one.state) - order.indexOf(other.state),
   );
@@ -35,7 +38,7 @@ export function findingsList(items: readonly ShownFinding[]): Markup {
   const others = sorted.filter(({ state }) => state !== 'ok');
   const folded =
     well.length > 0 &&
-    html`<details ${others.length === 0 && html`open`}>
+    html`<details ${isAlone && others.length === 0 && html`open`}>
       <summary>${well.length === 1 ? 'One thing is' : `${well.length} things are`} well</summary>
       ${listOf('What is well', well)}
     </details>`;

@@ -48,9 +48,8 @@ function summary({ state, items }: HealthAnswer): Markup {
 }
 
 function findings({ items }: HealthAnswer): Markup {
-  return card({
-    body: findingsList(items.map((item) => ({ ...item, title: checkTitle(item.check) }))),
-  });
+  const shown = items.map((item) => ({ ...item, title: checkTitle(item.check) }));
+  return card({ body: findingsList(shown, { isAlone: true }) });
 }
 
 /** For whoever asks why a visitor was turned away. */

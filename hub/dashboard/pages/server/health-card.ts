@@ -52,5 +52,5 @@ function found({ is_connected: isConnected }: ServerInFull, findings: FindingsAn
         ${moment(lookedAt === null ? undefined : new Date(lookedAt))}</span
       >
     </p>
-    ${findingsList(shown)}`;
+    ${findingsList(shown, { isAlone: false })}`;
 }
