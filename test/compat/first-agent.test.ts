@@ -53,7 +53,7 @@ async function filmPlays(): Promise<void> {
   }
 }
 
-test('the agent of the first release enrols here, and a film plays by range', async () => {
+test('the first agent enrols here, and a film plays by range', async () => {
   expect((await agent.run('--version')).stdout).toBe('0.1.0\n');
   await filmPlays();
 });
@@ -95,7 +95,7 @@ test('this agent takes over from it where it runs, with its key, and can change 
   expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { agentId: expect.any(String) }]);
   await vi.waitFor(filmPlays, { timeout: 30_000 });
 
-  // The first release does not know this word of the hub, and takes it for a line that broke: it stays outside.
+  // The first agent does not know this word of the hub, and takes it for a line that broke: it stays outside.
   const copy = new AgentProcess({ hub, originPort: 1, folder: before, script: firstAgent });
   await copy.program.waitForLine(/"code":"link\.lost"/);
   await filmPlays();
