@@ -50,6 +50,9 @@ async function signIn(client: ApiClient, query = ''): Promise<ApiAnswer> {
   return client.ask('GET', back, { headers: { 'sec-fetch-site': 'cross-site' } });
 }
 
+const asPerson = { headers: { accept: 'text/html' } };
+const fromElsewhere = { headers: { 'sec-fetch-site': 'cross-site' } };
+
 describe('single sign-on at a real provider', () => {
   test('is set up on the host, with the secret from a file, and tried', async () => {
     const file = join(temporaryFolder('secret').path, 'secret');
@@ -175,8 +178,10 @@ describe('single sign-on at a real provider', () => {
     );
     const chosen = { body: { new_password: newcomer.password } };
     expect(await guest.ask('PUT', '/api/v1/account/password', chosen)).toMatchObject(refused);
+    await linksWhatLetsHimIn(guest);
     expect(await hub.run('auth', 'local-login', '--for', '10m')).toMatchObject({ exitCode: 0 });
     expect((await login()).status).toBe(200);
+    await linksNothingWhileHeHasOtherWays();
   }, 90_000);
 
   test('whose provider is gone is a page with 503, and a password still opens the hub', async () => {
@@ -189,3 +194,34 @@ describe('single sign-on at a real provider', () => {
     expect((await new ApiClient(hub).ask('POST', '/api/v1/auth/login', { body })).status).toBe(200);
   }, 90_000);
 });
+
+/** The one thing that helps somebody whom an invitation let in, and whom no password will. */
+async function linksWhatLetsHimIn(guest: ApiClient): Promise<void> {
+  const page = async () => (await guest.ask('GET', '/enrol', asPerson)).text;
+  expect(await page()).toContain('Link OpenID Connect');
+  expect(await page()).not.toContain('Make a passkey');
+  const link = async () => guest.ask('POST', '/api/v1/account/sso-links/home');
+  there.person = { sub: 'robin-there' };
+  const taken = await visitProvider(hub.url, String((await link()).json['location']));
+  const refused = await guest.ask('GET', taken, fromElsewhere);
+  expect(refused.headers.location).toBe('/enrol?problem=sso.conflict');
+  const told = await guest.ask('GET', '/enrol?problem=sso.conflict', asPerson);
+  expect(told.text).toContain('linked to another account');
+  there.person = { sub: 'sam-there' };
+  const back = await visitProvider(hub.url, String((await link()).json['location']));
+  const linked = await guest.ask('GET', back, fromElsewhere);
+  expect(linked.headers.location).toBe('/auth/oidc/home/start');
+  expect((await signIn(guest)).headers.location).toBe('/');
+  const { json } = await guest.ask('GET', '/api/v1/account/logins');
+  expect(json['items']).toMatchObject([{ methods: ['sso'], restriction: null }]);
+  there.person = { sub: 'robin-there' };
+}
+
+async function linksNothingWhileHeHasOtherWays(): Promise<void> {
+  const invited = await hub.run('user', 'invite', '--role', 'member', '--json');
+  const token = new URL(String(JSON.parse(invited.stdout).link)).hash.slice(1);
+  const guest = new ApiClient(hub);
+  await guest.ask('POST', '/api/v1/invitations/accept', { body: { token, username: 'kim' } });
+  const refused = await guest.ask('POST', '/api/v1/account/sso-links/home');
+  expect(refused).toMatchObject({ status: 403, json: { code: 'login.restricted' } });
+}

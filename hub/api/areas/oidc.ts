@@ -3,8 +3,10 @@
 import { Hono, type Context } from 'hono';
 
 import { AccountError } from '../../accounts/account-error.ts';
+import type { Logins } from '../../accounts/login/logins.ts';
 import type { Arrival, Sso } from '../../accounts/sso/sso.ts';
 import type { SsoLogout } from '../../accounts/sso/sso-logout.ts';
+import type { Caller } from '../../accounts/caller.ts';
 import type { HubEnv } from '../doors/arrival.ts';
 import { setCookieLine, type CookieChange } from '../doors/cookies.ts';
 import { bytesOf } from '../operation/input.ts';
@@ -16,6 +18,7 @@ import { enteredCookies, sessionCookie, visitOf } from '../doors/visit.ts';
 export interface OidcOptions {
   readonly sso: Sso;
   readonly ssoLogout: SsoLogout;
+  readonly logins: Pick<Logins, 'end'>;
   readonly hubHost: string;
 }
 
@@ -48,6 +51,8 @@ export function oidcRoutes(options: OidcOptions): Hono<HubEnv> {
         caller: context.get('caller'),
         visit: visitIn(context),
       });
+      if (arrival.kind === 'signed-in' && arrival.outcome.kind === 'done')
+        await endFormer(context, options);
       return arrive(context, arrival);
     }),
   );
@@ -79,6 +84,12 @@ function arrive(context: Context<HubEnv>, arrival: Arrival): Response {
   return leave(context, `/sign-in?factor=${methods}${next}`, [spent, transaction]);
 }
 
+/** A browser that was signed in, and signs in anew, leaves no login behind that nobody holds a cookie of. */
+async function endFormer(context: Context<HubEnv>, { logins }: OidcOptions): Promise<void> {
+  const caller = context.get('caller');
+  if (caller.kind === 'login') await logins.end(caller.login);
+}
+
 function leave(
   context: Context<HubEnv>,
   location: string,
@@ -106,10 +117,17 @@ async function orExplained(
       context.header('retry-after', '60');
       return context.html(providerAwayPage(hubHost), 503);
     }
-    const isSignedIn = context.get('caller').kind === 'login';
-    const page = isSignedIn ? '/security' : '/sign-in';
-    return leave(context, `${page}?problem=${encodeURIComponent(error.code)}`, [spent]);
+    return leave(
+      context,
+      `${explainingPage(context.get('caller'))}?problem=${encodeURIComponent(error.code)}`,
+      [spent],
+    );
   }
+}
+
+function explainingPage(caller: Caller): string {
+  if (caller.kind !== 'login') return '/sign-in';
+  return caller.login.restriction === undefined ? '/security' : '/enrol';
 }
 
 /** OpenID Connect Back-Channel Logout 1.0 §2.8: 200, or 400 with OAuth's words. */

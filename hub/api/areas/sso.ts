@@ -3,6 +3,8 @@
 import { z } from '@hono/zod-openapi';
 
 import type { Logins } from '../../accounts/login/logins.ts';
+import { AccountError } from '../../accounts/account-error.ts';
+import type { LocalLogin } from '../../accounts/sso/identity.ts';
 import type { SsoLink } from '../../accounts/sso/link.ts';
 import type { SsoLinks } from '../../accounts/sso/links.ts';
 import { presetNames } from '../../accounts/sso/presets.ts';
@@ -23,6 +25,7 @@ export interface SsoServices {
   readonly ssoLogout: SsoLogout;
   readonly stepUp: Pick<StepUp, 'challengeOf'>;
   readonly logins: Pick<Logins, 'end'>;
+  readonly localLogin: Pick<LocalLogin, 'isOpen'>;
 }
 
 const words = z.array(z.string().max(256)).max(100);
@@ -164,14 +167,20 @@ const link = operation({
   method: 'post',
   path: '/account/sso-links/{id}',
   summary: 'Begin to link your account to a provider: go to `location`',
+  description:
+    'Where providers are the only way in (HUB_LOCAL_LOGIN=off), a new account may begin with this, and comes back signed in by it.',
   auth: 'login',
   scope: 'none',
   stepUp: 'config',
+  isOpenWhileEnrolling: true,
   params: providerId,
   response: departure,
-  async run({ account, login }, { params }, { sso }: SsoServices) {
+  async run({ account, login }, { params }, { sso, localLogin }: SsoServices) {
     const errand = { kind: 'link', accountId: account.id, loginId: login.id } as const;
-    return leaving(await sso.begin(params.id, errand, '/security'));
+    const isEnrolling = login.restriction === 'enrol';
+    if (isEnrolling && (await localLogin.isOpen())) throw factorFirst();
+    const after = isEnrolling ? `/auth/oidc/${params.id}/start` : '/security';
+    return leaving(await sso.begin(params.id, errand, after));
   },
 });
 
@@ -265,6 +274,13 @@ export const ssoOperations: readonly Operation<SsoServices>[] = [
   stepUp,
   logout,
 ];
+
+function factorFirst(): AccountError {
+  return new AccountError(
+    'login.restricted',
+    'make a passkey or set a password first, then link a provider under Security',
+  );
+}
 
 /** For as long as the way there and back may take. */
 export function oidcCookie({ secret }: Departure): CookieChange {

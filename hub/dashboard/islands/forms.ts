@@ -41,10 +41,12 @@ function succeed(form: HTMLFormElement, answer: unknown): void {
   );
   if (!isOurs) return;
   const [deed, target = ''] = after.split(' ');
-  const leaves = deed === 'reload' || deed === 'go';
+  const leaves = deed === 'reload' || deed === 'go' || deed === 'follow';
   if (said !== undefined) (leaves ? toastNext : toast)(said);
   if (deed === 'reload') location.reload();
   else if (deed === 'go') location.assign(target);
+  // Where the answer says, such as to a provider.
+  else if (deed === 'follow') location.assign((answer as { location: string }).location);
   else form.closest('dialog')?.close();
 }
 

@@ -26,13 +26,6 @@ document.querySelector('#new-recovery-codes')?.addEventListener('answered', (eve
   showRecoveryCodes((event as CustomEvent<{ codes: readonly string[] }>).detail.codes);
 });
 
-document.addEventListener('answered', (event) => {
-  const form = event.target as HTMLElement;
-  if (form.dataset['linksProvider'] === undefined) return;
-  event.preventDefault();
-  location.assign((event as CustomEvent<{ location: string }>).detail.location);
-});
-
 async function newPasskey(): Promise<void> {
   await addPasskey();
   toastNext('The passkey is made.');

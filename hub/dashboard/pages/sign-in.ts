@@ -22,14 +22,16 @@ export async function signInPage(
   services: Services,
 ): Promise<Response> {
   const after = safeReturnTo(context.req.query('return'));
-  if (context.get('caller').kind === 'login') return context.redirect(after, 303);
+  // After a provider that asked for one proof only: the second is asked for here.
+  const methods = context.req.query('factor');
+  const caller = context.get('caller');
+  const isOnTheWay = methods !== undefined && caller.kind === 'login' && caller.login.restriction;
+  if (caller.kind === 'login' && !isOnTheWay) return context.redirect(after, 303);
   if (await services.setup.isOpen()) return context.redirect('/setup', 303);
   const [isLocal, providers] = await Promise.all([
     services.localLogin.isOpen(),
     services.providers.offered(),
   ]);
-  // After a provider that asked for one proof only: the second is asked for here.
-  const methods = context.req.query('factor');
   return doorPage(context, {
     title: 'Sign in',
     islands: ['sign-in'],

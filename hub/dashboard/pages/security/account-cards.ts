@@ -107,7 +107,7 @@ function providersCard({ providers, links }: Keeping): Markup | undefined {
             detail: 'Not linked',
             actions: form({
               call: `POST /api/v1/account/sso-links/${id}`,
-              attributes: { 'data-links-provider': true },
+              after: 'follow',
               body: button('Link', { kind: 'quiet', spoken: `Link ${name}` }),
             }),
           })),
