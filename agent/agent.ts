@@ -7,7 +7,7 @@ import { Backoff } from '../shared/backoff.ts';
 import { listenText } from '../shared/listen-address.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Secret } from '../shared/settings/secret.ts';
-import { Checkups, type CheckupPace } from './checkups.ts';
+import { Checkups, type CheckUp, type CheckupPace } from './checkups.ts';
 import type { AgentConfig } from './config.ts';
 import { openStateFolder, type Enrolled } from './credentials.ts';
 import { nextEpoch } from './epoch.ts';
@@ -32,7 +32,6 @@ import {
   type Inheritance,
   type Predecessor,
 } from './takeover.ts';
-import { trustOf } from './trust.ts';
 import { makeUplink } from './uplink.ts';
 
 export interface AgentOptions {
@@ -48,6 +47,8 @@ export interface AgentOptions {
   /** How long a former agent waits for this one to reach the hub, before it goes on alone. */
   readonly takeoverMs?: number;
   readonly backoff?: () => Backoff;
+  /** Looks as the doctor does, and tells the hub. Absent: nobody does. */
+  readonly checkUp?: CheckUp;
   readonly checkupPace?: CheckupPace;
 }
 
@@ -186,24 +187,14 @@ export class Agent {
   }
 
   #beginCheckups(signal: AbortSignal): void {
-    const keys = this.#keys;
-    if (this.#config.reportsFindings !== true || keys === undefined) return;
-    const config = this.#config;
+    const { checkUp, checkupPace } = this.#options;
+    if (this.#config.reportsFindings !== true || checkUp === undefined) return;
     const checkups = new Checkups({
-      // Only now, as what they ask with is a megabyte.
-      look: async (part) => (await import('./doctor/rounds.ts')).lookAt(config, part),
-      reachesOrigin: async () => (await import('./doctor/rounds.ts')).takesConnections(config),
-      tell: async (part, findings) => {
-        const { tellCheckup } = await import('./doctor/tell-checkup.ts');
-        const { identity } = keys;
-        const trust = await trustOf(config, identity.caPem);
-        const { hub } = config;
-        const deadlineMs = this.#deadlineMs;
-        return tellCheckup({ hub, identity, trust, deadlineMs, signal, part, findings });
-      },
+      checkUp,
+      reachesOrigin: () => this.#origin.knock(),
       isBusy: () => (this.#links?.streamCount ?? 0) > 0,
       log: this.#log,
-      ...(this.#options.checkupPace && { pace: this.#options.checkupPace }),
+      ...(checkupPace && { pace: checkupPace }),
     });
     this.#checkups = checkups;
     void this.#firstLink.promise.then(() => checkups.run(signal));

@@ -3,7 +3,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 
 import type { CheckupPart } from '../shared/doctor/checkup.ts';
-import type { Finding } from '../shared/doctor/finding.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Told } from './doctor/tell-checkup.ts';
 
@@ -39,9 +38,18 @@ export const usualPace: CheckupPace = {
   least: 2000,
 };
 
+/** What came of one look. */
+export interface CheckedUp {
+  readonly told: Told;
+  /** Undefined: it was not looked at. */
+  readonly reachesOrigin: boolean | undefined;
+}
+
+export type CheckUp = (part: CheckupPart, signal: AbortSignal) => Promise<CheckedUp>;
+
 export interface CheckupOptions {
-  readonly look: (part: CheckupPart) => Promise<readonly Finding[]>;
-  readonly tell: (part: CheckupPart, findings: readonly Finding[]) => Promise<Told>;
+  /** Looks, and tells the hub. */
+  readonly checkUp: CheckUp;
   readonly reachesOrigin: () => Promise<boolean>;
   /** Somebody watches: to measure now would cost him, and say too little. */
   readonly isBusy: () => boolean;
@@ -103,23 +111,25 @@ export class Checkups {
 
   async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { look, tell, log } = this.#options;
+    const { checkUp, log } = this.#options;
     this.#notBeforeMs = performance.now() + this.#pace.least;
+    // What comes or goes while the rest is looked at is told with the next.
+    if (part === 'home') this.#toldOrigin = this.#origin;
     try {
-      const findings = await look(part);
-      if (part === 'home') this.#noteOrigin(findings);
-      this.#note(part, await tell(part, findings));
+      const { told, reachesOrigin } = await checkUp(part, signal);
+      if (part === 'home') this.#noteFound(reachesOrigin);
+      this.#note(part, told);
     } catch (error) {
       this.#note(part, undefined);
       if (!signal.aborted) log.debug({ err: error, part }, 'the hub could not be told how this is');
     }
   }
 
-  /** What comes and goes while the rest is looked at is told with the next. */
-  #noteOrigin(findings: readonly Finding[]): void {
-    const found = findings.find(({ check }) => check === 'origin.reachable');
-    this.#toldOrigin = found?.state !== 'failure';
-    this.#origin = this.#toldOrigin;
+  /** A visitor may have seen something else meanwhile: nobody knows who was later, so it is looked at again. */
+  #noteFound(reaches: boolean | undefined): void {
+    const isUnchanged = this.#origin === this.#toldOrigin;
+    this.#toldOrigin = reaches;
+    if (isUnchanged) this.#origin = reaches;
   }
 
   #note(part: CheckupPart, told: Told | undefined): void {

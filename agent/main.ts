@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // Arguments and environment arrive; an agent runs or answers for itself, and an exit code of sysexits.h leaves.
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 
+import { checkupParts, type CheckupPart } from '../shared/doctor/checkup.ts';
 import { CodedError } from '../shared/errors.ts';
 import { version } from '../shared/version.ts';
 import { Agent } from './agent.ts';
+import { checkUpApart } from './checkup-process.ts';
 import { leftoverTokenNames, readConfig, readStateFolder, readToken } from './config.ts';
 import { AgentFailure } from './failure.ts';
 import { openLog } from './log-place.ts';
@@ -30,6 +32,7 @@ async function start(): Promise<number> {
     log,
     readToken: () => readToken(process.env),
     leftoverTokens: leftoverTokenNames(process.env),
+    checkUp: checkUpApart,
   });
   log.info({ version, hub: config.hub.url, origin: config.origin.url }, 'starting');
   const outcome = await agent.run(stopSignal());
@@ -64,7 +67,17 @@ async function status(options: { json?: boolean }): Promise<number> {
   return found?.state === 'connected' ? 0 : exitCode.unavailable;
 }
 
-async function doctor(options: { json?: boolean }): Promise<number> {
+interface DoctorOptions {
+  readonly json?: boolean;
+  readonly tell?: CheckupPart;
+}
+
+async function doctor(options: DoctorOptions): Promise<number> {
+  if (options.tell !== undefined) {
+    const { tellFrom } = await import('./doctor/tell.ts');
+    process.stdout.write(`${JSON.stringify(await tellFrom(process.env, options.tell))}\n`);
+    return 0;
+  }
   // What it asks with is a megabyte of memory that a running agent never needs.
   const { diagnose } = await import('./doctor/diagnosis.ts');
   const { healthy, text } = await diagnose(process.env, { json: options.json === true });
@@ -115,7 +128,11 @@ async function main(): Promise<number> {
       'look at hub, tunnel, line, clock, key and media server, and say what to mend; exit code 0 when nothing is wrong, 69 when something is',
     )
     .option('--json', 'as one JSON object')
-    .action(async (options: { json?: boolean }) => {
+    // What a running agent has another process do (agent/checkup-process.ts).
+    .addOption(
+      new Option('--tell <part>', 'tell the hub what was found').choices(checkupParts).hideHelp(),
+    )
+    .action(async (options: DoctorOptions) => {
       code = await doctor(options);
     });
   program

@@ -1,6 +1,6 @@
 // A wish to reach the media server arrives; a connection to it leaves, or the reason why there is none, told to the owner once.
 
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { OnReadOpts, Socket } from 'node:net';
 
 import type { Logger } from '../shared/log.ts';
@@ -89,6 +89,21 @@ export class Origin {
     const socket = this.#dial.open(dialled, onread);
     socket.once('close', () => clearTimeout(deadline));
     return socket;
+  }
+
+  /** Whether it takes a connection. Nothing is asked: a NAS whose disks sleep sleeps on. */
+  knock(): Promise<boolean> {
+    return new Promise((resolve) => {
+      // Nothing is wanted of what it says.
+      const onread = { buffer: Buffer.alloc(1024), callback: () => true };
+      const socket = this.connect(onread, {
+        onReady: () => {
+          this.abort(socket);
+          resolve(true);
+        },
+        onFailed: () => resolve(false),
+      });
+    });
   }
 
   /** What goes in front of the visitor's bytes: the PROXY header, where the owner asked for it. */

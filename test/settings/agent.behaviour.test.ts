@@ -6,8 +6,10 @@ import { createServer } from 'node:tls';
 
 import { afterEach, expect, test, vi } from 'vitest';
 
+import type { AgentOptions } from '../../agent/agent.ts';
 import { usualPace } from '../../agent/checkups.ts';
 import { readConfig } from '../../agent/config.ts';
+import { tellFrom } from '../../agent/doctor/tell.ts';
 import { Origin } from '../../agent/origin.ts';
 import { createLogger } from '../../shared/log.ts';
 import type { Environment } from '../../shared/settings/settings.ts';
@@ -90,9 +92,14 @@ test('PHLIX_REPORT_FINDINGS=0 keeps to itself what another agent tells its hub',
   const hub = await door();
   const begin = async (label: string, environment: Environment): Promise<void> => {
     const { reportsFindings } = configOf(environment);
-    const options = { checkupPace: { ...usualPace, first: [0, 0] as const } };
+    const folder = newFolder();
+    const told = { PHLIX_HUB_URL: hub.hubUrl, PHLIX_STATE_DIR: folder };
+    const options: Partial<AgentOptions> = {
+      checkUp: (part) => tellFrom(told, part),
+      checkupPace: { ...usualPace, first: [0, 0] },
+    };
     const token = await hub.token({ label });
-    run({ hubUrl: hub.hubUrl, token, config: { reportsFindings }, options });
+    run({ hubUrl: hub.hubUrl, token, folder, config: { reportsFindings }, options });
   };
   await begin('silent', { PHLIX_REPORT_FINDINGS: '0' });
   const silent = await online(hub, 'silent.phlix.localhost');
