@@ -89,20 +89,24 @@ async function life(): Promise<void> {
     /"label":"movies"/,
   );
   await step(
-    'both: install again',
+    'both: install again, and nothing stops for it',
     async () => both(await install(source, 'hub'), await install(source, 'agent')),
-    /installed already[^]*installed already/,
+    /installed already[^]*Left running[^]*installed already[^]*Left running/,
   );
-  const next = await nextVersion();
   await step(
-    'hub: update, with a backup first',
+    'hub: install again after a new secret, which it is restarted for',
     async () => {
       await sh(
         'echo a-passphrase-that-is-long-enough-for-a-test > /etc/phlix-hub/secrets/HUB_BACKUP_PASSPHRASE',
       );
-      await install(source, 'hub');
-      return install(next, 'hub', 'update');
+      return install(source, 'hub');
     },
+    /Restarted for [^]*: secrets\.\nIt runs and is ready/,
+  );
+  const next = await version('9.9.9');
+  await step(
+    'hub: update, with a backup first',
+    () => install(next, 'hub', 'update'),
     /9\.9\.9 runs and is ready/,
   );
   await step(
@@ -115,6 +119,7 @@ async function life(): Promise<void> {
     () => install(next, 'agent', 'update'),
     /9\.9\.9 runs and is ready/,
   );
+  await goingBack();
   await step(
     'both: uninstall keeps data',
     async () => {
@@ -145,6 +150,42 @@ async function life(): Promise<void> {
   );
 }
 
+/** A version that changes the tables, and lets nobody in afterwards. */
+async function goingBack(): Promise<void> {
+  const migrations = 'dist/hub/db/migrations';
+  const broken = await version(
+    '9.9.10',
+    `cd /tmp/9.9.10 && echo 'CREATE TABLE of_the_future (id integer);' > ${migrations}/9999_future.sql
+    sed -i 's/^  \\]/  , { "idx": 9999, "version": "7", "when": 4102444800000, "tag": "9999_future", "breakpoints": true }\\n  ]/' ${migrations}/meta/_journal.json
+    sed -i 's/isReady ? 200 : 503/503/' dist/hub/composition/readiness.js
+    grep -q 'status: 503' dist/hub/composition/readiness.js && grep -q 9999 ${migrations}/meta/_journal.json`,
+  );
+  await step(
+    'hub: update to one that changes the tables and does not get ready: the former runs again',
+    () =>
+      sh(
+        `PHLIX_INSTALL_PATIENCE=20 sh ${broken}/infra/install.sh hub update 2>&1; code=$?; echo "ended with $code"`,
+      ),
+    /The database is as [^]*the former one runs again[^]*ended with 75/,
+  );
+  await step(
+    'hub: the former has its tables and servers, and the snapshot is kept',
+    () =>
+      sh(
+        'readlink /opt/phlix-hub/current; phlix-hub servers list --json; ls /var/lib/phlix-hub/snapshots',
+      ),
+    /^releases\/9\.9\.9-[^]*"label":"movies"[^]*-migration\.tar\.age[^]*-rollback\.tar\.age/,
+  );
+  await step(
+    'agent: is connected again',
+    () =>
+      sh(
+        'left=60; until phlix-agent status; do left=$((left - 1)); [ $left -gt 0 ] || exit 1; sleep 1; done',
+      ),
+    /state +connected/,
+  );
+}
+
 async function step(title: string, work: () => Promise<Ran>, expected: RegExp): Promise<void> {
   const beganAt = performance.now();
   const { code, output } = await work();
@@ -169,13 +210,17 @@ function both(one: Ran, two: Ran): Ran {
   return { code: one.code === 0 ? two.code : one.code, output: one.output + two.output };
 }
 
-/** The same sources under another number, in the machine alone. */
-async function nextVersion(): Promise<string> {
+/** The same sources under another number, in the machine alone, with what a script changes in them. */
+async function version(number: string, script = 'true'): Promise<string> {
+  const at = `/tmp/${number}`;
   const made = await sh(
-    `mkdir /tmp/up /tmp/work /tmp/next && mount -t overlay overlay -o lowerdir=${source},upperdir=/tmp/up,workdir=/tmp/work /tmp/next && sed -i 's/^  "version": .*/  "version": "9.9.9",/' /tmp/next/package.json`,
+    `set -e; mkdir ${at} ${at}.up ${at}.work
+    mount -t overlay overlay -o lowerdir=${source},upperdir=${at}.up,workdir=${at}.work ${at}
+    sed -i 's/^  "version": .*/  "version": "${number}",/' ${at}/package.json
+    ${script}`,
   );
-  if (made.code !== 0) throw new Error(made.output);
-  return '/tmp/next';
+  if (made.code !== 0) throw new Error(`${number} could not be made: ${made.output}`);
+  return at;
 }
 
 function build(): void {
