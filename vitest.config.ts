@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+import { changesNetwork } from './test/support/network-changes.ts';
+
+/** One after the other. */
+const [first, then] = [{ groupOrder: 1 }, { groupOrder: 2 }];
+
 export default defineConfig({
   test: {
     globalSetup: 'test/support/tidying.ts',
@@ -18,10 +23,20 @@ export default defineConfig({
           include: ['{shared,hub,agent,infra}/**/*.test.ts'],
           // Read once for all files instead of once for each: half of the time of small ones.
           isolate: false,
+          sequence: then,
           setupFiles: 'test/support/fresh-process.ts',
         },
       },
-      { extends: true, test: { name: 'house', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'network', include: changesNetwork, sequence: first } },
+      {
+        extends: true,
+        test: {
+          name: 'house',
+          include: ['test/**/*.test.ts'],
+          exclude: changesNetwork,
+          sequence: then,
+        },
+      },
     ],
   },
 });

@@ -54,6 +54,9 @@ const planted: Record<RuleName, [path: string, text: string, complaint: RegExp][
   'no cycles': [
     ['hub/edge/self.ts', importing('./self.ts'), /hub\/edge\/self\.ts -> hub\/edge\/self\.ts is a/],
   ],
+  'tests that change the network run by themselves': [
+    ['test/e2e/a.test.ts', importing('../support/namespace.ts'), /a\.test\.ts: belongs in/],
+  ],
   'no drawers': [
     ['hub/edge/index.ts', opening, /"index" is a drawer/],
     ['shared/utils/bytes.ts', opening, /"utils" is a drawer/],

@@ -1,5 +1,6 @@
 // Source files arrive; the sentences that say which file broke which rule of the house leave.
 
+import { changesNetwork } from '../support/network-changes.ts';
 import type { Import, SourceFile } from './source.ts';
 
 /** A rule looks at the whole tree and returns one sentence per violation. */
@@ -113,6 +114,17 @@ export const rules = {
 
   'no cycles': (files) => cyclesOf(files).map((cycle) => `${cycle.join(' -> ')} is a cycle`),
 
+  'tests that change the network run by themselves': (files) => {
+    const makers = importersOf('test/support/namespace.ts', files);
+    return files
+      .filter((file) => !isNoTest(file) && makers.has(file.path))
+      .flatMap(({ path }) =>
+        changesNetwork.includes(path)
+          ? []
+          : [`${path}: belongs in test/support/network-changes.ts`],
+      );
+  },
+
   'no drawers': (files) =>
     files.flatMap(({ path }) => {
       const drawer = path
@@ -179,6 +191,18 @@ function hubFolder(path: string): string | undefined {
 
 function isHttp(target: string): boolean {
   return ['node:http', 'node:https', 'node:http2'].includes(target);
+}
+
+/** Those that import it, and those that import them, types apart. */
+function importersOf(target: string, files: readonly SourceFile[]): Set<string> {
+  const found = new Set([target]);
+  const isImporter = ({ imports }: SourceFile): boolean =>
+    imports.some((each) => !each.isTypeOnly && found.has(each.target));
+  for (let known = 0; known < found.size;) {
+    known = found.size;
+    for (const file of files) if (isImporter(file)) found.add(file.path);
+  }
+  return found;
 }
 
 /** Each cycle once, found by a depth-first walk that remembers the way it came. */
