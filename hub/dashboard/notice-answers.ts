@@ -7,6 +7,7 @@ export interface NoticeTargetAnswer {
   readonly kind: 'mail' | 'webhook' | 'ntfy' | 'gotify';
   readonly label: string;
   readonly kinds: readonly string[];
+  readonly allow: readonly string[];
   readonly is_enabled: boolean;
   readonly last_sent_at: string | null;
   readonly failed_at: string | null;

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -213,6 +216,40 @@ describe('places for notices, by the API', () => {
     const tested = await admin.ask('POST', `${path}/${String(made.json['id'])}/test`);
     expect(tested.json).toMatchObject({ is_sent: false, reason: expect.any(String) });
   });
+
+  test('lead to a machine at home where an admin opened its network, and nobody else may', async () => {
+    const heard: string[] = [];
+    const ntfy = createServer((request, response) => {
+      request.setEncoding('utf8').on('data', (text: string) => heard.push(text));
+      request.on('end', () => response.end('{}'));
+    });
+    ntfy.listen(0, '127.0.0.1');
+    await once(ntfy, 'listening');
+    const { port } = ntfy.address() as AddressInfo;
+    const wish = {
+      kind: 'ntfy',
+      address: `http://127.0.0.1:${port}/films`,
+      allow: ['127.0.0.1/32'],
+    };
+    const path = '/api/v1/admin/notice-targets';
+    const made = await admin.askProven('POST', path, wish);
+    expect(made).toMatchObject({ status: 201, json: { allow: ['127.0.0.1/32'] } });
+    const tested = await admin.ask('POST', `${path}/${String(made.json['id'])}/test`);
+    expect(tested.json).toMatchObject({ is_sent: true });
+    // ntfy is told in JSON which topic it is for.
+    expect(JSON.parse(heard.join(''))).toMatchObject({ topic: 'films' });
+    const own = await admin.askProven('POST', '/api/v1/account/notice-targets', wish);
+    expect(own.status).toBe(400);
+    const all = { ...wish, allow: ['0.0.0.0/0'] };
+    expect((await admin.askProven('POST', path, all)).json).toMatchObject({
+      code: 'notice.target',
+    });
+    const page = async (at: string) =>
+      (await admin.ask('GET', at, { headers: { accept: 'text/html' } })).text;
+    expect(await page('/admin/notices')).toContain('name="allow"');
+    expect(await page('/notices')).not.toContain('name="allow"');
+    ntfy.close();
+  }, 60_000);
 
   test('a server’s silence is chosen by its owner alone', async () => {
     await owner.askProven('POST', '/api/v1/enrolment-tokens', { label: 'films' });

@@ -147,6 +147,25 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     expect([...(await guest.barriers()), ...guest.mishaps()]).toEqual([]);
   }, 60_000);
 
+  test('a place for notices at home is added with the network that it may be in', async () => {
+    const { guest } = await visit();
+    const { page } = guest;
+    await guest.open('/admin/notices');
+    await page.getByRole('button', { name: 'Add a place' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Add a place' });
+    await dialog.getByLabel('Address').fill('http://192.168.1.7/films');
+    await dialog.getByLabel('Private networks that it may be in').fill('192.168.1.7/32\n');
+    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
+    await guest.photograph('admin-notices-add');
+    const asked = page.waitForRequest('**/api/v1/admin/notice-targets', patience);
+    await dialog.getByRole('button', { name: 'Add it' }).click();
+    expect((await asked).postDataJSON()).toEqual({
+      kind: 'ntfy',
+      address: 'http://192.168.1.7/films',
+      allow: ['192.168.1.7/32'],
+    });
+  }, 60_000);
+
   test('a server’s page shows who plays, and what limits them, as it happens', async () => {
     const { guest, stage } = await visit();
     const { page } = guest;

@@ -12,7 +12,7 @@ import { button, opener } from '../parts/button.ts';
 import { card } from '../parts/card.ts';
 import { confirmation, dialog } from '../parts/dialog.ts';
 import { emptyState } from '../parts/empty-state.ts';
-import { field, select } from '../parts/field.ts';
+import { area as lines, field, select } from '../parts/field.ts';
 import { form, formActions } from '../parts/form.ts';
 import { itemList } from '../parts/item-list.ts';
 import type { Content, Markup } from '../parts/markup.ts';
@@ -85,7 +85,7 @@ function pageOf(
       }),
       items.map((target) => removal(target, call)),
       html`<p class="soft" data-test-said role="status"></p>`,
-      addDialog(call),
+      addDialog(area, call),
     ],
   };
 }
@@ -108,6 +108,7 @@ function targetItem(target: NoticeTargetAnswer, call: string) {
       target.failed_at !== null && badge('Failed', 'bad'),
     ],
     detail: html`${kinds.length === 0 ? 'Hears of everything' : kinds.join(', ')},
+    ${target.allow.length > 0 && html`may be at ${target.allow.join(', ')}, `}
     ${
       target.last_sent_at === null
         ? 'nothing sent yet'
@@ -155,7 +156,25 @@ function removal({ id, label }: NoticeTargetAnswer, call: string): Markup {
   });
 }
 
-function addDialog(call: string): Markup {
+/** Row A-22: nothing of the hub's own network is asked, but what an admin opens for this one place. */
+function reachField(area: Area): Markup {
+  if (area === 'account')
+    return html`<p class="hint">
+      It has to be reachable from the internet over https. One in a private network, such as
+      192.168.1.7, only an admin can add, among the notices of the hub.
+    </p>`;
+  return lines({
+    label: 'Private networks that it may be in (optional)',
+    name: 'allow',
+    rows: 2,
+    hint: html`For an ntfy or Gotify at home, which may then be http:// too: its address or network,
+    one in each line, such as 192.168.1.7/32. The hub sends what it has to tell there, and to no
+    other machine of your network. Keep it as small as you can.`,
+    attributes: { 'data-lines': true },
+  });
+}
+
+function addDialog(area: Area, call: string): Markup {
   return dialog({
     id: 'add-target',
     title: 'Add a place',
@@ -189,6 +208,7 @@ function addDialog(call: string): Markup {
           autocomplete: 'off',
           hint: 'Gotify’s app token, or ntfy’s access token. For a webhook, leave it empty: the hub makes a key.',
         }),
+        reachField(area),
         formActions(button('Add it', { kind: 'primary' })),
       ],
     }),

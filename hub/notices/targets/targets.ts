@@ -215,7 +215,7 @@ function addressOf({ kind, address, allow = [] }: NewTarget): { address: string;
   throw new NoticeError(
     'notice.target',
     isPlain
-      ? 'http:// goes in the clear: write https://; towards a machine of the hub’s own network an admin may name that network in "allow" of the API'
+      ? 'http:// goes in the clear: write https://; for a machine at home an admin opens its network, and adds it among the notices of the hub'
       : `this is no address for ${kind}: ${examples[kind]}`,
   );
 }
