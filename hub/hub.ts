@@ -144,6 +144,7 @@ async function open(config: HubConfig, options: HubOptions, opened: Opened): Pro
   const providing = openProviders(config, { ...outside, notices });
   const people = await openPeople(config, {
     ...outside,
+    adminOrigin: () => place.adminUrl,
     notices,
     mailer,
     localLogin: providing.localLogin,

@@ -65,6 +65,8 @@ export interface PeopleParts {
   };
   /** `https://hub.example.org`; of a trial hub known only when it listens. */
   readonly origin: () => string;
+  /** Of HUB_ADMIN_LISTEN, once it listens. */
+  readonly adminOrigin?: () => string | undefined;
   /** There is a first admin. */
   readonly onSetUp: () => void;
   /** An address has failed too often. */
@@ -240,7 +242,7 @@ function lookUpBreaches(
 
 function openFactors(
   { hubHost, sendsEmailCodes, people: { factors: settings } }: HubConfig,
-  { stores, keyRing, audit, notices, origin, mailer, log }: PeopleParts,
+  { stores, keyRing, audit, notices, origin, adminOrigin, mailer, log }: PeopleParts,
 ) {
   const factorMetrics = new FactorMetrics();
   const news = new FactorNews({ audit, notices, counts: factorMetrics });
@@ -257,7 +259,12 @@ function openFactors(
   const passkeys = new Passkeys({
     store: stores.factors.passkeys,
     news,
-    relyingParty: () => ({ id: new URL(origin()).hostname, origin: origin(), name }),
+    relyingParty: () => ({
+      id: new URL(origin()).hostname,
+      origin: origin(),
+      adminOrigin: adminOrigin?.(),
+      name,
+    }),
   });
   const recovery = new RecoveryCodes({ store: stores.factors.recovery, pepper, news });
   const trustedBrowsers = new TrustedBrowsers({

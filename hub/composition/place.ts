@@ -10,6 +10,7 @@ export class Place {
   readonly #domainsOf: (serverId: string) => readonly string[];
   #publicUrl: URL;
   #tunnelPort: number;
+  #adminPort: number | undefined;
 
   /** `domainsOf`: the hostnames that a server has proven, beside its label. */
   constructor(config: HubConfig, domainsOf: (serverId: string) => readonly string[] = () => []) {
@@ -23,6 +24,17 @@ export class Place {
   settle(ports: { https: number | undefined; tunnel: number }): void {
     this.#publicUrl = publicUrlOf(this.#config, ports.https);
     this.#tunnelPort = ports.tunnel;
+  }
+
+  /** The door of HUB_ADMIN_LISTEN is open. */
+  settleAdmin(port: number): void {
+    this.#adminPort = port;
+  }
+
+  /** Where admins are let in; undefined: where everybody is. */
+  get adminUrl(): string | undefined {
+    if (this.#adminPort === undefined) return undefined;
+    return new URL(`https://${this.#config.hubHost}:${this.#adminPort}`).origin;
   }
 
   /** `https://hub.localhost:8443`. */

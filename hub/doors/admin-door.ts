@@ -29,14 +29,13 @@ export interface AdminDoorParts {
 
 export class AdminDoor {
   readonly #listener: EdgeListener;
-  readonly #hubHost: string;
-  #port = 0;
+  readonly #place: Place;
 
   constructor(parts: AdminDoorParts) {
     const { config, certificates, peers } = parts;
     const { edgeLimits: limits, trustedProxies } = config;
     const admission = new Admission(limits);
-    this.#hubHost = config.hubHost;
+    this.#place = parts.place;
     const front = new Front({
       hubHostname: config.hubHost,
       // Whoever can mend what is wrong is let in.
@@ -70,7 +69,7 @@ export class AdminDoor {
 
   async listen(address: string, sharing?: PortSharing): Promise<AddressInfo> {
     const bound = await this.#listener.listen(address, sharing);
-    this.#port = bound.port;
+    this.#place.settleAdmin(bound.port);
     return bound;
   }
 
@@ -100,7 +99,7 @@ export class AdminDoor {
       readiness: vitals.readiness,
       people: {
         ...reception.people,
-        origin: () => `https://${this.#hubHost}${this.#port === 443 ? '' : `:${this.#port}`}`,
+        origin: () => place.adminUrl ?? place.publicUrl,
         admins: { networks: config.adminNetworks, isHere: true },
       },
     });

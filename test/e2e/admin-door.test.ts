@@ -4,6 +4,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { ApiClient } from '../support/api-client.ts';
+import { Authenticator } from '../support/authenticator.ts';
 import { HubProcess } from '../support/deployment.ts';
 
 let hub: HubProcess | undefined;
@@ -78,6 +79,7 @@ describe('what is for admins', () => {
     for (const [name, value] of outside.cookies) inside.cookies.set(name, value);
     expect((await inside.ask('GET', '/api/v1/admin/health')).status).toBe(200);
     expect((await inside.ask('GET', '/admin/users')).status).toBe(200);
+    await signsInByPasskey(inside, outside);
     const refused = connect({
       host: '127.0.0.1',
       port: door.port,
@@ -87,6 +89,27 @@ describe('what is for admins', () => {
     expect(await endOf(refused)).toMatch(/alert|unrecognized/i);
   });
 });
+
+const at = (origin: string) => ({ origin, rpId: 'hub.localhost' });
+
+/** One that was made at the one door opens the other; whatever else listens on the host has no part in it. */
+async function signsInByPasskey(inside: ApiClient, outside: ApiClient): Promise<void> {
+  const key = new Authenticator();
+  const { json: offer } = await inside.askProven('POST', '/api/v1/account/passkeys/options', {});
+  const made = { name: 'Key', response: key.register(offer, at(inside.origin)) };
+  const answer = await inside.ask('POST', '/api/v1/account/passkeys', { body: made });
+  expect(answer.status).toBe(201);
+  const enter = async (client: ApiClient, origin: string): Promise<number> => {
+    client.cookies.clear();
+    const { json } = await client.ask('POST', '/api/v1/auth/passkey/options', { body: {} });
+    const body = { response: key.answer(json, at(origin)) };
+    return (await client.ask('POST', '/api/v1/auth/passkey', { body })).status;
+  };
+  expect(await enter(inside, 'https://hub.localhost:1')).toBe(401);
+  expect(await enter(inside, inside.origin)).toBe(200);
+  expect((await inside.ask('GET', '/api/v1/admin/health')).status).toBe(200);
+  expect(await enter(outside, outside.origin)).toBe(200);
+}
 
 async function endOf(socket: TLSSocket): Promise<string> {
   const [error] = (await once(socket, 'error')) as [Error];

@@ -10,6 +10,8 @@ export interface RelyingParty {
   /** The exact host of HUB_PUBLIC_URL: a parent would be open to every tenant's page (security row A-03). */
   readonly id: string;
   readonly origin: string;
+  /** The same host at the port of HUB_ADMIN_LISTEN. */
+  readonly adminOrigin?: string | undefined;
   readonly name: string;
 }
 
@@ -85,7 +87,7 @@ export function readRegistration(
 export async function verifyAssertion(
   { response, challenge }: Assertion,
   passkey: PasskeyKey & { readonly accountId: string },
-  { id, origin }: RelyingParty,
+  relyingParty: RelyingParty,
 ): Promise<{ readonly counter: number; readonly isBackedUp: boolean } | undefined> {
   const handle = response.response.userHandle;
   // §7.2 step 6: whoever was found by the credential has to be whom the authenticator names.
@@ -103,8 +105,8 @@ export async function verifyAssertion(
       response,
       credential,
       expectedChallenge: challenge,
-      expectedOrigin: origin,
-      expectedRPID: id,
+      expectedOrigin: originsOf(relyingParty),
+      expectedRPID: relyingParty.id,
       requireUserVerification: true,
     }),
   );
@@ -117,15 +119,15 @@ export async function verifyAssertion(
 
 export async function verifyRegistration(
   { response, challenge }: Registration,
-  { id, origin }: RelyingParty,
+  relyingParty: RelyingParty,
 ): Promise<PasskeyKey | undefined> {
   const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
   const verified = await ifVerified(
     verifyRegistrationResponse({
       response,
       expectedChallenge: challenge,
-      expectedOrigin: origin,
-      expectedRPID: id,
+      expectedOrigin: originsOf(relyingParty),
+      expectedRPID: relyingParty.id,
       requireUserVerification: true,
       supportedAlgorithmIDs: [...keyAlgorithms],
     }),
@@ -142,6 +144,11 @@ export async function verifyRegistration(
     isBackupEligible: credentialDeviceType === 'multiDevice',
     isBackedUp: credentialBackedUp,
   };
+}
+
+/** §7.2 step 13: the doors of the hub itself, each to the port; any other port of its host is somebody else's. */
+function originsOf({ origin, adminOrigin }: RelyingParty): string[] {
+  return adminOrigin === undefined ? [origin] : [origin, adminOrigin];
 }
 
 /** §4: what an authenticator may make. */
