@@ -1,4 +1,12 @@
-import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -22,6 +30,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const place = temporaryFolder('backup');
 const at = (...names: string[]): string => join(place.path, ...names);
+/** A folder that no attempt before has written to. */
+const fresh = (name: string): string => mkdtempSync(at(`${name}-`));
 const keyFile = at('key.txt');
 const file = at('hub.tar.age');
 const withKey = ['--identity-file', keyFile];
@@ -238,10 +248,8 @@ function passwordFile(): string {
 }
 
 describe('an upgrade that changes tables', () => {
-  const folder = at('upgraded');
-
   /** As the version before left it: one migration and what it made are not there. */
-  async function downgrade(): Promise<void> {
+  async function downgrade(folder: string): Promise<void> {
     const settings = { url: undefined, dataDir: folder };
     const database = await openDatabase(settings, { purpose: 'command', log: silent });
     await database.queries.execute(sql`DROP TABLE whereabouts`);
@@ -251,9 +259,10 @@ describe('an upgrade that changes tables', () => {
   }
 
   test('keeps a snapshot, to which one goes back', async () => {
+    const folder = fresh('upgraded');
     const create = ['user', 'create', '--password-file', passwordFile(), '--role'];
     await phlixHub(folder, [...create, 'admin', 'robin']);
-    await downgrade();
+    await downgrade(folder);
     // Whichever program of the new version comes first: here a command.
     await phlixHub(folder, [...create, 'member', 'since']);
     const { snapshots } = (await json(phlixHub(folder, ['rollback', '--list', '--json']))) as {
@@ -278,7 +287,7 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
   test('moves to another server and back, and neither place goes on with old data', async () => {
     const server = await startPostgres();
     const url = await server.createDatabase();
-    const folder = at('moving');
+    const folder = fresh('moving');
     writeFileSync(at('url'), url);
     const there = { HUB_DATABASE_URL: url };
     const create = ['user', 'create', '--password-file', passwordFile(), '--role'];
@@ -308,10 +317,10 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
     const server = await startPostgres();
     const there = { HUB_DATABASE_URL: await server.createDatabase() };
     const secret = { HUB_SECRET_KEY: 'nine quiet herons over the lake at dawn' };
-    const [from, to] = [at('with-secret'), at('with-server')];
+    const [from, to] = [fresh('with-secret'), fresh('with-server')];
     await phlixHub(from, ['user', 'create', 'robin', '--password-file', passwordFile()], secret);
-    await phlixHub(from, ['backup', '--insecure-plain', '-o', at('secret.tar')], secret);
-    const tar = at('secret.tar');
+    const tar = join(from, 'secret.tar');
+    await phlixHub(from, ['backup', '--insecure-plain', '-o', tar], secret);
     expect(await phlixHub(to, ['restore', tar], there)).toMatchObject({
       exitCode: 64,
       stderr: expect.stringContaining('anybody may have written it'),
