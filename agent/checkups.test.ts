@@ -39,7 +39,7 @@ interface Scene {
 function begin(pace: CheckupPace, change: Partial<CheckupOptions> = {}): Scene {
   const told: string[] = [];
   const scene = { told, isUp: true, isBusy: false, answer: kept as Told | Error };
-  const reachesOrigin = vi.fn(async () => scene.isUp);
+  const reachesOrigin = vi.fn<() => Promise<boolean>>(async () => scene.isUp);
   const checkups = new Checkups({
     checkUp: async (part) => {
       const reaches = scene.isUp;
@@ -62,17 +62,17 @@ function begin(pace: CheckupPace, change: Partial<CheckupOptions> = {}): Scene {
   return Object.assign(scene, { checkups, knocks: () => reachesOrigin.mock.calls.length });
 }
 
-const until = (scene: Scene, wanted: readonly string[]) =>
-  expect.poll(() => scene.told, { interval: 5, timeout: 5000 }).toEqual(wanted);
+const often = { interval: 5, timeout: 5000 };
+
 /** The loop has gone round a few times more. */
 async function turns(scene: Scene): Promise<void> {
   const before = scene.knocks();
-  await expect.poll(scene.knocks, { interval: 5, timeout: 5000 }).toBeGreaterThan(before + 5);
+  await expect.poll(scene.knocks, often).toBeGreaterThan(before + 5);
 }
 
 test('an agent looks at itself after its first link, and leaves its line alone', async () => {
   const scene = begin(lively);
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   await turns(scene);
   expect(scene.told).toEqual(['home ok']);
 });
@@ -80,40 +80,40 @@ test('an agent looks at itself after its first link, and leaves its line alone',
 test('whoever asks is answered at once, before the first look is due, and with the line', async () => {
   const scene = begin({ ...still, first: [longMs, longMs] });
   scene.checkups.ask();
-  await until(scene, ['home ok', 'line']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'line']);
   scene.checkups.ask();
-  await until(scene, ['home ok', 'line', 'home ok', 'line']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'line', 'home ok', 'line']);
 });
 
 test('a media server that goes is told once, and so is that it comes back', async () => {
   const scene = begin(still);
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   scene.checkups.noteOrigin(true);
   scene.isUp = false;
   for (let visitor = 0; visitor < 5; visitor += 1) scene.checkups.noteOrigin(false);
-  await until(scene, ['home ok', 'home failure']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home failure']);
   scene.isUp = true;
   scene.checkups.noteOrigin(true);
-  await until(scene, ['home ok', 'home failure', 'home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home failure', 'home ok']);
 });
 
 test('where no visitor shows it, the agent knocks at its media server itself', async () => {
   const scene = begin(lively);
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   scene.isUp = false;
-  await until(scene, ['home ok', 'home failure']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home failure']);
   scene.isUp = true;
-  await until(scene, ['home ok', 'home failure', 'home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home failure', 'home ok']);
 });
 
 test('the line is measured when it is due, and nobody watches', async () => {
   const scene = begin({ ...lively, lineFirst: 0 }, {});
   scene.isBusy = true;
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   await turns(scene);
   expect(scene.told).toEqual(['home ok']);
   scene.isBusy = false;
-  await until(scene, ['home ok', 'home ok', 'line']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home ok', 'line']);
   await turns(scene);
   expect(scene.told).toHaveLength(3);
 });
@@ -121,7 +121,7 @@ test('the line is measured when it is due, and nobody watches', async () => {
 test('a line that a former process of the agent measured today is not measured again', async () => {
   const scene = begin({ ...lively, lineFirst: 0 });
   scene.answer = { kind: 'kept', lineAgeMs: 1000 };
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   await turns(scene);
   expect(scene.told).toEqual(['home ok']);
 });
@@ -129,7 +129,7 @@ test('a line that a former process of the agent measured today is not measured a
 test('for a hub that keeps no findings no line is measured', async () => {
   const scene = begin({ ...lively, lineFirst: 0, retry: 0 });
   scene.answer = { kind: 'refused', status: 404, waitMs: undefined };
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   await turns(scene);
   expect(scene.told).toEqual(['home ok']);
 });
@@ -137,16 +137,16 @@ test('for a hub that keeps no findings no line is measured', async () => {
 test('a hub that could not be told is told again', async () => {
   const scene = begin({ ...lively, retry: 0 });
   scene.answer = new Error('nobody there');
-  await expect.poll(() => scene.told.length, { interval: 5 }).toBeGreaterThan(2);
+  await expect.poll(() => scene.told.length, often).toBeGreaterThan(2);
   scene.answer = kept;
   const { length } = scene.told;
-  await expect.poll(() => scene.told.length, { interval: 5 }).toBeGreaterThan(length);
+  await expect.poll(() => scene.told.length, often).toBeGreaterThan(length);
 });
 
 test('a hub that wants to be left alone is, whatever happens', async () => {
   const scene = begin({ ...lively, retry: 0 });
   scene.answer = { kind: 'refused', status: 429, waitMs: longMs };
-  await until(scene, ['home ok']);
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
   scene.isUp = false;
   scene.checkups.noteOrigin(false);
   scene.checkups.ask();

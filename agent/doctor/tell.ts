@@ -20,7 +20,7 @@ const deadlineMs = 10_000;
 const tellMs = 40_000;
 
 /** @throws AgentFailure | CredentialError */
-export async function checkUp(config: AgentConfig, part: CheckupPart): Promise<CheckedUp> {
+async function checkUp(config: AgentConfig, part: CheckupPart): Promise<CheckedUp> {
   const here = new Surroundings(config, noToken, { measuresLine: part === 'line' });
   const findings = await examine(here, looksOf[part]);
   const { identity } = await here.papers();

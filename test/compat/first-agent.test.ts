@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
+import { ApiClient } from '../support/api-client.ts';
 import { contentHash, contentStream, measure } from '../support/content.ts';
 import { AgentProcess, HubProcess } from '../support/deployment.ts';
 import { type Origin, startOrigin } from '../support/origin/origin.ts';
@@ -76,6 +77,19 @@ test('its uploads arrive whole, and its WebSockets carry messages both ways', as
   expect(back.toString()).toBe('hello');
   socket.close();
   visitor.leave();
+});
+
+test('asked to look at itself it takes no notice, and its server’s page says that it never told', async () => {
+  const admin = new ApiClient(hub);
+  await admin.becomeAdmin();
+  const { json } = await admin.ask('GET', '/api/v1/servers');
+  const [server] = json['items'] as { id: string }[];
+  const path = `/servers/${server?.id}`;
+  expect((await admin.ask('POST', `/api/v1${path}/findings`)).json).toEqual({ is_asked: true });
+  await filmPlays();
+  expect(agent.program.output).not.toContain('"code":"link.');
+  expect((await admin.ask('GET', `/api/v1${path}/findings`)).json).toMatchObject({ state: null });
+  expect((await admin.ask('GET', path)).text).toContain('Its agent has told nothing yet');
 });
 
 test('it comes back to a hub that drained and was started again', async () => {

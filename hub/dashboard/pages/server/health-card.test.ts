@@ -32,35 +32,38 @@ function told(change: Partial<FindingsAnswer['items'][number]>): FindingsAnswer 
   return { state: 'ok', looked_at: at, line_measured_at: null, items: [{ ...item, ...change }] };
 }
 
-const page = (findings: FindingsAnswer, change: Partial<ServerInFull> = {}): string =>
-  String(healthCard({ ...server, ...change }, findings));
+async function page(findings: FindingsAnswer, change: Partial<ServerInFull> = {}): Promise<string> {
+  const card = await healthCard({ ...server, ...change }, findings);
+  // A String that knows itself to be escaped.
+  return card.toString();
+}
 
-test('what an agent says is shown as it is said, and is no part of the page', () => {
+test('what an agent says is shown as it is said, and is no part of the page', async () => {
   const hostile = `<img src=x onerror=alert(1)>"'&`;
-  const shown = page(told({ state: 'failure', message: hostile, remedy: hostile }));
+  const shown = await page(told({ state: 'failure', message: hostile, remedy: hostile }));
   expect(shown).not.toContain('<img');
   expect(shown.match(/&lt;img src=x/g)).toHaveLength(2);
 });
 
-test('a check that a newer agent knows stands there under its own name', () => {
-  expect(page(told({ check: 'moon.phase' }))).toContain('<span>moon.phase</span>');
-  expect(page(told({}))).toContain('<span>Which media server</span>');
+test('a check that a newer agent knows stands there under its own name', async () => {
+  expect(await page(told({ check: 'moon.phase' }))).toContain('<span>moon.phase</span>');
+  expect(await page(told({}))).toContain('<span>Which media server</span>');
 });
 
-test('what is not well stands open with its remedy, what is well is folded', () => {
-  const shown = page(told({ state: 'warning', remedy: 'Mend it.' }));
+test('what is not well stands open with its remedy, what is well is folded', async () => {
+  const shown = await page(told({ state: 'warning', remedy: 'Mend it.' }));
   expect(shown).toContain('<b>Mend it.</b>');
   expect(shown).not.toContain('<details');
-  expect(page(told({}))).toMatch(/<details\s*>\s*<summary>One thing is well/);
+  expect(await page(told({}))).toMatch(/<details\s*>\s*<summary>One thing is well/);
 });
 
-test('of a server that is offline it is said that this is how it was', () => {
-  expect(page(told({}), { is_connected: false })).toContain('this is how it was');
+test('of a server that is offline it is said that this is how it was', async () => {
+  expect(await page(told({}), { is_connected: false })).toContain('this is how it was');
 });
 
-test('of an agent that never told it is said which command does', () => {
+test('of an agent that never told it is said which command does', async () => {
   const nothing = { state: null, looked_at: null, line_measured_at: null, items: [] };
-  expect(page(nothing).replaceAll(/<\/?code>|\s+/g, ' ')).toMatch(
+  expect((await page(nothing)).replaceAll(/<\/?code>|\s+/g, ' ')).toMatch(
     /run +phlix-agent doctor +beside/,
   );
 });
