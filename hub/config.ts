@@ -45,6 +45,12 @@ import {
 } from './settings/accounts.ts';
 import { acmeProblems, acmeSettings, acmeTls, type AcmeTls } from './settings/acme.ts';
 import { adminSettings } from './settings/admin.ts';
+import {
+  advisoryProblems,
+  advisorySettings,
+  feedOf,
+  type FeedSettings,
+} from './settings/advisories.ts';
 import { auditOf, auditSettings, type AuditSettings } from './settings/audit.ts';
 import {
   backupOf,
@@ -128,6 +134,8 @@ export interface HubConfig {
   readonly securityContact: string | undefined;
   /** Whom visitors tell that a server is misused. */
   readonly abuseContact: string | undefined;
+  /** Undefined: what the doctor knows of holes is what this version came with, and nobody is asked. */
+  readonly advisoryFeed: FeedSettings | undefined;
   readonly logLevel: LogLevel;
   readonly logs: LogSettings;
   /** Undefined: nothing is traced. */
@@ -189,6 +197,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     ...mailProblems(settings),
     ...backupProblems(settings),
     ...logProblems(settings),
+    ...advisoryProblems(settings),
   ]);
   const dataDir = settings.HUB_DATA_DIR ?? machine.stateFolder;
   return {
@@ -217,6 +226,7 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     adminNetworks: settings.HUB_ADMIN_ALLOW_CIDRS && new CidrSet(settings.HUB_ADMIN_ALLOW_CIDRS),
     securityContact: settings.HUB_SECURITY_CONTACT,
     abuseContact: settings.HUB_ABUSE_CONTACT ?? settings.HUB_SECURITY_CONTACT,
+    advisoryFeed: feedOf(settings),
     tenantHsts: settings.HUB_TENANT_HSTS,
     logLevel: settings.HUB_LOG_LEVEL,
     logs: logsOf(settings),
@@ -317,6 +327,7 @@ const schema = z.object({
   ...mailSettings,
   HUB_LOCAL_LOGIN: flag().default(true),
   ...adminSettings,
+  ...advisorySettings,
   ...auditSettings,
   ...backupSettings,
   HUB_LOG_LEVEL: choice(logLevels).default('info'),

@@ -12,6 +12,7 @@ import {
 import { describeFindings } from '../../shared/doctor/table.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import type { HubConfig } from '../config.ts';
+import type { Premises } from '../doctor/premises.ts';
 import { ControlClient, type Patience } from '../process/control-client.ts';
 import { ControlError } from '../process/control-words.ts';
 import { memoryBytes } from '../process/machine.ts';
@@ -55,10 +56,18 @@ async function examine(context: CommandContext): Promise<readonly Finding[]> {
   // What they need takes a while to load, and a running hub has it in memory already.
   const { examineIdle, premisesOf } = await import('../doctor/doctor.ts');
   const premises = premisesOf(config, {
+    advisories: await advisoriesOf(config),
     memoryBytes: memoryBytes(),
     certificates: async () => certificatesOfHost(config, new Date()),
   });
   return [...instead, ...(await examineIdle(premises))];
+}
+
+async function advisoriesOf({ advisoryFeed }: HubConfig): Promise<Premises['advisories']> {
+  if (advisoryFeed === undefined) return undefined;
+  const { openFeed } = await import('../doctor/advisory-feed.ts');
+  const feed = openFeed(advisoryFeed);
+  return () => feed.look();
 }
 
 const check = 'hub.running';

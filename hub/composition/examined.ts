@@ -5,6 +5,7 @@ import { version } from '../../shared/version.ts';
 import type { Audited } from './audited.ts';
 import { verify } from '../audit/verify.ts';
 import type { HubConfig } from '../config.ts';
+import type { AdvisoryFeed } from '../doctor/advisory-feed.ts';
 import type { AdminHoldings, OpenDoors, Premises, RunningHub } from '../doctor/premises.ts';
 import type { Overload } from './overload.ts';
 import type { People } from './people.ts';
@@ -29,6 +30,7 @@ export class Examined {
   readonly #config: HubConfig;
   readonly #parts: ExaminedParts;
   #doors: OpenDoors | undefined;
+  #advisories: AdvisoryFeed | undefined;
 
   constructor(config: HubConfig, parts: ExaminedParts) {
     this.#config = config;
@@ -44,8 +46,17 @@ export class Examined {
     // Only now: a hub that nobody examines starts sooner without what its doctor looks with.
     const { examineRunning, premisesOf } = await import('../doctor/doctor.ts');
     const certificates = async (): Promise<readonly HeldCertificate[]> => this.#parts.held();
-    const own = { certificates, memoryBytes: memoryBytes() };
+    const own = { certificates, advisories: await this.#feed(), memoryBytes: memoryBytes() };
     return examineRunning(this.#hub(premisesOf(this.#config, own)));
+  }
+
+  /** One for the life of the process: it remembers when it last asked. */
+  async #feed(): Promise<Premises['advisories']> {
+    const { advisoryFeed } = this.#config;
+    if (advisoryFeed === undefined) return undefined;
+    const { openFeed } = await import('../doctor/advisory-feed.ts');
+    const feed = (this.#advisories ??= openFeed(advisoryFeed));
+    return () => feed.look();
   }
 
   #hub(premises: Premises): RunningHub {

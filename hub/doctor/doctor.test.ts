@@ -214,6 +214,8 @@ const fixtures: Record<Check, () => Ill> = {
     const software = { node: '20.11.0', openssl: '3.0.13', packages: { ws: '8.17.0' } };
     return ill({ machine: { software } });
   },
+  'software.feed': () =>
+    ill({ advisories: async () => ({ kind: 'unusable', reason: 'it is not signed' }) }),
   'limits.memory': () => ill({ machine: { memoryBytes: 2 ** 28 } }),
   'clock.offset': () => ill({ databaseTime: async () => new Date(now.getTime() + 9000) }),
   'config.proxies': () => ill({ unnamedAt: () => now }),
@@ -294,7 +296,9 @@ test('where no hub runs, a port that somebody holds is told with his name', asyn
 
 test('looking makes no folder', async () => {
   const hub = await examinedHub();
-  rmSync(hub.folder, { recursive: true });
+  // Its audit log may be writing.
+  await hub.audit.flush();
+  rmSync(hub.folder, { recursive: true, maxRetries: 10 });
   const states = statesOf(await examineIdle(hub));
   expect(states).toMatchObject({
     'config.permissions': 'unknown',

@@ -64,9 +64,12 @@ export async function examineIdle(premises: Premises): Promise<readonly Finding[
 /** What is read from the machine itself, at each look anew. */
 export function premisesOf(
   config: HubConfig,
-  own: Pick<Premises, 'certificates'> & { readonly memoryBytes: number; readonly now?: Date },
+  own: Pick<Premises, 'certificates' | 'advisories'> & {
+    readonly memoryBytes: number;
+    readonly now?: Date;
+  },
 ): Premises {
-  const { memoryBytes, certificates, now = new Date() } = own;
+  const { memoryBytes, certificates, advisories, now = new Date() } = own;
   const url = config.databaseUrl?.reveal();
   let asked: ReturnType<Premises['database']> | undefined;
   return {
@@ -80,6 +83,7 @@ export function premisesOf(
       software: runningVersions(snapshot),
     },
     certificates,
+    advisories,
     // Several looks, one question.
     database: async () => (asked ??= examineDatabase({ url, dataDir: config.dataDir })),
   };

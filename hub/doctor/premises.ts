@@ -9,6 +9,7 @@ import type { AuditEntry } from '../audit/audit.ts';
 import type { Verification } from '../audit/verify.ts';
 import type { HubConfig } from '../config.ts';
 import type { DatabaseState } from '../db/examination.ts';
+import type { FeedLook } from './advisory-feed.ts';
 import type { HeldCertificate } from '../telemetry/certificate-metrics.ts';
 import type { TripBook } from '../telemetry/trips.ts';
 
@@ -26,6 +27,8 @@ export interface Premises {
     /** What runs here. */
     readonly software: Versions;
   };
+  /** A list of holes that is fetched, if the settings want one. */
+  readonly advisories: (() => Promise<FeedLook>) | undefined;
   /** Undefined: they are in the database, and only a running hub knows them. @throws CertificateError */
   readonly certificates: () => Promise<readonly HeldCertificate[] | undefined>;
   /** Undefined: the hub's own database, which runs while the hub does. @throws DatabaseError */

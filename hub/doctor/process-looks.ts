@@ -6,7 +6,8 @@ import { snapshot } from '../../shared/doctor/advisories.ts';
 import { descriptorVerdict } from '../../shared/doctor/descriptors.ts';
 import { ok, warning, type Verdict } from '../../shared/doctor/finding.ts';
 import type { Looks } from '../../shared/doctor/look.ts';
-import { softwareVerdict } from '../../shared/doctor/software.ts';
+import { runningVersions, softwareVerdict } from '../../shared/doctor/software.ts';
+import { newerOf } from './advisory-feed.ts';
 import type { Premises, RunningHub } from './premises.ts';
 
 const mebibyte = 1024 * 1024;
@@ -16,7 +17,8 @@ const leastMemoryBytes = 512 * mebibyte;
 const neededDescriptors = 8192;
 
 export const machineLooks = {
-  'software.versions': ({ machine, now }) => softwareVerdict(machine.software, snapshot, now),
+  'software.versions': lookAtSoftware,
+  'software.feed': lookAtFeed,
   'limits.memory': lookAtMemory,
 } satisfies Looks<Premises>;
 
@@ -34,6 +36,25 @@ export const processLooks = {
     return ok(`${message}.`);
   },
 } satisfies Looks<RunningHub>;
+
+async function lookAtSoftware({ machine, now, advisories }: Premises): Promise<Verdict> {
+  const known = newerOf(await advisories?.());
+  if (known === snapshot) return softwareVerdict(machine.software, snapshot, now);
+  const packages = { ...runningVersions(known).packages, ...machine.software.packages };
+  return softwareVerdict({ ...machine.software, packages }, known, now);
+}
+
+async function lookAtFeed({ advisories, config }: Premises): Promise<Verdict | undefined> {
+  const look = await advisories?.();
+  if (look === undefined) return undefined;
+  const at = config.advisoryFeed?.url;
+  if (look.kind === 'list')
+    return ok(`The list of holes at ${at} is signed, and of ${look.list.asOf}.`);
+  return warning(
+    `The list of holes at ${at} is of no use: ${look.reason}. What this version knows by itself is compared.`,
+    'Look at HUB_ADVISORY_FEED and HUB_ADVISORY_SIGNER, and whether this machine reaches that address.',
+  );
+}
 
 function lookAtMemory({ config, machine }: Premises): Verdict {
   const { memoryLimitBytes } = config;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 
+import { version } from '../version.ts';
 import type { Advisory, Snapshot } from './advisories.ts';
 import { ok, warning, failure, type Verdict } from './finding.ts';
 
@@ -96,6 +97,7 @@ function numbersOf(version: string): number[] {
 const read = new Map<string, string | undefined>();
 
 function versionOf(name: string): string | undefined {
+  if (name === 'phlix-hub') return version;
   if (!read.has(name)) read.set(name, versionOnDisk(name));
   return read.get(name);
 }

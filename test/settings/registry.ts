@@ -207,6 +207,14 @@ const elsewhere: readonly (readonly [string, Shown])[] = [
     'HUB_USER',
     shown('test/e2e/unprivileged.test.ts', 'a hub that is started as root, with HUB_USER'),
   ],
+  [
+    'HUB_ADVISORY_FEED',
+    shown('hub/doctor/advisory-feed.test.ts', 'with HUB_ADVISORY_FEED the doctor knows of holes'),
+  ],
+  [
+    'HUB_ADVISORY_SIGNER',
+    shown('hub/doctor/advisory-feed.test.ts', 'with HUB_ADVISORY_FEED the doctor knows of holes'),
+  ],
   ['HUB_LOG_FILE', shown(records, 'a hub and an agent write their logs into files')],
   ['PHLIX_LOG_FILE', shown(records, 'a hub and an agent write their logs into files')],
   [

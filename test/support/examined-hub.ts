@@ -72,7 +72,12 @@ export async function examinedHub(
   const store = new MemoryBans();
   const bans = await Bans.open({ store, audit, trustedProxies: new CidrSet([]), log: silent });
   atTheEnd(() => bans.close());
-  const premises = premisesOf(config, { memoryBytes: 2 ** 32, certificates: held, now });
+  const premises = premisesOf(config, {
+    memoryBytes: 2 ** 32,
+    certificates: held,
+    advisories: undefined,
+    now,
+  });
   return {
     ...premises,
     version: '0.1.0',

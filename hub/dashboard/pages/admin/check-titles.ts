@@ -38,6 +38,7 @@ const titles: Readonly<Record<string, string>> = {
   'disk.space': 'Disk',
   'backup.age': 'Backup',
   'software.versions': 'Software',
+  'software.feed': 'List of holes',
   'limits.memory': 'Memory of the machine',
   'limits.load': 'Memory of the hub',
   'limits.descriptors': 'Open files',
