@@ -166,6 +166,24 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     });
   }, 60_000);
 
+  test('the settings of a hub are three screens of a phone, and their sections unfold', async () => {
+    const { guest } = await visit();
+    const { page } = guest;
+    await guest.open('/admin/settings');
+    await page.getByRole('cell', { name: 'https://hub.example.org' }).waitFor(patience);
+    const height = async (): Promise<number> =>
+      page.evaluate('document.documentElement.scrollHeight');
+    expect(await height()).toBeLessThan(3 * 844);
+    const folded = page.getByText('HUB_DNS_PROVIDER', { exact: true });
+    expect(await folded.isVisible()).toBe(false);
+    await page.locator('summary', { hasText: 'DNS and domains' }).click();
+    await folded.waitFor(patience);
+    await guest.photograph('admin-settings-unfolded');
+    expect([...(await guest.barriers()), ...(await guest.misfits()), ...guest.mishaps()]).toEqual(
+      [],
+    );
+  }, 60_000);
+
   test('a server’s page shows who plays, and what limits them, as it happens', async () => {
     const { guest, stage } = await visit();
     const { page } = guest;

@@ -1,5 +1,6 @@
 // Nothing arrives; what the API answers to admins leaves, of a hub on an evening with visitors: settings, places for notices, providers, health.
 
+import { readConfig } from '../../hub/config.ts';
 import type { CannedAnswers } from './staged-dashboard.ts';
 
 const dayMs = 24 * 60 * 60_000;
@@ -9,20 +10,24 @@ export const accountIdOf = (number: number): string =>
 
 export const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 
+const machine = { bindsLowPorts: true, stateFolder: '/var/lib', memoryBytes: 2 ** 33 };
+/** What a hub in a cellar has set; all the rest is there too, as it comes. */
+const environment = {
+  HUB_PUBLIC_URL: 'https://hub.example.org',
+  HUB_TENANT_DOMAIN: 'films.example.net',
+  HUB_TRUSTED_PROXIES: '10.0.0.2',
+  HUB_GEOIP_DB: '/srv/maps/GeoLite2-City.mmdb',
+  HUB_SMTP_HOST: 'mail.example.org',
+  HUB_SMTP_FROM: 'Phlix Hub <hub@example.org>',
+};
+const settings = readConfig(environment, machine).shown.map(({ name, from, text, isSecret }) =>
+  name === 'HUB_SECRET_KEY'
+    ? { name, from: 'file', value: null, is_secret: true }
+    : { name, from, value: text ?? null, is_secret: isSecret },
+);
+
 export const adminAnswers: CannedAnswers = {
-  'settings.list': {
-    items: [
-      {
-        name: 'HUB_PUBLIC_URL',
-        from: 'environment',
-        value: 'https://hub.example.org',
-        is_secret: false,
-      },
-      { name: 'HUB_SECRET_KEY', from: 'file', value: null, is_secret: true },
-      { name: 'HUB_TRUSTED_PROXIES', from: 'default', value: null, is_secret: false },
-      { name: 'HUB_LOG_LEVEL', from: 'default', value: 'info', is_secret: false },
-    ],
-  },
+  'settings.list': { items: settings },
   'hub-notices.list': {
     items: [
       {

@@ -8,10 +8,11 @@ import type { SettingAnswer } from '../../admin-answers.ts';
 import type { DashboardEnv } from '../../environment.ts';
 import { badge } from '../../parts/badge.ts';
 import { card } from '../../parts/card.ts';
-import type { Content } from '../../parts/markup.ts';
+import type { Content, Markup } from '../../parts/markup.ts';
 import { table } from '../../parts/table.ts';
 import type { HubReading } from '../../reading.ts';
 import { adminPage } from './admin-page.ts';
+import { sectionsOf, type SettingSection } from './setting-sections.ts';
 
 export async function settingsPage(
   context: Context<DashboardEnv>,
@@ -27,36 +28,56 @@ export async function settingsPage(
     body: [
       card({
         title: 'Set here',
+        state: badge(String(set.length)),
         body:
           set.length === 0
             ? html`<p class="soft">Nothing is set: everything is as it comes.</p>`
-            : settingsTable('Settings from the environment', set),
+            : sectionsOf(set).map((each) =>
+                section(each, settingsTable(each), set.length <= mostUnfolded),
+              ),
       }),
-      card({ title: 'As it comes', body: settingsTable('Settings left as they come', usual) }),
+      usual.length > 0 &&
+        card({
+          title: 'As it comes',
+          state: badge(String(usual.length)),
+          lead: 'Nobody has set these. README.md says what each does, and what holds without it.',
+          body: sectionsOf(usual).map((each) => section(each, nameList(each), false)),
+        }),
     ],
   });
 }
 
-function settingsTable(caption: string, items: readonly SettingAnswer[]) {
+/** Three screens of a phone. */
+const mostUnfolded = 12;
+
+type Section = SettingSection<SettingAnswer>;
+
+/** Folded, the page is its own index: all of it would be thirty screens of a phone. */
+function section({ title, items }: Section, body: Markup, isOpen: boolean): Markup {
+  return html`<details class="fold" ${isOpen && html`open`}>
+    <summary><span>${title}</span> ${badge(String(items.length))}</summary>
+    ${body}
+  </details>`;
+}
+
+function settingsTable({ title, items }: Section): Markup {
   return table({
-    caption,
-    columns: [{ title: 'Name' }, { title: 'Value' }, { title: 'From' }],
-    rows: items.map((setting) => [
-      html`<code>${setting.name}</code>`,
-      valueOf(setting),
-      badge(fromWords[setting.from], setting.from === 'default' ? 'calm' : 'accent'),
-    ]),
+    caption: `${title}: set here`,
+    columns: [{ title: 'Name' }, { title: 'Value' }],
+    rows: items.map((setting) => [html`<code>${setting.name}</code>`, valueOf(setting)]),
   });
 }
 
-const fromWords: Readonly<Record<SettingAnswer['from'], string>> = {
-  environment: 'environment',
-  file: 'file',
-  default: 'default',
-};
+function nameList({ title, items }: Section): Markup {
+  return html`<ul class="names" aria-label="${title}: as it comes">
+    ${items.map(({ name }) => html`<li><code>${name}</code></li>`)}
+  </ul>`;
+}
 
 function valueOf({ value, is_secret: isSecret, from }: SettingAnswer): Content {
-  if (isSecret)
-    return html`<span class="soft">${from === 'default' ? 'not set' : 'set, secret'}</span>`;
-  return value === null ? html`<span class="soft">not set</span>` : html`<code>${value}</code>`;
+  const shown =
+    isSecret || value === null
+      ? html`<span class="soft">${isSecret ? 'set, secret' : 'set'}</span>`
+      : html`<code>${value}</code>`;
+  return from === 'file' ? html`${shown} ${badge('from a file')}` : shown;
 }
