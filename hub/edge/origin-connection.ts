@@ -4,10 +4,12 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { ResetReason } from '../../shared/wire/codes.ts';
 import type { CarryingStream } from '../usage/meter.ts';
-import { PieceWriter } from './piece-writer.ts';
+import { PieceWriter, type PieceSink } from './piece-writer.ts';
 
 /** A byte pipe to one connection at the origin: a stream of the tunnel. */
-export type OriginStream = Duplex & CarryingStream & { reset(reason: ResetReason): void };
+export type OriginStream = Duplex &
+  CarryingStream &
+  Pick<PieceSink, 'sendNow'> & { reset(reason: ResetReason): void };
 
 export interface ConnectionUser {
   onChunk(chunk: Buffer): void;

@@ -35,3 +35,23 @@ it('leaves large pieces to the stream’s own mark', () => {
   const writer = new PieceWriter(sink, () => undefined);
   expect(writer.write(Buffer.alloc(sink.writableHighWaterMark))).toBe(false);
 });
+
+it('has what is full sent at once, and goes on when that made room', () => {
+  const { sink } = slowSink();
+  const sendNow = vi.fn<() => boolean>(() => true);
+  const writer = new PieceWriter(Object.assign(sink, { sendNow }), () => undefined);
+  expect(writer.write(byte)).toBe(true);
+  expect(sendNow).not.toHaveBeenCalled();
+  expect(writer.write(Buffer.alloc(sink.writableHighWaterMark))).toBe(true);
+  sendNow.mockReturnValue(false);
+  expect(writer.write(byte)).toBe(false);
+  expect(sendNow).toHaveBeenCalledTimes(2);
+});
+
+it('wants no more pieces while too many wait, whatever room their few bytes leave', () => {
+  const { sink } = slowSink();
+  const writer = new PieceWriter(Object.assign(sink, { sendNow: () => true }), () => undefined);
+  let pieces = 1;
+  while (writer.write(byte) && pieces < 1000) pieces += 1;
+  expect(pieces).toBe(256);
+});

@@ -55,6 +55,33 @@ describe('flow', () => {
     expect(agent.peer.receivedOf(type.credit)).toEqual([]);
   });
 
+  it('a writer who is told to wait can have what is full sent at once, within the same turn', async () => {
+    const agent = await play('agent');
+    agent.peer.send(frames.open(2));
+    await settled();
+    const [stream] = agent.streams;
+    const records = [1, 2, 3, 4, 5].map(() => stream?.write(bytes(16_384)));
+    expect(records).toEqual([true, true, true, true, false]);
+    expect(stream?.sendNow()).toBe(true);
+    expect(stream?.writableLength).toBeLessThan(80 * 1024);
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBeGreaterThanOrEqual(60_000);
+    expect(agent.ends).toEqual([]);
+  });
+
+  it('without credit nothing leaves at once, and the writer goes on waiting', async () => {
+    const agent = await play('agent', { sendWindowBytes: 1000 });
+    agent.peer.send(frames.open(2));
+    await settled();
+    const [stream] = agent.streams;
+    expect(stream?.write(bytes(100_000))).toBe(false);
+    expect([stream?.sendNow(), stream?.sendNow()]).toEqual([false, false]);
+    await settled();
+    expect(payloadBytes(agent.peer.receivedOf(type.data))).toBe(1000);
+    stream?.destroy();
+    expect(stream?.sendNow()).toBe(false);
+  });
+
   it('P30: END needs no credit', async () => {
     const agent = await play('agent', { sendWindowBytes: 10 });
     agent.peer.send(frames.open(2));

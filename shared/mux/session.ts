@@ -76,6 +76,7 @@ export class Session {
   #nextId: number;
   #highestPeerId = 0;
   #isPumpDue = false;
+  #isPumping = false;
   #isGoawaySent = false;
   #isGoawayReceived = false;
   #end: SessionEnd | undefined;
@@ -284,6 +285,10 @@ export class Session {
         this.#scheduler.add(stream, this.#nowMs());
         this.#schedulePump();
       },
+      // What is written from within a pump is sent by it.
+      sendNow: () => {
+        if (!this.#isPumping && this.#end === undefined) this.#pump();
+      },
       sendCredit: (stream, bytes) => {
         this.#pipe.queueNumber(frameType.credit, stream.id, bytes);
         this.#schedulePump();
@@ -319,6 +324,7 @@ export class Session {
   }
 
   #pump(): void {
+    this.#isPumping = true;
     const nowMs = this.#nowMs();
     const frameBytes = this.#linkWindow.frameBytes;
     let room = 1;
@@ -329,6 +335,7 @@ export class Session {
       if (pick === undefined) break;
       this.#sendFrom(pick.stream, pick.maxBytes, nowMs);
     }
+    this.#isPumping = false;
     this.#lineWait.note(room === 0, nowMs);
     this.#pipe.flush();
     if (this.#pipe.isOverfull) this.goaway('overloaded', 'answers are not read');

@@ -20,6 +20,7 @@ function start({ creditBytes = 1_000_000, windowBytes = 1_000_000 } = {}) {
   const budget = new GrowthBudget(windowBytes);
   const carrier = {
     wantsToSend: () => (notes.wants += 1),
+    sendNow: () => {},
     sendCredit: (_stream: MuxStream, bytes: number) => notes.credits.push(bytes),
     sendReset: (_stream: MuxStream, reason: ResetReason) => notes.resets.push(reason),
     forget: () => (notes.isForgotten = true),
@@ -49,9 +50,10 @@ describe('what a stream hands over to be sent', () => {
     stream.write('ghi');
     expect(notes.wants).toBeGreaterThan(0);
     expect(text(stream.takePiece(4))).toBe('abcd');
-    expect(text(stream.takePiece(4))).toBe('ef');
-    stream.receiveCredit(10);
+    expect(text(stream.takePiece(4))).toBe('efg');
     expect(text(stream.takePiece(100))).toBe('-');
+    stream.receiveCredit(10);
+    expect(text(stream.takePiece(100))).toBe('hi');
   });
 
   it('waits for credit, and asks for its turn when credit comes', () => {
@@ -92,10 +94,10 @@ describe('what a stream hands over to be sent', () => {
     stream.cork();
     for (const [at, part] of ['a', '', 'b', 'c'].entries()) stream.write(part, () => done.push(at));
     stream.uncork();
-    const pieces = [stream.takePiece(9), stream.takePiece(9), stream.takePiece(9)];
-    expect(pieces.map(text)).toEqual(['a', 'b', 'c']);
-    expect(pieces.map((piece) => piece?.written !== undefined)).toEqual([false, false, true]);
-    pieces[2]?.written?.();
+    const pieces = [stream.takePiece(2), stream.takePiece(9), stream.takePiece(9)];
+    expect(pieces.map(text)).toEqual(['ab', 'c', '-']);
+    expect(pieces.map((piece) => piece?.written !== undefined)).toEqual([true, true, false]);
+    pieces[1]?.written?.();
     await settled();
     expect(done).toEqual([0, 1, 2, 3]);
   });
@@ -135,10 +137,54 @@ describe('what a stream hands over to be sent', () => {
     expect(notes.isForgotten).toBe(false);
   });
 
-  it('is a hold on the writer once 64 KiB wait', () => {
+  it('is a hold on the writer once 80 KiB wait', () => {
     const { stream } = start();
-    expect(stream.write(Buffer.alloc(65_535))).toBe(true);
+    expect(stream.write(Buffer.alloc(81_919))).toBe(true);
     expect(stream.write(Buffer.alloc(1))).toBe(false);
+  });
+
+  it('is one piece of several writes, whose end rides on it', async () => {
+    const { stream } = start();
+    const done: string[] = [];
+    for (const word of ['one', 'two', 'three']) stream.write(word, () => done.push(word));
+    stream.end();
+    const piece = stream.takePiece(100);
+    expect([text(piece), piece?.start, piece?.hasHeadroom]).toEqual(['onetwothree', 8, true]);
+    expect(piece?.isStreamEnd).toBe(true);
+    await settled();
+    expect(done).toEqual(['one', 'two', 'three']);
+    expect([stream.writableFinished, stream.unsentBytes]).toEqual([true, 0]);
+  });
+
+  it('may be cut within a write: the rest begins the next piece, and only then is that write done', async () => {
+    const { stream } = start();
+    const done: string[] = [];
+    for (const word of ['one', 'two', 'three']) stream.write(word, () => done.push(word));
+    expect(text(stream.takePiece(5))).toBe('onetw');
+    await settled();
+    expect([done, stream.unsentBytes]).toEqual([['one'], 6]);
+    expect(text(stream.takePiece(100))).toBe('othree');
+    await settled();
+    expect([done, stream.writableLength]).toEqual([['one', 'two', 'three'], 0]);
+  });
+
+  it('never takes more of several writes than the credit allows', () => {
+    const { stream } = start({ creditBytes: 4 });
+    for (const word of ['one', 'two']) stream.write(word);
+    expect(text(stream.takePiece(100))).toBe('onet');
+    expect([stream.isReadyToSend, stream.waitsFor]).toEqual([false, 'credit']);
+    stream.receiveCredit(1);
+    expect(text(stream.takePiece(100))).toBe('w');
+  });
+
+  it('is nothing once a writer who hears that a write is done resets the stream', async () => {
+    const { stream, notes } = start();
+    stream.write('one', () => stream.reset('cancelled'));
+    stream.write('two');
+    const piece = stream.takePiece(100);
+    expect([piece, notes.resets]).toEqual([undefined, ['cancelled']]);
+    await settled();
+    expect(stream.takePiece(100)).toBeUndefined();
   });
 });
 

@@ -6,14 +6,17 @@ import { CodedError, ProtocolError } from '../errors.ts';
 import type { ResetReason } from '../wire/codes.ts';
 import { slabHeadroomBytes } from '../wire/limits.ts';
 import { Inbox } from './inbox.ts';
-import { Queue } from './queue.ts';
+import { Outbox, type Outbound } from './outbox.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import { Turn } from './scheduler.ts';
 import type { Stalls } from './stalls.ts';
 import { streamTransitions, type StreamEvent, type StreamState } from './stream-state.ts';
 
-/** 64 KiB, not Node's 16: a frame's worth, so that one write is one frame. */
-const streamBufferBytes = 64 * 1024;
+/**
+ * Not Node's 16 KiB but a large frame's worth, and one TLS record (16 KiB) more. Uploads come in whole records, and a frame
+ * ends 24 bytes before the fourth does: with 64 KiB its rest would count as a record, and every other frame lack one.
+ */
+const streamBufferBytes = 80 * 1024;
 /** Credit adds up to what the window's growth allows; beyond this it is an attempt to overflow. */
 const maxCreditBytes = 0x7fff_ffff;
 
@@ -38,6 +41,8 @@ export class StreamError extends CodedError<StreamErrorCode> {
 export interface StreamCarrier {
   /** The stream has bytes or its end to send, and may send them. */
   wantsToSend(stream: MuxStream): void;
+  /** What may be sent leaves now, and not at the end of this turn of the event loop. */
+  sendNow(): void;
   sendCredit(stream: MuxStream, bytes: number): void;
   sendReset(stream: MuxStream, reason: ResetReason): void;
   /** How often and how long bytes waited for credit. */
@@ -47,23 +52,9 @@ export interface StreamCarrier {
   rttMs(): number;
 }
 
-/** Part of what waits to be sent: bytes source[start..end). */
-export interface Piece {
-  readonly source: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly hasHeadroom: boolean;
+/** Part of what waits to be sent. `written` is to be called when the transport no longer needs the source. */
+export interface Piece extends Outbound {
   readonly isStreamEnd: boolean;
-  /** To be called when the transport no longer needs the source. */
-  readonly written: (() => void) | undefined;
-}
-
-interface Outbound {
-  readonly source: Buffer;
-  start: number;
-  readonly end: number;
-  hasHeadroom: boolean;
-  readonly written: (() => void) | undefined;
 }
 
 /**
@@ -77,8 +68,9 @@ export class MuxStream extends Duplex {
   readonly #window: ReceiveWindow;
   #state: StreamState = 'open';
   #creditBytes: number;
-  readonly #outbound = new Queue<Outbound>();
-  #outboundBytes = 0;
+  readonly #outbox = new Outbox();
+  /** By the latest call of _write or _writev; what else was written waits in the base class. */
+  #handedBytes = 0;
   #isStarved = false;
   #finish: ((error?: Error) => void) | undefined;
   readonly #inbox = new Inbox();
@@ -118,21 +110,31 @@ export class MuxStream extends Duplex {
     this.#enqueue(slab, slabHeadroomBytes, slabHeadroomBytes + length, true, written);
   }
 
+  /**
+   * For a writer who was told to wait: a frame is full, and the line may take it now. True when there is room again.
+   * Otherwise an upload would stop and start once a frame, which costs it as much as the frame.
+   */
+  sendNow(): boolean {
+    if (this.destroyed) return false;
+    if (this.isReadyToSend) this.#carrier.sendNow();
+    return !this.destroyed && this.writableLength < streamBufferBytes;
+  }
+
   /** True when `takePiece` would return a piece. */
   get isReadyToSend(): boolean {
-    if (!this.#outbound.isEmpty) return this.#creditBytes > 0;
+    if (!this.#outbox.isEmpty) return this.#creditBytes > 0;
     return this.#finish !== undefined;
   }
 
   /** What the bytes that are to be sent wait for: room on the line, or a reader at its end. Undefined: none wait. */
   get waitsFor(): 'line' | 'credit' | undefined {
-    if (this.#outbound.isEmpty) return undefined;
+    if (this.#outbox.isEmpty) return undefined;
     return this.#creditBytes > 0 ? 'line' : 'credit';
   }
 
   /** Bytes that are to be sent and have not been. */
   get unsentBytes(): number {
-    return this.#outboundBytes;
+    return this.#outbox.bytes;
   }
 
   /** Bytes that arrived for a reader who has not taken them. */
@@ -142,33 +144,20 @@ export class MuxStream extends Duplex {
 
   /** The session takes what to send next, at most `maxBytes`. */
   takePiece(maxBytes: number): Piece | undefined {
-    const next = this.#outbound.first;
-    if (next === undefined) return this.#takeEnd();
-    const { source, start, end } = next;
-    const length = Math.min(maxBytes, this.#creditBytes, end - start);
-    if (length === 0) return undefined;
-    this.#creditBytes -= length;
-    this.#outboundBytes -= length;
-    const isWhole = length === end - start;
-    // The headroom serves the first frame only, and only when the transport holds the slab until all of it was sent.
-    const hasHeadroom = isWhole && next.hasHeadroom;
-    if (isWhole) {
-      this.#outbound.shift();
-    } else {
-      next.start += length;
-      next.hasHeadroom = false;
+    if (this.#outbox.isEmpty) return this.#takeEnd();
+    const bound = Math.min(maxBytes, this.#creditBytes);
+    const piece = bound === 0 ? undefined : this.#outbox.take(bound, this.#unhandedBytes);
+    if (piece === undefined) return undefined;
+    // By whoever was told that his write is done. Nothing may follow the reset.
+    if (this.destroyed) {
+      piece.written?.();
+      return undefined;
     }
-    const isStreamEnd = isWhole && this.#outbound.isEmpty && this.#finish !== undefined;
+    this.#creditBytes -= piece.end - piece.start;
+    const isStreamEnd = this.#outbox.isEmpty && this.#finish !== undefined;
     if (isStreamEnd) this.#ended();
     this.#noteCredit();
-    return {
-      source,
-      start,
-      end: start + length,
-      hasHeadroom,
-      isStreamEnd,
-      written: isWhole ? next.written : undefined,
-    };
+    return { ...piece, isStreamEnd };
   }
 
   /** A piece of the peer's data. @throws ProtocolError protocol.stream-state | protocol.flow-control */
@@ -216,6 +205,7 @@ export class MuxStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error) => void): void {
+    this.#handedBytes = chunk.length;
     if (chunk.length === 0) callback();
     else this.#enqueue(chunk, 0, chunk.length, false, callback);
   }
@@ -225,6 +215,7 @@ export class MuxStream extends Duplex {
     callback: (error?: Error) => void,
   ): void {
     const parts = chunks.map(({ chunk }) => chunk).filter((chunk) => chunk.length > 0);
+    this.#handedBytes = parts.reduce((bytes, part) => bytes + part.length, 0);
     if (parts.length === 0) callback();
     for (const [index, part] of parts.entries()) {
       const written = index === parts.length - 1 ? callback : undefined;
@@ -247,8 +238,7 @@ export class MuxStream extends Duplex {
       this.#state = 'closed';
       this.#carrier.sendReset(this, this.#resetReason);
     }
-    for (const { written } of this.#outbound.drain()) written?.();
-    this.#outboundBytes = 0;
+    this.#outbox.discard();
     this.#noteCredit();
     this.#window.release();
     this.#carrier.forget(this);
@@ -262,15 +252,19 @@ export class MuxStream extends Duplex {
     hasHeadroom: boolean,
     written: (() => void) | undefined,
   ): void {
-    this.#outbound.push({ source, start, end, hasHeadroom, written });
-    this.#outboundBytes += end - start;
+    this.#outbox.push({ source, start, end, hasHeadroom, written });
     if (this.#creditBytes > 0) this.#carrier.wantsToSend(this);
     else this.#noteCredit();
   }
 
+  /** Written, and still in the base class. */
+  get #unhandedBytes(): number {
+    return Math.max(0, this.writableLength - this.#handedBytes);
+  }
+
   /** Only the beginning and the end of a wait are looked at by the clock. */
   #noteCredit(): void {
-    const isStarved = this.#creditBytes === 0 && this.#outboundBytes > 0;
+    const isStarved = this.#creditBytes === 0 && this.#outbox.bytes > 0;
     if (isStarved === this.#isStarved) return;
     this.#isStarved = isStarved;
     const { creditStalls } = this.#carrier;
