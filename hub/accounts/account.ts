@@ -28,6 +28,13 @@ export interface Account {
   readonly networks: readonly string[];
 }
 
+/** Everything that a new account has; its password only as a hash. */
+export interface NewAccount {
+  readonly account: Account;
+  /** Undefined: it will sign in by a passkey, or by single sign-on. */
+  readonly passwordHash: string | undefined;
+}
+
 /** Sixty-four characters are what a list of people shows in one line. */
 const usernameLength = { least: 2, most: 64 };
 

@@ -1,11 +1,11 @@
 // What the host chose for somebody arrives; an account leaves by which nobody has signed in yet.
 
 import type { Audit } from '../audit/audit.ts';
-import type { Account, Role } from './account.ts';
+import type { Account, NewAccount, Role } from './account.ts';
 import type { Actor } from './caller.ts';
 import { noted } from './noted.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
-import { newAccount, type NewAccount, type Setup } from './setup.ts';
+import { newAccount, type Setup } from './setup.ts';
 
 export interface CreationStore {
   /** @throws AccountError account.exists */

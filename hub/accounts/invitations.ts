@@ -5,7 +5,7 @@ import { randomUUIDv7 } from 'node:crypto';
 
 import type { Audit } from '../audit/audit.ts';
 import { AccountError } from './account-error.ts';
-import { requireEmail, type Role } from './account.ts';
+import { requireEmail, type NewAccount, type Role } from './account.ts';
 import type { Actor } from './caller.ts';
 import type { AccountLimits } from './limits.ts';
 import type { Entered, SignInVisit } from './login/entry.ts';
@@ -13,7 +13,7 @@ import type { SignIn } from './login/sign-in.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
 import { noted } from './noted.ts';
 import { hashOf, isSecret, newSecret } from './secret.ts';
-import { newAccount, type NewAccount } from './setup.ts';
+import { newAccount } from './setup.ts';
 
 export interface Invitation {
   readonly id: string;

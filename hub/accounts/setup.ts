@@ -5,7 +5,7 @@ import { randomUUIDv7 } from 'node:crypto';
 
 import type { Audit } from '../audit/audit.ts';
 import { AccountError } from './account-error.ts';
-import { usernameKey, type Account } from './account.ts';
+import { usernameKey, type Account, type NewAccount } from './account.ts';
 import type { Actor } from './caller.ts';
 import type { AccountLimits } from './limits.ts';
 import type { Entered, SignInVisit } from './login/entry.ts';
@@ -13,13 +13,6 @@ import type { SignIn } from './login/sign-in.ts';
 import { noted } from './noted.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
 import { hashOf, isSecret, newSecret } from './secret.ts';
-
-/** Everything that a new account has; its password only as a hash. */
-export interface NewAccount {
-  readonly account: Account;
-  /** Undefined: it will sign in by a passkey, or by single sign-on. */
-  readonly passwordHash: string | undefined;
-}
 
 export interface SetupStore {
   hasAdmin(): Promise<boolean>;

@@ -1,8 +1,7 @@
 // Providers, links and what browsers set out for, kept in memory: the stores' promises without a database.
 
 import { AccountError } from '../../hub/accounts/account-error.ts';
-import type { Account } from '../../hub/accounts/account.ts';
-import type { NewAccount } from '../../hub/accounts/setup.ts';
+import type { Account, NewAccount } from '../../hub/accounts/account.ts';
 import type { SsoLink, SsoLinkStore, SsoLogin } from '../../hub/accounts/sso/link.ts';
 import type { LocalLoginStore } from '../../hub/accounts/sso/local-login.ts';
 import type { Provider, ProviderStore } from '../../hub/accounts/sso/provider.ts';

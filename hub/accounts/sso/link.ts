@@ -2,8 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 
-import type { Role } from '../account.ts';
-import type { NewAccount } from '../setup.ts';
+import type { NewAccount, Role } from '../account.ts';
 
 export interface SsoLink {
   readonly id: string;

@@ -3,8 +3,7 @@
 import { DatabaseError as ServerError } from 'pg';
 
 import { AccountError } from '../../accounts/account-error.ts';
-import { emailKey, type Account } from '../../accounts/account.ts';
-import type { NewAccount } from '../../accounts/setup.ts';
+import { emailKey, type Account, type NewAccount } from '../../accounts/account.ts';
 import { accounts } from '../account-tables.ts';
 import { sql } from '../drizzle.ts';
 import { owners } from '../schema.ts';

@@ -1,10 +1,9 @@
 // Questions and changes about people arrive; rows leave. Implements the ports of hub/accounts/accounts.ts and hub/accounts/login/sign-in.ts.
 
 import { AccountError } from '../../accounts/account-error.ts';
-import { emailKey, type Account, type Role } from '../../accounts/account.ts';
+import { emailKey, type Account, type NewAccount, type Role } from '../../accounts/account.ts';
 import type { AccountChange, AccountStore } from '../../accounts/accounts.ts';
 import type { CreationStore } from '../../accounts/creation.ts';
-import type { NewAccount } from '../../accounts/setup.ts';
 import { accounts } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
 import { emailLinks } from '../factor-tables.ts';

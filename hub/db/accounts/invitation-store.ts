@@ -3,7 +3,7 @@
 import type { Buffer } from 'node:buffer';
 
 import type { Invitation, InvitationStore } from '../../accounts/invitations.ts';
-import type { NewAccount } from '../../accounts/setup.ts';
+import type { NewAccount } from '../../accounts/account.ts';
 import { accounts, invitations, serverMembers } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
 import { and, desc, eq, gt, lt, sql } from '../drizzle.ts';

@@ -2,7 +2,8 @@
 
 import type { Buffer } from 'node:buffer';
 
-import type { NewAccount, SetupStore } from '../../accounts/setup.ts';
+import type { NewAccount } from '../../accounts/account.ts';
+import type { SetupStore } from '../../accounts/setup.ts';
 import { accounts, setupTokens } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
 import { and, count, eq, gt, lt } from '../drizzle.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 
 import { AccountError } from '../../accounts/account-error.ts';
 import type { SsoLink, SsoLinkStore, SsoLogin } from '../../accounts/sso/link.ts';
-import type { NewAccount } from '../../accounts/setup.ts';
+import type { NewAccount } from '../../accounts/account.ts';
 import { accounts } from '../account-tables.ts';
 import { insertAccount } from '../accounts/account-rows.ts';
 import type { Database, Queries } from '../connect.ts';
