@@ -10,7 +10,6 @@ import type { TrustCookie, TrustedBrowsers } from '../factors/trusted-browsers.t
 import type { Passwords } from '../password/passwords.ts';
 import { isReadable } from '../password/policy.ts';
 import type { LocalLogin } from '../sso/identity.ts';
-import type { ProviderLogins } from '../sso/provider-logins.ts';
 import {
   Entry,
   type Entered,
@@ -19,7 +18,7 @@ import {
   type SignInVisit,
 } from './entry.ts';
 import { strangeSubject, type Admission, type Attempt, type Guard } from './guard.ts';
-import type { LoginMethod, Restriction } from './login.ts';
+import type { Login, LoginMethod, Restriction } from './login.ts';
 import { softwareOf } from './software.ts';
 import type { Transaction, Transactions } from './transactions.ts';
 import type { Travel } from './travel.ts';
@@ -53,11 +52,17 @@ export interface SignInOptions extends EntryOptions {
   readonly factors: Pick<Factors, 'standingOf' | 'check' | 'identify'>;
   readonly trustedBrowsers: Pick<TrustedBrowsers, 'recognise'>;
   readonly localLogin: Pick<LocalLogin, 'requireOpen'>;
-  readonly providerLogins: Pick<ProviderLogins, 'claim'>;
+  readonly providerLogins: HeldLogins;
   readonly guard: Guard;
   readonly transactions: Transactions;
   /** After a right password: whether it has been stolen is looked up while nobody waits. */
   readonly onPassword: (account: Account, password: string) => void;
+}
+
+/** What a provider said at the first step; implemented by sso/provider-logins.ts. */
+interface HeldLogins {
+  /** `secret`: of `__Host-phlix_login`, which stood for the sign-in. */
+  claim(secret: string, login: Pick<Login, 'id' | 'accountId'>): Promise<void>;
 }
 
 /** Longer ones are nobody's (RFC 5321: an address has 254). */
