@@ -200,51 +200,34 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     expect(guest.mishaps()).toEqual([]);
   }, 60_000);
 
-  test('a server’s page has its agent look again, and shows what that found', async () => {
-    const scene: Record<string, unknown> = { ...answers };
+  test('a server’s page leads to the doctor where an agent never told, has it look, and shows what it found', async () => {
+    const untold = { state: null, looked_at: null, line_measured_at: null, items: [] };
+    const scene: Record<string, unknown> = { ...answers, 'findings.show': untold };
     const { guest, stage } = await visit(scene);
     const { page } = guest;
     const path = `/api/v1/servers/${serverIdOf(1)}/findings`;
-    stage.api.set(`GET ${path}`, findings);
-    stage.api.set(`POST ${path}`, { is_asked: true });
+    stage.api.set(`POST ${path}`, { is_asked: false });
     await guest.open(`/servers/${serverIdOf(1)}`);
-    const card = page.locator('section.card', {
-      has: page.getByRole('heading', { name: 'Health' }),
-    });
-    const trouble = card.getByText('It ignores the forwarded address');
-    await trouble.waitFor(patience);
-    expect(await card.getByText('line.bitrate').isVisible()).toBe(false);
-    await card.getByText('5 things are well').click();
-    await card.getByText('line.bitrate').waitFor(patience);
-    await card.getByRole('button', { name: 'Check now' }).click();
-    await card.getByRole('button', { name: 'Checking…' }).waitFor(patience);
-    await guest.photograph('server-checking');
-    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
-    const now = new Date().toISOString();
-    const items = findings.items.map((item) => ({ ...item, state: 'ok', looked_at: now }));
-    const mended = { state: 'ok', looked_at: now, line_measured_at: now, items };
-    scene['findings.show'] = mended;
-    stage.api.set(`GET ${path}`, mended);
+    await page.getByText('told nothing yet: run phlix-agent doctor').waitFor(patience);
+    const press = page.getByRole('button', { name: 'Check now' });
+    await press.click();
+    await page.getByText('Its agent is not connected').waitFor(patience);
+    stage.api.set(`POST ${path}`, { is_asked: true });
+    await press.click();
+    await page.getByRole('button', { name: 'Checking…' }).waitFor(patience);
+    scene['findings.show'] = findings;
+    stage.api.set(`GET ${path}`, findings);
     stage.tell('servers', { id: serverIdOf(1) });
     await page.getByText('Its agent has looked again.').waitFor(patience);
-    await card.getByText('7 things are well').waitFor(patience);
-    await card.getByRole('button', { name: 'Check now' }).waitFor(patience);
-    expect([...(await guest.barriers()), ...guest.mishaps()]).toEqual([]);
-  }, 60_000);
-
-  test('an agent that never told leads to the command that does', async () => {
-    const untold = { state: null, looked_at: null, line_measured_at: null, items: [] };
-    const { guest, stage } = await visit({ ...answers, 'findings.show': untold });
-    const { page } = guest;
-    stage.api.set(`POST /api/v1/servers/${serverIdOf(1)}/findings`, { is_asked: false });
-    await guest.open(`/servers/${serverIdOf(1)}`);
-    await page
-      .getByText('Its agent has told nothing yet: run phlix-agent doctor')
-      .waitFor(patience);
-    await guest.photograph('server-untold');
-    await page.getByRole('button', { name: 'Check now' }).click();
-    await page.getByText('Its agent is not connected').waitFor(patience);
-    expect([...(await guest.barriers()), ...guest.mishaps()]).toEqual([]);
+    await page.getByText('It ignores the forwarded address').waitFor(patience);
+    await press.waitFor(patience);
+    expect(await page.getByText('line.bitrate').isVisible()).toBe(false);
+    await page.getByText('5 things are well').click();
+    await page.getByText('line.bitrate').waitFor(patience);
+    await guest.photograph('server-health');
+    expect([...(await guest.barriers()), ...(await guest.misfits()), ...guest.mishaps()]).toEqual(
+      [],
+    );
   }, 60_000);
 
   test('a provider is changed with its groups, and removed only by its name', async () => {

@@ -148,8 +148,8 @@ test(
       'agent.running': 'ok',
       'clock.offset': 'ok',
       'tls.interception': 'ok',
-      'line.speed': 'ok',
-      'line.bitrate': 'ok',
+      'line.speed': expect.any(String),
+      'line.bitrate': expect.any(String),
     });
 
     origin.listen(port, '127.0.0.1');
