@@ -166,6 +166,25 @@ describe('pages', () => {
     }
   });
 
+  test('of a hub that only providers open offer a new account those, and escape their names', async () => {
+    const newcomer = { ...robin, login: { ...login, restriction: 'enrol' } } as const;
+    const closed = {
+      localLogin: { isOpen: async () => false },
+      ssoLinks: { listOf: async () => [] },
+    };
+    const text = await textOf(hub(newcomer, closed), '/enrol?problem=sso.conflict');
+    expect(text).toContain('data-call="POST /api/v1/account/sso-links/idp"');
+    expect(text).toContain('linked to another account');
+    expect(text).not.toContain('Make a passkey');
+    expect(text).not.toContain('<img src=x');
+    const none = { ...closed, providers: { offered: async () => [] } };
+    expect(await textOf(hub(newcomer, none), '/enrol')).toContain('No provider is set up');
+    // Who is linked comes in again, and makes the second factor that is asked of him.
+    expect(await textOf(hub(newcomer, { localLogin: closed.localLogin }), '/enrol')).toContain(
+      'Make a passkey',
+    );
+  });
+
   test('are kept by no cache', async () => {
     const response = await hub(robin).request('/security', asPerson);
     expect(response.headers.get('cache-control')).toBe('no-store');
