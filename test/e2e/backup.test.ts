@@ -248,16 +248,6 @@ function passwordFile(): string {
 }
 
 describe('an upgrade that changes tables', () => {
-  /** As the version before left it: one migration and what it made are not there. */
-  async function downgrade(folder: string): Promise<void> {
-    const settings = { url: undefined, dataDir: folder };
-    const database = await openDatabase(settings, { purpose: 'command', log: silent });
-    await database.queries.execute(sql`DROP TABLE whereabouts`);
-    await database.queries.execute(sql`
-      DELETE FROM migrations WHERE created_at = 1795374000000`);
-    await database.close();
-  }
-
   test('keeps a snapshot, to which one goes back', async () => {
     const folder = fresh('upgraded');
     const create = ['user', 'create', '--password-file', passwordFile(), '--role'];
@@ -351,3 +341,13 @@ describe.skipIf(!hasParts('postgresql'))('the database', () => {
     });
   });
 });
+
+/** As the version before left it: one migration and what it made are not there. */
+async function downgrade(folder: string): Promise<void> {
+  const settings = { url: undefined, dataDir: folder };
+  const database = await openDatabase(settings, { purpose: 'command', log: silent });
+  await database.queries.execute(sql`DROP TABLE whereabouts`);
+  await database.queries.execute(sql`
+    DELETE FROM migrations WHERE created_at = 1795374000000`);
+  await database.close();
+}
