@@ -55,6 +55,7 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
   const channels = new EventChannels({ news, views: { servers, sharing }, life: lifeOf(parts) });
   parts.opened.add(() => channels.stop());
   parts.opened.add(await tellChanges(stores, news, channels));
+  parts.opened.add(await stores.checkups.watch((id) => id !== undefined && tellChanged(news, id)));
   parts.opened.add(tellStreams(parts.traffic, news));
   return {
     ...people,
@@ -96,14 +97,17 @@ async function tellChanges(
 ): Promise<() => Promise<void>> {
   return servers.watch((serverId) => {
     if (serverId === undefined) channels.closeAll();
-    else news.tell({ topic: 'servers', about: { serverId }, body: { id: serverId } });
+    else tellChanged(news, serverId);
   });
+}
+
+function tellChanged(news: News, serverId: string): void {
+  news.tell({ topic: 'servers', about: { serverId }, body: { id: serverId } });
 }
 
 /** Servers came or went, and the store says so. */
 export function tellPresence(news: News, serverIds: Iterable<string>): void {
-  for (const id of serverIds)
-    news.tell({ topic: 'servers', about: { serverId: id }, body: { id } });
+  for (const id of serverIds) tellChanged(news, id);
 }
 
 function lifeOf({ people: { logins, accounts, tokens } }: ServiceParts): CallerLife {

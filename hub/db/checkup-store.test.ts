@@ -43,13 +43,14 @@ describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind,
     expect(await store.list(other.id)).toEqual([]);
   });
 
-  test('is news to whoever watches the server', async () => {
+  test('is news to whoever watches, in every process', async () => {
     const { agentId, id } = await enrolled('watched');
     const heard = Promise.withResolvers<string | undefined>();
-    const stop = await stores.servers.watch((serverId) => heard.resolve(serverId));
+    const another = await opened.openAnother();
+    await new PostgresCheckupStore(another).watch(heard.resolve);
     await store.keep(agentId, checkup('news'));
     expect(await heard.promise).toBe(id);
-    await stop();
+    await another.close();
   });
 
   test.each(['revoke', 'transfer'] as const)(

@@ -1,17 +1,22 @@
 // What agents found arrives and leaves as rows, the newest of each part of a server. Implements CheckupStore of hub/tunnels/checkup.ts.
 
 import type { Checkup, CheckupStore } from '../tunnels/checkup.ts';
+import type { ChangeListener } from './change-listener.ts';
 import type { Database, Queries } from './connect.ts';
 import { and, eq, isNull, sql } from './drizzle.ts';
-import { announceServer } from './label-claims.ts';
 import { agents, serverFindings } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 
+/** Apart from that of servers: of what they are, many rooms look through everything anew. */
+const channel = 'phlix_checkups';
+
 export class PostgresCheckupStore implements CheckupStore {
   readonly #queries: Queries;
+  readonly #changes: ChangeListener;
 
-  constructor({ queries }: Pick<Database, 'queries'>) {
+  constructor({ queries, changes }: Pick<Database, 'queries' | 'changes'>) {
     this.#queries = queries;
+    this.#changes = changes;
   }
 
   async keep(agentId: string, { part, lookedAt, findings }: Checkup): Promise<boolean> {
@@ -34,7 +39,7 @@ export class PostgresCheckupStore implements CheckupStore {
           // Two processes may tell in either order.
           setWhere: sql`${serverFindings.lookedAt} <= ${lookedAt.toISOString()}::timestamptz`,
         });
-      await announceServer(tx, serverId);
+      await tx.execute(sql`SELECT pg_notify(${channel}, ${serverId})`);
       return true;
     });
   }
@@ -49,5 +54,9 @@ export class PostgresCheckupStore implements CheckupStore {
       .from(serverFindings)
       .where(eq(serverFindings.serverId, serverId))
       .orderBy(serverFindings.part);
+  }
+
+  async watch(onKept: (serverId: string | undefined) => void): Promise<() => void> {
+    return this.#changes.listen(channel, onKept);
   }
 }

@@ -14,10 +14,12 @@ export interface Checkup {
 /** Where they are kept. The store in hub/db implements it. */
 export interface CheckupStore {
   /**
-   * In the place of the former one of this part; whoever watches the server hears of it. False: `agentId` is not the key of a
+   * In the place of the former one of this part; whoever watches hears of it. False: `agentId` is not the key of a
    * server any more, though it may have been a moment ago: what it told of a home is not the next owner's to read.
    */
   keep(agentId: string, checkup: Checkup): Promise<boolean>;
   /** Of each part at most one; none: its agent has never told. */
   list(serverId: string): Promise<readonly Checkup[]>;
+  /** Calls back with the server of which any process kept one; undefined: some may have been missed. Returns the way to stop. */
+  watch(onKept: (serverId: string | undefined) => void): Promise<() => void>;
 }

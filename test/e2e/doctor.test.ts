@@ -132,6 +132,12 @@ test(
       (await told()).items.find(({ check }) => check === 'origin.reachable');
     const patience = { timeout: 40_000, interval: 100 };
 
+    const news = await admin.open('GET', `/api/v1/events?topics=servers&server=${id}`);
+    const heard = (async () => {
+      for await (const piece of news) if (String(piece).includes('event: servers')) return true;
+      return false;
+    })();
+
     const { port } = origin.address() as AddressInfo;
     origin.close();
     origin.closeAllConnections();
@@ -139,6 +145,8 @@ test(
     const gone = { state: 'failure', remedy: expect.stringMatching(/media server/) };
     await expect.poll(origins, patience).toMatchObject(gone);
     expect(await told()).toMatchObject({ state: 'failure' });
+    // As pages that are open hear of it.
+    expect(await heard).toBe(true);
     const page = await admin.ask('GET', `/servers/${id}`);
     expect(page.text).toContain(`127.0.0.1:${port}`);
     // Asked, it measures its line, too.

@@ -38,6 +38,7 @@ export class MemoryStores {
       return true;
     },
     list: async (serverId) => [...(this.told.get(serverId)?.values() ?? [])],
+    watch: async () => () => undefined,
   };
 
   readonly servers: ServerStore = {
