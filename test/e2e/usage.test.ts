@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { WebSocketServer } from 'ws';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { Observatory } from '../../hub/usage/observatory.ts';
 import type { LiveStream } from '../../hub/usage/live-stream.ts';
@@ -25,6 +25,8 @@ const bigBytes = 200_000_000;
 /** A second for each message, and a busy machine. */
 const patience = { timeout: 15_000 };
 const piece = Buffer.alloc(64 * 1024, 'x');
+
+const account = { scope: 'account', id: 'operator' } as const;
 
 let origin: Server;
 let originPort = 0;
@@ -59,7 +61,7 @@ afterEach(async () => {
   for (const visitor of visitors.splice(0)) visitor.leave();
   // An upload that nobody reads would notice an end of its visitor only after minutes.
   origin.closeAllConnections();
-  await home.hub.traffic.setLimits(home.subject, {});
+  for (const subject of [home.subject, account]) await home.hub.traffic.setLimits(subject, {});
   await vi.waitUntil(() => home.hub.traffic.live().length === 0, { timeout: 10_000 });
 });
 afterAll(async () => {
@@ -205,6 +207,21 @@ describe('a stream that runs', () => {
 
 const status = async () => (await curl.get(addressOf('/bytes/5'))).status;
 
+const another = { serverId: randomUUIDv7(), ownerId: account.id };
+const someRequest = { id: 'elsewhere', target: '/', fields: [], clientAddress: '192.0.2.1' };
+
+/** Of the same hub, on the same database. */
+async function anotherProcess(): Promise<Observatory> {
+  const process = new Observatory({ stores: home.hub.stores.usage, onFailure: unexpected });
+  await process.start();
+  onTestFinished(async () => process.stop());
+  return process;
+}
+
+function unexpected(error: unknown): never {
+  throw error;
+}
+
 describe('a limit', () => {
   test('of streams keeps one more out, with a page that says so, and lets him in afterwards', async () => {
     await home.hub.traffic.setLimits(home.subject, { streams: 1 });
@@ -225,7 +242,6 @@ describe('a limit', () => {
   });
 
   test('of an account holds for all its servers', async () => {
-    const account = { scope: 'account', id: 'operator' } as const;
     await home.hub.traffic.setLimits(account, { streams: 1 });
     const answer = await visitor().ask('/trickle');
     expect((await curl.get(addressOf('/bytes/5'))).status).toBe(429);
@@ -235,25 +251,35 @@ describe('a limit', () => {
   });
 
   test('of an account holds for what other processes of the hub have running', async () => {
-    const account = { scope: 'account', id: 'operator' } as const;
     await home.hub.traffic.setLimits(account, { streams: 2 });
     const answer = await visitor().ask('/trickle');
-    const failures: unknown[] = [];
-    const onFailure = (error: unknown): void => void failures.push(error);
-    const elsewhere = new Observatory({ stores: home.hub.stores.usage, onFailure });
-    await elsewhere.start();
+    const elsewhere = await anotherProcess();
     expect(await status()).toBe(200);
-    const another = { serverId: randomUUIDv7(), ownerId: account.id };
-    const request = { id: 'elsewhere', target: '/', fields: [], clientAddress: '192.0.2.1' };
-    const meter = elsewhere.open(request, another);
+    const meter = elsewhere.open(someRequest, another);
     await expect.poll(status, patience).toBe(429);
     await expect.poll(() => elsewhere.refusal(another)?.code, patience).toBe('quota.streams');
     meter.close();
     await expect.poll(status, patience).toBe(200);
-    await elsewhere.stop();
-    await home.hub.traffic.setLimits(account, {});
     answer.destroy();
-    expect(failures).toEqual([]);
+  });
+
+  test('of an account’s rate is shared with what other processes of the hub move', async () => {
+    const whole = 16e6;
+    await home.hub.traffic.setLimits(account, { megabitsPerSecond: whole / 1e6 });
+    const answer = await visitor().ask(`/bytes/${bigBytes}`);
+    answer.resume();
+    const speed = () => home.hub.traffic.live(home.serverId)[0]?.bitsPerSecond ?? 0;
+    await expect.poll(speed, patience).toBeGreaterThan(0.75 * whole);
+    const elsewhere = await anotherProcess();
+    const meter = elsewhere.open(someRequest, another);
+    const takeAll = (): void => void (meter.down(piece.length) && takeAll());
+    meter.onDownRoom = takeAll;
+    takeAll();
+    await expect.poll(speed, patience).toBeLessThan(0.6 * whole);
+    expect(speed()).toBeGreaterThan(0);
+    meter.close();
+    await expect.poll(speed, patience).toBeGreaterThan(0.75 * whole);
+    answer.destroy();
   });
 
   test('of a month cuts nobody: what runs is whole, what comes next is told until when', async () => {
