@@ -8,6 +8,7 @@ import type { CheckedUp } from './checkups.ts';
 /** The looks have 40 s, the telling as many, and Node on a busy NAS some more to begin. */
 const patienceMs = 100_000;
 const maxAnswerBytes = 64 * 1024;
+const killSignal = 'SIGKILL';
 
 const answer = z.object({
   reachesOrigin: z.boolean().optional(),
@@ -26,17 +27,19 @@ export async function checkUpApart(part: CheckupPart, signal: AbortSignal): Prom
   const { execFile } = await import('node:child_process');
   const [, script = ''] = process.argv;
   const words = [...process.execArgv, script, 'doctor', '--tell', part];
-  const options = { signal, timeout: patienceMs, maxBuffer: maxAnswerBytes };
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, words, options, (error, stdout, stderr) => {
-      if (error !== null)
-        return reject(new Error(stderr.trim() || error.message, { cause: error }));
-      const { reachesOrigin, told } = answer.parse(JSON.parse(stdout));
-      const whole =
-        told.kind === 'kept'
-          ? { kind: told.kind, lineAgeMs: told.lineAgeMs }
-          : { kind: told.kind, status: told.status, waitMs: told.waitMs };
-      return resolve({ told: whole, reachesOrigin });
+  // It keeps nothing that wants tidying up, and nothing may keep it.
+  const options = { signal, timeout: patienceMs, killSignal, maxBuffer: maxAnswerBytes };
+  const stdout = await new Promise<string>((resolve, reject) => {
+    execFile(process.execPath, words, options, (error, said, complaint) => {
+      if (error === null) resolve(said);
+      else reject(new Error(complaint.trim() || error.message, { cause: error }));
     });
   });
+  // Here, and not in the callback, where it would end the agent: an update may have put another version in this one's place.
+  const { reachesOrigin, told } = answer.parse(JSON.parse(stdout));
+  const whole =
+    told.kind === 'kept'
+      ? { kind: told.kind, lineAgeMs: told.lineAgeMs }
+      : { kind: told.kind, status: told.status, waitMs: told.waitMs };
+  return { told: whole, reachesOrigin };
 }
