@@ -8,7 +8,7 @@ import type { CheckedUp } from './checkups.ts';
 /** The looks have 40 s, the telling as many, and Node on a busy NAS some more to begin. */
 const patienceMs = 100_000;
 const maxAnswerBytes = 64 * 1024;
-const killSignal = 'SIGKILL';
+const killSignal: NodeJS.Signals = 'SIGKILL';
 
 const answer = z.object({
   reachesOrigin: z.boolean().optional(),
