@@ -250,6 +250,32 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('the pages about people', () 
     await phone.leave();
   }, 90_000);
 
+  test('take a password that is sent before the suggestion below the name is there', async () => {
+    const quick = await DashboardGuest.arrive(browser, hub);
+    const { page } = quick;
+    const asked = Promise.withResolvers<void>();
+    await page.route('**/api/v1/auth/passkey/options', async (route) => {
+      asked.resolve();
+      // The answer to the password comes never while this one is away, or first and its cookie is lost.
+      const login = page.waitForResponse('**/api/v1/auth/login', { timeout: 1000 });
+      await login.catch(() => undefined);
+      await route.continue();
+    });
+    await quick.open('/sign-in');
+    await asked.promise;
+    await page.getByLabel('User name or e-mail').fill('robin');
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    const answered = page.waitForResponse('**/api/v1/auth/passkey/options', patience);
+    await press('Sign in', quick);
+    await answered;
+    await press('Use a recovery code', quick);
+    await page.getByLabel('One of your recovery codes').fill(recoveryCodes.shift() ?? '');
+    await press('Continue', quick);
+    await arriveAt('/enrol', quick);
+    expect(quick.mishaps()).toEqual([]);
+    await quick.leave();
+  }, 60_000);
+
   test('show each login, and end another one within a second', async () => {
     const thief = await signInWithRecovery();
     await arriveAt('/enrol', thief);

@@ -1,7 +1,7 @@
 // Somebody at the door arrives; a passkey or a password and a factor leave for the hub, and the browser goes where it was going.
 
 import { call, type Problem } from './call.ts';
-import { showProblem, whileBusy } from './forms.ts';
+import { fieldsOf, showProblem, whileBusy } from './forms.ts';
 import { askPasskey, awaitPasskey, knowsPasskeys, offersPasskeys, stopAsking } from './passkeys.ts';
 import { toast } from './toast.ts';
 import { WayPicker } from './way-picker.ts';
@@ -21,6 +21,8 @@ let isLeaving = false;
 /** A browser asks one authenticator at a time, and the hub remembers its last question: a suggestion that comes late would end both. */
 let isAskedByHand = false;
 let suggestion: Promise<unknown> = Promise.resolve();
+/** The list below the name offers passkeys now. */
+let isSuggesting = false;
 /** A second login would end the first, and the browser might leave before its cookies come: what is signed meanwhile joins. */
 let entering: Promise<Step> | undefined;
 /** The newest attempt is the one that people look at: what an older one hears, they are not told. */
@@ -37,6 +39,16 @@ document.addEventListener('answered', (event) => {
   event.preventDefault();
   goOn((event as CustomEvent<Step>).detail);
 });
+
+passwordForm?.addEventListener(
+  'submit',
+  (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    void prove(passwordForm, async () => passwordFirst(passwordForm));
+  },
+  { capture: true },
+);
 
 /** The passkey's form has no field: its proof is made when it is sent. */
 document.querySelector('[data-way="passkey"] form')?.addEventListener(
@@ -92,14 +104,30 @@ async function suggestPasskeys(): Promise<void> {
     suggestion = asked.catch(() => undefined);
     const options = await asked;
     if (isAskedByHand) return;
+    isSuggesting = true;
     response = await awaitPasskey(options);
   } catch {
     // Nobody chose one, or the button was used instead: the form is still there.
     return;
+  } finally {
+    isSuggesting = false;
   }
   await prove(passwordForm, async () => enter(response));
   // Refused, or the page stood open for too long: with a new question it works the next time.
   if (!isFirstProven) void suggestPasskeys();
+}
+
+/** The cookie of a question that is still on its way would come over that of the password, and no code would fit any more. */
+async function passwordFirst(form: HTMLFormElement): Promise<Step> {
+  isAskedByHand = true;
+  await suggestion;
+  try {
+    return await call<Step>('POST', '/api/v1/auth/login', fieldsOf(form));
+  } catch (error) {
+    isAskedByHand = false;
+    if (!isSuggesting) void suggestPasskeys();
+    throw error;
+  }
 }
 
 async function passkeyAlone(): Promise<Step> {
