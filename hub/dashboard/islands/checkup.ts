@@ -27,9 +27,11 @@ export function watchFindings(path: string): () => void {
     if (findings === undefined || shown === null) return;
     const { looked_at: lookedAt, line_measured_at: measuredAt } = findings;
     const { looked, measured } = shown.dataset;
-    if (looked === (lookedAt ?? '') && measured === (measuredAt ?? '')) return;
-    await renew('findings');
-    showTimes(document);
+    if (looked !== (lookedAt ?? '') || measured !== (measuredAt ?? '')) {
+      await renew('findings');
+      showTimes(document);
+    }
+    // Of two looks at once the other one may have renewed the page.
     if (waiting !== undefined && measuredAt !== null && measuredAt > waiting.since)
       waiting.end(true);
   };
