@@ -214,6 +214,13 @@ async function linksWhatLetsHimIn(guest: ApiClient): Promise<void> {
   expect((await signIn(guest)).headers.location).toBe('/');
   const { json } = await guest.ask('GET', '/api/v1/account/logins');
   expect(json['items']).toMatchObject([{ methods: ['sso'], restriction: null }]);
+  const left = await guest.ask('POST', '/api/v1/auth/sso/logout', { body: {} });
+  expect(String(left.json['location']).startsWith(`${there.issuer}/session/end?`)).toBe(true);
+  expect((await guest.ask('GET', '/api/v1/account')).status).toBe(401);
+  const ended = async (): Promise<string> =>
+    (await hub.run('audit', 'list', '--event', 'login.ended', '--json')).stdout;
+  // Written down within a second.
+  await expect.poll(ended, { timeout: 20_000 }).toMatch(/"method":\s?"sso"/);
   there.person = { sub: 'robin-there' };
 }
 

@@ -14,6 +14,8 @@ import type { SsoLogout } from '../../accounts/sso/sso-logout.ts';
 import type { Departure, Sso } from '../../accounts/sso/sso.ts';
 import { transactionMs } from '../../accounts/sso/transaction.ts';
 import type { StepUp } from '../../accounts/step-up/step-up.ts';
+import { noted } from '../../accounts/noted.ts';
+import type { Audit } from '../../audit/audit.ts';
 import type { CookieChange } from '../doors/cookies.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import { reply } from '../operation/reply.ts';
@@ -26,6 +28,7 @@ export interface SsoServices {
   readonly stepUp: Pick<StepUp, 'challengeOf'>;
   readonly logins: Pick<Logins, 'end'>;
   readonly localLogin: Pick<LocalLogin, 'isOpen'>;
+  readonly audit: Audit;
 }
 
 const words = z.array(z.string().max(256)).max(100);
@@ -255,9 +258,11 @@ const logout = operation({
   stepUp: 'none',
   isOpenWhileEnrolling: true,
   response: departure,
-  async run({ login }, _input, { ssoLogout, logins }: SsoServices) {
+  async run(caller, _input, { ssoLogout, logins, audit }: SsoServices) {
+    const { login } = caller;
     const location = (await ssoLogout.endSessionUrl(login)) ?? '/sign-in';
     await logins.end(login);
+    audit.note({ ...noted(caller), event: 'login.ended', result: 'ok', method: 'sso' });
     return reply({ location }, { cookies: [{ name: 'phlix_session', value: undefined }] });
   },
 });
