@@ -330,7 +330,9 @@ is_running() { case $(shown MainPID) in '' | 0) return 1 ;; esac; }
 # By the time of change, which a file that was moved here has of its own, whatever its date. systemd tells the second in which the
 # service began: what was changed in it counts as read, for install.sh itself writes just before.
 changed_since_start() {
-  began_at=$(date -d "$(shown ExecMainStartTimestamp)" +%s 2>/dev/null) || began_at=0
+  began_at=$(shown ExecMainStartTimestamp)
+  # An empty date is midnight to `date`, and no mistake.
+  began_at=$(date -d "${began_at:-@0}" +%s 2>/dev/null) || began_at=0
   since() {
     what_changed=$1 && shift
     for file in "$@"; do
