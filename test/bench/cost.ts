@@ -37,8 +37,11 @@ export interface CostOptions {
 
 /** Heads and first pieces have gone by, and everybody is at his rate. */
 const settleMs = 2000;
-/** Before anything is counted, code is compiled and pools are filled. */
-const warmUpCount = 100;
+/**
+ * Before anything is counted, code is compiled and pools are filled. What these streams took stays with the process, so that up
+ * to as many cost hardly any memory afterwards.
+ */
+export const warmUpCount = 100;
 
 export async function measureCost(folder: string, options: CostOptions): Promise<CostPoint[]> {
   const { steps, certificate, say } = options;

@@ -4,7 +4,7 @@ import type { Certificate } from './certificate.ts';
 import type { Contender } from './contender.ts';
 import type { Figure, Values } from './figures.ts';
 import type { CostPoint } from './cost.ts';
-import { cpuOf, growth, memoryOf } from './cost.ts';
+import { cpuOf, growth, memoryOf, warmUpCount } from './cost.ts';
 import type { IdleAgents } from './idle-agents.ts';
 import { measureHttp2Requests } from './requests-h2.ts';
 import { measureRequests, type Requests } from './requests.ts';
@@ -241,12 +241,20 @@ function inMilliseconds(id: string, { cpu }: CostPoint): Values {
   return withParts(id, { hub: cpu.hub * 1000, agent: cpu.agent * 1000 });
 }
 
-/** Over the last two of the tenfold steps, as far as there are two: a single stream is hardly more than the noise. */
+/**
+ * To the last number of streams: of processor time from ten on, as a single stream is hardly more than the noise, and of memory
+ * from the first number that the warm-up did not reach.
+ */
 function growthValues(points: readonly CostPoint[]): Values {
-  const [from, to] = [points.slice(-3)[0], points.at(-1)];
-  if (from === undefined || to === undefined || from === to) return {};
+  const to = points.at(-1);
+  const busy = points.find(({ streams }) => streams >= leastStreams);
+  const beyondWarmUp = points.find(({ streams }) => streams > warmUpCount);
+  if (to === undefined) return {};
   return {
-    'cost.growth.cpu': growth(from, to, cpuOf),
-    'cost.growth.memory': growth(from, to, memoryOf),
+    ...(busy && busy !== to && { 'cost.growth.cpu': growth(busy, to, cpuOf) }),
+    ...(beyondWarmUp &&
+      beyondWarmUp !== to && { 'cost.growth.memory': growth(beyondWarmUp, to, memoryOf) }),
   };
 }
+
+const leastStreams = 10;

@@ -73,7 +73,8 @@ const fullPlan: Plan = {
   handshakeCertificates: [1, 10_000],
   handshakeRounds: 3,
   handshakeSeconds: 3,
-  costSteps: [1, 10, 100, 1000],
+  // From 250 on there are more than warmed the process up, as growth of memory needs.
+  costSteps: [1, 10, 100, 250, 500, 1000],
   costSeconds: 10,
   startRounds: 5,
   startRestSeconds: 10,
@@ -100,7 +101,7 @@ const quickPlan: Plan = {
   handshakeCertificates: [200],
   handshakeRounds: 1,
   handshakeSeconds: 0.5,
-  costSteps: [10, 100],
+  costSteps: [10, 150, 300],
   costSeconds: 3,
   startRounds: 2,
   startRestSeconds: 2,
