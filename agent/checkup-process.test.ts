@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterEach, expect, test } from 'vitest';
@@ -41,10 +42,21 @@ test.each([
   await expect(look()).rejects.toThrow(reason);
 });
 
-test('whoever stops waits for no answer', async () => {
-  become(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`);
+test('whoever stops leaves no process behind, though it hangs', async () => {
+  const started = join(temporaryFolder('started').path, 'pid');
+  become(`
+    import { writeFileSync } from 'node:fs';
+    process.on('SIGTERM', () => {});
+    setInterval(() => {}, 1000);
+    writeFileSync(${JSON.stringify(started)}, String(process.pid));
+  `);
   const stop = new AbortController();
   const looking = checkUpApart('line', stop.signal);
+  const outcome = looking.catch(String);
+  const pid = async (): Promise<number> => Number(await readFile(started, 'utf8').catch(() => ''));
+  await expect.poll(pid, { timeout: 5000 }).toBeGreaterThan(0);
   stop.abort();
-  await expect(looking).rejects.toThrow(/abort/i);
+  expect(await outcome).toContain('Command failed');
+  const child = await pid();
+  expect(() => process.kill(child, 0)).toThrow('ESRCH');
 });

@@ -1,5 +1,7 @@
 // A part of what the doctor looks at arrives; a process of its own looks and tells the hub, and what came of it leaves. The memory goes with it: 18 MB that a NAS has better use for.
 
+import { addAbortListener } from 'node:events';
+
 import { z } from 'zod';
 
 import type { CheckupPart } from '../shared/doctor/checkup.ts';
@@ -8,6 +10,7 @@ import type { CheckedUp } from './checkups.ts';
 /** The looks have 40 s, the telling as many, and Node on a busy NAS some more to begin. */
 const patienceMs = 100_000;
 const maxAnswerBytes = 64 * 1024;
+/** It has nothing to tidy up, and may hang anywhere. */
 const killSignal: NodeJS.Signals = 'SIGKILL';
 
 const answer = z.object({
@@ -27,13 +30,15 @@ export async function checkUpApart(part: CheckupPart, signal: AbortSignal): Prom
   const { execFile } = await import('node:child_process');
   const [, script = ''] = process.argv;
   const words = [...process.execArgv, script, 'doctor', '--tell', part];
-  // It keeps nothing that wants tidying up, and nothing may keep it.
-  const options = { signal, timeout: patienceMs, killSignal, maxBuffer: maxAnswerBytes };
+  const options = { timeout: patienceMs, killSignal, maxBuffer: maxAnswerBytes };
   const stdout = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, words, options, (error, said, complaint) => {
+    const child = execFile(process.execPath, words, options, (error, said, complaint) => {
+      stopped[Symbol.dispose]();
       if (error === null) resolve(said);
       else reject(new Error(complaint.trim() || error.message, { cause: error }));
     });
+    // The option `signal` would ask it to end, and take it for gone.
+    const stopped = addAbortListener(signal, () => child.kill(killSignal));
   });
   // Here, and not in the callback, where it would end the agent: an update may have put another version in this one's place.
   const { reachesOrigin, told } = answer.parse(JSON.parse(stdout));
