@@ -54,7 +54,7 @@ test('whoever stops leaves no process behind, though it hangs', async () => {
   const looking = checkUpApart('line', stop.signal);
   const outcome = looking.catch(String);
   const pid = async (): Promise<number> => Number(await readFile(started, 'utf8').catch(() => ''));
-  await expect.poll(pid, { timeout: 5000 }).toBeGreaterThan(0);
+  await expect.poll(pid, { timeout: 15_000 }).toBeGreaterThan(0);
   stop.abort();
   expect(await outcome).toContain('Command failed');
   const child = await pid();
