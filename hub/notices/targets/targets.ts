@@ -215,7 +215,7 @@ function addressOf({ kind, address, allow = [] }: NewTarget): { address: string;
   throw new NoticeError(
     'notice.target',
     isPlain
-      ? 'http:// goes in the clear: write https://; for a machine at home an admin opens its network, and adds it among the notices of the hub'
+      ? 'http:// goes in the clear: write https://; for a machine at home an admin names its network ("allow"), and adds it among the notices of the hub'
       : `this is no address for ${kind}: ${examples[kind]}`,
   );
 }
