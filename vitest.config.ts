@@ -8,8 +8,10 @@ const [first, then] = [{ groupOrder: 1 }, { groupOrder: 2 }];
 export default defineConfig({
   test: {
     globalSetup: 'test/support/tidying.ts',
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // For what hangs: a busy disk makes a test of two seconds one of twenty.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 10_000 } },
     // Two cores are the smallest machine the suite promises to pass on. A third of the time its programs wait for each other: one
     // worker more uses that, and yet more would make them miss their deadlines.
     maxWorkers: 3,
