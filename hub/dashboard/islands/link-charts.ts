@@ -47,6 +47,8 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 const chartHeight = 180;
+/** In seconds: a server that came a minute ago would have the same minute at every mark. */
+const leastSpan = 900;
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 /** A line is broken where three samples in a row are missing: the server was away. */
 const missedSamples = 3;
@@ -100,7 +102,12 @@ function draw(place: HTMLElement, kind: Kind): uPlot {
     height: chartHeight,
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { y: { range: (_, __, most) => [0, Math.max(kind.least, (most ?? 0) * 1.1)] } },
+    scales: {
+      x: {
+        range: (_, from, to) => (to === null ? [null, null] : [Math.min(from, to - leastSpan), to]),
+      },
+      y: { range: (_, __, most) => [0, Math.max(kind.least, (most ?? 0) * 1.1)] },
+    },
     axes: [
       { ...axis, space: 70, values: (_, times) => times.map(clockText) },
       {
