@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, Http2ServerResponse } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -116,6 +116,18 @@ describe.each<HttpVersion>(['HTTP/1.1', 'HTTP/2'])('a visitor over %s', (version
     expect(await upload(door, version, 70_000).outcome).toMatchObject({ end: 'complete' });
     expect(await upload(door, version, 70_001).outcome).toMatchObject({ end: 'wrong' });
   });
+});
+
+test('a visitor who leaves in the middle of a handshake has left', async () => {
+  const silent = createServer((socket) => socket.on('error', () => undefined));
+  silent.listen(0, '127.0.0.1');
+  const met = once(silent, 'connection');
+  await once(silent, 'listening');
+  const visit = download({ ...door, port: (silent.address() as AddressInfo).port });
+  await met;
+  visit.leave();
+  expect(await visit.outcome).toMatchObject({ end: 'cut' });
+  silent.close();
 });
 
 test('a visitor over HTTP/2 hears of a reset though node:http2 has stopped reading', async () => {

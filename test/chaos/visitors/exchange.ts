@@ -100,11 +100,21 @@ async function askHttp2(
   };
   const promised = Number(fields['content-length'] ?? Number.NaN);
   let arrived = 0;
-  stream.on('data', (piece: Buffer) => (arrived += piece.length));
-  // node:http2 drops what nobody has read yet when the connection ends, which is allowed to behind the last answer.
-  const body = new PassThrough({ highWaterMark: 2 * windowBytes });
-  pipeline(stream, body).catch(ignore);
-  // A stream that its session takes along closes without an end and without an error, and pipeline waits on.
+  // node:http2 drops what nobody has read yet when the connection ends, which is allowed to behind the last answer: from its
+  // goodbye on all is read at once.
+  let isLeaving = false;
+  const body = new PassThrough({ highWaterMark: windowBytes });
+  body.on('error', ignore).on('drain', () => stream.resume());
+  session.once('goaway', () => {
+    isLeaving = true;
+    stream.resume();
+  });
+  stream.on('data', (piece: Buffer) => {
+    arrived += piece.length;
+    if (!body.write(piece) && !isLeaving) stream.pause();
+  });
+  stream.once('end', () => body.end());
+  // A stream that its session takes along closes without an end and without an error.
   stream.once('close', () => {
     if (stream.readableEnded) return;
     if (arrived >= promised) body.end();

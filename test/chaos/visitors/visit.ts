@@ -67,6 +67,7 @@ export class Visit {
   #checkedBytes = 0;
   #isOver = false;
   #hold: PromiseWithResolvers<void> | undefined;
+  readonly #left = new AbortController();
 
   constructor(name: string, door: Door, protocol: 'h2' | 'http/1.1', errand: Errand) {
     this.name = name;
@@ -139,12 +140,13 @@ export class Visit {
       this.#raw.resetAndDestroy();
       this.#close();
       this.release();
+      this.#left.abort();
     });
   }
 
   async #run(protocol: string, errand: Errand): Promise<Outcome> {
     try {
-      this.#secure = await secure(this.#raw, this.door, protocol);
+      this.#secure = await secure(this.#raw, this.door, protocol, this.#left.signal);
       await errand(this, this.#secure);
       return this.#outcomeOf('complete', '');
     } catch (error) {
@@ -172,13 +174,19 @@ export class Visit {
   }
 }
 
-async function secure(raw: Socket, door: Door, protocol: string): Promise<TLSSocket> {
-  await once(raw, 'connect');
+/** `signal`: a connection that is left in the middle says neither that it stands nor that it fell. */
+async function secure(
+  raw: Socket,
+  door: Door,
+  protocol: string,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  await once(raw, 'connect', { signal });
   const { hostname: servername, ca } = door;
   const connection = connectTls({ socket: raw, servername, ca, ALPNProtocols: [protocol] });
   // Of what comes later the errand hears in its own way.
   connection.on('error', ignore);
-  await once(connection, 'secureConnect');
+  await once(connection, 'secureConnect', { signal });
   return connection;
 }
 
