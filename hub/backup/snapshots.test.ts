@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { temporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts';
 import {
+  freeSnapshotPath,
   listSnapshots,
   pruneSnapshots,
   snapshotKeys,
@@ -37,6 +38,15 @@ test('snapshots are listed by what they were taken for, youngest first, and the 
   await pruneSnapshots(folder.path, 2);
   expect(readdirSync(join(folder.path, 'snapshots'))).toHaveLength(3);
   expect((await listSnapshots(folder.path)).at(-1)?.reason).toBe('restore');
+});
+
+test('two within a second have names of their own, the later one a later name', async () => {
+  const at = new Date('2026-11-22T03:30:00Z');
+  add('2026-11-22T03:30:00Z', 'migration');
+  add('2026-11-22T03:30:01Z', 'migration');
+  const path = await freeSnapshotPath(folder.path, at, 'migration');
+  expect(path).toBe(snapshotPath(folder.path, new Date('2026-11-22T03:30:02Z'), 'migration'));
+  expect(await freeSnapshotPath(folder.path, at, 'rollback')).toMatch(/033000Z-rollback/);
 });
 
 test('the one that is about to be read stays, however it is called', async () => {

@@ -1,6 +1,6 @@
 // The data folder arrives; the states of the database that were kept before something was done to it leave, youngest first, and the key that opens them.
 
-import { mkdir, open, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { leaveToOwner } from '../../shared/ownership.ts';
@@ -23,6 +23,23 @@ const namePattern = /^((\w+)-(migration|restore|rollback))\.tar\.age$/;
 
 export function snapshotPath(dataDir: string, at: Date, reason: SnapshotReason): string {
   return join(folderOf(dataDir), `${stampOf(at)}-${reason}.tar.age`);
+}
+
+/**
+ * Where nothing is yet. Names count in seconds, and a start that was killed may be followed by the next one within the same:
+ * that one's name is a second later.
+ */
+export async function freeSnapshotPath(
+  dataDir: string,
+  at: Date,
+  reason: SnapshotReason,
+): Promise<string> {
+  const path = snapshotPath(dataDir, at, reason);
+  const isTaken = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return isTaken ? freeSnapshotPath(dataDir, new Date(at.getTime() + 1000), reason) : path;
 }
 
 export async function listSnapshots(dataDir: string): Promise<Snapshot[]> {

@@ -6,9 +6,9 @@ import { version } from '../../shared/version.ts';
 import { sealingFile } from '../backup/kept-files.ts';
 import { makeBackup, type MadeBackup } from '../backup/make-backup.ts';
 import {
+  freeSnapshotPath,
   pruneSnapshots,
   snapshotLock,
-  snapshotPath,
   type SnapshotReason,
 } from '../backup/snapshots.ts';
 import type { HubConfig } from '../config.ts';
@@ -31,7 +31,7 @@ export async function takeSnapshot(
   try {
     const facts = { version, reason, hub_host: hubHost, settings: shownForBackup(shown) };
     const contents = { dump, files: sealingFile(dataDir), facts, madeAt };
-    const path = snapshotPath(dataDir, madeAt, reason);
+    const path = await freeSnapshotPath(dataDir, madeAt, reason);
     const made = await makeBackup(path, contents, await snapshotLock(dataDir));
     const room = reason === 'migration' ? roomForTries : 0;
     await pruneSnapshots(dataDir, config.backup.snapshots + room, spared);
