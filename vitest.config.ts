@@ -15,8 +15,6 @@ export default defineConfig({
     // Two cores are the smallest machine the suite promises to pass on. A third of the time its programs wait for each other: one
     // worker more uses that, and yet more would make them miss their deadlines.
     maxWorkers: 3,
-    // Browsers, authorities and databases share two cores: a deadline may pass for no fault of ours. A fault fails twice.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
     projects: [
       {
         extends: true,

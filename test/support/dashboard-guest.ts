@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
+import { afterEach } from 'vitest';
 
 import { chosenCases } from './long-form.ts';
 
@@ -48,12 +49,23 @@ interface AxeViolation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
 }
 
+const guests = new Set<DashboardGuest>();
+
+/** A button that was not there says nothing of why: what each guest saw stands beside the failure. */
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  const views = await Promise.all([...guests].map(async (guest) => guest.view()));
+  if (views.length > 0) throw new Error(views.join('; '));
+});
+
 export class DashboardGuest {
   readonly page: Page;
   readonly context: BrowserContext;
   readonly #cdp: CDPSession;
   readonly #hubUrl: string;
   readonly #mishaps: string[] = [];
+  /** What was asked and answered, and what went wrong: of all, the last. */
+  readonly #events: string[] = [];
   #authenticatorId = '';
 
   static async arrive(
@@ -76,16 +88,32 @@ export class DashboardGuest {
     this.page = page;
     this.#cdp = cdp;
     this.#hubUrl = hubUrl;
+    guests.add(this);
     page.on('console', (message) => {
       const { type, text } = { type: message.type(), text: message.text() };
-      if (type === 'error' || type === 'warning') this.#mishaps.push(`${page.url()}: ${text}`);
+      if (type === 'error' || type === 'warning') this.#missed(`${page.url()}: ${text}`);
     });
-    page.on('pageerror', ({ message }) => this.#mishaps.push(`${page.url()}: ${message}`));
+    page.on('pageerror', ({ message }) => this.#missed(`${page.url()}: ${message}`));
+    page.on('response', (response) => {
+      const asked = response.request();
+      const { pathname } = new URL(response.url());
+      if (!pathname.startsWith('/assets/'))
+        this.#events.push(`${asked.method()} ${pathname} ${response.status()}`);
+    });
     page.on('requestfailed', (request) => {
       // Left behind by going elsewhere: a stream of events, a question to the authenticator.
       const why = request.failure()?.errorText ?? '';
-      if (why !== 'net::ERR_ABORTED') this.#mishaps.push(`${request.url()}: ${why}`);
+      if (why !== 'net::ERR_ABORTED') this.#missed(`${request.url()}: ${why}`);
     });
+  }
+
+  /** Where this guest is, what the page says, and what came before, newest last. */
+  async view(): Promise<string> {
+    const said = await this.page
+      .evaluate(`document.querySelector('dialog[open], main')?.innerText.slice(0, 300)`)
+      .catch((error: unknown) => `no page: ${(error as Error).message}`);
+    const words = String(said).replaceAll(/\s+/g, ' ');
+    return `at ${this.page.url()} after ${this.#events.slice(-8).join(', ')}: ${words}`;
   }
 
   /** Errors of the console, violations of the policy, requests that failed; asked for once, forgotten then. */
@@ -137,7 +165,13 @@ export class DashboardGuest {
   }
 
   async leave(): Promise<void> {
+    guests.delete(this);
     await this.context.close();
+  }
+
+  #missed(what: string): void {
+    this.#mishaps.push(what);
+    this.#events.push(what);
   }
 
   async #getAuthenticator(): Promise<void> {
