@@ -22,7 +22,7 @@ interface FileResult {
   }[];
 }
 
-export interface Failure {
+interface Failure {
   /** From the root of the project. */
   readonly file: string;
   /** Empty for a file that did not load. */
