@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 
 import { describe, expect, test } from 'vitest';
 
@@ -12,6 +13,11 @@ import { Program } from './program.ts';
 const asking = (url: string) => `
   fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(1000) })
     .then((reply) => console.log('status', reply.status), (error) => console.log('error', error.name));`;
+
+/** Runs inside, and always has something on its way that is not acknowledged. */
+const talking = (port: number, host: string) => `
+  const line = require('node:net').connect(${port}, '${host}', () => console.log('connected'));
+  setInterval(() => line.write('x'.repeat(9000)), 5);`;
 
 describe.skipIf(!hasNamespaces() || !hasParts('iptables'))('a namespace', () => {
   test('reaches this machine until its packets are swallowed, and again after', async () => {
@@ -49,5 +55,26 @@ describe.skipIf(!hasNamespaces() || !hasParts('iptables'))('a namespace', () => 
     expect(spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout).not.toContain(
       network.name,
     );
+  });
+
+  test('takes its interface with it, though a connection behind a cut line has not given up', async () => {
+    const network = new Namespace();
+    const connections: Socket[] = [];
+    const origin = createServer((connection) => void connections.push(connection.resume()));
+    origin.listen(0, network.hostAddress);
+    await once(origin, 'listening');
+    const { port } = origin.address() as { port: number };
+    const talker = new Program({
+      command: network.inside(process.execPath, '-e', talking(port, network.hostAddress)),
+    });
+    await talker.waitForLine(/connected/);
+    network.swallow();
+    talker.kill('SIGKILL');
+    await talker.end();
+    network.remove();
+    const { stdout } = spawnSync('ip', ['link'], { encoding: 'utf8' });
+    for (const connection of connections) connection.destroy();
+    origin.close();
+    expect(stdout).not.toContain(network.name);
   });
 });
