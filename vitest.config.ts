@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 import { changesNetwork } from './test/support/network-changes.ts';
 
@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'house',
           include: ['test/**/*.test.ts'],
-          exclude: changesNetwork,
+          exclude: [...configDefaults.exclude, ...changesNetwork],
           sequence: then,
         },
       },
