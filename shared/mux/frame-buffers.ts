@@ -16,6 +16,11 @@ export function borrowFrameBuffer(bytes: number): Buffer {
   return kept.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
 }
 
-export function returnFrameBuffer(buffer: Buffer): void {
-  if (buffer.length === largeBytes && kept.length < keptBuffers) kept.push(buffer);
+/** For once, however often it is called: a buffer that lay here twice would soon hold the frames of two streams. */
+export function frameBufferReturn(buffer: Buffer): () => void {
+  let borrowed: Buffer | undefined = buffer;
+  return () => {
+    if (borrowed?.length === largeBytes && kept.length < keptBuffers) kept.push(borrowed);
+    borrowed = undefined;
+  };
 }

@@ -61,20 +61,35 @@ describe('an outbox', () => {
     expect(written).not.toHaveBeenCalled();
   });
 
+  /** A large frame. */
+  const fill = (outbox: Outbox): Outbound | undefined => {
+    for (const letter of 'abcd') outbox.push(write(Buffer.alloc(20_000, letter)));
+    const piece = outbox.take(maxDataBytes, 0);
+    outbox.discard();
+    return piece;
+  };
+
   it('uses the room of a large frame again once the transport gave it back, and not before', () => {
     const outbox = new Outbox();
-    const fill = (): Outbound | undefined => {
-      for (const letter of 'abcd') outbox.push(write(Buffer.alloc(20_000, letter)));
-      const piece = outbox.take(maxDataBytes, 0);
-      outbox.discard();
-      return piece;
-    };
-    const [first, second] = [fill(), fill()];
+    const [first, second] = [fill(outbox), fill(outbox)];
     expect(second?.source).not.toBe(first?.source);
     first?.written?.();
-    const third = fill();
+    const third = fill(outbox);
     expect(third?.source).toBe(first?.source);
     expect(text(third)?.slice(59_999, 60_001)).toBe('cd');
+  });
+
+  it('gives no two frames the same room, though a transport gave it back twice', () => {
+    const [one, other] = [new Outbox(), new Outbox()];
+    const first = fill(one);
+    first?.written?.();
+    first?.written?.();
+    const [second, third] = [fill(one), fill(other)];
+    expect(second?.source).toBe(first?.source);
+    expect(third?.source).not.toBe(second?.source);
+    // Nor does a third time take it from the frame that has it now.
+    first?.written?.();
+    expect(fill(other)?.source).not.toBe(second?.source);
   });
 
   it('a small frame has a buffer of its own size: many of them may wait on a slow line', () => {

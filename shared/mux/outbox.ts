@@ -2,7 +2,7 @@
 
 import type { Buffer } from 'node:buffer';
 import { slabHeadroomBytes } from '../wire/limits.ts';
-import { borrowFrameBuffer, returnFrameBuffer } from './frame-buffers.ts';
+import { borrowFrameBuffer, frameBufferReturn } from './frame-buffers.ts';
 import { Queue } from './queue.ts';
 
 /** Bytes source[start..end), with room for a frame's header in front if it says so. */
@@ -83,7 +83,7 @@ export class Outbox {
       next.written?.();
       if (at === limit) break;
     }
-    const written = (): void => returnFrameBuffer(buffer);
+    const written = frameBufferReturn(buffer);
     return { source: buffer, start: slabHeadroomBytes, end: at, hasHeadroom: true, written };
   }
 }
