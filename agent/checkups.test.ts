@@ -33,19 +33,23 @@ interface Scene {
   isUp: boolean;
   isBusy: boolean;
   answer: Told | Error;
+  /** Before that, one after the other. */
+  readonly answersFirst: (Told | Error)[];
   readonly knocks: () => number;
 }
 
 function begin(pace: CheckupPace, change: Partial<CheckupOptions> = {}): Scene {
   const told: string[] = [];
-  const scene = { told, isUp: true, isBusy: false, answer: kept as Told | Error };
+  const answersFirst: (Told | Error)[] = [];
+  const scene = { told, isUp: true, isBusy: false, answer: kept as Told | Error, answersFirst };
   const reachesOrigin = vi.fn<() => Promise<boolean>>(async () => scene.isUp);
   const checkups = new Checkups({
     checkUp: async (part) => {
       const reaches = scene.isUp;
       told.push(part === 'line' ? 'line' : `home ${reaches ? 'ok' : 'failure'}`);
-      if (scene.answer instanceof Error) throw scene.answer;
-      return { told: scene.answer, reachesOrigin: part === 'home' ? reaches : undefined };
+      const answer = answersFirst.shift() ?? scene.answer;
+      if (answer instanceof Error) throw answer;
+      return { told: answer, reachesOrigin: part === 'home' ? reaches : undefined };
     },
     reachesOrigin,
     isBusy: () => scene.isBusy,
@@ -152,6 +156,57 @@ test('a hub that wants to be left alone is, whatever happens', async () => {
   scene.checkups.ask();
   await new Promise((resolve) => setImmediate(resolve));
   expect(scene.told).toEqual(['home ok']);
+});
+
+const busyFor = (waitMs: number): Told => ({ kind: 'refused', status: 429, waitMs });
+
+test.each([
+  ['has put it off', busyFor(5), still],
+  ['could not be told', new Error('nobody there'), { ...lively, retry: 5 }],
+])('whoever asks is answered, line and all, though the hub %s', async (_which, first, pace) => {
+  const scene = begin(pace);
+  scene.answersFirst.push(first);
+  scene.checkups.ask();
+  await expect.poll(() => scene.told.at(-1), often).toBe('line');
+  expect(scene.told).toEqual(['home ok', 'home ok', 'line']);
+});
+
+test('a line that was measured for whoever asks, and was too much for the hub, is measured again', async () => {
+  const scene = begin(still);
+  scene.answersFirst.push(kept, busyFor(5));
+  scene.checkups.ask();
+  const twice = ['home ok', 'line', 'home ok', 'line'];
+  await expect.poll(() => scene.told, often).toEqual(twice);
+});
+
+test('a hub that puts off whoever asks again and again is left alone', async () => {
+  const scene = begin(lively);
+  scene.answer = busyFor(1);
+  scene.checkups.ask();
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home ok']);
+  await turns(scene);
+  expect(scene.told).toHaveLength(2);
+});
+
+test('to a hub that puts off each measurement, whoever asks has it told twice at most', async () => {
+  const scene = begin(lively);
+  scene.answersFirst.push(kept, busyFor(1), kept, busyFor(1));
+  scene.checkups.ask();
+  await expect.poll(() => scene.told, often).toHaveLength(4);
+  await turns(scene);
+  expect(scene.told).toEqual(['home ok', 'line', 'home ok', 'line']);
+});
+
+test('what a hub that keeps no findings was asked for is forgotten', async () => {
+  const scene = begin({ ...lively, retry: 0 });
+  scene.answersFirst.push({ kind: 'refused', status: 404, waitMs: undefined });
+  scene.checkups.ask();
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
+  await turns(scene);
+  scene.isUp = false;
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home failure']);
+  await turns(scene);
+  expect(scene.told).toHaveLength(2);
 });
 
 test('agents of one house do not look all at once, and often is hours', () => {

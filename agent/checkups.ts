@@ -63,6 +63,8 @@ export class Checkups {
   readonly #pace: CheckupPace;
   #wake = new AbortController();
   #isAsked = false;
+  /** Taken up, and not answered yet; put off: the hub has named its time for it. */
+  #wish: 'new' | 'put-off' | undefined;
   /** The hub took what it was told last: one that is too old has no use for a measurement. */
   #isHeard = false;
   /** As the hub was told last, and as it is. Undefined: nobody knows. */
@@ -97,10 +99,12 @@ export class Checkups {
     this.#lineDueMs = performance.now() + this.#pace.lineFirst;
     await this.#pause(least + random() * (most - least), signal);
     while (!signal.aborted) {
-      const isAsked = this.#isAsked;
+      if (this.#isAsked) this.#wish = 'new';
       this.#isAsked = false;
-      await this.#checkUp('home', signal);
-      if (isAsked || this.#isLineDue()) await this.#checkUp('line', signal);
+      const isKept = await this.#checkUp('home', signal);
+      // To measure for a hub that listens to nobody now would cost the line for nothing.
+      if (isKept && (this.#wish !== undefined || this.#isLineDue()))
+        await this.#checkUp('line', signal);
       await this.#untilDue(signal);
     }
   }
@@ -109,8 +113,9 @@ export class Checkups {
     return this.#isHeard && performance.now() >= this.#lineDueMs && !this.#options.isBusy();
   }
 
-  async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+  /** Whether the hub kept what was found. */
+  async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
     const { checkUp, log } = this.#options;
     this.#notBeforeMs = performance.now() + this.#pace.least;
     // What comes or goes while the rest is looked at is told with the next.
@@ -119,9 +124,11 @@ export class Checkups {
       const { told, reachesOrigin } = await checkUp(part, signal);
       if (part === 'home') this.#noteFound(reachesOrigin);
       this.#note(part, told);
+      return told.kind === 'kept';
     } catch (error) {
       this.#note(part, undefined);
       if (!signal.aborted) log.debug({ err: error, part }, 'the hub could not be told how this is');
+      return false;
     }
   }
 
@@ -140,15 +147,19 @@ export class Checkups {
     const isKept = told?.kind === 'kept';
     const isTooOld = told?.kind === 'refused' && told.status === 404;
     if (isKept || isTooOld) this.#isHeard = isKept;
-    if (part === 'line') {
-      // One that failed costs the line as much, and so is not tried again with each look.
-      this.#lineDueMs = nowMs + (isKept ? line : home);
-      return;
-    }
     // The hub may be updated any day: one that is too old is asked as rarely as any.
-    this.#homeDueMs = nowMs + (isKept || isTooOld ? home : retry);
-    if (isKept && told.lineAgeMs !== undefined)
+    if (part === 'home') this.#homeDueMs = nowMs + (isKept || isTooOld ? home : retry);
+    // One that failed costs the line as much, and so is not tried again with each look.
+    else this.#lineDueMs = nowMs + (isKept ? line : home);
+    if (part === 'home' && isKept && told.lineAgeMs !== undefined)
       this.#lineDueMs = Math.max(this.#lineDueMs, nowMs + line - told.lineAgeMs);
+    if (waitMs !== undefined && !isTooOld && this.#wish === 'new') {
+      // Once: a hub that names a time again and again is left to the usual pace.
+      this.#wish = 'put-off';
+      this.#homeDueMs = nowMs;
+    } else if (isTooOld || part === 'line') {
+      this.#wish = undefined;
+    }
   }
 
   /** Until there is a reason to look again; meanwhile the media server is knocked at. */
