@@ -147,6 +147,17 @@ test('a hub that could not be told is told again', async () => {
   await expect.poll(() => scene.told.length, often).toBeGreaterThan(length);
 });
 
+test('a hub that is away when the line is due is not tried any more often', async () => {
+  const scene = begin({ ...lively, lineFirst: 0 });
+  scene.isBusy = true;
+  await expect.poll(() => scene.told, often).toEqual(['home ok']);
+  scene.answer = new Error('nobody there');
+  scene.isBusy = false;
+  await expect.poll(() => scene.told, often).toEqual(['home ok', 'home ok']);
+  await turns(scene);
+  expect(scene.told).toHaveLength(2);
+});
+
 test('a hub that wants to be left alone is, whatever happens', async () => {
   const scene = begin({ ...lively, retry: 0 });
   scene.answer = { kind: 'refused', status: 429, waitMs: longMs };

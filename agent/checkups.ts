@@ -65,7 +65,7 @@ export class Checkups {
   #isAsked = false;
   /** Taken up, and not answered yet; put off: the hub has named its time for it. */
   #wish: 'new' | 'put-off' | undefined;
-  /** The hub took what it was told last: one that is too old has no use for a measurement. */
+  /** The hub kept what it was told of the home last: else a measurement would cost the line for nothing. */
   #isHeard = false;
   /** As the hub was told last, and as it is. Undefined: nobody knows. */
   #toldOrigin: boolean | undefined;
@@ -101,10 +101,9 @@ export class Checkups {
     while (!signal.aborted) {
       if (this.#isAsked) this.#wish = 'new';
       this.#isAsked = false;
-      const isKept = await this.#checkUp('home', signal);
-      // To measure for a hub that listens to nobody now would cost the line for nothing.
-      if (isKept && (this.#wish !== undefined || this.#isLineDue()))
-        await this.#checkUp('line', signal);
+      await this.#checkUp('home', signal);
+      const isWished = this.#isHeard && this.#wish !== undefined;
+      if (isWished || this.#isLineDue()) await this.#checkUp('line', signal);
       await this.#untilDue(signal);
     }
   }
@@ -113,9 +112,8 @@ export class Checkups {
     return this.#isHeard && performance.now() >= this.#lineDueMs && !this.#options.isBusy();
   }
 
-  /** Whether the hub kept what was found. */
-  async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return false;
+  async #checkUp(part: CheckupPart, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const { checkUp, log } = this.#options;
     this.#notBeforeMs = performance.now() + this.#pace.least;
     // What comes or goes while the rest is looked at is told with the next.
@@ -124,11 +122,9 @@ export class Checkups {
       const { told, reachesOrigin } = await checkUp(part, signal);
       if (part === 'home') this.#noteFound(reachesOrigin);
       this.#note(part, told);
-      return told.kind === 'kept';
     } catch (error) {
       this.#note(part, undefined);
       if (!signal.aborted) log.debug({ err: error, part }, 'the hub could not be told how this is');
-      return false;
     }
   }
 
@@ -146,7 +142,7 @@ export class Checkups {
     if (waitMs !== undefined) this.#notBeforeMs = nowMs + Math.max(least, waitMs);
     const isKept = told?.kind === 'kept';
     const isTooOld = told?.kind === 'refused' && told.status === 404;
-    if (isKept || isTooOld) this.#isHeard = isKept;
+    if (part === 'home' || isTooOld) this.#isHeard = isKept;
     // The hub may be updated any day: one that is too old is asked as rarely as any.
     if (part === 'home') this.#homeDueMs = nowMs + (isKept || isTooOld ? home : retry);
     // One that failed costs the line as much, and so is not tried again with each look.
