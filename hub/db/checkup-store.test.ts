@@ -37,10 +37,20 @@ describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind,
     expect(await store.list(one.id)).toEqual([]);
     const line = checkup('wide', { part: 'line' });
     for (const told of [checkup('first'), line, checkup('second', { lookedAt: later })])
-      expect(await store.keep(one.agentId, told)).toBe(true);
+      expect(await store.keep(one.agentId, told)).toBeDefined();
     await store.keep(one.agentId, checkup('came late'));
     expect(await store.list(one.id)).toEqual([checkup('second', { lookedAt: later }), line]);
     expect(await store.list(other.id)).toEqual([]);
+  });
+
+  test('is kept with when the line was measured last, whichever part it is', async () => {
+    const { agentId } = await enrolled('measured');
+    const keep = (change: Partial<Checkup>) => store.keep(agentId, checkup('news', change));
+    expect(await keep({})).toEqual({ lineLookedAt: undefined });
+    expect(await keep({ part: 'line', lookedAt: later })).toEqual({ lineLookedAt: later });
+    expect(await keep({})).toEqual({ lineLookedAt: later });
+    // What came late says nothing new, either.
+    expect(await keep({ part: 'line' })).toEqual({ lineLookedAt: later });
   });
 
   test('is news to whoever watches, in every process', async () => {
@@ -53,6 +63,18 @@ describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind,
     await another.close();
   });
 
+  test('that came late is no news to anybody', async () => {
+    const [late, other] = [await enrolled('late'), await enrolled('later')];
+    const heard: (string | undefined)[] = [];
+    const stop = await store.watch((id) => heard.push(id));
+    await store.keep(late.agentId, checkup('second', { lookedAt: later }));
+    await store.keep(late.agentId, checkup('first'));
+    await store.keep(other.agentId, checkup('last'));
+    await expect.poll(() => heard).toContain(other.id);
+    stop();
+    expect(heard).toEqual([late.id, other.id]);
+  });
+
   test.each(['revoke', 'transfer'] as const)(
     'goes when somebody does %s the server, and its former agent tells nothing more',
     async (what) => {
@@ -60,12 +82,12 @@ describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind,
       await store.keep(agentId, checkup('of a home'));
       await stores.servers[what](id, 'bob');
       expect(await store.list(id)).toEqual([]);
-      expect(await store.keep(agentId, checkup('again'))).toBe(false);
+      expect(await store.keep(agentId, checkup('again'))).toBeUndefined();
       expect(await store.list(id)).toEqual([]);
     },
   );
 
   test('of a key that nobody knows is not kept', async () => {
-    expect(await store.keep('nobody', checkup('hello'))).toBe(false);
+    expect(await store.keep('nobody', checkup('hello'))).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 // What agents found arrives and leaves as rows, the newest of each part of a server. Implements CheckupStore of hub/tunnels/checkup.ts.
 
-import type { Checkup, CheckupStore } from '../tunnels/checkup.ts';
+import type { Checkup, CheckupStore, Kept } from '../tunnels/checkup.ts';
 import type { ChangeListener } from './change-listener.ts';
 import type { Database, Queries } from './connect.ts';
 import { and, eq, isNull, sql } from './drizzle.ts';
@@ -19,7 +19,7 @@ export class PostgresCheckupStore implements CheckupStore {
     this.#changes = changes;
   }
 
-  async keep(agentId: string, { part, lookedAt, findings }: Checkup): Promise<boolean> {
+  async keep(agentId: string, { part, lookedAt, findings }: Checkup): Promise<Kept | undefined> {
     return inTransaction(this.#queries, async (tx) => {
       // Held until the end: whoever revokes it waits, and then finds what has to go with it.
       const [agent] = await tx
@@ -27,10 +27,10 @@ export class PostgresCheckupStore implements CheckupStore {
         .from(agents)
         .where(and(eq(agents.agentId, agentId), isNull(agents.revokedAt)))
         .for('share');
-      if (agent === undefined) return false;
+      if (agent === undefined) return undefined;
       const { serverId } = agent;
       const news = { lookedAt, findings };
-      await tx
+      const { rowCount } = await tx
         .insert(serverFindings)
         .values({ serverId, part, ...news })
         .onConflictDoUpdate({
@@ -39,8 +39,12 @@ export class PostgresCheckupStore implements CheckupStore {
           // Two processes may tell in either order.
           setWhere: sql`${serverFindings.lookedAt} <= ${lookedAt.toISOString()}::timestamptz`,
         });
-      await tx.execute(sql`SELECT pg_notify(${channel}, ${serverId})`);
-      return true;
+      if (rowCount === 1) await tx.execute(sql`SELECT pg_notify(${channel}, ${serverId})`);
+      const [line] = await tx
+        .select({ lookedAt: serverFindings.lookedAt })
+        .from(serverFindings)
+        .where(and(eq(serverFindings.serverId, serverId), eq(serverFindings.part, 'line')));
+      return { lineLookedAt: line?.lookedAt };
     });
   }
 

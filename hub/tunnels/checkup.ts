@@ -11,13 +11,20 @@ export interface Checkup {
   readonly findings: readonly Finding[];
 }
 
+/** What the hub knows once a look was told. */
+export interface Kept {
+  /** When it was told of the line last, this time included; undefined: never. */
+  readonly lineLookedAt: Date | undefined;
+}
+
 /** Where they are kept. The store in hub/db implements it. */
 export interface CheckupStore {
   /**
-   * In the place of the former one of this part; whoever watches hears of it. False: `agentId` is not the key of a
-   * server any more, though it may have been a moment ago: what it told of a home is not the next owner's to read.
+   * In the place of the former one of this part, and whoever watches hears of it; unless that one is younger. Undefined:
+   * `agentId` is not the key of a server any more, though it may have been a moment ago: what it told of a home is not
+   * the next owner's to read.
    */
-  keep(agentId: string, checkup: Checkup): Promise<boolean>;
+  keep(agentId: string, checkup: Checkup): Promise<Kept | undefined>;
   /** Of each part at most one; none: its agent has never told. */
   list(serverId: string): Promise<readonly Checkup[]>;
   /** Calls back with the server of which any process kept one; undefined: some may have been missed. Returns the way to stop. */

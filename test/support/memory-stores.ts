@@ -32,10 +32,10 @@ export class MemoryStores {
   readonly checkups: CheckupStore = {
     keep: async (agentId, checkup) => {
       const agent = this.agents.get(agentId);
-      if (agent === undefined || agent.isRevoked) return false;
+      if (agent === undefined || agent.isRevoked) return undefined;
       const told = this.told.get(agent.serverId) ?? new Map<string, Checkup>();
       this.told.set(agent.serverId, told.set(checkup.part, checkup));
-      return true;
+      return { lineLookedAt: told.get('line')?.lookedAt };
     },
     list: async (serverId) => [...(this.told.get(serverId)?.values() ?? [])],
     watch: async () => () => undefined,

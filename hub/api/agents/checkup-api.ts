@@ -97,17 +97,17 @@ async function keep(
   if (waitMs > 0) return tooOften(context, waitMs);
   checkups.told.note(serverId);
   const now = new Date();
-  const isKept = await checkups.store.keep(agentId, {
+  const kept = await checkups.store.keep(agentId, {
     part,
     lookedAt: now,
     findings: asked.findings.map(findingOf),
   });
-  if (!isKept) return denied(context);
-  const all = await checkups.store.list(serverId);
-  const line = all.find((one) => one.part === 'line');
+  if (kept === undefined) return denied(context);
+  const { lineLookedAt } = kept;
   // An agent that has just started asks by this whether its line is to be measured.
   return context.json({
-    line_age_ms: line === undefined ? null : now.getTime() - line.lookedAt.getTime(),
+    line_age_ms:
+      lineLookedAt === undefined ? null : Math.max(0, now.getTime() - lineLookedAt.getTime()),
   });
 }
 
