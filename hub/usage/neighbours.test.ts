@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Neighbours, shareOf, type NeighbourPost, type Shared } from './neighbours.ts';
 import { Rate } from './rate.ts';
@@ -10,7 +10,7 @@ const wholeBytesPerMs = 1000;
 
 /** What one process says all hear, at once, and so does whoever says it. */
 class Street {
-  readonly listeners = new Set<(text: string) => void>();
+  readonly listeners = new Set<(text: string | undefined) => void>();
   readonly said: string[] = [];
   isBlocked = false;
   readonly post: NeighbourPost = {
@@ -24,6 +24,26 @@ class Street {
       return () => void this.listeners.delete(onText);
     },
   };
+
+  /** As of one process whose connection to the database is cut, until it is there again. */
+  branch() {
+    const heard = new Set<(text: string | undefined) => void>();
+    const line = { isCut: false, isDeaf: false };
+    const post: NeighbourPost = {
+      tell: async (text) => (line.isCut ? undefined : this.post.tell(text)),
+      listen: async (onText) => {
+        heard.add(onText);
+        return this.post.listen((text) => {
+          if (!line.isCut && !line.isDeaf) onText(text);
+        });
+      },
+    };
+    const hearAgain = (): void => {
+      line.isDeaf = false;
+      for (const onText of heard) onText(undefined);
+    };
+    return { post, line, hearAgain };
+  }
 }
 
 class House {
@@ -32,17 +52,21 @@ class House {
   shared: Shared[] = [];
   readonly neighbours: Neighbours;
 
-  private constructor(street: Street, writer: string, nowMs: () => number) {
+  private constructor(street: Pick<Street, 'post'>, writer: string, nowMs?: () => number) {
     this.neighbours = new Neighbours({
       writer,
       post: street.post,
       shared: () => this.shared,
       onFailure: (error) => void this.failures.push(error),
-      nowMs,
+      ...(nowMs !== undefined && { nowMs }),
     });
   }
 
-  static async open(street: Street, writer: string, nowMs: () => number): Promise<House> {
+  static async open(
+    street: Pick<Street, 'post'>,
+    writer: string,
+    nowMs?: () => number,
+  ): Promise<House> {
     const house = new House(street, writer, nowMs);
     await house.neighbours.start();
     return house;
@@ -147,6 +171,132 @@ describe('processes of one hub', () => {
     expect([one, other].map(({ rate }) => bytesPerMs(rate))).toEqual([500, 500]);
     await moveForASecond([one]);
     expect(bytesPerMs(one.rate)).toBe(wholeBytesPerMs);
+  });
+});
+
+describe('a process that follows limits', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** With the timers that it has in a hub. */
+  async function moveIn(street: Pick<Street, 'post'>, writer: string, running: number) {
+    const house = await House.open(street, writer);
+    // The limit is there whether anything runs or not.
+    house.shared = [{ key, running, rate: house.rate }];
+    house.neighbours.follow();
+    return house;
+  }
+
+  const pass = async (ms: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(ms));
+  const isLoad = (text: string): boolean => / (held|free) /.test(text);
+
+  /** Nobody has answered its question. */
+  async function aloneFor(ms: number) {
+    const street = new Street();
+    const branch = street.branch();
+    const one = await moveIn(branch, 'one', 3);
+    await pass(ms);
+    street.said.length = 0;
+    return { street, ...branch, one };
+  }
+
+  test('asks twice in a minute who is there while it is alone, whatever it moves, and says nothing else', async () => {
+    const { street, one } = await aloneFor(10_000);
+    for (let second = 0; second < 600; second++) {
+      one.run(1 + (second % 5));
+      one.rate.take(2 * wholeBytesPerMs * 1000, performance.now());
+      await pass(1000);
+    }
+    expect(street.said.length).toBeLessThanOrEqual(20);
+    expect(street.said.filter(isLoad)).toEqual([]);
+    expect(bytesPerMs(one.rate)).toBe(wholeBytesPerMs);
+  });
+
+  test('learns within a look what runs at one that was alone, and the other of it', async () => {
+    const { street, one } = await aloneFor(125_000);
+    const other = await moveIn(street, 'other', 2);
+    await pass(100);
+    expect(other.neighbours.runningElsewhere(key)).toBe(3);
+    expect(one.neighbours.runningElsewhere(key)).toBe(2);
+    one.run(4);
+    await pass(100);
+    expect(other.neighbours.runningElsewhere(key)).toBe(4);
+  });
+
+  test('hears of what begins within a look, though both were at rest for an hour', async () => {
+    const { street, one } = await aloneFor(10_000);
+    const other = await moveIn(street, 'other', 0);
+    one.shared = other.shared;
+    await pass(3_600_000);
+    street.said.length = 0;
+    await pass(60_000);
+    expect(street.said.length).toBeLessThanOrEqual(6);
+    for (const [house, neighbour] of [[one, other] as const, [other, one] as const]) {
+      house.run(3);
+      await pass(100);
+      expect(neighbour.neighbours.runningElsewhere(key)).toBe(3);
+    }
+  });
+
+  test('says no more than its question soon after the last other one was killed', async () => {
+    const { street, one } = await aloneFor(10_000);
+    const branch = street.branch();
+    await moveIn(branch, 'other', 2);
+    await pass(2000);
+    expect(street.said.filter(isLoad).length).toBeGreaterThan(2);
+    branch.line.isCut = true;
+    await pass(35_000);
+    expect(one.neighbours.runningElsewhere(key)).toBe(0);
+    street.said.length = 0;
+    await pass(60_000);
+    expect(street.said.length).toBeLessThanOrEqual(2);
+    expect(street.said.filter(isLoad)).toEqual([]);
+  });
+
+  test('finds at once whoever came while it could not hear', async () => {
+    const { street, one, line, hearAgain } = await aloneFor(10_000);
+    line.isDeaf = true;
+    const other = await moveIn(street, 'other', 2);
+    await pass(100);
+    expect(one.neighbours.runningElsewhere(key)).toBe(0);
+    hearAgain();
+    await pass(100);
+    expect(one.neighbours.runningElsewhere(key)).toBe(2);
+    expect(other.neighbours.runningElsewhere(key)).toBe(3);
+  });
+
+  test('asks once in a second, not at every look, while the database is away, and knows all when it is back', async () => {
+    const { street } = await aloneFor(10_000);
+    street.isBlocked = true;
+    const tell = vi.spyOn(street.post, 'tell');
+    const other = await moveIn(street, 'other', 0);
+    await pass(10_000);
+    expect(tell.mock.calls.length).toBeLessThanOrEqual(12);
+    street.isBlocked = false;
+    await pass(1100);
+    expect(other.neighbours.runningElsewhere(key)).toBe(3);
+    expect(other.failures).toHaveLength(1);
+  });
+
+  test('tells all at once when it hears of another that did not ask', async () => {
+    const { street } = await aloneFor(10_050);
+    await street.post.tell(`other\n1 0 free ${key}`);
+    await pass(100);
+    expect(street.said.filter(isLoad)).toContainEqual(expect.stringMatching(/^one\n3 /));
+  });
+
+  test('keeps nothing of one that was killed, also of what nobody asks for', async () => {
+    const { street, one } = await aloneFor(10_000);
+    const branch = street.branch();
+    const other = await moveIn(branch, 'other', 1);
+    other.shared = Array.from({ length: 50 }, (_, at) => {
+      return { key: `server ${at}`, running: 1, rate: undefined };
+    });
+    await pass(1000);
+    expect(one.neighbours.subjectsElsewhere).toBe(50);
+    branch.line.isCut = true;
+    await pass(5000);
+    expect(one.neighbours.subjectsElsewhere).toBe(0);
   });
 });
 

@@ -6,8 +6,8 @@ import type { Rate } from './rate.ts';
 export interface NeighbourPost {
   /** Reaches every process on the database, this one as well. */
   tell(text: string): Promise<void>;
-  /** Returns the stop function. */
-  listen(onText: (text: string) => void): Promise<() => Promise<void> | void>;
+  /** Undefined: words may have been missed. Returns the stop function. */
+  listen(onText: (text: string | undefined) => void): Promise<() => Promise<void> | void>;
 }
 
 /** A server or an account with a limit that holds at every moment. */
@@ -30,11 +30,20 @@ const lookEveryMs = 100;
 const beatMs = 1000;
 /** Three beats may be missed: a process that was killed keeps nobody out for longer. */
 const lostAfterMs = 3500;
+/** Whoever has heard nobody for so long asks who is there: one line in half a minute is all that a hub of one process says. */
+const askEveryMs = 30_000;
 /** NOTIFY carries 8000 bytes; a subject with its numbers has less than 100. */
-const subjectsPerMessage = 70;
+const linesPerMessage = 70;
+/** No line of a load: a version that does not know it passes over it. */
+const question = 'who is there';
 
 const atRest: Load = { running: 0, bytesPerMs: 0, isHeld: false };
 
+/**
+ * Whoever has limits to keep asks who is there: when he begins, when he may have missed something, and when he has heard nobody for
+ * half a minute. Whoever is asked says at once all that he has. Until a question has stayed without any answer each tells what is
+ * new and, at every beat, everything; afterwards he is alone, and says no more than that question until he hears of another.
+ */
 export class Neighbours {
   readonly #writer: string;
   readonly #post: NeighbourPost;
@@ -43,8 +52,15 @@ export class Neighbours {
   readonly #nowMs: () => number;
   /** By subject, then by process. */
   readonly #others = new Map<string, Map<string, Load & { readonly atMs: number }>>();
+  /** To all who hear it, be they none. */
   #told = new Map<string, Load>();
   #beatAtMs: number;
+  /** When somebody else was heard last, or asked for. */
+  #othersAtMs: number;
+  /** When this process heard its own question, and nobody since. */
+  #unansweredSinceMs: number | undefined;
+  #mustAsk = false;
+  #mustAnswer = false;
   #isTelling = false;
   #isFailing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -64,6 +80,7 @@ export class Neighbours {
     this.#onFailure = options.onFailure;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#beatAtMs = this.#nowMs();
+    this.#othersAtMs = this.#beatAtMs;
   }
 
   async start(): Promise<void> {
@@ -75,7 +92,8 @@ export class Neighbours {
     clearInterval(this.#timer);
     this.#timer = undefined;
     await this.#stopListening?.();
-    await this.#tell(Array.from(this.#told.keys(), (key) => [key, atRest]));
+    const news = Array.from(this.#told.keys(), (key) => [key, atRest] as const);
+    if (news.length > 0 && !this.#isAlone()) await this.#tell(news.map(encoded));
     this.#told.clear();
   }
 
@@ -85,7 +103,8 @@ export class Neighbours {
     if (isLimited === (this.#timer !== undefined)) return;
     clearInterval(this.#timer);
     this.#timer = isLimited ? setInterval(() => void this.look(), lookEveryMs).unref() : undefined;
-    if (!isLimited) void this.look();
+    if (isLimited) this.#doubt();
+    void this.look();
   }
 
   /** In all other processes, by what they said last. */
@@ -93,69 +112,130 @@ export class Neighbours {
     return this.#loadsOf(key).reduce((sum, { running }) => sum + running, 0);
   }
 
-  /** Tells what is new, and gives each rate its share. Cannot reject. */
+  /** Of how many subjects something is kept that others said. */
+  get subjectsElsewhere(): number {
+    return this.#others.size;
+  }
+
+  /** Tells what is new, if anybody is there, and gives each rate its share. Cannot reject. */
   async look(): Promise<void> {
     if (this.#isTelling) return;
     const nowMs = this.#nowMs();
     const elapsedMs = nowMs - this.#beatAtMs;
     const isBeat = elapsedMs >= beatMs;
-    if (isBeat) this.#beatAtMs = nowMs;
+    if (isBeat) {
+      this.#beatAtMs = nowMs;
+      this.#forgetLost();
+    }
+    const now = this.#share(isBeat ? elapsedMs : undefined);
+    const lines = this.#linesOf(now, isBeat);
+    if (lines === undefined || (await this.#tell(lines))) this.#told = now;
+  }
+
+  /** What runs here. Rates get their shares, and are measured where a time is given. */
+  #share(elapsedMs: number | undefined): Map<string, Load> {
     const now = new Map<string, Load>();
     for (const { key, running, rate } of this.#shared()) {
       const former = this.#told.get(key) ?? atRest;
-      const moved = isBeat ? (rate?.moved(elapsedMs) ?? atRest) : former;
+      const moved = elapsedMs === undefined ? former : (rate?.moved(elapsedMs) ?? atRest);
       rate?.allow(shareOf(rate.wholeBytesPerMs, this.#loadsOf(key)));
       const { bytesPerMs, isHeld } = moved;
       if (running > 0 || bytesPerMs > 0) now.set(key, { running, bytesPerMs, isHeld });
     }
-    const news = [...now].filter(([key, { running }]) => {
-      return isBeat || running !== this.#told.get(key)?.running;
-    });
-    for (const key of this.#told.keys()) if (!now.has(key)) news.push([key, atRest]);
-    if (await this.#tell(news)) this.#told = now;
+    return now;
   }
 
-  async #tell(news: readonly (readonly [string, Load])[]): Promise<boolean> {
-    if (news.length === 0) return true;
+  /** What is to be said; undefined: nothing. */
+  #linesOf(now: ReadonlyMap<string, Load>, isBeat: boolean): string[] | undefined {
+    const nowMs = this.#nowMs();
+    const isDue = nowMs - this.#othersAtMs >= askEveryMs;
+    // A database that is away is not asked ten times in a second.
+    const asks = this.#mustAsk ? isBeat || !this.#isFailing : isDue;
+    const isAsked = this.#mustAnswer;
+    if (asks) [this.#mustAsk, this.#othersAtMs] = [false, nowMs];
+    this.#mustAnswer = false;
+    const news = this.#isAlone() ? [] : this.#newsOf(now, isBeat || asks || isAsked);
+    if (news.length === 0 && !asks && !isAsked) return undefined;
+    return [...(asks ? [question] : []), ...news.map(encoded)];
+  }
+
+  #newsOf(now: ReadonlyMap<string, Load>, isWhole: boolean): (readonly [string, Load])[] {
+    const news = [...now].filter(([key, { running }]) => {
+      return isWhole || running !== this.#told.get(key)?.running;
+    });
+    for (const key of this.#told.keys()) if (!now.has(key)) news.push([key, atRest]);
+    return news;
+  }
+
+  async #tell(lines: readonly string[]): Promise<boolean> {
     this.#isTelling = true;
     try {
-      for (let at = 0; at < news.length; at += subjectsPerMessage) {
-        const loads = news.slice(at, at + subjectsPerMessage).map(encoded);
-        await this.#post.tell([this.#writer, ...loads].join('\n'));
-      }
+      for (let at = 0; at === 0 || at < lines.length; at += linesPerMessage)
+        await this.#post.tell([this.#writer, ...lines.slice(at, at + linesPerMessage)].join('\n'));
       this.#isFailing = false;
       return true;
     } catch (error) {
       // Once: what has to be said about the database is said elsewhere each time.
       if (!this.#isFailing) this.#onFailure(error);
       this.#isFailing = true;
+      this.#doubt();
       return false;
     } finally {
       this.#isTelling = false;
     }
   }
 
-  #hear(text: string): void {
-    const { writer, loads } = decoded(text);
-    if (writer === this.#writer) return;
+  #hear(text: string | undefined): void {
+    if (text === undefined) return this.#doubt();
+    const { writer, isQuestion, loads } = decoded(text);
     const atMs = this.#nowMs();
-    for (const [key, load] of loads) {
-      const ofKey = this.#others.get(key) ?? new Map<string, Load & { atMs: number }>();
-      if (load.running === 0 && load.bytesPerMs === 0) ofKey.delete(writer);
-      else ofKey.set(writer, { ...load, atMs });
-      if (ofKey.size > 0) this.#others.set(key, ofKey);
-      else this.#others.delete(key);
+    if (writer === this.#writer) {
+      if (isQuestion) this.#unansweredSinceMs ??= atMs;
+      return;
     }
+    for (const [key, load] of loads) this.#note(writer, key, { ...load, atMs });
+    // Whoever was alone has told nobody what runs here.
+    const isToAnswer = isQuestion || this.#isAlone();
+    this.#unansweredSinceMs = undefined;
+    this.#othersAtMs = atMs;
+    if (!isToAnswer || this.#timer === undefined) return;
+    this.#mustAnswer = true;
+    void this.look();
+  }
+
+  #note(writer: string, key: string, load: Load & { readonly atMs: number }): void {
+    const ofKey = this.#others.get(key) ?? new Map<string, Load & { atMs: number }>();
+    if (load.running === 0 && load.bytesPerMs === 0) ofKey.delete(writer);
+    else ofKey.set(writer, load);
+    if (ofKey.size > 0) this.#others.set(key, ofKey);
+    else this.#others.delete(key);
+  }
+
+  /** Somebody may be there of whom nothing was heard. */
+  #doubt(): void {
+    this.#unansweredSinceMs = undefined;
+    this.#mustAsk = true;
+  }
+
+  /** An answer takes milliseconds; a process that was slower than this would be lost to the others as well. */
+  #isAlone(): boolean {
+    const sinceMs = this.#unansweredSinceMs;
+    return sinceMs !== undefined && this.#nowMs() - sinceMs >= lostAfterMs;
   }
 
   /** Of those that still live. */
   #loadsOf(key: string): readonly Load[] {
-    const ofKey = this.#others.get(key);
-    if (ofKey === undefined) return [];
     const lostBeforeMs = this.#nowMs() - lostAfterMs;
-    for (const [writer, { atMs }] of ofKey) if (atMs < lostBeforeMs) ofKey.delete(writer);
-    if (ofKey.size === 0) this.#others.delete(key);
-    return [...ofKey.values()];
+    const ofKey = this.#others.get(key)?.values() ?? [];
+    return [...ofKey].filter(({ atMs }) => atMs >= lostBeforeMs);
+  }
+
+  #forgetLost(): void {
+    const lostBeforeMs = this.#nowMs() - lostAfterMs;
+    for (const [key, ofKey] of this.#others) {
+      for (const [writer, { atMs }] of ofKey) if (atMs < lostBeforeMs) ofKey.delete(writer);
+      if (ofKey.size === 0) this.#others.delete(key);
+    }
   }
 }
 
@@ -173,7 +253,11 @@ function encoded([key, { running, bytesPerMs, isHeld }]: readonly [string, Load]
 }
 
 /** Lines of another form come from another version of the hub, and say nothing here. */
-function decoded(text: string): { writer: string; loads: (readonly [string, Load])[] } {
+function decoded(text: string): {
+  writer: string;
+  isQuestion: boolean;
+  loads: (readonly [string, Load])[];
+} {
   const [writer = '', ...lines] = text.split('\n');
   const loads = lines.flatMap((line) => {
     const [, running, bytesPerMs, state, key] = /^(\d+) (\d+) (held|free) (.+)$/.exec(line) ?? [];
@@ -181,5 +265,5 @@ function decoded(text: string): { writer: string; loads: (readonly [string, Load
     const load = { running: Number(running), bytesPerMs: Number(bytesPerMs) };
     return [[key, { ...load, isHeld: state === 'held' }] as const];
   });
-  return { writer, loads };
+  return { writer, isQuestion: lines.includes(question), loads };
 }

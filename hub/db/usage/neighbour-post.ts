@@ -20,10 +20,8 @@ export class PostgresNeighbourPost implements NeighbourPost {
     await this.#queries.execute(sql`SELECT pg_notify(${channel}, ${text})`);
   }
 
-  /** What was said while the connection was cut is not heard: it is said again in a second. */
-  async listen(onText: (text: string) => void): Promise<() => void> {
-    return this.#changes.listen(channel, (text) => {
-      if (text !== undefined) onText(text);
-    });
+  /** What was said while the connection was cut is not heard; that there was such a while is told. */
+  async listen(onText: (text: string | undefined) => void): Promise<() => void> {
+    return this.#changes.listen(channel, onText);
   }
 }

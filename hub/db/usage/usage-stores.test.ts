@@ -128,7 +128,7 @@ describe.each(Object.entries(databaseKinds))('usage, on %s', (_kind, openDatabas
   });
 
   test('what one process says another hears', async () => {
-    const heard = Promise.withResolvers<string>();
+    const heard = Promise.withResolvers<string | undefined>();
     const stop = await new PostgresNeighbourPost(another).listen(heard.resolve);
     await new PostgresNeighbourPost(opened.database).tell('it’s me\nand more');
     expect(await heard.promise).toBe('it’s me\nand more');
