@@ -174,21 +174,21 @@ describe('processes of one hub', () => {
   });
 });
 
+/** With the timers that it has in a hub. */
+async function moveIn(street: Pick<Street, 'post'>, writer: string, running: number) {
+  const house = await House.open(street, writer);
+  // The limit is there whether anything runs or not.
+  house.shared = [{ key, running, rate: house.rate }];
+  house.neighbours.follow();
+  return house;
+}
+
+const pass = async (ms: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(ms));
+const isLoad = (text: string): boolean => / (held|free) /.test(text);
+
 describe('a process that follows limits', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
-
-  /** With the timers that it has in a hub. */
-  async function moveIn(street: Pick<Street, 'post'>, writer: string, running: number) {
-    const house = await House.open(street, writer);
-    // The limit is there whether anything runs or not.
-    house.shared = [{ key, running, rate: house.rate }];
-    house.neighbours.follow();
-    return house;
-  }
-
-  const pass = async (ms: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(ms));
-  const isLoad = (text: string): boolean => / (held|free) /.test(text);
 
   /** Nobody has answered its question. */
   async function aloneFor(ms: number) {
