@@ -32,22 +32,34 @@ export async function call<Answer = unknown>(
   method: string,
   path: string,
   body?: unknown,
+  signal?: AbortSignal,
 ): Promise<Answer> {
-  return (await send(method, path, body)) as Answer;
+  return (await send(method, path, body, { signal })) as Answer;
 }
 
 /** Of a provider, where somebody went from this page to show that it is them: good once, for the deed that wanted it. */
 const heldProof = proofInAddress();
 
-async function send(method: string, path: string, body: unknown, proof?: string): Promise<unknown> {
-  const response = await ask(method, path, body, proof ?? heldProof);
+interface Surroundings {
+  readonly proof?: string | undefined;
+  /** Aborted: whoever called waits no longer. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+async function send(
+  method: string,
+  path: string,
+  body: unknown,
+  { proof, signal }: Surroundings = {},
+): Promise<unknown> {
+  const response = await ask(method, path, body, { proof: proof ?? heldProof, signal });
   if (response.ok) return answerOf(response);
   const problem = await problemOf(response);
   const { challenge_id: challengeId, methods } = problem.body;
   if (problem.code === 'login.step-up' && challengeId !== undefined && proof === undefined) {
     const gained = await askStepUp({ challengeId, methods: methods ?? [] }, send);
     if (gained === undefined) throw new Cancelled();
-    return send(method, path, body, gained);
+    return send(method, path, body, { proof: gained, signal });
   }
   if (problem.code === 'login.required' && document.querySelector('[data-signs-out]') !== null) {
     const back = encodeURIComponent(location.pathname + location.search);
@@ -66,7 +78,7 @@ async function ask(
   method: string,
   path: string,
   body: unknown,
-  proof: string | undefined,
+  { proof, signal }: Surroundings,
 ): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
@@ -77,6 +89,7 @@ async function ask(
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
     });
   } catch {
     const detail = 'The hub does not answer. Look at your connection, then try again.';

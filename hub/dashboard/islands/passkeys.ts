@@ -14,8 +14,12 @@ type CreationOptions = Parameters<typeof startRegistration>[0]['optionsJSON'];
 
 /** The hub is asked at `path` for its question. @throws Error with words for people */
 export async function askPasskey(path: string, send: Send): Promise<unknown> {
-  const optionsJSON = (await send('POST', path, {})) as RequestOptions;
-  return inWords(async () => startAuthentication({ optionsJSON }));
+  return signWithPasskey(await send('POST', path, {}));
+}
+
+/** What the hub asked goes to an authenticator at once. @throws Error with words for people */
+export async function signWithPasskey(optionsJSON: unknown): Promise<unknown> {
+  return inWords(async () => startAuthentication({ optionsJSON: optionsJSON as RequestOptions }));
 }
 
 /** The field's own list of suggestions offers passkeys; resolves when one was chosen, perhaps never. */

@@ -1,8 +1,10 @@
 // Somebody at the door arrives; a passkey or a password and a factor leave for the hub, and the browser goes where it was going.
 
+import { Attempts, type Attempt, type Way } from './attempts.ts';
 import { call, type Problem } from './call.ts';
 import { fieldsOf, showProblem, whileBusy } from './forms.ts';
-import { askPasskey, awaitPasskey, knowsPasskeys, offersPasskeys, stopAsking } from './passkeys.ts';
+import { PasskeySuggestion } from './passkey-suggestion.ts';
+import { askPasskey, knowsPasskeys, signWithPasskey, stopAsking } from './passkeys.ts';
 import { toast } from './toast.ts';
 import { WayPicker } from './way-picker.ts';
 
@@ -15,19 +17,10 @@ interface Step {
 }
 
 const signIn = document.querySelector<HTMLElement>('[data-sign-in]');
-/** No passkey needs to be offered any more. */
-let isFirstProven = false;
-let isLeaving = false;
-/** A browser asks one authenticator at a time, and the hub remembers its last question: a suggestion that comes late would end both. */
-let isAskedByHand = false;
-let suggestion: Promise<unknown> = Promise.resolve();
-/** The list below the name offers passkeys now. */
-let isSuggesting = false;
-/** A second login would end the first, and the browser might leave before its cookies come: what is signed meanwhile joins. */
-let entering: Promise<Step> | undefined;
-/** The newest attempt is the one that people look at: what an older one hears, they are not told. */
-let attempts = 0;
 const passwordForm = document.querySelector<HTMLFormElement>('#password-form');
+const passkeyButton = document.querySelector<HTMLButtonElement>('[data-passkey]');
+const attempts = new Attempts(showBusy);
+const suggestion = new PasskeySuggestion();
 const ways = new WayPicker(document.querySelector('[data-step="factor"]'), {
   passkey: 'Use a passkey',
   totp: 'Use your authenticator app',
@@ -45,10 +38,16 @@ passwordForm?.addEventListener(
   (event) => {
     event.preventDefault();
     event.stopPropagation();
-    void prove(passwordForm, async () => passwordFirst(passwordForm));
+    void prove(passwordForm, 'password', async () =>
+      call<Step>('POST', '/api/v1/auth/login', fieldsOf(passwordForm)),
+    );
   },
   { capture: true },
 );
+
+passkeyButton?.addEventListener('click', () => {
+  if (passwordForm !== null) void prove(passwordForm, 'passkey', passkeyByHand);
+});
 
 /** The passkey's form has no field: its proof is made when it is sent. */
 document.querySelector('[data-way="passkey"] form')?.addEventListener(
@@ -56,22 +55,10 @@ document.querySelector('[data-way="passkey"] form')?.addEventListener(
   (event) => {
     event.preventDefault();
     event.stopPropagation();
-    const form = event.target as HTMLFormElement;
-    void prove(form, async () => {
-      const response = await askPasskey('/api/v1/auth/mfa/passkey/options', call);
-      const trust = new FormData(form).has('trust_browser');
-      return call<Step>('POST', '/api/v1/auth/mfa/passkey', { response, trust_browser: trust });
-    });
+    void provePasskeyFactor(event.target as HTMLFormElement);
   },
   { capture: true },
 );
-
-document.querySelector('[data-passkey]')?.addEventListener('click', () => {
-  if (entering !== undefined) return;
-  isAskedByHand = true;
-  stopAsking();
-  if (passwordForm !== null) void prove(passwordForm, passkeyAlone);
-});
 
 document.querySelector('[data-sends-code]')?.addEventListener('click', (event) => {
   const form = (event.target as Element).closest('form');
@@ -92,77 +79,77 @@ if (methods !== undefined) goOn({ kind: 'factor', methods: methods.split(',') })
 else if (knowsPasskeys()) {
   for (const element of document.querySelectorAll<HTMLElement>('[data-needs-passkeys]'))
     element.hidden = false;
-  void suggestPasskeys();
+  if (passwordForm !== null) void suggestPasskeys(passwordForm);
 }
 
-/** The list of suggestions below the name offers passkeys, so nobody has to know that they have one. */
-async function suggestPasskeys(): Promise<void> {
-  if (passwordForm === null || !(await offersPasskeys()) || isAskedByHand) return;
-  let response: unknown;
-  try {
-    const asked = call('POST', '/api/v1/auth/passkey/options', {});
-    suggestion = asked.catch(() => undefined);
-    const options = await asked;
-    if (isAskedByHand) return;
-    isSuggesting = true;
-    response = await awaitPasskey(options);
-  } catch {
-    // Nobody chose one, or the button was used instead: the form is still there.
-    return;
-  } finally {
-    isSuggesting = false;
-  }
-  await prove(passwordForm, async () => enter(response));
-  // Refused, or the page stood open for too long: with a new question it works the next time.
-  if (!isFirstProven) void suggestPasskeys();
+async function suggestPasskeys(form: HTMLFormElement): Promise<void> {
+  const response = await suggestion.chosen();
+  if (response !== undefined) await prove(form, 'passkey', async () => enter(response));
 }
 
-/** The cookie of a question that is still on its way would come over that of the password, and no code would fit any more. */
-async function passwordFirst(form: HTMLFormElement): Promise<Step> {
-  isAskedByHand = true;
-  await suggestion;
+/** The first proof. What failed can be tried again, and passkeys are suggested again: with a new question, since the last one may be used up. */
+async function prove(
+  form: HTMLFormElement,
+  way: Way,
+  work: (attempt: Attempt) => Promise<Step>,
+): Promise<void> {
+  const attempt = attempts.begin(way);
+  if (attempt === undefined) return;
+  showProblem(form, undefined);
   try {
-    return await call<Step>('POST', '/api/v1/auth/login', fieldsOf(form));
+    await suggestion.stop();
+    goOn(await work(attempt));
   } catch (error) {
-    isAskedByHand = false;
-    if (!isSuggesting) void suggestPasskeys();
-    throw error;
+    if (!attempts.end(attempt)) return;
+    showProblem(form, (error as Error).message);
+    if (way === 'password' && (error as Problem).code === 'login.failed') offerToRetype(form);
+    void suggestPasskeys(form);
   }
 }
 
-async function passkeyAlone(): Promise<Step> {
-  await suggestion;
-  return enter(await askPasskey('/api/v1/auth/passkey/options', call));
+async function passkeyByHand(attempt: Attempt): Promise<Step> {
+  const question = await call('POST', '/api/v1/auth/passkey/options', {});
+  const sign = async (): Promise<unknown> => signWithPasskey(question);
+  return enter(await attempts.atAuthenticator(attempt, sign));
 }
 
 async function enter(response: unknown): Promise<Step> {
-  entering ??= call<Step>('POST', '/api/v1/auth/passkey', { response });
-  try {
-    return await entering;
-  } catch (error) {
-    entering = undefined;
-    throw error;
-  }
+  return call<Step>('POST', '/api/v1/auth/passkey', { response });
 }
 
-async function prove(form: HTMLFormElement, work: () => Promise<Step>): Promise<void> {
-  const attempt = (attempts += 1);
+async function provePasskeyFactor(form: HTMLFormElement): Promise<void> {
   showProblem(form, undefined);
   await whileBusy(form, async () => {
     try {
-      goOn(await work());
+      const response = await askPasskey('/api/v1/auth/mfa/passkey/options', call);
+      const trust = new FormData(form).has('trust_browser');
+      goOn(await call('POST', '/api/v1/auth/mfa/passkey', { response, trust_browser: trust }));
     } catch (error) {
-      if (attempt === attempts) showProblem(form, (error as Problem).message);
+      showProblem(form, (error as Error).message);
     }
   });
 }
 
+/** Not `disabled`: that would take the focus from whoever pressed it. That presses do nothing meanwhile is seen to by `attempts`. */
+function showBusy(underWay: Way | undefined): void {
+  const buttons: Record<Way, Element | null | undefined> = {
+    passkey: passkeyButton,
+    password: passwordForm?.querySelector('button[type="submit"]'),
+  };
+  for (const [way, button] of Object.entries(buttons)) {
+    button?.setAttribute('aria-busy', String(way === underWay));
+    button?.setAttribute('aria-disabled', String(underWay !== undefined && way !== underWay));
+  }
+}
+
+function offerToRetype(form: HTMLFormElement): void {
+  const input = form.querySelector<HTMLInputElement>('[name="password"]');
+  input?.focus();
+  input?.select();
+}
+
 function goOn(step: Step): void {
-  isFirstProven = true;
-  // The button's passkey and the suggested one may both arrive: the browser leaves once.
-  if (isLeaving) return;
   if (step.kind === 'done') {
-    isLeaving = true;
     location.assign(step.restriction === 'enrol' ? '/enrol' : (signIn?.dataset['after'] ?? '/'));
     return;
   }
