@@ -57,6 +57,8 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
   parts.opened.add(await tellChanges(stores, news, channels));
   parts.opened.add(await stores.checkups.watch((id) => id !== undefined && tellChanged(news, id)));
   parts.opened.add(tellStreams(parts.traffic, news));
+  const checkupWishes = wishesOf(parts);
+  parts.opened.add(await checkupWishes.listen());
   return {
     ...people,
     usage: parts.traffic,
@@ -66,7 +68,7 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     sharing,
     presence: stores.presence,
     checkups: stores.checkups,
-    checkupWishes: new CheckupWishes((id) => parts.tunnels.askToCheckUp(id)),
+    checkupWishes,
     enrolment: stores.enrolment,
     domains: stores.domains,
     domainLimits: config.domainLimits,
@@ -87,6 +89,11 @@ export async function openServices(config: HubConfig, parts: ServiceParts): Prom
     noticeTargets: parts.notified.targets,
     serverAlerts: stores.notices.alerts,
   };
+}
+
+function wishesOf({ stores, tunnels }: ServiceParts): CheckupWishes {
+  const { presence, checkupWishes: post } = stores;
+  return new CheckupWishes({ ask: (id) => tunnels.askToCheckUp(id), presence, post });
 }
 
 /** Whatever any process changes in a server; `undefined`: changes may have been missed, so whoever listens looks again. */

@@ -22,6 +22,7 @@ import { PostgresBanStore } from '../db/bans/ban-store.ts';
 import { PostgresCertificateStore } from '../db/certificate-store.ts';
 import { PostgresChallengeStore } from '../db/challenge-store.ts';
 import { PostgresCheckupStore } from '../db/checkup-store.ts';
+import { PostgresWishPost } from '../db/wish-post.ts';
 import { openDatabase, type Database, type OpenOptions } from '../db/connect.ts';
 import { PostgresDomainStore } from '../db/domain-store.ts';
 import { PostgresEnrolmentStore } from '../db/enrolment-store.ts';
@@ -44,7 +45,7 @@ import { PostgresLimitStore } from '../db/usage/limit-store.ts';
 import { PostgresNeighbourPost } from '../db/usage/neighbour-post.ts';
 import { PostgresLinkSampleStore } from '../db/usage/link-sample-store.ts';
 import { PostgresTrafficStore } from '../db/usage/traffic-store.ts';
-import type { CheckupStore } from '../tunnels/checkup.ts';
+import type { CheckupStore, WishPost } from '../tunnels/checkup.ts';
 import type { DomainStore } from '../tunnels/domains/domain.ts';
 import { Enrolment } from '../tunnels/enrolment.ts';
 import type { PresenceStore } from '../tunnels/presence.ts';
@@ -61,6 +62,8 @@ export interface Stores {
   readonly presence: PresenceStore;
   /** What agents found when they looked at themselves. */
   readonly checkups: CheckupStore;
+  /** That they look again. */
+  readonly checkupWishes: WishPost;
   readonly domains: DomainStore;
   readonly certificates: CertificateStore;
   /** At authorities. */
@@ -114,6 +117,7 @@ export async function openStores(
     rotation: new Rotation({ store, hubHost: config.hubHost }),
     presence: new PostgresPresenceStore(database),
     checkups: new PostgresCheckupStore(database),
+    checkupWishes: new PostgresWishPost(database),
     domains: new PostgresDomainStore(database, config.domainLimits),
     certificates: new PostgresCertificateStore(database),
     authorityAccounts: new PostgresAccountStore(database),

@@ -30,3 +30,11 @@ export interface CheckupStore {
   /** Calls back with the server of which any process kept one; undefined: some may have been missed. Returns the way to stop. */
   watch(onKept: (serverId: string | undefined) => void): Promise<() => void>;
 }
+
+/** How the processes of a hub tell each other that somebody wishes for a look. Implemented in hub/db. */
+export interface WishPost {
+  /** Reaches every process on the database, this one as well. */
+  tell(serverId: string): Promise<void>;
+  /** Returns the way to stop. */
+  listen(onWish: (serverId: string) => void): Promise<() => void>;
+}

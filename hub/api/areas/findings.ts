@@ -3,8 +3,9 @@
 import { z } from '@hono/zod-openapi';
 
 import { worstOf } from '../../../shared/doctor/finding.ts';
-import type { CheckupStore } from '../../tunnels/checkup.ts';
+import type { CheckupStore, WishPost } from '../../tunnels/checkup.ts';
 import { FailureBudget } from '../../tunnels/failure-budget.ts';
+import type { PresenceStore } from '../../tunnels/presence.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import { ApiError } from '../problem/api-error.ts';
 import { findingSchema } from './health.ts';
@@ -18,26 +19,48 @@ export interface FindingServices extends Pick<ServerViews, 'servers' | 'sharing'
 /** Of one server in ten minutes: each measures its line, and nobody reads faster. */
 const perServer = { limit: 6, windowMs: 10 * 60_000 };
 
-/** Wishes of owners, for all doors of the hub together. */
+export interface WishOptions {
+  /** False where its agent is not connected to this process. */
+  readonly ask: (serverId: string) => boolean;
+  /** Of all processes of the hub. */
+  readonly presence: Pick<PresenceStore, 'list'>;
+  readonly post: WishPost;
+}
+
+/** Wishes of owners, for all doors of the hub together; they go to the process that has the agent's link. */
 export class CheckupWishes {
-  readonly #ask: (serverId: string) => boolean;
+  readonly #options: WishOptions;
   readonly #made = new FailureBudget(perServer);
 
-  /** `ask`: false where its agent is not connected. */
-  constructor(ask: (serverId: string) => boolean) {
-    this.#ask = ask;
+  constructor(options: WishOptions) {
+    this.#options = options;
   }
 
-  /** @throws ApiError api.busy */
-  make(id: string): boolean {
+  /** To what is wished for at other processes. Returns the way to stop. */
+  async listen(): Promise<() => void> {
+    return this.#options.post.listen((id) => {
+      // Each process counts what it was asked itself; where the link is, all of that comes together.
+      if (this.#made.waitMs(id) === 0 && this.#options.ask(id)) this.#made.note(id);
+    });
+  }
+
+  /** False: its agent is connected nowhere. @throws ApiError api.busy */
+  async make(id: string): Promise<boolean> {
     const waitMs = this.#made.waitMs(id);
     if (waitMs > 0)
       throw new ApiError(
         'api.busy',
         `This server was asked often enough: try again in ${Math.ceil(waitMs / 1000)} seconds.`,
       );
-    if (!this.#ask(id)) return false;
+    const { ask, presence, post } = this.#options;
+    if (ask(id)) {
+      this.#made.note(id);
+      return true;
+    }
+    const there = (await presence.list()).get(id);
+    if (there?.state !== 'connected') return false;
     this.#made.note(id);
+    await post.tell(id);
     return true;
   }
 }
@@ -88,7 +111,7 @@ const ask = operation({
   path: '/servers/{id}/findings',
   summary: 'Ask its agent to look at itself again, and to measure its line',
   description:
-    'It answers within a minute, an agent of an older version never; `line_measured_at` is last to change. `is_asked` is false where the agent is not connected.',
+    'It answers within a minute, an agent of an older version never; `line_measured_at` is last to change. `is_asked` is false where the agent is connected to no process of the hub.',
   auth: 'owner',
   scope: 'servers:write',
   stepUp: 'none',
@@ -97,7 +120,7 @@ const ask = operation({
   response: z.object({ is_asked: z.boolean() }),
   async run(caller, { params }, services: FindingServices) {
     await requireOwned(caller, params.id, services);
-    return { is_asked: services.checkupWishes.make(params.id) };
+    return { is_asked: await services.checkupWishes.make(params.id) };
   },
 });
 
