@@ -1,12 +1,11 @@
 // How the last backup went arrives, and leaves again for whoever asks in whichever process: a small file in the data folder.
 
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { leaveToOwner } from '../../shared/ownership.ts';
+import { replaceFile } from '../../shared/replaced-file.ts';
 
 export interface BackupState {
   /** When it was begun: what changed later is not in it. */
@@ -43,17 +42,7 @@ export async function noteBackup(dataDir: string, state: BackupState): Promise<v
   const last = { at: at.toISOString(), file, ...(error === undefined ? {} : { error }) };
   const good = ok ? last : former?.good && { ...former.good, at: former.good.at.toISOString() };
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const path = statePath(dataDir);
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  const handle = await open(draft, 'wx', 0o600);
-  try {
-    leaveToOwner(draft, handle.fd);
-    await handle.writeFile(`${JSON.stringify({ last, good })}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, path);
+  await replaceFile(statePath(dataDir), `${JSON.stringify({ last, good })}\n`);
 }
 
 /** A damaged file is as good as none: the next backup writes it anew. */

@@ -63,10 +63,10 @@ async function examine(context: CommandContext): Promise<readonly Finding[]> {
   return [...instead, ...(await examineIdle(premises))];
 }
 
-async function advisoriesOf({ advisoryFeed }: HubConfig): Promise<Premises['advisories']> {
+async function advisoriesOf({ advisoryFeed, dataDir }: HubConfig): Promise<Premises['advisories']> {
   if (advisoryFeed === undefined) return undefined;
   const { openFeed } = await import('../doctor/advisory-feed.ts');
-  const feed = openFeed(advisoryFeed);
+  const feed = openFeed(advisoryFeed, dataDir);
   return () => feed.look();
 }
 

@@ -50,12 +50,12 @@ export class Examined {
     return examineRunning(this.#hub(premisesOf(this.#config, own)));
   }
 
-  /** One for the life of the process: it remembers when it last asked. */
+  /** One for the life of the process: it remembers when it last asked, and what it has seen. */
   async #feed(): Promise<Premises['advisories']> {
-    const { advisoryFeed } = this.#config;
+    const { advisoryFeed, dataDir } = this.#config;
     if (advisoryFeed === undefined) return undefined;
     const { openFeed } = await import('../doctor/advisory-feed.ts');
-    const feed = (this.#advisories ??= openFeed(advisoryFeed));
+    const feed = (this.#advisories ??= openFeed(advisoryFeed, dataDir));
     return () => feed.look();
   }
 

@@ -1,13 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { hasParts, partPath } from '../../test/support/parts.ts';
 import { selfSigned } from '../../test/support/self-signed.ts';
@@ -17,13 +17,18 @@ import type { Finding } from '../../shared/doctor/finding.ts';
 import { readConfig } from '../config.ts';
 import { createSafeFetch } from '../outbound/safe-fetch.ts';
 import { AdvisoryFeed, feedLimits, newerOf } from './advisory-feed.ts';
+import { keptListPath } from './kept-list.ts';
 import { parseMinisignKey } from './minisign.ts';
 
 /** As minisign writes them, by a key of this test. */
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const keyId = Buffer.from('phlixkey');
-const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
-const signer = Buffer.concat([Buffer.from('Ed'), keyId, raw]).toString('base64');
+const signer = signerOf(publicKey);
+
+function signerOf(key: KeyObject): string {
+  const raw = Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url');
+  return Buffer.concat([Buffer.from('Ed'), keyId, raw]).toString('base64');
+}
 
 function signatureOf(content: string, id = keyId): string {
   const bytes = sign(null, createHash('blake2b512').update(content).digest(), privateKey);
@@ -43,6 +48,7 @@ let asked: string[] = [];
 let server: Server;
 let url = '';
 let cert = '';
+let dataDir = '';
 
 beforeAll(async () => {
   const pair = await selfSigned('localhost');
@@ -58,6 +64,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(() => {
   asked = [];
+  dataDir = temporaryFolder('kept').path;
   files = { '/holes.json': good, '/holes.json.minisig': signatureOf(good) };
 });
 
@@ -65,17 +72,15 @@ function feed(nowMs?: () => number, key = signer): AdvisoryFeed {
   const parsed = parseMinisignKey(key);
   if (parsed === undefined) throw new Error('no key');
   const fetch = createSafeFetch({ ...feedLimits, ca: cert });
-  return new AdvisoryFeed({ url, signer: parsed }, fetch, nowMs);
+  return new AdvisoryFeed({ url, signer: parsed }, fetch, keptListPath(dataDir), nowMs);
 }
 
 test('a list that is signed is taken, and is asked for every six hours at most', async () => {
   let nowMs = 1;
   const followed = feed(() => nowMs);
   const looks = await Promise.all([followed.look(), followed.look()]);
-  expect(looks).toEqual([
-    { kind: 'list', list },
-    { kind: 'list', list },
-  ]);
+  const look = { kind: 'list', asOf: list.asOf, newest: list };
+  expect(looks).toEqual([look, look]);
   nowMs += 5.9 * 3_600_000;
   await followed.look();
   expect(asked.toSorted()).toEqual(['/holes.json', '/holes.json.minisig']);
@@ -111,9 +116,112 @@ function publish(text: string): void {
   files = { '/holes.json': text, '/holes.json.minisig': signatureOf(text) };
 }
 
-test('an older list than the program’s own takes nothing back', () => {
-  expect(newerOf({ kind: 'list', list: { ...list, asOf: '2026-01-01' } })).toBe(snapshot);
-  expect(newerOf({ kind: 'list', list })).toBe(list);
+const former = { ...list, asOf: '2026-10-01', packages: {} };
+/** Older than what the program knows by itself. */
+const ancient = { ...former, asOf: '2026-01-01' };
+
+test('an older list than the program’s own takes nothing back', async () => {
+  expect(newerOf(await feed().look())).toEqual(list);
+  dataDir = temporaryFolder('kept').path;
+  publish(JSON.stringify(ancient));
+  expect(newerOf(await feed().look())).toBe(snapshot);
+});
+
+const soon = 6.1 * 3_600_000;
+const wentBack = { kind: 'list', asOf: former.asOf, newest: list };
+
+describe('an address that showed a list', () => {
+  test('and shows a former one takes nothing back, though its signature is good', async () => {
+    dataDir = join(dataDir, 'none');
+    let nowMs = 1;
+    const followed = feed(() => nowMs);
+    await followed.look();
+    publish(JSON.stringify(former));
+    nowMs += soon;
+    const look = await followed.look();
+    expect(look).toEqual(wentBack);
+    expect(newerOf(look)).toEqual(list);
+  });
+
+  test('takes nothing back by showing nothing', async () => {
+    await feed().look();
+    files = {};
+    const look = await feed().look();
+    expect(look).toMatchObject({ kind: 'unusable' });
+    expect(newerOf(look)).toEqual(list);
+  });
+
+  test('takes nothing back by waiting for the next start of the hub', async () => {
+    await feed().look();
+    expect(statSync(keptListPath(dataDir)).mode & 0o777).toBe(0o600);
+    publish(JSON.stringify(former));
+    expect(await feed().look()).toEqual(wentBack);
+    // Nor does the former one take the place of what is kept.
+    expect(await feed().look()).toEqual(wentBack);
+  });
+
+  test('goes on with a newer one, and with what its signer mended on the same day', async () => {
+    let nowMs = 1;
+    const followed = feed(() => nowMs);
+    await followed.look();
+    for (const next of [
+      { ...list, packages: {} },
+      { ...list, asOf: '2026-11-21' },
+    ]) {
+      publish(JSON.stringify(next));
+      nowMs += soon;
+      expect(await followed.look()).toEqual({ kind: 'list', asOf: next.asOf, newest: next });
+    }
+  });
+
+  test.each<[string, (kept: { content: string; signature: string }) => string]>([
+    ['damaged', () => '{'],
+    ['not the signed one any more', (kept) => JSON.stringify({ ...kept, content: encodedFuture })],
+  ])('begins anew where what was kept is %s', async (_, change) => {
+    await feed().look();
+    const path = keptListPath(dataDir);
+    writeFileSync(path, change(JSON.parse(readFileSync(path, 'utf8'))));
+    publish(JSON.stringify(former));
+    expect(await feed().look()).toEqual({ kind: 'list', asOf: former.asOf, newest: former });
+  });
+
+  test('begins anew with another signer', async () => {
+    await feed().look();
+    const other = signerOf(generateKeyPairSync('ed25519').publicKey);
+    const look = await feed(undefined, other).look();
+    expect(look).toMatchObject({ kind: 'unusable', newest: undefined });
+  });
+});
+
+const encodedFuture = Buffer.from(JSON.stringify({ ...list, asOf: '2099-01-01' })).toString(
+  'base64',
+);
+
+test('the finding names both days, and what to do', { timeout: 60_000 }, async () => {
+  const folder = temporaryFolder('feed').path;
+  mkdirSync(join(folder, 'data'), { mode: 0o700 });
+  writeFileSync(join(folder, 'ca.pem'), cert);
+  const settings = { HUB_ADVISORY_FEED: url, HUB_ADVISORY_SIGNER: signer };
+  publish(JSON.stringify(ancient));
+  const old = await doctor(folder, settings);
+  expect(old['software.feed']).toMatchObject({
+    state: 'warning',
+    message: expect.stringMatching(`of 2026-01-01, older than .* own of ${snapshot.asOf}`),
+    remedy: expect.stringMatching(/newer one, or unset HUB_ADVISORY_FEED/),
+  });
+  publish(good);
+  await doctor(folder, settings);
+  publish(JSON.stringify(former));
+  const back = await doctor(folder, settings);
+  expect(back['software.feed']).toMatchObject({
+    state: 'warning',
+    message: expect.stringMatching(/went back to .* of 2026-10-01; .* one of 2026-11-20/),
+    remedy: expect.stringContaining(keptListPath(join(folder, 'data'))),
+  });
+  expect(back['software.versions']).toMatchObject({
+    state: 'failure',
+    message: expect.stringContaining('CVE-2026-99999'),
+  });
 });
 
 test.each([

@@ -215,7 +215,9 @@ const fixtures: Record<Check, () => Ill> = {
     return ill({ machine: { software } });
   },
   'software.feed': () =>
-    ill({ advisories: async () => ({ kind: 'unusable', reason: 'it is not signed' }) }),
+    ill({
+      advisories: async () => ({ kind: 'unusable', reason: 'it is not signed', newest: undefined }),
+    }),
   'limits.memory': () => ill({ machine: { memoryBytes: 2 ** 28 } }),
   'clock.offset': () => ill({ databaseTime: async () => new Date(now.getTime() + 9000) }),
   'config.proxies': () => ill({ unnamedAt: () => now }),

@@ -7,7 +7,8 @@ import { descriptorVerdict } from '../../shared/doctor/descriptors.ts';
 import { ok, warning, type Verdict } from '../../shared/doctor/finding.ts';
 import type { Looks } from '../../shared/doctor/look.ts';
 import { runningVersions, softwareVerdict } from '../../shared/doctor/software.ts';
-import { newerOf } from './advisory-feed.ts';
+import { newerOf, type FeedLook } from './advisory-feed.ts';
+import { keptListPath } from './kept-list.ts';
 import type { Premises, RunningHub } from './premises.ts';
 
 const mebibyte = 1024 * 1024;
@@ -48,12 +49,29 @@ async function lookAtFeed({ advisories, config }: Premises): Promise<Verdict | u
   const look = await advisories?.();
   if (look === undefined) return undefined;
   const at = config.advisoryFeed?.url;
-  if (look.kind === 'list')
-    return ok(`The list of holes at ${at} is signed, and of ${look.list.asOf}.`);
-  return warning(
-    `The list of holes at ${at} is of no use: ${look.reason}. What this version knows by itself is compared.`,
-    'Look at HUB_ADVISORY_FEED and HUB_ADVISORY_SIGNER, and whether this machine reaches that address.',
-  );
+  const compared = comparedOf(look);
+  if (look.kind === 'unusable')
+    return warning(
+      `The list of holes at ${at} is of no use: ${look.reason}. ${compared}`,
+      'Look at HUB_ADVISORY_FEED and HUB_ADVISORY_SIGNER, and whether this machine reaches that address.',
+    );
+  if (look.asOf < look.newest.asOf)
+    return warning(
+      `${at} went back to a list of holes of ${look.asOf}; this hub has seen one of ${look.newest.asOf}. ${compared}`,
+      `Find out who answers there: a former list hides the holes that came after it. If whoever signs it took the newer one back, remove ${keptListPath(config.dataDir)} and start the hub again.`,
+    );
+  if (look.asOf < snapshot.asOf)
+    return warning(
+      `The list of holes at ${at} is of ${look.asOf}, older than this version's own of ${snapshot.asOf}. ${compared}`,
+      'Ask whoever signs it for a newer one, or unset HUB_ADVISORY_FEED and HUB_ADVISORY_SIGNER.',
+    );
+  return ok(`The list of holes at ${at} is signed, and of ${look.asOf}.`);
+}
+
+function comparedOf(look: FeedLook): string {
+  const known = newerOf(look);
+  if (known === snapshot) return 'What this version knows by itself is compared.';
+  return `The one of ${known.asOf} is compared.`;
 }
 
 function lookAtMemory({ config, machine }: Premises): Verdict {
