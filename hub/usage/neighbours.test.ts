@@ -186,19 +186,19 @@ async function moveIn(street: Pick<Street, 'post'>, writer: string, running: num
 const pass = async (ms: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(ms));
 const isLoad = (text: string): boolean => / (held|free) /.test(text);
 
+/** Nobody has answered its question. */
+async function aloneFor(ms: number) {
+  const street = new Street();
+  const branch = street.branch();
+  const one = await moveIn(branch, 'one', 3);
+  await pass(ms);
+  street.said.length = 0;
+  return { street, ...branch, one };
+}
+
 describe('a process that follows limits', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
-
-  /** Nobody has answered its question. */
-  async function aloneFor(ms: number) {
-    const street = new Street();
-    const branch = street.branch();
-    const one = await moveIn(branch, 'one', 3);
-    await pass(ms);
-    street.said.length = 0;
-    return { street, ...branch, one };
-  }
 
   test('asks twice in a minute who is there while it is alone, whatever it moves, and says nothing else', async () => {
     const { street, one } = await aloneFor(10_000);
