@@ -239,6 +239,7 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('at the door, one attempt at 
   test('an authenticator that nobody touched is asked anew by a second press', async () => {
     const { page } = robin;
     await openDoor();
+    await fill();
     await press('Sign in with a passkey');
     await untilCeremoniesAre('suggested: AbortError', 'by hand: pending');
     await press('Sign in with a passkey');
