@@ -182,6 +182,28 @@ describe('closing', () => {
     await expect.poll(() => edge.resets).toEqual(['cancelled']);
   });
 
+  it('resets what is not finished at the deadline over HTTP/2, though it has said goodbye', async () => {
+    const held: unknown[] = [];
+    await using edge = await TestEdge.start({
+      origin: (_request, response) => void held.push(response.write('never')),
+    });
+    const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+    const arrived = buffer(socket);
+    socket.write(Buffer.concat([preface, request(1), request(3)]));
+    await expect.poll(() => held.length).toBe(2);
+    await edge.listener.close(50);
+    const frames = framesOf(await arrived);
+    expect(frames.some(({ flags, type }) => type === frameType.data && flags === endStream)).toBe(
+      false,
+    );
+    const resets = frames.filter(({ type }) => type === frameType.reset);
+    expect(resets.map(({ stream, payload }) => [stream, payload])).toEqual([
+      [1, '00000002'],
+      [3, '00000002'],
+    ]);
+    await expect.poll(() => edge.resets).toEqual(['cancelled', 'cancelled']);
+  });
+
   it('neither cuts agents that came in by its door nor takes them for visitors', async () => {
     const agents: Socket[] = [];
     const held: (() => void)[] = [];

@@ -75,16 +75,25 @@ export class Http2Front {
    */
   drain(): void {
     this.#isDraining = true;
-    for (const visitor of this.#visitors) if (visitor.openStreams > 0) visitor.sayGoodbye();
+    for (const visitor of this.#visitors) if (visitor.streams.size > 0) visitor.sayGoodbye();
     const closeIdle = (alsoSilent: boolean): void => {
-      for (const { openStreams, hasAsked, session } of this.#visitors)
-        if (openStreams === 0 && (hasAsked || alsoSilent)) session.close();
+      for (const { streams, hasAsked, session } of this.#visitors)
+        if (streams.size === 0 && (hasAsked || alsoSilent)) session.close();
     };
     const { headTimeoutMs } = this.#options.limits;
     this.#deadlines = [
       setTimeout(closeIdle, Math.min(lastCallMs, headTimeoutMs), false),
       setTimeout(closeIdle, headTimeoutMs, true),
     ];
+  }
+
+  /**
+   * Resets what still runs. Not every client takes a connection that is lost behind a goodbye for a loss: to node:http2 an
+   * answer without a length is then whole.
+   */
+  cut(): void {
+    for (const { streams } of this.#visitors)
+      for (const stream of streams) stream.destroy(new Error('the time to drain is over'));
   }
 
   stop(): void {
@@ -99,10 +108,10 @@ export class Http2Front {
     // Node keeps the stream until somebody reads it.
     if (stream.closed) stream.destroy();
     if (stream.destroyed) return;
-    visitor.openStreams += 1;
+    visitor.streams.add(stream);
     visitor.hasAsked = true;
     if (this.#isDraining) visitor.sayGoodbye();
-    stream.once('close', () => visitor.onStreamClosed(stream.rstCode));
+    stream.once('close', () => visitor.onStreamClosed(stream));
     if (visitor.isHasty) setImmediate(() => this.#meet(visitor, asked));
     else this.#meet(visitor, asked);
   }
@@ -164,7 +173,7 @@ export class Http2Front {
         visitor.bury();
         continue;
       }
-      if (visitor.openStreams > 0) {
+      if (visitor.streams.size > 0) {
         visitor.listenAgain();
         continue;
       }
@@ -189,7 +198,8 @@ class Visitor {
   readonly session: ServerHttp2Session;
   readonly connection: VisitorConnection;
   readonly #socket: Socket;
-  openStreams = 0;
+  /** Those that run. */
+  readonly streams = new Set<ServerHttp2Stream>();
   hasAsked = false;
   idleSince = performance.now();
   pingedAt = performance.now();
@@ -213,11 +223,12 @@ class Visitor {
     return this.#abandoned >= patientFor && !this.connection.isPlain;
   }
 
-  onStreamClosed(rstCode: number | undefined): void {
+  onStreamClosed(stream: ServerHttp2Stream): void {
+    const { rstCode } = stream;
     if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) this.#abandoned += 1;
-    this.openStreams -= 1;
+    this.streams.delete(stream);
     this.idleSince = performance.now();
-    if (this.#isLeaving && this.openStreams === 0) this.session.close();
+    if (this.#isLeaving && this.streams.size === 0) this.session.close();
   }
 
   /**

@@ -8,6 +8,9 @@ import { Http2Front } from './front-http2.ts';
 import type { FrontOptions } from './front-options.ts';
 import { Routing } from './routing.ts';
 
+/** What is said at the end of a drain has so long to get out, in milliseconds. */
+export const lastWordsMs = 250;
+
 export class Front {
   readonly #http1: Http1Front;
   readonly #http2: Http2Front;
@@ -27,6 +30,11 @@ export class Front {
   drain(): void {
     this.#http1.drain();
     this.#http2.drain();
+  }
+
+  /** Tells visitors whose answers go on that they will not be whole. Their connections are cut afterwards. */
+  cut(): void {
+    this.#http2.cut();
   }
 
   stop(): void {

@@ -11,7 +11,7 @@ import type { CertificateSource, KeyKind } from '../certificates/store.ts';
 import type { Admission } from './admission.ts';
 import { HelloReader, type Peek } from './client-hello.ts';
 import { VisitorConnection, type TlsSwitches } from './connection.ts';
-import type { Front } from './front.ts';
+import { lastWordsMs, type Front } from './front.ts';
 import { createHandshakeServer, hostnameOf } from './handshake-server.ts';
 import { keyKindFor } from './key-kind.ts';
 import { dismiss } from './last-words.ts';
@@ -28,7 +28,7 @@ export interface EdgeListenerOptions {
   /** What the owner of this server chose; undefined for a name that is no server's. */
   readonly switchesOf: (hostname: string) => TlsSwitches | undefined;
   readonly peers: Peers;
-  readonly front: Pick<Front, 'accept' | 'drain' | 'stop'>;
+  readonly front: Pick<Front, 'accept' | 'drain' | 'cut' | 'stop'>;
   readonly admission: Admission;
   readonly trustedProxies: CidrSet;
   /** Whose connections end before they begin, where nobody wants to tell them why. Absent: nobody's. */
@@ -88,13 +88,17 @@ export class EdgeListener {
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    const deadline = setTimeout(() => this.#destroyAll(), drainMs);
-    this.#options.front.drain();
+    const { front } = this.#options;
+    const deadlines = [
+      setTimeout(() => front.cut(), drainMs),
+      setTimeout(() => this.#destroyAll(), drainMs + lastWordsMs),
+    ];
+    front.drain();
     this.#checkEmpty();
     await emptied;
-    clearTimeout(deadline);
+    for (const deadline of deadlines) clearTimeout(deadline);
     clearInterval(this.#rotation);
-    this.#options.front.stop();
+    front.stop();
   }
 
   #handshakes(prefersHttp2: boolean): Record<KeyKind, TlsServer> {

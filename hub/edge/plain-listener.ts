@@ -7,13 +7,13 @@ import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
 import { addressBucket, parseAddress, type CidrSet } from '../../shared/net-address.ts';
 import type { Admission } from './admission.ts';
 import { VisitorConnection } from './connection.ts';
-import type { Front } from './front.ts';
+import { lastWordsMs, type Front } from './front.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { ConnectionPeer, Peers } from './peers.ts';
 
 export interface PlainListenerOptions {
   readonly peers: Peers;
-  readonly front: Pick<Front, 'accept' | 'drain' | 'stop'>;
+  readonly front: Pick<Front, 'accept' | 'drain' | 'cut' | 'stop'>;
   readonly admission: Admission;
   /** Nobody else is heard. Empty: whoever is on this machine, but nobody is believed. */
   readonly trustedProxies: CidrSet;
@@ -47,12 +47,16 @@ export class PlainListener {
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    const deadline = setTimeout(() => this.#destroyAll(() => true), drainMs);
-    this.#options.front.drain();
+    const { front } = this.#options;
+    const deadlines = [
+      setTimeout(() => front.cut(), drainMs),
+      setTimeout(() => this.#destroyAll(() => true), drainMs + lastWordsMs),
+    ];
+    front.drain();
     if (this.#sockets.size === 0) this.#onEmpty();
     await emptied;
-    clearTimeout(deadline);
-    this.#options.front.stop();
+    for (const deadline of deadlines) clearTimeout(deadline);
+    front.stop();
   }
 
   /** Ends the connections of whoever is not to be here any more: those that a PROXY header gave a visitor's address. */
