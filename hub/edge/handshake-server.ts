@@ -41,7 +41,8 @@ export function createHandshakeServer(
       const offersHttp2 = switchesOf(hostnameOf(servername))?.http2 !== false;
       const isHttp2 = offersHttp2 && protocols.includes('h2') && (prefersHttp2 || !speaksHttp1);
       if (isHttp2) return 'h2';
-      return speaksHttp1 ? 'http/1.1' : undefined;
+      // Of whoever offers no more than 1.0 it is the name of what he speaks; the messages are the same.
+      return ['http/1.1', 'http/1.0'].find((protocol) => protocols.includes(protocol));
     },
   });
 }

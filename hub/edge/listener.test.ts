@@ -77,6 +77,16 @@ describe('the handshake', () => {
     );
   });
 
+  it('agrees on HTTP/1.0 with who speaks nothing else, and serves it', async () => {
+    await using edge = await TestEdge.start();
+    const agreedOn = async (...ALPNProtocols: string[]) =>
+      (await edge.connect({ ALPNProtocols })).alpnProtocol;
+    expect(await agreedOn('http/1.0', 'http/1.1')).toBe('http/1.1');
+    expect(await agreedOn('http/1.0')).toBe('http/1.0');
+    const old = get.replace('HTTP/1.1', 'HTTP/1.0');
+    expect(await edge.raw(old, { ALPNProtocols: ['http/1.0'] })).toMatch(/^HTTP\/1\.1 200/);
+  });
+
   it('takes a server name in any case', async () => {
     await using edge = await TestEdge.start();
     const socket = await edge.connect({ servername: onlineHostname.toUpperCase() });
