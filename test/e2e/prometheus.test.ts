@@ -2,16 +2,20 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
 
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { startOrigin, type Origin } from '../support/origin/origin.ts';
 import { hasParts, partPath } from '../support/parts.ts';
 import { Prometheus, promtool } from '../support/prometheus.ts';
 import { Scraped } from '../support/scrape.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { Visitor } from '../support/visitor.ts';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
@@ -46,6 +50,30 @@ function asked(expression: string): string {
 const notBegun =
   /phlix_hub_logins_total|phlix_hub_links_closed_total|phlix_agent_link_failures_total/;
 const mayBeEmpty = (expression: string): boolean => notBegun.test(expression);
+
+describe('the list of agents', () => {
+  const guide = read('infra/guides/monitoring.md');
+  const [, lines = ''] = /append it to `agents\.yaml`:\n\n((?: {4}.*\n)+)/.exec(guide) ?? [];
+  const added = lines.replaceAll(/^ {4}/gm, '');
+
+  test('names the agents that are appended as the guide says, one after the other', () => {
+    const list = `${read('infra/prometheus/agents.yaml')}${added}${added.replace('.20:', '.21:')}`;
+    const labels = { home: 'living room' };
+    expect(parse(list)).toEqual([
+      { targets: ['192.168.1.20:9465'], labels },
+      { targets: ['192.168.1.21:9465'], labels },
+    ]);
+  });
+
+  test.skipIf(!hasParts('promtool'))('and promtool takes it with the first of them', async () => {
+    const folder = temporaryFolder('agents').path;
+    cpSync(fileURLToPath(new URL('../../infra/prometheus', import.meta.url)), folder, {
+      recursive: true,
+    });
+    appendFileSync(join(folder, 'agents.yaml'), added);
+    expect(await promtool('check', 'config', join(folder, 'prometheus.yaml'))).toContain('SUCCESS');
+  });
+});
 
 describe.skipIf(!hasParts('promtool'))('the rules', () => {
   test('and the configuration are what promtool wants', async () => {
