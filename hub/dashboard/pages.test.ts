@@ -145,6 +145,11 @@ async function textOf(app: Hono<DashboardEnv>, path: string): Promise<string> {
   return response.text();
 }
 
+async function securityWith(codesLeft: number, role: Account['role'] = 'owner'): Promise<string> {
+  const caller = { ...robin, account: { ...account, role } };
+  return textOf(hub(caller, { recovery: { left: async () => codesLeft } }), '/security');
+}
+
 const doors = ['/', '/sign-in', '/invite', '/api'];
 const ownPages = ['/security', '/devices', '/tokens', '/device?code=WDJB-MJHT', '/enrol'];
 
@@ -188,6 +193,18 @@ describe('pages', () => {
   test('are kept by no cache', async () => {
     const response = await hub(robin).request('/security', asPerson);
     expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('say before an account is locked how many recovery codes open it again', async () => {
+    expect(await securityWith(4)).toContain('You have 4 left.');
+    const without = await securityWith(0);
+    expect(without).toContain('You have no recovery codes.</strong>');
+    expect(without).toContain('only whoever runs this hub.');
+    expect(without).not.toContain('A recovery code opens it.');
+    expect(without).not.toContain('The hub refuses it');
+    expect(await securityWith(0, 'admin')).toContain(
+      'The hub refuses it while there is no other admin',
+    );
   });
 
   test('of somebody’s own send strangers to sign in, and back afterwards', async () => {

@@ -303,6 +303,8 @@ describe('an admin', () => {
       await admin.askProven('DELETE', own),
       await admin.askProven('POST', `${own}/suspend`, {}),
       await admin.askProven('PUT', `${own}/role`, { role: 'owner' }),
+      // He has no recovery codes.
+      await admin.askProven('POST', '/api/v1/account/lockout'),
     ]) {
       expect(asked).toMatchObject({ status: 409, json: { code: 'account.last-admin' } });
     }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { sql } from 'drizzle-orm';
 import { generateSync } from 'otplib';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { Authenticator } from '../../../test/support/authenticator.ts';
 import { databaseKinds, type TestDatabase } from '../../../test/support/databases.ts';
@@ -125,6 +125,58 @@ describe.each(Object.entries(databaseKinds))(
       });
     });
 
+    const addAdmin = async (id: string, name: string) => {
+      const { queries } = opened.database;
+      await queries.execute(sql`INSERT INTO owners (id) VALUES (${id})`);
+      await queries.execute(sql`
+      INSERT INTO accounts (id, owner_id, username, key, role, state, created_at)
+      VALUES (${id}, ${id}, ${name}, ${name}, 'admin', 'active', now())`);
+    };
+
+    describe('of admins', () => {
+      let ada: { id: string };
+      beforeEach(() => {
+        ada = { id: randomUUID() };
+      });
+      afterEach(async () => {
+        await opened.database.queries.execute(sql`DELETE FROM accounts WHERE role = 'admin'`);
+      });
+
+      test('the last one is not locked without recovery codes, and keeps all that opens his account', async () => {
+        await addAdmin(robin.id, 'robin');
+        await addPasskey(new Authenticator(), await rooms.passkeys.offer(robin, 'login'));
+        await expect(resets.lockOut(robin.id, doer)).rejects.toMatchObject({
+          code: 'account.last-admin',
+          message: expect.stringMatching(/recovery codes first.*phlix-hub user reset-mfa/),
+        });
+        expect(await rooms.factors.standingOf(robin.id)).toMatchObject({ methods: ['passkey'] });
+        expect([elsewhere, told.noted.map(({ event }) => event)]).toEqual([[], ['mfa.enrolled']]);
+        await rooms.recovery.regenerate(robin.id, doer);
+        expect(await resets.lockOut(robin.id, doer)).toEqual({ recoveryCodesLeft: 10 });
+      });
+
+      test('one is locked without them while another can come in, also by a recovery code', async () => {
+        await addAdmin(robin.id, 'robin');
+        await addAdmin(ada.id, 'ada');
+        await rooms.recovery.regenerate(ada.id, doer);
+        await resets.lockOut(ada.id, doer);
+        expect(await resets.lockOut(robin.id, doer)).toEqual({ recoveryCodesLeft: 0 });
+      });
+
+      test('never are all locked without them, also at the same moment', async () => {
+        await addAdmin(robin.id, 'robin');
+        await addAdmin(ada.id, 'ada');
+        const tries = [robin, ada].map(async ({ id }) => resets.lockOut(id, doer));
+        const outcomes = await Promise.allSettled(tries);
+        expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+        expect(outcomes).toContainEqual(
+          expect.objectContaining({
+            reason: expect.objectContaining({ code: 'account.last-admin' }),
+          }),
+        );
+      });
+    });
+
     test('a new factor ends the lock', async () => {
       await enrolEverything();
       await resets.lockOut(robin.id, doer);
@@ -208,11 +260,7 @@ describe.each(Object.entries(databaseKinds))(
 
     test('the last admin does not reset himself from the dashboard; the host may', async () => {
       await enrolEverything();
-      const { queries } = opened.database;
-      await queries.execute(sql`INSERT INTO owners (id) VALUES (${robin.id})`);
-      await queries.execute(sql`
-      INSERT INTO accounts (id, owner_id, username, key, role, state, created_at)
-      VALUES (${robin.id}, ${robin.id}, 'robin', 'robin', 'admin', 'active', now())`);
+      await addAdmin(robin.id, 'robin');
       const self: Doer = { actor: { id: robin.id, name: 'robin' } };
       await expect(
         resets.resetByAdmin(robin.id, { reason: 'x', keepsSso: false, doer: self }),

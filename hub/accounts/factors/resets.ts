@@ -4,12 +4,16 @@ import { AccountError } from '../account-error.ts';
 import type { Doer, FactorNews } from './factor-news.ts';
 
 export interface Lockout {
-  /** None: only an admin opens the account again (phlix-hub user reset-mfa). */
+  /** None: only another admin opens the account again, or the host (phlix-hub user reset-mfa). */
   readonly recoveryCodesLeft: number;
 }
 
 export interface ResetStore {
-  /** Passkeys, the authenticator app, trusted browsers and what was asked for them are gone, and the account is locked, at once. */
+  /**
+   * Passkeys, the authenticator app, trusted browsers and what was asked for them are gone, and the account is locked, at once.
+   * Never leaves the hub without an admin who can come in, however many of them lock themselves at the same moment.
+   * @throws AccountError account.last-admin: and there is no recovery code
+   */
   lock(accountId: string, at: Date): Promise<Lockout>;
   /** The recovery codes as well; the next login enrols a factor first. */
   reset(accountId: string, at: Date): Promise<void>;
@@ -41,7 +45,11 @@ export class Resets {
     this.#now = options.now ?? (() => new Date());
   }
 
-  /** "I lost my phone": ends every login, forgets trusted browsers, tokens, passkeys and the authenticator app. */
+  /**
+   * "I lost my phone": ends every login, forgets trusted browsers, tokens, passkeys and the authenticator app. Whoever does it
+   * has somebody else in his account: without recovery codes too it is refused to nobody but the last admin.
+   * @throws AccountError account.last-admin: nobody but the host could open the account again
+   */
   async lockOut(accountId: string, doer: Doer): Promise<Lockout> {
     const { store, elsewhere, news } = this.#options;
     // First the lock: whoever signs in while the rest is under way meets it.

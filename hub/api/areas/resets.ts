@@ -21,7 +21,7 @@ const lockOut = operation({
   summary:
     '"I lost my phone": ends every login, forgets trusted browsers, tokens, passkeys and the authenticator app',
   description:
-    'Only a recovery code opens the account again, or an admin. A recovery code proves enough to do it.',
+    'Only a recovery code opens the account again, or another admin. A recovery code proves enough to do it. The answer says how many are left; the last admin is refused while there is none (`account.last-admin`).',
   auth: 'login',
   scope: 'none',
   // Not as destructive: whoever has lost the phone has a recovery code to prove it with, and no more.

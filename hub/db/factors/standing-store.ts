@@ -1,11 +1,13 @@
 // What an account has to prove itself with is counted here, and taken away at once. Implements the ports of hub/accounts/factors/factors.ts and resets.ts.
 
+import { AccountError } from '../../accounts/account-error.ts';
 import type { Holdings, HoldingsStore } from '../../accounts/factors/factors.ts';
 import type { Lockout, ResetStore } from '../../accounts/factors/resets.ts';
+import { lockStandings } from '../accounts/account-rows.ts';
 import type { Database, Queries } from '../connect.ts';
 import { eq, sql } from '../drizzle.ts';
 import { factorStandings, recoveryCodes } from '../factor-tables.ts';
-import { inTransaction } from '../transaction.ts';
+import { inTransaction, type Transaction } from '../transaction.ts';
 import { countRecoveryCodes, lockFactors, removeHeld } from './factor-rows.ts';
 
 export class PostgresStandingStore implements HoldingsStore, ResetStore {
@@ -40,13 +42,16 @@ export class PostgresStandingStore implements HoldingsStore, ResetStore {
 
   async lock(accountId: string, at: Date): Promise<Lockout> {
     return inTransaction(this.#queries, async (tx) => {
+      await lockStandings(tx);
       await lockFactors(tx, accountId);
+      const recoveryCodesLeft = await countRecoveryCodes(tx, accountId);
+      if (recoveryCodesLeft === 0 && (await isLastWayIn(tx, accountId))) throw lastWayIn();
       await removeHeld(tx, accountId);
       await tx
         .insert(factorStandings)
         .values({ accountId, lockedAt: at })
         .onConflictDoUpdate({ target: factorStandings.accountId, set: { lockedAt: at } });
-      return { recoveryCodesLeft: await countRecoveryCodes(tx, accountId) };
+      return { recoveryCodesLeft };
     });
   }
 
@@ -69,6 +74,25 @@ export class PostgresStandingStore implements HoldingsStore, ResetStore {
         .onConflictDoUpdate({ target: factorStandings.accountId, set: standing });
     });
   }
+}
+
+/** Whether every other admin is suspended, or locked without a recovery code. */
+async function isLastWayIn(tx: Transaction, accountId: string): Promise<boolean> {
+  const { rows } = await tx.execute<{ is_last: boolean }>(sql`
+    SELECT coalesce(bool_and(id = ${accountId}), false) AS is_last FROM accounts
+    WHERE role = 'admin' AND state = 'active' AND (
+      NOT EXISTS (SELECT FROM factor_standings s
+        WHERE s.account_id = accounts.id AND s.locked_at IS NOT NULL)
+      OR EXISTS (SELECT FROM recovery_codes r
+        WHERE r.account_id = accounts.id AND r.used_at IS NULL))`);
+  return rows[0]?.is_last ?? false;
+}
+
+function lastWayIn(): AccountError {
+  return new AccountError(
+    'account.last-admin',
+    'you are the only admin who can come in, and you have no recovery code: nobody could open this account again. Make recovery codes first, or take its factors and logins away on the host with phlix-hub user reset-mfa',
+  );
 }
 
 interface HoldingsRow extends Record<string, unknown> {

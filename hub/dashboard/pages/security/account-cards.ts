@@ -165,7 +165,7 @@ function networksCard({ account }: Keeping, { address }: LoginCaller): Markup {
   });
 }
 
-function leavingCard({ account }: Keeping): Markup {
+function leavingCard(keeping: Keeping): Markup {
   return card({
     title: 'Your data',
     lead: 'Take it with you, lock everything, or leave.',
@@ -179,19 +179,7 @@ function leavingCard({ account }: Keeping): Markup {
         ${opener('Lock my account', 'lock-account')}
         ${opener('Delete my account', 'delete-account')}
       </div>`,
-      confirmation({
-        id: 'lock-account',
-        title: 'Lock your account?',
-        lost: [
-          'Every browser is signed out, this one too.',
-          'Trusted browsers, tokens, approved devices, passkeys and the authenticator app are forgotten.',
-          'Only a recovery code opens the account again, or whoever runs this hub.',
-        ],
-        call: 'POST /api/v1/account/lockout',
-        after: 'go /sign-in',
-        said: 'Your account is locked. A recovery code opens it.',
-        confirm: 'Lock my account',
-      }),
+      lockDialog(keeping),
       confirmation({
         id: 'delete-account',
         title: 'Delete your account?',
@@ -201,9 +189,35 @@ function leavingCard({ account }: Keeping): Markup {
         ],
         call: 'DELETE /api/v1/account',
         after: 'go /',
-        typed: account.username,
+        typed: keeping.account.username,
         confirm: 'Delete my account',
       }),
     ],
+  });
+}
+
+/** Whoever has no way back learns it before, and not at the door. */
+function lockDialog({ account, codesLeft }: Keeping): Markup {
+  const hasCodes = codesLeft > 0;
+  const isAdmin = account.role === 'admin';
+  return confirmation({
+    id: 'lock-account',
+    title: 'Lock your account?',
+    lost: [
+      'Every browser is signed out, this one too.',
+      'Trusted browsers, tokens, approved devices, passkeys and the authenticator app are forgotten.',
+      hasCodes
+        ? `Only a recovery code opens the account again, or whoever runs this hub. You have ${codesLeft} left.`
+        : html`<strong>You have no recovery codes.</strong> Nothing that you have will open the
+            account again, only ${isAdmin ? 'another admin' : 'whoever runs this hub'}. If there is
+            time, <a href="#recovery" data-closes>make recovery codes</a> first.`,
+      !hasCodes && isAdmin && 'The hub refuses it while there is no other admin to let you in.',
+    ].filter((each) => each !== false),
+    call: 'POST /api/v1/account/lockout',
+    after: 'go /sign-in',
+    said: hasCodes
+      ? 'Your account is locked. A recovery code opens it.'
+      : 'Your account is locked. Whoever runs this hub can open it.',
+    confirm: 'Lock my account',
   });
 }
