@@ -2,17 +2,19 @@
 
 import { LogFile } from '../shared/log-file.ts';
 import { createLogger, type Logger } from '../shared/log.ts';
+import { onReopenSignal } from '../shared/reopen-signals.ts';
 import { SettingsError } from '../shared/settings/settings.ts';
 import type { AgentConfig } from './config.ts';
 
 /** @throws SettingsError when the file cannot be written */
 export function openLog({ logLevel, logFile }: Pick<AgentConfig, 'logLevel' | 'logFile'>): Logger {
-  const options = { level: logLevel, name: 'phlix-agent' };
-  if (logFile === undefined) return createLogger(options);
-  const file = openFile(logFile);
-  // By itself the signal would end the agent; only whoever set a file has a reason to send it.
-  process.on('SIGHUP', () => file.reopen());
-  return createLogger(options, file);
+  const file = logFile && openFile(logFile);
+  const log = createLogger({ level: logLevel, name: 'phlix-agent' }, file);
+  onReopenSignal((signal) => {
+    file?.reopen();
+    log.info({ signal }, 'files are opened again');
+  });
+  return log;
 }
 
 function openFile(place: NonNullable<AgentConfig['logFile']>): LogFile {

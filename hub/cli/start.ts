@@ -1,6 +1,7 @@
 // Settings arrive; a hub runs until a signal asks it to stop, and the exit code leaves.
 
 import type { Logger } from '../../shared/log.ts';
+import { onReopenSignal } from '../../shared/reopen-signals.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
 import { startHub } from '../hub.ts';
@@ -13,6 +14,7 @@ import { exitCode } from './exit-code.ts';
 
 /** @throws CodedError whatever keeps the hub from starting */
 export async function start(context: CommandContext, takesOver = false): Promise<number> {
+  const onReopen = beforeReopen();
   // security.md E-09: whatever the hub writes is its own.
   process.umask(0o077);
   const config = settingsOf(context);
@@ -44,10 +46,9 @@ export async function start(context: CommandContext, takesOver = false): Promise
   if (mended !== undefined)
     log.warn({ folder: config.dataDir, ...mended }, 'data folder was open to other users: closed');
   const stopAsked = onceAskedToStop(log);
-  const onReopen = beforeReopen(log);
-  onReopen(() => logs.reopen());
+  onReopen(log, () => logs.reopen());
   const hub = await startHub(config, { log, access, takesOver });
-  onReopen(() => {
+  onReopen(log, () => {
     logs.reopen();
     hub.audited.audit.reopen();
   });
@@ -79,20 +80,15 @@ async function onceAskedToStop(log: Logger): Promise<void> {
   });
 }
 
-/**
- * SIGHUP: auth.log, or a log of the hub, was renamed by whoever rotates it. From the first moment on, since by itself the
- * signal ends a process; in a terminal it shall, for there it says that the terminal is gone.
- */
-function beforeReopen(log: Logger): (reopen: () => void) => void {
-  let reopen: (() => void) | undefined;
-  if (!process.stdin.isTTY) {
-    process.on('SIGHUP', () => {
-      reopen?.();
-      log.info('files are opened again');
-    });
-  }
-  return (known) => {
-    reopen = known;
+/** auth.log, or a log of the hub, was renamed by whoever rotates it. From the first moment on: see `onReopenSignal`. */
+function beforeReopen(): (log: Logger, reopen: () => void) => void {
+  let known: { log: Logger; reopen: () => void } | undefined;
+  onReopenSignal((signal) => {
+    known?.reopen();
+    known?.log.info({ signal }, 'files are opened again');
+  });
+  return (log, reopen) => {
+    known = { log, reopen };
   };
 }
 

@@ -16,6 +16,8 @@ let stop = (): void => {
   process.exit(0);
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
+// By themselves a debugger that asks for no password, and the end.
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const server = createDemoServer(await prepareFilm(folder, say, stopping.signal));
 server.on('error', (error) => {
