@@ -229,7 +229,7 @@ make_environment() {
     if [ "$(grep -E "^$key=" "$environment")" = "$setting" ]; then continue; fi
     (
       umask 077
-      grep -Ev "^#? ?$key=" "$environment" >"$environment.new" || true
+      grep -Ev "^[[:space:]]*(# ?)?${key}[[:space:]]*=" "$environment" >"$environment.new" || true
       printf '%s\n' "$setting" >>"$environment.new"
     )
     mv "$environment.new" "$environment"
@@ -263,13 +263,7 @@ write_wrapper() {
 #!/bin/sh
 # phlix: $name with the settings of the service, as its user.
 if [ "\$(id -u)" != 0 ]; then echo '$name: the settings are root'"'"'s to read: use sudo $name ...' >&2; exit 77; fi
-while IFS= read -r line; do
-  case \$line in HUB_*=* | PHLIX_*=* | HTTPS_PROXY=* | NO_PROXY=*)
-    value=\${line#*=}
-    case \$value in \\"*\\" | \\'*\\') value=\${value#?}; value=\${value%?} ;; esac
-    export "\${line%%=*}=\$value" ;;
-  esac
-done <$environment
+eval "\$(awk '$(grep -v '^#' "$source/infra/systemd/settings.awk")' $environment)"
 RUN
   if [ "$what" = hub ]; then
     cat >>"$wrapper.new" <<RUN
@@ -299,9 +293,12 @@ enable_service() {
   if is_running_systemd; then systemctl daemon-reload; fi
 }
 
+# As the service gets them: export NAME='value'.
+settings_there() { awk -f "$source/infra/systemd/settings.awk" "$environment"; }
+
 is_configured() {
   if [ "$what" = hub ]; then key=HUB_PUBLIC_URL; else key=PHLIX_HUB_URL; fi
-  grep -q "^$key=" "$environment"
+  settings_there | grep -q "^export $key="
 }
 
 # By somebody's wish. One that ends again and again is not.
@@ -366,7 +363,7 @@ start_or_restart() {
 
 # In the settings, where _FILE may stand behind the name, or as a file in the folder of secrets.
 has_backups() {
-  if grep -Eq "^HUB_BACKUP_(RECIPIENT|PASSPHRASE)(_FILE)?=[\"']?[^\"' ]" "$environment"; then return 0; fi
+  if settings_there | grep -Eq "^export HUB_BACKUP_(RECIPIENT|PASSPHRASE)(_FILE)?='[^' ]"; then return 0; fi
   [ -f "$secrets/HUB_BACKUP_RECIPIENT" ] || [ -f "$secrets/HUB_BACKUP_PASSPHRASE" ]
 }
 

@@ -182,11 +182,24 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
       expect((await machine.sh(`cat ${unitPath}`)).output).not.toContain('of mine');
     });
 
+    test('a command has the settings that the service has, however the file is written', async () => {
+      const settings = '/etc/phlix-hub/hub.env';
+      const odd = String.raw` HUB_TLS = local \n; HUB_LOG_LEVEL=trace\nHUB_LOG_LEVEL="debug" \nHUB_ACME_EMAIL=you@\\\nexample.org`;
+      await machine.sh(`cp -p ${settings} /tmp/kept; printf '${odd}' >> ${settings}`);
+      const { code, output } = await machine.sh('phlix-hub settings');
+      await machine.sh(`mv /tmp/kept ${settings}`);
+      expect([code, JSON.parse(output)]).toEqual([
+        0,
+        { HUB_TLS: 'local', HUB_LOG_LEVEL: 'debug', HUB_ACME_EMAIL: 'you@example.org' },
+      ]);
+    });
+
     test.each([
       ['HUB_BACKUP_PASSPHRASE_FILE=/root/passphrase', true],
       ['HUB_BACKUP_RECIPIENT_FILE="/root/key"', true],
       ['HUB_BACKUP_RECIPIENT=', false],
       ['HUB_BACKUP_RECIPIENT=""', false],
+      [' HUB_BACKUP_RECIPIENT = age1example', true],
       ['secret HUB_BACKUP_RECIPIENT', true],
       ['secret HUB_BACKUP_PASSPHRASE', true],
     ])('update with %s: whether it backs up is %s', async (setting, backsUp) => {
@@ -196,7 +209,7 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
           ? [`echo x > /etc/phlix-hub/secrets/${name}`, `rm /etc/phlix-hub/secrets/${name}`]
           : [
               `echo '${setting}' >> /etc/phlix-hub/hub.env`,
-              'sed -i /^HUB_BACKUP/d /etc/phlix-hub/hub.env',
+              'sed -i "/^ *HUB_BACKUP/d" /etc/phlix-hub/hub.env',
             ];
       await machine.sh(on);
       const { code, output } = await install('hub', 'update');

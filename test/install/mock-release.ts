@@ -67,6 +67,9 @@ else if (word === 'health' || word === 'status') {
   socket.on('data', (bytes) => process.exit(bytes.toString() === '${version}' ? 0 : 69));
 } else if (word === 'backup') {
   console.log('backed up by uid ' + process.getuid() + ' for ' + process.env.HUB_USER);
+} else if (word === 'settings') {
+  const { HUB_TLS, HUB_LOG_LEVEL, HUB_ACME_EMAIL } = process.env;
+  console.log(JSON.stringify({ HUB_TLS, HUB_LOG_LEVEL, HUB_ACME_EMAIL }));
 } else if (word === 'rollback') {
   if (existsSync(data + '/damaged')) process.exit(1);
   rmSync(data + '/changed-tables');
