@@ -8,7 +8,9 @@ cd "$(dirname "$0")"
 
 folder=${1:-}
 if [ -z "$folder" ] && [ -f .env ]; then
-  folder=$(sed -n 's/^SECRETS_DIR=//p' .env | tail -n 1)
+  # As compose reads it: what stands in quotes, or all before a comment.
+  folder=$(sed -n 's/^[[:space:]]*SECRETS_DIR[[:space:]]*=[[:space:]]*//p' .env | tail -n 1 |
+    sed "s/^\"\([^\"]*\)\".*/\1/; t; s/^'\([^']*\)'.*/\1/; t; s/[[:space:]]\{1,\}#.*//; s/[[:space:]]*\$//")
 fi
 folder=${folder:-./secrets}
 

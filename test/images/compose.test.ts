@@ -1,7 +1,7 @@
 // The compose files as docker-compose reads them: what they refuse, what containers may not do, and that nothing secret stands in them.
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -174,10 +174,9 @@ function expectHardened(name: string, service: Service): void {
 describe('make-secrets.sh', () => {
   const folder = temporaryFolder('secrets').path;
 
-  async function make(): Promise<string> {
+  async function make(script = join(infra, 'make-secrets.sh'), words = [folder]): Promise<string> {
     return new Promise((resolve, reject) => {
-      const script = join(infra, 'make-secrets.sh');
-      execFile('sh', [script, folder], (error, stdout) =>
+      execFile('sh', [script, ...words], (error, stdout) =>
         error === null ? resolve(stdout) : reject(error),
       );
     });
@@ -206,5 +205,20 @@ describe('make-secrets.sh', () => {
     const before = names.map(read);
     expect(await make()).not.toContain(': made');
     expect(names.map(read)).toEqual(before);
+  });
+
+  test.each([
+    'SECRETS_DIR=./sec',
+    'SECRETS_DIR="./sec"',
+    "SECRETS_DIR='./sec'",
+    ' SECRETS_DIR = "./sec" # in the backup',
+    'SECRETS_DIR=./sec # in the backup',
+    'SECRETS_DIR=./other\nSECRETS_DIR=./sec\r',
+  ])('finds its folder in %j', async (line) => {
+    const place = temporaryFolder('secrets').path;
+    cpSync(join(infra, 'make-secrets.sh'), join(place, 'make-secrets.sh'));
+    writeFileSync(join(place, '.env'), `# SECRETS_DIR=./none\n${line}\nHUB_TLS=acme\n`);
+    await make(join(place, 'make-secrets.sh'), []);
+    expect(readdirSync(place).sort()).toEqual(['.env', 'make-secrets.sh', 'sec']);
   });
 });
