@@ -88,9 +88,11 @@ export interface HubOptions {
   readonly access?: Logger | undefined;
   /** Takes the place of the process that runs with the same data folder, without a gap. Needs a database that outlives it. */
   readonly takesOver?: boolean;
+  /** Asked to stop before it runs. */
+  readonly stopping?: AbortSignal;
 }
 
-/** @throws CodedError; whatever was opened until then is closed again. */
+/** @throws CodedError, or the reason of `stopping`; whatever was opened until then is closed again. */
 export async function startHub(config: HubConfig, options: HubOptions): Promise<Hub> {
   const opened = new Opened(options.log);
   try {
@@ -102,11 +104,12 @@ export async function startHub(config: HubConfig, options: HubOptions): Promise<
 }
 
 async function open(config: HubConfig, options: HubOptions, opened: Opened): Promise<Hub> {
-  const { log } = options;
+  const { log, stopping } = options;
   const former = options.takesOver ? await takeOver(config, log) : undefined;
   opened.add(() => former?.close());
-  const stores = await openStores(config, { purpose: 'hub', log });
+  const stores = await openStores(config, { purpose: 'hub', log, stopping });
   opened.add(async () => stores.close());
+  stopping?.throwIfAborted();
   // Whatever the hub's TLS: people's secrets are sealed as well, and a hub that cannot open them does not start.
   const keyRing = await openKeyRing(config, stores);
   await requireFitting(keyRing, stores);

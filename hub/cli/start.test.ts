@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,13 +25,16 @@ afterAll(() => {
   folder.remove();
 });
 
-function startHub(): Program {
-  const { port } = silence.address() as AddressInfo;
+const urlOf = (server: Server): string =>
+  `postgres://hub:a-long-enough-word@127.0.0.1:${(server.address() as AddressInfo).port}/hub`;
+
+/** Without a URL: on a database of its own. */
+function startHub(url?: string): Program {
   const env = {
     PATH: process.env['PATH'],
     HUB_DATA_DIR: join(folder.path, 'data'),
     HUB_PUBLIC_URL: 'https://hub.localhost:4443',
-    HUB_DATABASE_URL: `postgres://hub:a-long-enough-word@127.0.0.1:${port}/hub`,
+    ...(url !== undefined && { HUB_DATABASE_URL: url }),
     HUB_HTTPS_LISTEN: '127.0.0.1:0',
     HUB_TUNNEL_LISTEN: '127.0.0.1:0',
     HUB_HTTP_LISTEN: 'off',
@@ -40,7 +44,7 @@ function startHub(): Program {
 }
 
 test('signals that ask other programs to open their logs again open no debugger, and end nothing', async () => {
-  const hub = startHub();
+  const hub = startHub(urlOf(silence));
   await hub.waitForLine(/hub starting/);
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const) {
     hub.kill(signal);
@@ -50,3 +54,40 @@ test('signals that ask other programs to open their logs again open no debugger,
   hub.kill('SIGKILL');
   await hub.ended;
 }, 60_000);
+
+test('a hub that waits for its database ends when it is asked to', async () => {
+  const asked = once(silence, 'connection');
+  const hub = startHub(urlOf(silence));
+  await asked;
+  hub.kill('SIGTERM');
+  expect(await hub.end(4000)).toBe(0);
+  expect(hub.output).toContain('stopped before it was ready');
+}, 60_000);
+
+test('a hub that makes its database ends with what makes it, when it is asked to', async () => {
+  const hub = startHub();
+  const database = join(folder.path, 'data', 'database');
+  const unfinished = (): string[] =>
+    existsSync(database) ? readdirSync(database).filter((name) => name.startsWith('data.')) : [];
+  await expect.poll(unfinished, { timeout: 30_000, interval: 5 }).not.toEqual([]);
+  await expect.poll(() => programsOn(database), { timeout: 30_000, interval: 5 }).not.toEqual([]);
+  hub.kill('SIGTERM');
+  expect(await hub.end()).toBe(0);
+  expect(hub.output).toContain('stopped before it was ready');
+  expect([unfinished(), programsOn(database)]).toEqual([[], []]);
+}, 60_000);
+
+/** Of every process of this machine that has the folder in its words. */
+function programsOn(path: string): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(wordsOf).filter((words) => words.includes(path));
+}
+
+function wordsOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // It has ended since.
+    return '';
+  }
+}

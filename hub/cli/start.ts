@@ -1,10 +1,11 @@
 // Settings arrive; a hub runs until a signal asks it to stop, and the exit code leaves.
 
+import { CodedError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { onReopenSignal } from '../../shared/reopen-signals.ts';
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { version } from '../../shared/version.ts';
-import { startHub } from '../hub.ts';
+import { startHub, type Hub } from '../hub.ts';
 import { openLogs } from '../composition/logs.ts';
 import { sharingOf } from '../doors/doors.ts';
 import { closeDataFolder } from '../process/data-folder.ts';
@@ -47,7 +48,13 @@ export async function start(context: CommandContext, takesOver = false): Promise
     log.warn({ folder: config.dataDir, ...mended }, 'data folder was open to other users: closed');
   const stopAsked = onceAskedToStop(log);
   onReopen(log, () => logs.reopen());
-  const hub = await startHub(config, { log, access, takesOver });
+  const hub = await startUnless(stopAsked, async (stopping) =>
+    startHub(config, { log, access, takesOver, stopping }),
+  );
+  if (hub === undefined) {
+    log.info('hub stopped before it was ready');
+    return exitCode.ok;
+  }
   onReopen(log, () => {
     logs.reopen();
     hub.audited.audit.reopen();
@@ -62,6 +69,21 @@ export async function start(context: CommandContext, takesOver = false): Promise
   await hub.stop();
   log.info(hub.counters.counted, 'hub stopped');
   return exitCode.ok;
+}
+
+/** Undefined: it was asked to stop first. A database may be waited for longer than a service manager waits for an end. */
+async function startUnless(
+  stopAsked: Promise<void>,
+  starting: (stopping: AbortSignal) => Promise<Hub>,
+): Promise<Hub | undefined> {
+  const stop = new AbortController();
+  void stopAsked.then(() => stop.abort());
+  try {
+    return await starting(stop.signal);
+  } catch (error) {
+    if (error instanceof CodedError || !stop.signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 /** The first signal asks, the second one insists. */

@@ -15,6 +15,7 @@ import type { BackupTurns } from '../backup/scheduler.ts';
 import { hasStagedFiles } from '../backup/staged-files.ts';
 import type { AuditIndex } from '../audit/audit-index.ts';
 import { PostgresAccountStore } from '../db/account-store.ts';
+import type { EmbeddedOptions } from '../db/embedded.ts';
 import { peopleStores, type PeopleStores } from '../db/accounts/people-stores.ts';
 import { PostgresAuditIndex } from '../db/audit/audit-index.ts';
 import { PostgresBackupTurns } from '../db/backup-turns.ts';
@@ -97,10 +98,7 @@ export interface Stores {
 }
 
 /** @throws DatabaseError */
-export async function openStores(
-  config: HubConfig,
-  options: { purpose: 'hub' | 'command'; log: Logger },
-): Promise<Stores> {
+export async function openStores(config: HubConfig, options: EmbeddedOptions): Promise<Stores> {
   const settings = { url: config.databaseUrl?.reveal(), dataDir: config.dataDir };
   const database = await openDatabase(settings, {
     ...options,

@@ -7,12 +7,12 @@ import type { Logger } from 'pino';
 import { drizzle } from './drizzle.ts';
 import { ChangeListener } from './change-listener.ts';
 import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
-import { type EmbeddedSettings, openEmbedded } from './embedded.ts';
+import { type EmbeddedOptions, type EmbeddedSettings, openEmbedded } from './embedded.ts';
 import type { DatabaseDump } from '../backup/database-dump.ts';
 import { externalServer } from './external.ts';
+import { unlessStopped } from './interruption.ts';
 import { type Kept, migrate } from './migrate.ts';
 import { PatientPool } from './patient-pool.ts';
-import type { Purpose } from './postmaster.ts';
 
 export interface DatabaseSettings extends EmbeddedSettings {
   /** HUB_DATABASE_URL; undefined: the hub's own PostgreSQL. */
@@ -36,9 +36,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface OpenOptions {
-  readonly purpose: Purpose;
-  readonly log: Logger;
+export interface OpenOptions extends EmbeddedOptions {
   /** Called when tables with data are about to change. */
   readonly beforeChange?: (server: FoundServer) => Promise<Kept | undefined>;
 }
@@ -92,11 +90,12 @@ export interface FoundServer {
 /** Whatever is in it, and nothing of it changed: for restores and moves. @throws DatabaseError */
 export async function openServer(
   settings: DatabaseSettings,
-  options: { purpose: Purpose; log: Logger },
+  options: EmbeddedOptions,
 ): Promise<FoundServer> {
   const server = await findServer(settings, options);
   try {
-    await requireUsable(server, settings.startPatienceMs ?? defaultStartPatienceMs, options.log);
+    const patienceMs = settings.startPatienceMs ?? defaultStartPatienceMs;
+    await unlessStopped(requireUsable(server, patienceMs, options), options.stopping);
     return server;
   } catch (error) {
     await server.close();
@@ -111,7 +110,7 @@ export async function dumpOf(connection: ClientConfig): Promise<DatabaseDump> {
 
 async function findServer(
   settings: DatabaseSettings,
-  options: { purpose: Purpose; log: Logger },
+  options: EmbeddedOptions,
 ): Promise<FoundServer> {
   if (settings.url !== undefined) {
     return { ...externalServer(settings.url), pid: undefined, close: async () => {} };
@@ -127,7 +126,11 @@ async function findServer(
   };
 }
 
-async function requireUsable(server: FoundServer, patienceMs: number, log: Logger): Promise<void> {
+async function requireUsable(
+  server: FoundServer,
+  patienceMs: number,
+  { log, stopping }: EmbeddedOptions,
+): Promise<void> {
   const deadline = Date.now() + patienceMs;
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1000)) {
     try {
@@ -141,7 +144,7 @@ async function requireUsable(server: FoundServer, patienceMs: number, log: Logge
         throw connectFailure(error, server.place);
       }
       log.warn({ place: server.place, err: error }, 'database not reachable yet');
-      await wait(delayMs);
+      await wait(delayMs, undefined, { signal: stopping });
     }
   }
 }

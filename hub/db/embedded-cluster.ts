@@ -12,57 +12,86 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DatabaseError } from './database-error.ts';
 import type { DatabaseFolders } from './embedded-folders.ts';
-import { type DatabasePrograms, renameUnlessThere } from './embedded-programs.ts';
+import type { DatabasePrograms } from './embedded-programs.ts';
+import { remove, renameUnlessThere, unfinishedPath } from './unfinished.ts';
 
 /** The one role of the hub's own database, and its only user. */
 export const databaseRole = 'phlix_hub';
 
 const run = promisify(execFile);
 
-/** @throws DatabaseError database.version | database.failed */
+/** @throws DatabaseError database.version | database.failed, or the reason of `stopping` */
 export async function prepareCluster(
   folders: DatabaseFolders,
   programs: DatabasePrograms,
+  stopping?: AbortSignal,
 ): Promise<void> {
   if (!existsSync(folders.data)) {
-    await initialise(folders, programs);
+    await initialise(folders, programs, stopping);
   }
   requireVersion(folders, programs);
   writeAccessRules(folders);
 }
 
 /** Made beside its place and moved there whole: an interrupted first start leaves nothing that looks like a database. */
-async function initialise(folders: DatabaseFolders, programs: DatabasePrograms): Promise<void> {
+async function initialise(
+  folders: DatabaseFolders,
+  programs: DatabasePrograms,
+  stopping: AbortSignal | undefined,
+): Promise<void> {
   const { account } = folders;
-  const fresh = `${folders.data}.${process.pid}`;
-  mkdirSync(fresh, { mode: 0o700 });
-  if (account.isOwn) {
-    chownSync(fresh, account.initdbUid, account.gid);
-  }
-  const credentials = account.isOwn ? { uid: account.initdbUid, gid: account.gid } : {};
+  const fresh = unfinishedPath(folders.data);
   const options = [`--pgdata=${fresh}`, `--username=${databaseRole}`, '--auth=reject'];
   const locale = ['--encoding=UTF8', '--locale=C', '--no-instructions'];
   try {
-    await run(programs.initdb, [...options, ...locale], { ...credentials, env: { LC_ALL: 'C' } });
+    mkdirSync(fresh, { mode: 0o700 });
+    if (account.isOwn) chownSync(fresh, account.initdbUid, account.gid);
+    await runWhole(programs.initdb, [...options, ...locale], {
+      ...(account.isOwn && { uid: account.initdbUid, gid: account.gid }),
+      ...(stopping !== undefined && { signal: stopping }),
+    });
     if (account.isOwn) {
       giveTree(fresh, account.uid, account.gid);
     }
     renameUnlessThere(fresh, folders.data);
     syncFolder(folders.root);
   } catch (error) {
-    rmSync(fresh, { recursive: true, force: true });
+    remove(fresh);
+    stopping?.throwIfAborted();
     throw new DatabaseError(
       'database.failed',
       `the hub's own database could not be initialised in ${folders.root}: see the cause, free disk space, and start again`,
       { cause: error },
     );
+  }
+}
+
+/** Settles when the program has ended, with all that it started; it does not outlive this process either. */
+async function runWhole(
+  program: string,
+  words: readonly string[],
+  options: { uid?: number; gid?: number; signal?: AbortSignal },
+): Promise<void> {
+  const running = run(program, words, { ...options, env: { LC_ALL: 'C' } });
+  const { child } = running;
+  const closed = new Promise((resolve) => {
+    child.once('close', resolve);
+  });
+  const end = (): unknown => child.kill();
+  process.once('exit', end);
+  try {
+    await running;
+  } catch (error) {
+    await closed;
+    throw error;
+  } finally {
+    process.off('exit', end);
   }
 }
 

@@ -1,18 +1,10 @@
 // The npm package with PostgreSQL's binaries arrives; a copy that the database's user can run leaves.
 
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseError } from './database-error.ts';
+import { remove, renameUnlessThere, unfinishedPath } from './unfinished.ts';
 
 export interface DatabasePrograms {
   readonly initdb: string;
@@ -24,23 +16,34 @@ export interface DatabasePrograms {
 /**
  * Copies the programs once per version: root's node_modules are often out of the database user's reach, and an `npm ci`
  * must not pull the files from under a running server.
- * @throws DatabaseError database.unsupported-platform
+ * @throws DatabaseError database.unsupported-platform | database.failed
  */
-export function installPrograms(folder: string): DatabasePrograms {
-  const { native, version } = findPackage();
+export function installPrograms(folder: string, found = findPackage()): DatabasePrograms {
+  const { native, version } = found;
   const home = join(folder, version);
-  if (!existsSync(home)) {
-    const fresh = `${home}.${process.pid}`;
-    cpSync(native, fresh, { recursive: true });
-    linkLibraries(native, fresh);
-    openToAll(fresh);
-    renameUnlessThere(fresh, home);
-  }
+  if (!existsSync(home)) copyPrograms(native, home);
   return {
     initdb: join(home, 'bin', 'initdb'),
     postgres: join(home, 'bin', 'postgres'),
     majorVersion: Number.parseInt(version, 10),
   };
+}
+
+function copyPrograms(native: string, home: string): void {
+  const fresh = unfinishedPath(home);
+  try {
+    cpSync(native, fresh, { recursive: true });
+    linkLibraries(native, fresh);
+    openToAll(fresh);
+    renameUnlessThere(fresh, home);
+  } catch (error) {
+    remove(fresh);
+    throw new DatabaseError(
+      'database.failed',
+      `PostgreSQL's programs could not be copied to ${home}: see the cause, free disk space, and start again`,
+      { cause: error },
+    );
+  }
 }
 
 function findPackage(): { native: string; version: string } {
@@ -76,17 +79,5 @@ function openToAll(folder: string): void {
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
     if (!entry.isSymbolicLink()) chmodSync(join(entry.parentPath, entry.name), 0o755);
-  }
-}
-
-/** Another process may have been faster; then its copy is as good as ours. */
-export function renameUnlessThere(fresh: string, path: string): void {
-  try {
-    renameSync(fresh, path);
-  } catch (error) {
-    rmSync(fresh, { recursive: true, force: true });
-    if (!existsSync(path)) {
-      throw error;
-    }
   }
 }

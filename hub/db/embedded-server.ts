@@ -94,6 +94,7 @@ export class EmbeddedServer {
     let [end, failure] = await this.#attempt();
     while (failure !== undefined && this.#isHeldByOrphans() && Date.now() < deadline) {
       await wait(100);
+      if (this.#isStopping) break;
       [end, failure] = await this.#attempt();
     }
     if (failure !== undefined) {

@@ -11,6 +11,7 @@ import { prepareCluster } from './embedded-cluster.ts';
 import { databaseFolders, type DatabaseFolders, makeFolders } from './embedded-folders.ts';
 import { installPrograms } from './embedded-programs.ts';
 import { EmbeddedServer, socketConnection } from './embedded-server.ts';
+import { unlessStopped } from './interruption.ts';
 import { findPostmaster, type Postmaster, type Purpose, stopPostmaster } from './postmaster.ts';
 
 export interface EmbeddedSettings {
@@ -30,13 +31,20 @@ export interface EmbeddedDatabase {
 /** Commands last well under a second; whoever finds one at work waits for it. */
 const commandPatienceMs = 20_000;
 
+export interface EmbeddedOptions {
+  readonly purpose: Purpose;
+  readonly log: Logger;
+  /** Nobody waits for it any more: what was begun is ended. */
+  readonly stopping?: AbortSignal | undefined;
+}
+
 /**
  * A hub starts the server and keeps it running; a command joins the hub's, or starts one for as long as it works.
  * @throws DatabaseError database.in-use | database.folder | database.version | database.failed | database.unsupported-platform
  */
 export async function openEmbedded(
   settings: EmbeddedSettings,
-  options: { purpose: Purpose; log: Logger },
+  options: EmbeddedOptions,
 ): Promise<EmbeddedDatabase> {
   const folders = databaseFolders(settings);
   const deadline = Date.now() + commandPatienceMs;
@@ -58,7 +66,7 @@ export async function openEmbedded(
         return started;
       }
     }
-    await wait(25);
+    await wait(25, undefined, { signal: options.stopping });
   }
 }
 
@@ -83,15 +91,15 @@ async function findLiving(
 /** undefined: another process was faster; PostgreSQL's own lock on the folder decided. */
 async function startUnlessBeaten(
   folders: DatabaseFolders,
-  options: { purpose: Purpose; log: Logger },
+  options: EmbeddedOptions,
 ): Promise<EmbeddedDatabase | undefined> {
   makeFolders(folders);
   await requireSilence(folders);
   const programs = installPrograms(folders.programs);
-  await prepareCluster(folders, programs);
+  await prepareCluster(folders, programs, options.stopping);
   const server = new EmbeddedServer(folders, programs, options);
   try {
-    await server.start();
+    await unlessStopped(server.start(), options.stopping);
   } catch (error) {
     await server.stop();
     if (findPostmaster(folders.data)?.owner !== undefined) {
