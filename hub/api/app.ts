@@ -9,7 +9,7 @@ import { Hono, type Context } from 'hono';
 
 import type { StepUpDesk } from './operation/admission.ts';
 import { arrivalOf, noteArrival, type Arrival, type HubEnv } from './doors/arrival.ts';
-import { openApiDocument } from './operation/document.ts';
+import { apiDocument } from './document.ts';
 import { checkupApi, type CheckupApiOptions } from './agents/checkup-api.ts';
 import { enrolmentApi, type EnrolmentApiOptions } from './agents/enrolment-api.ts';
 import { rotationApi, type RotationApiOptions } from './agents/rotation-api.ts';
@@ -105,7 +105,7 @@ function servePeople(
   const api = new Hono<HubEnv>();
   api.use('/auth/passkey/options', paced(questions));
   addRoutes(api, { operations, limits: limits, ...people });
-  const document = openApiDocument(operations);
+  const document = apiDocument();
   api.get('/openapi.json', (context) => context.json(document));
   app.route('/api/v1', api);
   app.route('/api/v1', forwardAuth({ ...people.forwardAuth, origin: people.origin }));

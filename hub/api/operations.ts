@@ -18,6 +18,7 @@ import { eventOperations, type EventServices } from './news/events.ts';
 import { factorOperations, type FactorServices } from './areas/factors.ts';
 import { findingOperations, type FindingServices } from './areas/findings.ts';
 import { healthOperations, type HealthServices } from './areas/health.ts';
+import { loginBlockOperations, type LoginBlockServices } from './areas/login-blocks.ts';
 import { memberOperations, type MemberServices } from './areas/members.ts';
 import { noticeOperations, type NoticeServices } from './areas/notices.ts';
 import type { Operation } from './operation/operation.ts';
@@ -60,6 +61,7 @@ export type ApiServices = ServerServices &
   AccountServices &
   LoginServices &
   PeopleAdminServices &
+  LoginBlockServices &
   AuditServices &
   BanServices &
   SsoServices &
@@ -88,6 +90,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...accountOperations,
   ...loginOperations,
   ...peopleAdminOperations,
+  ...loginBlockOperations,
   ...factorOperations,
   ...trustOperations,
   ...resetOperations,

@@ -9,8 +9,7 @@ export function openApiCommand(context: CommandContext): Command {
     .description("the API's OpenAPI 3.1 document, as the hub serves it at /api/v1/openapi.json")
     .action(async () => {
       // Every area of the API takes a third of a second to load.
-      const { openApiDocument } = await import('../api/operation/document.ts');
-      const { operations } = await import('../api/operations.ts');
-      context.stdout.write(`${JSON.stringify(openApiDocument(operations), null, 2)}\n`);
+      const { apiDocument } = await import('../api/document.ts');
+      context.stdout.write(`${JSON.stringify(apiDocument(), null, 2)}\n`);
     });
 }

@@ -2,7 +2,7 @@
 
 import type { Logger } from '../../shared/log.ts';
 import type { PeopleOptions } from '../api/app.ts';
-import { openApiDocument } from '../api/operation/document.ts';
+import { apiDocument } from '../api/document.ts';
 import type { EventChannels } from '../api/news/events.ts';
 import { operations } from '../api/operations.ts';
 import { createReader } from '../api/operation/reader.ts';
@@ -33,7 +33,7 @@ export async function openReception(config: HubConfig, parts: ReceptionParts): P
       ...people,
       ...parts.signOn,
       mail: { isThere: parts.notified.mailer.isSet },
-      api: { document: () => openApiDocument(operations) },
+      api: { document: apiDocument },
     },
     read: createReader(operations, services),
     log,

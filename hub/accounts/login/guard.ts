@@ -27,17 +27,20 @@ export interface GuardStore {
   remove(keys: readonly string[]): Promise<void>;
   /** Forgets what is over, and beyond `most` what has fewest failures and refuses nobody now. */
   sweep(now: Date, most: number): Promise<void>;
-  /** Who is refused now, the longest first. */
-  listClosed(now: Date, most: number): Promise<{ key: string; count: Count }[]>;
+  /** Who is refused now, the longest first, from behind `after`. */
+  listClosed(
+    now: Date,
+    page: { after: { key: string; until: Date } | undefined; limit: number },
+  ): Promise<{ key: string; count: Count }[]>;
 }
 
 export interface Attempt {
   readonly visit: Visit;
   /**
    * `password`: anything by which a stranger begins. `factor`: what comes behind a right password, and step-ups. `code`: what
-   * somebody who is signed in reads from a device that wants to be let in (row B-05).
+   * somebody who is signed in reads from a device that wants to be let in (row B-05). `token`: a bearer that opened nothing.
    */
-  readonly stage: 'password' | 'factor' | 'code';
+  readonly stage: 'password' | 'factor' | 'code' | 'token';
   /** The account's id, however it was named; of an unknown name strangeSubject(name). Undefined: nobody was named. */
   readonly subject: string | undefined;
   /** The account knows this browser (KnownBrowsers): it is counted by itself, so that strangers cannot lock its owner out. */
@@ -77,6 +80,7 @@ export const keyKinds = [
   'browser-factor',
   'code',
   'code-address',
+  'token-address',
 ] as const;
 export type KeyKind = (typeof keyKinds)[number];
 
@@ -113,7 +117,9 @@ export class Guard {
     // A browser that has used its own tries up is a stranger's, and goes the strangers' way.
     const isOwnOpen = own !== undefined && (await this.#waitMs([own])) === 0;
     const keys = isOwnOpen ? [own] : strangersKeys(attempt);
-    const waiting = await this.#waitMs(keys);
+    const waiting = await this.#waitMs(
+      attempt.stage === 'token' ? bearersKeys(attempt.visit) : keys,
+    );
     if (waiting > 0) throw locked(waiting);
     const { refusedMs, closing } = await this.#count(keys);
     if (refusedMs > 0) throw locked(refusedMs);
@@ -136,9 +142,20 @@ export class Guard {
     };
   }
 
-  /** Who is refused now: at most 200, for the list that admins read. */
-  async listClosed(): Promise<Closed[]> {
-    const closed = await this.#store.listClosed(this.#now(), 200);
+  /** For a bearer that is new where it comes from. Counts nothing. @throws AccountError login.locked, with retryAfterMs */
+  async requireOpen(visit: Visit): Promise<void> {
+    const waiting = await this.#waitMs(bearersKeys(visit));
+    if (waiting > 0) throw locked(waiting);
+  }
+
+  /** Who is refused now, the longest first, for the list that admins read; `after`: the last of the page before. */
+  async listClosed(page: {
+    after?: Pick<Closed, 'kind' | 'what' | 'until'> | undefined;
+    limit: number;
+  }): Promise<Closed[]> {
+    const { after: last, limit } = page;
+    const after = last && { key: keyOf(last.kind, last.what), until: last.until };
+    const closed = await this.#store.listClosed(this.#now(), { after, limit });
     return closed.flatMap(({ key, count }) => this.#closedOf(key, count) ?? []);
   }
 
@@ -226,6 +243,12 @@ function rulesOf(limits: AccountLimits): Record<KeyKind, Rule> {
     'browser-factor': { ...factor, blockMs: limits.factorWindowMs },
     code: codeRules.account,
     'code-address': codeRules.address,
+    // By itself, and never for days: a program with a token of yesterday shuts nobody of its household out of the sign-in.
+    'token-address': {
+      failures: limits.addressFailures,
+      windowMs: limits.addressWindowMs,
+      blockMs: limits.addressBlockMs,
+    },
   };
 }
 
@@ -243,10 +266,21 @@ function ownKeyOf({ browserId, stage }: Attempt): string | undefined {
   return keyOf(stage === 'password' ? 'browser' : 'browser-factor', browserId);
 }
 
+/** Whom no proxy named shares with all others behind it. */
+export function bucketOf({ address, peer }: Pick<Visit, 'address' | 'peer'>): string {
+  const counted = address ?? peer;
+  return counted === undefined ? 'unknown' : addressBucket(counted);
+}
+
+/** An address that waits at the sign-in waits with its bearers too. */
+function bearersKeys(visit: Visit): string[] {
+  const bucket = bucketOf(visit);
+  return [keyOf('token-address', bucket), keyOf('address', bucket)];
+}
+
 function strangersKeys({ visit, stage, subject }: Attempt): string[] {
-  // Whom no proxy named shares with all others behind it.
-  const address = visit.address ?? visit.peer;
-  const bucket = address === undefined ? 'unknown' : addressBucket(address);
+  const bucket = bucketOf(visit);
+  if (stage === 'token') return [keyOf('token-address', bucket)];
   if (stage === 'code') return [keyOf('code-address', bucket), keyOf('code', subject ?? 'nobody')];
   const keys = [keyOf('address', bucket)];
   if (subject !== undefined) keys.push(keyOf(stage === 'password' ? 'account' : 'factor', subject));

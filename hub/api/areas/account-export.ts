@@ -22,6 +22,16 @@ export interface AccountExportServices {
   readonly audit: Audit;
 }
 
+/** Of the file as a whole: which columns a table has, the table says. */
+const exportSchema = z
+  .object({
+    exported_at: z.iso.datetime(),
+    about: z.string(),
+    account: z.object({ id: z.uuid(), username: z.string() }),
+    records: z.record(z.string(), z.array(z.looseObject({}))),
+  })
+  .openapi('AccountExport');
+
 const own = operation({
   id: 'account.export',
   method: 'get',
@@ -31,6 +41,7 @@ const own = operation({
   scope: 'none',
   stepUp: 'none',
   produces: 'application/json',
+  response: exportSchema,
   run: async (caller, _input, services: AccountExportServices) =>
     fileOf(caller.account, caller, services),
 });
@@ -45,6 +56,7 @@ const another = operation({
   stepUp: 'none',
   params: z.object({ id: z.uuid() }),
   produces: 'application/json',
+  response: exportSchema,
   async run(caller, { params }, services: AccountExportServices) {
     const account = await services.accounts.find(params.id);
     if (account === undefined) throw notFound('account of this id');

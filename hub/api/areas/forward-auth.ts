@@ -1,5 +1,6 @@
 // A proxy asks about a request that it holds; whether somebody is signed in leaves, and who (security row A-24): forward auth of Caddy, nginx and Traefik.
 
+import { z, type RouteConfig } from '@hono/zod-openapi';
 import { Hono, type Context } from 'hono';
 
 import type { CidrSet } from '../../../shared/net-address.ts';
@@ -27,6 +28,45 @@ interface Forwarded {
   readonly host: string;
   readonly uri: string;
 }
+
+const forwardedField = z
+  .string()
+  .openapi({ description: 'Of the request that waits at the proxy' });
+
+/** As the API's document has it. */
+export const verifyRoute: RouteConfig = {
+  operationId: 'forward-auth.verify',
+  method: 'get',
+  path: '/verify',
+  summary: 'Whether the request that waits at a reverse proxy is somebody’s, and whose',
+  description: 'For a proxy of HUB_TRUSTED_PROXIES alone.',
+  tags: ['forward-auth'],
+  security: [{ login: [] }, { token: ['account:read'] }],
+  request: {
+    headers: z.object({
+      'X-Forwarded-Method': forwardedField,
+      'X-Forwarded-Proto': forwardedField,
+      'X-Forwarded-Host': forwardedField,
+      'X-Forwarded-Uri': forwardedField,
+    }),
+  },
+  responses: {
+    204: {
+      description: 'Somebody is signed in',
+      headers: z.object({
+        'X-Phlix-User': z.string().openapi({ description: 'Percent-encoded' }),
+        'X-Phlix-Groups': z.string().openapi({ description: 'The role' }),
+      }),
+    },
+    302: {
+      description: 'Nobody is: a person who opened a page is led to the sign-in',
+      headers: z.object({ Location: z.string() }),
+    },
+  },
+  'x-auth': 'login',
+  'x-scope': 'account:read',
+  'x-step-up': 'none',
+};
 
 /** To be mounted at /api/v1. */
 export function forwardAuth(options: ForwardAuthOptions): Hono<HubEnv> {

@@ -1,4 +1,4 @@
-// Admins' wishes about people arrive: invitations, roles, suspensions, the end of an account, and who may try again to sign in.
+// Admins' wishes about people arrive: invitations, roles, suspensions, and the end of an account.
 
 import { z } from '@hono/zod-openapi';
 
@@ -6,9 +6,6 @@ import { AccountError } from '../../accounts/account-error.ts';
 import { roles, type Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Invitation, Invitations, Invited } from '../../accounts/invitations.ts';
-import { keyKinds, type Closed, type Guard } from '../../accounts/login/guard.ts';
-import { noted } from '../../accounts/noted.ts';
-import type { Audit } from '../../audit/audit.ts';
 import { accountJson, accountSchema } from './account.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
@@ -17,8 +14,6 @@ import { requireOwned, serverId, type ServerViews } from './server-view.ts';
 export interface PeopleAdminServices extends Pick<ServerViews, 'servers' | 'sharing'> {
   readonly accounts: Accounts;
   readonly invitations: Invitations;
-  readonly guard: Guard;
-  readonly audit: Audit;
   /** `https://hub.example.org`. */
   readonly origin: () => string;
 }
@@ -232,51 +227,6 @@ const withdraw = operation({
   },
 });
 
-const closedSchema = z
-  .object({
-    kind: z.enum(keyKinds),
-    what: z.string(),
-    failures: z.number().int(),
-    until: z.iso.datetime(),
-  })
-  .openapi('LoginBlock');
-
-const listClosed = operation({
-  id: 'login-blocks.list',
-  method: 'get',
-  path: '/admin/login-blocks',
-  summary: 'Who has failed to sign in too often, and waits: the 200 that wait longest',
-  auth: 'admin',
-  scope: 'admin:read',
-  stepUp: 'none',
-  response: z.object({ items: z.array(closedSchema), next_cursor: z.null() }),
-  async run(_caller, _input, { guard }: PeopleAdminServices) {
-    return { items: (await guard.listClosed()).map(closedJson), next_cursor: null };
-  },
-});
-
-const open = operation({
-  id: 'login-blocks.open',
-  method: 'post',
-  path: '/admin/login-blocks/open',
-  summary: 'Let somebody try again at once',
-  auth: 'admin',
-  scope: 'none',
-  stepUp: 'config',
-  // An address, an account's id, or the hash of a name.
-  body: closedSchema.pick({ kind: true }).extend({
-    what: z
-      .string()
-      .max(256)
-      .regex(/^[\x21-\x7E]+$/),
-  }),
-  async run(caller, { body }, { guard, audit }: PeopleAdminServices) {
-    await guard.open(body);
-    const target = `${body.kind} ${body.what}`;
-    audit.note({ ...noted(caller), event: 'ban.removed', target, result: 'ok' });
-  },
-});
-
 export const peopleAdminOperations: readonly Operation<PeopleAdminServices>[] = [
   list,
   show,
@@ -289,8 +239,6 @@ export const peopleAdminOperations: readonly Operation<PeopleAdminServices>[] = 
   inviteMember,
   listInvitations,
   withdraw,
-  listClosed,
-  open,
 ];
 
 /** @throws AccountError account.unknown */
@@ -321,8 +269,4 @@ function newInvitationJson(
 ): z.input<typeof newInvitation> {
   const link = `${origin()}/invite#${secret}`;
   return { ...invitationJson(invitation), link, is_mailed: isMailed };
-}
-
-function closedJson({ kind, what, failures, until }: Closed): z.input<typeof closedSchema> {
-  return { kind, what, failures, until: until.toISOString() };
 }

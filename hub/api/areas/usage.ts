@@ -16,7 +16,7 @@ import type {
 } from '../../usage/usage.ts';
 import { ApiError } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
-import { listOf, pageOf, pageQuery, placeOf } from '../operation/page.ts';
+import { listOf, pageOf, pageQuery, placeOf, strangeCursor } from '../operation/page.ts';
 import { requireVisible, serverId, type ServerViews, type SignedIn } from './server-view.ts';
 
 export interface UsageServices extends Pick<ServerViews, 'servers' | 'sharing'> {
@@ -184,8 +184,7 @@ const events = operation({
   async run(caller, { params, query }, services: UsageServices) {
     const server = await requireVisible(caller, params.id, services);
     const [before] = placeOf(query, 1) ?? [];
-    if (before !== undefined && !z.uuid().safeParse(before).success)
-      throw new ApiError('api.malformed', 'This cursor is none of ours: begin without one.');
+    if (before !== undefined && !z.uuid().safeParse(before).success) throw strangeCursor();
     const page = { limit: query.limit + 1, ...(before !== undefined && { before }) };
     const rows = await services.usage.events(params.id, page);
     const isOwn = mayKnowVisitors(caller, server.ownerId);

@@ -59,7 +59,7 @@ export async function requireStepUp(
   { input, proof, desk }: { input: AnyInput; proof: string | undefined; desk: StepUpDesk },
 ): Promise<void> {
   const { id: action } = operation;
-  const level = operation.stepUp === 'none' ? smallOf(operation) : operation.stepUp;
+  const level = levelOf(operation);
   if (level === undefined || caller.kind === 'nobody') return;
   if (caller.kind === 'token') {
     if (level !== 'destructive') return;
@@ -69,12 +69,21 @@ export async function requireStepUp(
   await desk.require(caller.login, { level, action, target, proof });
 }
 
-/** What only reads is no change, and below /auth are the doors themselves: a proof that needs a proof would never come. */
-function smallOf({
+/**
+ * What a login may have to prove for it, by HUB_STEP_UP; undefined: nothing. What only reads is no change, and below /auth are
+ * the doors themselves: a proof that needs a proof would never come.
+ */
+export function levelOf({
+  stepUp,
   method,
   path,
   auth,
-}: Pick<Operation<never>, 'method' | 'path' | 'auth'>): 'small' | undefined {
+}: Pick<Operation<never>, 'stepUp' | 'method' | 'path' | 'auth'>):
+  | 'small'
+  | 'config'
+  | 'destructive'
+  | undefined {
+  if (stepUp !== 'none') return stepUp;
   return method === 'get' || auth === 'nobody' || path.startsWith('/auth/') ? undefined : 'small';
 }
 

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
-import { openApiDocument } from './document.ts';
+import type { Caller } from '../../accounts/caller.ts';
+import { apiDocument } from '../document.ts';
 import { operations } from '../operations.ts';
+import { requireStepUp } from './admission.ts';
+import { openApiDocument } from './document.ts';
+import type { AnyInput } from './input.ts';
+import type { Operation } from './operation.ts';
 
 const mutating = operations.filter(({ method }) => method !== 'get');
 const named = (all: readonly { readonly id: string }[]) => all.map(({ id }) => id);
@@ -18,6 +23,7 @@ const protecting: ReadonlySet<string> = new Set([
 interface Described {
   readonly operationId: string;
   readonly security: readonly Record<string, readonly string[]>[];
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
   readonly [extension: `x-${string}`]: string;
 }
 
@@ -62,9 +68,12 @@ describe('every operation', () => {
     expect(named(below)).toEqual(named(forAdmins));
   });
 
-  test('that answers with bytes is a question', () => {
+  test('that answers with bytes is a question, and says of JSON what is in it', () => {
     const special = operations.filter(({ produces }) => produces !== undefined);
     expect(named(special.filter(({ method }) => method !== 'get'))).toEqual([]);
+    const json = special.filter(({ produces }) => produces === 'application/json');
+    expect(json.length).toBeGreaterThan(1);
+    expect(named(json.filter(({ response }) => response === undefined))).toEqual([]);
   });
 });
 
@@ -107,6 +116,42 @@ describe('the document', () => {
     }
   });
 });
+
+describe('the proof of a step-up', () => {
+  test('is a parameter of whatever may ask a login for one, however strict the hub is', async () => {
+    const asking = await Promise.all(
+      operations.map(async (operation) => {
+        let isAsked = false;
+        const desk = { require: async () => void (isAsked = true) };
+        const caller = { kind: 'login', account: { id: 'a' }, login: {} } as unknown as Caller;
+        const input = { params: {}, query: {}, body: {} } as AnyInput;
+        await requireStepUp(caller, operation, { input, proof: undefined, desk });
+        return isAsked ? [operation.id] : [];
+      }),
+    );
+    expect(named(operations.filter(isDeclared))).toEqual(asking.flat());
+    expect(asking.flat()).toEqual(expect.arrayContaining(['servers.revoke', 'bans.add']));
+  });
+
+  test('is none of what only reads, nor of what gives one', () => {
+    const given = operations.filter(({ path }) => path.startsWith('/auth/'));
+    const read = operations.filter(({ method }) => method === 'get');
+    expect(named([...given, ...read].filter(isDeclared))).toEqual([]);
+  });
+});
+
+test('what a reverse proxy asks is in the document that is served', () => {
+  const { paths } = apiDocument() as typeof document;
+  expect(paths['/verify']?.['get']).toMatchObject({
+    'x-scope': 'account:read',
+    responses: { 204: expect.anything(), 302: expect.anything(), default: expect.anything() },
+  });
+});
+
+function isDeclared({ path, method }: Pick<Operation<never>, 'path' | 'method'>): boolean {
+  const { parameters = [] } = document.paths[path]?.[method] ?? {};
+  return parameters.some(({ in: place, name }) => place === 'header' && name === 'X-Phlix-Step-Up');
+}
 
 function byText(a: readonly string[], b: readonly string[]): number {
   return a.join(' ').localeCompare(b.join(' '));

@@ -2,6 +2,7 @@
 
 import { OpenAPIHono, z, type RouteConfig } from '@hono/zod-openapi';
 
+import { levelOf } from './admission.ts';
 import type { Operation } from './operation.ts';
 
 /** Raised when a client could notice: what was there stays as long as the path says v1. */
@@ -17,10 +18,30 @@ const problemSchema = z
     instance: z.string(),
     challenge_id: z.string().optional(),
     methods: z.array(z.string()).optional(),
+    until: z.string().nullable().optional(),
   })
   .openapi('Problem');
 
-export function openApiDocument(operations: readonly Operation<never>[]): object {
+/** Of every address: what else it may answer. */
+const refusal = {
+  default: {
+    description: 'A problem',
+    content: { 'application/problem+json': { schema: problemSchema } },
+  },
+};
+
+const proofHeader = z.object({
+  'X-Phlix-Step-Up': z.string().optional().openapi({
+    description:
+      'A proof for this call alone, where one is asked for: a refusal login.step-up names the challenge, and /auth/step-up/{challenge_id} answers with the proof. A token has none and needs none',
+  }),
+});
+
+/** `more`: what answers in a way of its own, which no operation declares. */
+export function openApiDocument(
+  operations: readonly Operation<never>[],
+  more: readonly RouteConfig[] = [],
+): object {
   const { openAPIRegistry: registry, getOpenAPI31Document } = new OpenAPIHono();
   registry.registerComponent('securitySchemes', 'login', {
     type: 'apiKey',
@@ -29,6 +50,8 @@ export function openApiDocument(operations: readonly Operation<never>[]): object
   });
   registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   for (const operation of operations) registry.registerPath(routeOf(operation));
+  for (const route of more)
+    registry.registerPath({ ...route, responses: { ...route.responses, ...refusal } });
   return getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -52,13 +75,7 @@ function routeOf(operation: Operation<never>): RouteConfig {
     tags: [id.slice(0, id.indexOf('.'))],
     security: securityOf(operation),
     request: requestOf(operation),
-    responses: {
-      ...successOf(operation),
-      default: {
-        description: 'A problem',
-        content: { 'application/problem+json': { schema: problemSchema } },
-      },
-    },
+    responses: { ...successOf(operation), ...refusal },
     'x-auth': auth,
     'x-scope': scope,
     'x-step-up': stepUp,
@@ -70,17 +87,19 @@ function securityOf({ auth, scope }: Operation<never>): Record<string, string[]>
   return scope === 'none' ? [{ login: [] }] : [{ login: [] }, { token: [scope] }];
 }
 
-function requestOf({ params, query, body }: Operation<never>): NonNullable<RouteConfig['request']> {
+function requestOf(operation: Operation<never>): NonNullable<RouteConfig['request']> {
+  const { params, query, body } = operation;
   return {
     ...(params && { params }),
     ...(query && { query }),
+    ...(levelOf(operation) !== undefined && { headers: proofHeader }),
     ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
   };
 }
 
 function successOf({ response, status, produces }: Operation<never>): RouteConfig['responses'] {
   if (produces !== undefined) {
-    const content = { [produces]: { schema: z.string() } };
+    const content = { [produces]: { schema: response ?? z.string() } };
     return { 200: { description: 'Done', content } };
   }
   if (response === undefined) return { 204: { description: 'Done' } };

@@ -59,7 +59,7 @@ interface Declared {
   readonly bodyBytes?: number;
   /** Of an answer with a body; left out, 200. */
   readonly status?: 200 | 201 | 202;
-  /** What it answers with instead of JSON; `run` then returns a Stream. */
+  /** The type of what it streams; `run` then returns a Stream, of text unless `response` says more of it. */
   readonly produces?: string;
   /** A login that may do nothing but enrol a factor or set a password may do this too. */
   readonly isOpenWhileEnrolling?: boolean;

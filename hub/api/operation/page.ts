@@ -47,7 +47,12 @@ export function placeOf({ cursor }: PageQuery, parts: number): readonly string[]
   if (cursor === undefined) return undefined;
   const key = readCursor(cursor);
   if (key?.length === parts) return key;
-  throw new ApiError('api.malformed', 'This cursor is none of ours: begin without one.');
+  throw strangeCursor();
+}
+
+/** Of a key that is none of this list. */
+export function strangeCursor(): ApiError {
+  return new ApiError('api.malformed', 'This cursor is none of ours: begin without one.');
 }
 
 function writeCursor(key: readonly string[]): string {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { databaseKinds, type TestDatabase } from '../../../test/support/databases.ts';
 import { goodPassword, strangerAt, TestPeople } from '../../../test/support/people.ts';
 import type { Account } from '../../accounts/account.ts';
+import type { Closed } from '../../accounts/login/guard.ts';
 import { sql } from '../drizzle.ts';
 
 const minuteMs = 60_000;
@@ -213,11 +214,29 @@ describe.each(Object.entries(databaseKinds))('failed sign-ins on %s', (_kind, op
 
   test('that wait are listed, and an admin opens the door again', async () => {
     await failFrom('192.0.2.9', 10);
-    const [closed] = await people.guard.listClosed();
+    const [closed] = await people.guard.listClosed({ limit: 10 });
     expect(closed).toMatchObject({ kind: 'address', what: '192.0.2.9', failures: 10 });
     await people.guard.open({ kind: 'address', what: '192.0.2.9' });
-    expect(await people.guard.listClosed()).toEqual([]);
+    expect(await people.guard.listClosed({ limit: 10 })).toEqual([]);
     await people.enter('Robin', strangerAt('192.0.2.9'));
+  });
+
+  test('that wait are listed page by page, however many they are, those that wait longest first', async () => {
+    await opened.database.queries.execute(sql`
+      INSERT INTO login_failures (key, failures, since, day_failures, day_since, until, forgotten_at)
+      SELECT 'address:198.51.100.' || n, 10, ${start(people)}::timestamptz, 10, ${start(people)}::timestamptz,
+        ${start(people)}::timestamptz + (n % 3 + 1) * interval '1 minute', ${start(people)}::timestamptz + interval '1 day'
+      FROM generate_series(1, 250) AS n`);
+    const seen: Closed[] = [];
+    for (;;) {
+      const page = await people.guard.listClosed({ after: seen.at(-1), limit: 100 });
+      seen.push(...page);
+      if (page.length < 100) break;
+    }
+    expect(new Set(seen.map(({ what }) => what)).size).toBe(250);
+    expect(seen).toHaveLength(250);
+    const times = seen.map(({ until }) => until.getTime());
+    expect(times).toEqual(times.toSorted((a, b) => b - a));
   });
 });
 

@@ -4,7 +4,7 @@ import { forgottenAt, type Count, type Rule } from '../../accounts/login/guard-c
 import type { GuardStore } from '../../accounts/login/guard.ts';
 import { loginFailures } from '../account-tables.ts';
 import type { Database, Queries } from '../connect.ts';
-import { and, count, desc, eq, gt, lt, sql } from '../drizzle.ts';
+import { and, count, desc, eq, gt, lt, or, sql } from '../drizzle.ts';
 import { inTransaction, type Transaction } from '../transaction.ts';
 
 type Changes = ReadonlyMap<string, { count: Count; rule: Rule } | undefined>;
@@ -47,13 +47,22 @@ export class PostgresGuardStore implements GuardStore {
         ORDER BY failures, since LIMIT ${excess})`);
   }
 
-  async listClosed(now: Date, most: number): Promise<{ key: string; count: Count }[]> {
+  async listClosed(
+    now: Date,
+    { after, limit }: { after: { key: string; until: Date } | undefined; limit: number },
+  ): Promise<{ key: string; count: Count }[]> {
+    const isNext =
+      after &&
+      or(
+        lt(loginFailures.until, after.until),
+        and(eq(loginFailures.until, after.until), gt(loginFailures.key, after.key)),
+      );
     const rows = await this.#queries
       .select()
       .from(loginFailures)
-      .where(gt(loginFailures.until, now))
+      .where(and(gt(loginFailures.until, now), isNext))
       .orderBy(desc(loginFailures.until), loginFailures.key)
-      .limit(most);
+      .limit(limit);
     return rows.map((row) => ({ key: row.key, count: countOf(row) }));
   }
 }

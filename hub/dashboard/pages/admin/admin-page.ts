@@ -32,15 +32,16 @@ export async function adminPage(
   });
 }
 
-/** To the rest of a long list; the filters of the page stay. */
+/** To the rest of a long list; the filters of the page stay. `name`: of the second list on a page. */
 export function nextPage(
   context: Context<DashboardEnv>,
   cursor: string | null | undefined,
   text: string,
+  name = 'cursor',
 ): Content {
   if (cursor === null || cursor === undefined) return undefined;
   const query = new URLSearchParams(context.req.query());
-  query.set('cursor', cursor);
+  query.set(name, cursor);
   return html`<div class="actions">
     ${linkButton(text, `${context.req.path}?${query.toString()}`)}
   </div>`;

@@ -17,14 +17,18 @@ import { itemList } from '../../parts/item-list.ts';
 import type { Markup } from '../../parts/markup.ts';
 import { moment } from '../../parts/moment.ts';
 import type { HubReading } from '../../reading.ts';
-import { adminPage } from './admin-page.ts';
+import { adminPage, nextPage } from './admin-page.ts';
 
 export async function bansPage(
   context: Context<DashboardEnv>,
   _caller: LoginCaller,
   hub: HubReading,
 ): Promise<Response> {
-  const [bans, blocks] = await Promise.all([hub.ask('bans.list'), hub.ask('login-blocks.list')]);
+  const { cursor, waiting } = context.req.query();
+  const [bans, blocks] = await Promise.all([
+    hub.ask('bans.list', { cursor }),
+    hub.ask('login-blocks.list', { cursor: waiting }),
+  ]);
   const add = opener('Ban a network', 'add-ban', { kind: 'primary', icon: 'plus' });
   return adminPage(context, '/admin/bans', {
     title: 'Bans',
@@ -43,7 +47,9 @@ export async function bansPage(
               })
             : itemList('Bans', bans.items.map(banItem)),
       }),
+      nextPage(context, bans.next_cursor, 'More bans'),
       blocksCard(blocks.items),
+      nextPage(context, blocks.next_cursor, 'More who wait', 'waiting'),
       addDialog(),
     ],
   });
