@@ -123,7 +123,7 @@ const refusals = new Map<unknown, { code: AgentFailureCode; text: string }>([
     'enrol.token-invalid',
     {
       code: 'enrol.token-invalid',
-      text: 'does not know this token: copy it again, check that PHLIX_HUB_URL is the hub that made it, or make a new one with "phlix-hub enrol-token create"',
+      text: 'does not know this token: copy it again, check that PHLIX_HUB_URL is the hub that made it, or make a new one with "phlix-hub enrol-token create" if it was withdrawn',
     },
   ],
   [

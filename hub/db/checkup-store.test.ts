@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
-import { newKey, redemption, start, TestStores } from '../../test/support/stores.ts';
+import { addOwners, newKey, redemption, start, TestStores } from '../../test/support/stores.ts';
 import type { Checkup } from '../tunnels/checkup.ts';
 import { PostgresCheckupStore } from './checkup-store.ts';
-import { owners } from './schema.ts';
 
 const later = new Date(start.getTime() + 60_000);
 
@@ -20,7 +19,7 @@ describe.each(Object.entries(databaseKinds))('what agents found, on %s', (_kind,
 
   beforeAll(async () => {
     opened = await open();
-    await opened.database.queries.insert(owners).values([{ id: 'ann' }, { id: 'bob' }]);
+    await addOwners(opened.database, 'ann', 'bob');
     stores = new TestStores(opened.database);
     store = new PostgresCheckupStore(opened.database);
   });

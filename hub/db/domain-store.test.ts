@@ -2,12 +2,12 @@ import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
-import { start, TestStores } from '../../test/support/stores.ts';
+import { addOwners, start, TestStores } from '../../test/support/stores.ts';
 import { isHolder, type DomainClaim, type Revision } from '../tunnels/domains/domain.ts';
 import { judge } from '../tunnels/domains/judgement.ts';
 import { defaultDomainLimits } from '../tunnels/domains/limits.ts';
 import { PostgresDomainStore } from './domain-store.ts';
-import { domains, owners } from './schema.ts';
+import { domains } from './schema.ts';
 
 const minuteMs = 60_000;
 
@@ -32,7 +32,7 @@ describe.each(Object.entries(databaseKinds))('domains on %s', (_kind, openTestDa
 
   beforeAll(async () => {
     opened = await openTestDatabase();
-    await opened.database.queries.insert(owners).values({ id: 'stranger' });
+    await addOwners(opened.database, 'stranger');
     stores = new TestStores(opened.database);
     movies = (await stores.enrol({ name: 'movies' })).server.id;
     music = (await stores.enrol({ name: 'music', ownerId: 'stranger' })).server.id;

@@ -3,9 +3,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { parseEnrolmentToken } from '../../shared/enrolment-token.ts';
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
-import { dayMs, newKey, redemption, start, TestStores } from '../../test/support/stores.ts';
+import { TestPeople } from '../../test/support/people.ts';
+import {
+  addOwners,
+  dayMs,
+  newKey,
+  redemption,
+  start,
+  TestStores,
+} from '../../test/support/stores.ts';
+import type { Account } from '../accounts/account.ts';
 import { operatorId } from '../tunnels/token.ts';
-import { enrolmentTokens, owners } from './schema.ts';
+import { enrolmentTokens } from './schema.ts';
 
 describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTestDatabase) => {
   let opened: TestDatabase;
@@ -13,7 +22,7 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
 
   beforeAll(async () => {
     opened = await openTestDatabase();
-    await opened.database.queries.insert(owners).values({ id: 'stranger' });
+    await addOwners(opened.database, 'stranger');
   });
   afterAll(() => opened.close());
   beforeEach(() => {
@@ -188,6 +197,82 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
     expect(agentId).not.toBe(former.agentId);
     expect((await stores.servers.findAgent(former.agentId))?.isRevoked).toBe(true);
     expect((await stores.servers.findAgent(agentId))?.isRevoked).toBe(false);
+  });
+
+  describe('with a token that was made before its owner', () => {
+    let people: TestPeople;
+    beforeAll(async () => {
+      people = new TestPeople(opened.database);
+      await people.add('last-admin', { role: 'admin' });
+    });
+
+    const ends: Record<string, (account: Account) => Promise<unknown>> = {
+      'was suspended': (account) => people.accounts.suspend(account, 'host'),
+      'was suspended and resumed': async (account) => {
+        await people.accounts.suspend(account, 'host');
+        await people.accounts.resume(account, 'host');
+      },
+      'became a member': (account) => people.accounts.changeRole(account, 'member', 'host'),
+      'was removed': (account) => people.accounts.remove(account, 'host'),
+    };
+
+    test.each(Object.entries(ends))('%s makes no server', async (what, end) => {
+      const account = await people.add(`o-${what.replaceAll(' ', '-')}`);
+      const { text } = await stores.enrolment.createToken({ ownerId: account.ownerId });
+      await end(account);
+      const before = await stores.servers.list();
+      await expect(stores.enrolment.redeem(redemption(text, newKey()))).rejects.toMatchObject({
+        code: 'enrol.token-invalid',
+      });
+      expect(await stores.servers.list()).toEqual(before);
+    });
+
+    test('became an admin, or an owner, still makes one', async () => {
+      const account = await people.add('promoted');
+      const { text } = await stores.enrolment.createToken({ ownerId: account.ownerId });
+      await people.accounts.changeRole(account, 'admin', 'host');
+      await people.accounts.changeRole({ ...account, role: 'admin' }, 'owner', 'host');
+      await expect(stores.enrolment.redeem(redemption(text, newKey()))).resolves.toBeDefined();
+    });
+
+    test('was an admin gives no server of another a new agent', async () => {
+      const [ada, bob] = [await people.add('ada', { role: 'admin' }), await people.add('bob')];
+      const { server } = await stores.enrol({ ownerId: bob.ownerId });
+      const slot = { serverId: server.id, ownerId: bob.ownerId };
+      const { text } = await stores.enrolment.createToken(slot);
+      await people.accounts.changeRole(ada, 'owner', 'host');
+      await expect(stores.enrolment.redeem(redemption(text, newKey()))).rejects.toMatchObject({
+        code: 'enrol.token-invalid',
+      });
+      expect((await stores.servers.find(server.id))?.agentId).toBe(server.agentId);
+    });
+  });
+
+  test.each(['suspended', 'member'] as const)(
+    'makes no server for whoever is %s, even with a token made since',
+    async (what) => {
+      const people = new TestPeople(opened.database);
+      const account = await people.add(`since-${what}`, {
+        role: what === 'member' ? what : 'owner',
+      });
+      if (what === 'suspended') await people.accounts.suspend(account, 'host');
+      const { text } = await stores.enrolment.createToken({ ownerId: account.ownerId });
+      await expect(stores.enrolment.redeem(redemption(text, newKey()))).rejects.toMatchObject({
+        code: 'enrol.token-invalid',
+      });
+    },
+  );
+
+  test('gives a server of somebody suspended a new agent, by a token that the host made since', async () => {
+    const people = new TestPeople(opened.database);
+    const account = await people.add('sleeping');
+    const { server } = await stores.enrol({ ownerId: account.ownerId });
+    await people.accounts.suspend(account, 'host');
+    const slot = { serverId: server.id, ownerId: account.ownerId };
+    const { text } = await stores.enrolment.createToken(slot);
+    const again = await stores.enrolment.redeem(redemption(text, newKey()));
+    expect(again.server.id).toBe(server.id);
+    expect(again.agentId).not.toBe(server.agentId);
   });
 
   test('keeps no token that could be used from a copy of the database', async () => {

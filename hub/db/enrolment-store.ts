@@ -1,6 +1,7 @@
 // Tokens and enrolments arrive; rows leave, each enrolment in one transaction. Implements the port of hub/tunnels/enrolment-store.ts.
 
-import { and, desc, eq, isNotNull, isNull, notInArray } from './drizzle.ts';
+import { accounts } from './account-tables.ts';
+import { and, desc, eq, isNotNull, isNull, ne, notInArray } from './drizzle.ts';
 import type {
   EnrolmentStore,
   EnrolmentTransaction,
@@ -43,6 +44,7 @@ function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTra
     },
     findAgent: (agentId) => selectAgent(tx, agentId),
     findServer: (serverId) => lockServer(tx, serverId),
+    mayHaveServers: async (ownerId) => mayHaveServers(tx, ownerId),
     insertServer: async ({ id, ownerId, name, at }) => {
       await tx.insert(servers).values({ id, ownerId, name, createdAt: at });
     },
@@ -53,6 +55,16 @@ function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTra
       return claimLabel(tx, claim, limits);
     },
   };
+}
+
+async function mayHaveServers(tx: Transaction, ownerId: string): Promise<boolean> {
+  const mayHave = and(
+    eq(accounts.ownerId, ownerId),
+    eq(accounts.state, 'active'),
+    ne(accounts.role, 'member'),
+  );
+  const found = await tx.select({ id: accounts.id }).from(accounts).where(mayHave);
+  return found.length > 0;
 }
 
 async function lockToken(tx: Transaction, id: string): Promise<TokenRecord | undefined> {

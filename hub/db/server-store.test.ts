@@ -2,10 +2,9 @@ import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
-import { dayMs, start, TestStores } from '../../test/support/stores.ts';
+import { addOwners, dayMs, start, TestStores } from '../../test/support/stores.ts';
 import { defaultNameLimits } from '../tunnels/limits.ts';
 import { defaultSwitches } from '../tunnels/server.ts';
-import { owners } from './schema.ts';
 import { PostgresServerStore } from './server-store.ts';
 
 describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDatabase) => {
@@ -14,7 +13,7 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
 
   beforeAll(async () => {
     opened = await openTestDatabase();
-    await opened.database.queries.insert(owners).values({ id: 'stranger' });
+    await addOwners(opened.database, 'stranger');
   });
   afterAll(() => opened.close());
   beforeEach(() => {
@@ -100,7 +99,7 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
     });
 
     test('are limited per owner, also for twenty claims at once', async () => {
-      await opened.database.queries.insert(owners).values({ id: 'collector' });
+      await addOwners(opened.database, 'collector');
       stores = new TestStores(opened.database, { ...defaultNameLimits, namesPerOwner: 3 });
       const claims = await Promise.allSettled(
         Array.from({ length: 20 }, () => stores.enrol({ ownerId: 'collector' })),
@@ -116,7 +115,7 @@ describe.each(Object.entries(databaseKinds))('servers on %s', (_kind, openTestDa
     });
 
     test('change at most ten times a day', async () => {
-      await opened.database.queries.insert(owners).values({ id: 'restless' });
+      await addOwners(opened.database, 'restless');
       const { server } = await stores.enrol({ ownerId: 'restless' });
       for (let change = 0; change < 10; change++) {
         await stores.servers.rename(server.id, `restless-${change}`);

@@ -2,9 +2,15 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { databaseKinds, type TestDatabase } from '../../test/support/databases.ts';
-import { newKey, redemption, succession, TestStores } from '../../test/support/stores.ts';
+import {
+  addOwners,
+  newKey,
+  redemption,
+  succession,
+  TestStores,
+} from '../../test/support/stores.ts';
 import { defaultNameLimits as limits } from '../tunnels/limits.ts';
-import { enrolmentTokens, owners } from './schema.ts';
+import { enrolmentTokens } from './schema.ts';
 
 describe.each(Object.entries(databaseKinds))('a server given away on %s', (_kind, open) => {
   let opened: TestDatabase;
@@ -12,7 +18,7 @@ describe.each(Object.entries(databaseKinds))('a server given away on %s', (_kind
 
   beforeAll(async () => {
     opened = await open();
-    await opened.database.queries.insert(owners).values([{ id: 'ann' }, { id: 'bob' }]);
+    await addOwners(opened.database, 'ann', 'bob');
     stores = new TestStores(opened.database, { ...limits, namesPerOwner: 1 });
   });
   afterAll(() => opened.close());

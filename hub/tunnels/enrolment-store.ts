@@ -33,6 +33,8 @@ export interface EnrolmentTransaction {
   useToken(id: string, agentId: string, at: Date): Promise<void>;
   findAgent(agentId: string): Promise<AgentIdentity | undefined>;
   findServer(serverId: string): Promise<Server | undefined>;
+  /** Whether somebody may have servers: an active account does, by which he is an owner or an admin. */
+  mayHaveServers(ownerId: string): Promise<boolean>;
   insertServer(server: { id: string; ownerId: string; name: string; at: Date }): Promise<void>;
   /** Makes the key the server's only one. False: the key belongs, or belonged, to a server already. */
   giveKey(key: {

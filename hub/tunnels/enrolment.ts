@@ -13,7 +13,14 @@ import { labelFault, labelFromName, requireLabel } from './hostname.ts';
 import { agentIdOf, isSignedBy } from './identity.ts';
 import { generateLabel, labelDraws } from './label-words.ts';
 import type { Server } from './server.ts';
-import { makeToken, requireSecret, requireUsable, type TokenRequest } from './token.ts';
+import {
+  makeToken,
+  operatorId,
+  requireSecret,
+  requireUsable,
+  unknownToken,
+  type TokenRequest,
+} from './token.ts';
 import { TunnelError } from './tunnel-error.ts';
 
 export interface Redemption {
@@ -132,6 +139,7 @@ export class Enrolment {
     const at = this.#now();
     const serverId = token.serverId ?? randomUUIDv7();
     if (token.serverId === undefined) {
+      await requireOwner(tx, token);
       const name = cleanName(request.name) ?? token.label ?? 'media server';
       await tx.insertServer({ id: serverId, ownerId: token.ownerId, name, at });
     } else {
@@ -184,6 +192,14 @@ export class Enrolment {
     const outcome = await tx.claimLabel({ ...claim, label });
     return outcome === 'claimed' ? undefined : { label, code: outcome };
   }
+}
+
+/**
+ * Tokens of whoever loses his account, or the right to servers, are void with it (hub/db/voided-tokens.ts): here stops one
+ * that was made in that very moment. The operator's own need no account.
+ */
+async function requireOwner(tx: EnrolmentTransaction, { ownerId }: TokenRecord): Promise<void> {
+  if (ownerId !== operatorId && !(await tx.mayHaveServers(ownerId))) throw unknownToken();
 }
 
 async function repeatAnswer(

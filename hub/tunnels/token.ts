@@ -61,12 +61,15 @@ export function requireSecret(
   secret: string,
 ): asserts token is TokenRecord {
   const isRight = timingSafeEqual(hashOf(secret), token?.secretHash ?? noHash);
-  if (token === undefined || !isRight) {
-    throw new TunnelError(
-      'enrol.token-invalid',
-      'this hub does not know this enrolment token: check that it is whole and made by this hub, or make a new one with "phlix-hub enrol-token create"',
-    );
-  }
+  if (token === undefined || !isRight) throw unknownToken();
+}
+
+/** Also of one that was withdrawn, or whose owner may have no servers any more. */
+export function unknownToken(): TunnelError {
+  return new TunnelError(
+    'enrol.token-invalid',
+    'this hub does not know this enrolment token (any more): check that it is whole, made by this hub and not withdrawn since, or make a new one with "phlix-hub enrol-token create"',
+  );
 }
 
 /** @throws TunnelError enrol.token-expired | enrol.wrong-network */

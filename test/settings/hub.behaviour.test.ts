@@ -15,7 +15,6 @@ import { keepHouse } from '../../hub/audit/housekeeping.ts';
 import { linesOf, listSegments } from '../../hub/audit/segment-files.ts';
 import type { HubConfig } from '../../hub/config.ts';
 import { PostgresDomainStore } from '../../hub/db/domain-store.ts';
-import { owners } from '../../hub/db/schema.ts';
 import { usualTenantFields } from '../../hub/edge/response-policy.ts';
 import { SmtpMailer } from '../../hub/notices/mail/smtp-mailer.ts';
 import { databaseKinds, silent, type TestDatabase } from '../support/databases.ts';
@@ -23,7 +22,7 @@ import { TestEdge } from '../support/edge.ts';
 import { hostCommand } from '../support/host-command.ts';
 import { startMailServer } from '../support/mail-server.ts';
 import { MemoryAuditIndex } from '../support/memory-audit-index.ts';
-import { TestStores } from '../support/stores.ts';
+import { addOwners, TestStores } from '../support/stores.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { configOf, testBehaviours, type Behaviour, missing } from './behaviour.ts';
 
@@ -51,7 +50,7 @@ async function times(work: (count: number) => Promise<unknown>): Promise<number>
 
 async function ownerId(): Promise<string> {
   const id = randomUUID();
-  await opened.database.queries.insert(owners).values({ id });
+  await addOwners(opened.database, id);
   return id;
 }
 

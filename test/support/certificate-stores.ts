@@ -5,10 +5,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { CertificateStore } from '../../hub/certificates/life/certificate.ts';
 import { PostgresCertificateStore } from '../../hub/db/certificate-store.ts';
 import { sql } from '../../hub/db/drizzle.ts';
-import { certificates, owners } from '../../hub/db/schema.ts';
+import { certificates } from '../../hub/db/schema.ts';
 import { databaseKinds, type TestDatabase } from './databases.ts';
 import { MemoryCertificateStore } from './memory-certificates.ts';
-import { TestStores } from './stores.ts';
+import { addOwners, TestStores } from './stores.ts';
 
 export interface OpenCertificateStore {
   readonly store: CertificateStore;
@@ -33,7 +33,7 @@ export const certificateStoreKinds: Record<string, () => Promise<OpenCertificate
 
 async function openPostgres(opened: TestDatabase): Promise<OpenCertificateStore> {
   const { queries } = opened.database;
-  await queries.insert(owners).values({ id: 'stranger' });
+  await addOwners(opened.database, 'stranger');
   const another = await opened.openAnother();
   const stores = new TestStores(opened.database);
   return {

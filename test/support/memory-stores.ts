@@ -85,6 +85,7 @@ export class MemoryStores {
     },
     findAgent: async (agentId) => this.agents.get(agentId),
     findServer: async (serverId) => this.byId.get(serverId),
+    mayHaveServers: async () => true,
     insertServer: async ({ id, ownerId, name, at }) =>
       void this.byId.set(id, {
         id,

@@ -1,9 +1,11 @@
 // An open database arrives; the hub's stores and enrolment on it leave, with a clock to turn and agents that send what honest ones do.
 
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto';
 
+import { accounts } from '../../hub/db/account-tables.ts';
 import type { Database } from '../../hub/db/connect.ts';
 import { PostgresEnrolmentStore } from '../../hub/db/enrolment-store.ts';
+import { owners } from '../../hub/db/schema.ts';
 import { PostgresServerStore } from '../../hub/db/server-store.ts';
 import { type Enrolled, Enrolment, type Redemption } from '../../hub/tunnels/enrolment.ts';
 import { defaultNameLimits, type NameLimits } from '../../hub/tunnels/limits.ts';
@@ -38,6 +40,20 @@ export class TestStores {
     const { text } = await this.enrolment.createToken(request);
     return this.enrolment.redeem(redemption(text, newKey(), { name: request.name }));
   }
+}
+
+/** People who may have servers, each with an account. */
+export async function addOwners({ queries }: Database, ...ids: string[]): Promise<void> {
+  await queries.insert(owners).values(ids.map((id) => ({ id })));
+  const standing = { role: 'owner', state: 'active', createdAt: start } as const;
+  const people = ids.map((ownerId) => ({
+    ...standing,
+    id: randomUUID(),
+    ownerId,
+    username: ownerId,
+    key: ownerId,
+  }));
+  await queries.insert(accounts).values(people);
 }
 
 export interface Key {

@@ -10,6 +10,7 @@ import { emailLinks } from '../factor-tables.ts';
 import { and, count, eq, gt, isNotNull, ne } from '../drizzle.ts';
 import { inTransaction, type Transaction } from '../transaction.ts';
 import { isUuid } from '../uuid.ts';
+import { voidTokens } from '../voided-tokens.ts';
 import { forgetPerson } from './account-removal.ts';
 import {
   accountColumns,
@@ -108,7 +109,9 @@ export class PostgresAccountStore implements AccountStore, CreationStore {
         .returning(accountColumns);
       await requireAdmin(tx, former);
       await announceEnds(tx, id);
-      return accountOf(row ?? nobody());
+      const changed = accountOf(row ?? nobody());
+      await voidTokens(tx, former, changed);
+      return changed;
     });
   }
 
@@ -119,6 +122,7 @@ export class PostgresAccountStore implements AccountStore, CreationStore {
       await forgetPerson(tx, id);
       await tx.delete(accounts).where(eq(accounts.id, id));
       await requireAdmin(tx, former);
+      await voidTokens(tx, former, undefined);
     });
   }
 
