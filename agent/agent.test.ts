@@ -17,6 +17,7 @@ import {
   shoutingOrigin,
   stopEverything,
   type Running,
+  type Wish,
 } from '../test/support/running-agent.ts';
 import { readAll } from '../test/support/sessions.ts';
 import type { Endpoint } from './config.ts';
@@ -107,17 +108,61 @@ test('a renamed server hears its new address over the link', async () => {
   expect(hub.tunnels.find(movies)).toBeUndefined();
 });
 
+/** Another agent, with a copy of the key. */
+async function cloneOf(original: Running, wish: Omit<Wish, 'folder'>): Promise<Running> {
+  const folder = newFolder();
+  await openStateFolder(folder);
+  const identity = await readFile(identityPath(original.folder));
+  await writeFile(identityPath(folder), identity, { mode: 0o600 });
+  return run({ ...wish, folder });
+}
+
 test('of two agents with one key the newer stays, and the other says why it left', async () => {
   const hub = await door();
   const first = run({ hubUrl: hub.hubUrl, token: await hub.token() });
   await online(hub, movies);
-  const copy = newFolder();
-  await openStateFolder(copy);
-  await writeFile(identityPath(copy), await readFile(identityPath(first.folder)), { mode: 0o600 });
-  const second = run({ hubUrl: hub.hubUrl, folder: copy });
+  const second = await cloneOf(first, { hubUrl: hub.hubUrl });
   expect(await failureOf(first)).toMatchObject({ code: 'link.replaced' });
   expect(second.agent.status().state).toBe('connected');
 });
+
+test('the one that was put out stands by: it cuts nothing of the other, says so once, and serves when that one is gone', async () => {
+  const hub = await door();
+  const { hubUrl } = hub;
+  const originPort = await shoutingOrigin();
+  const options = { standbyMs: 20 };
+  const first = run({ hubUrl, token: await hub.token(), originPort, options });
+  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected));
+  const second = await cloneOf(first, { hubUrl, originPort });
+  await vi.waitFor(() => expect(second.agent.status().links).toMatchObject(bothConnected));
+  const stream = (await online(hub, movies)).openStream();
+  stream.write('half ');
+  const knocks = (): number => hub.logged.filter(({ msg }) => msg === 'agent refused').length;
+  await vi.waitFor(() => expect(knocks()).toBeGreaterThan(8), 10_000);
+  stream.end('a film');
+  expect((await readAll(stream)).toString()).toBe('HALF A FILM');
+  expect(second.agent.status().lastFailure).toBeUndefined();
+
+  expect(news(first)).toEqual([
+    'info: your server is reachable',
+    'error: another agent with the same key has taken over',
+  ]);
+  const { message } = await failureOf(first);
+  expect(message).toMatch(
+    /: stop one of the two; .* enrol there with a token of its own\. .* every 15 to 30 seconds/,
+  );
+  await second.stop();
+  expect(await shout(await online(hub, movies), 'still here')).toBe('STILL HERE');
+  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected));
+  expect(news(first).at(-1)).toBe('info: your server is reachable');
+});
+
+/** What an owner reads of reaching the hub. */
+function news({ logged }: Running): string[] {
+  return logged
+    .filter(({ level, msg }) => level !== 'debug' && msg !== 'link up' && !msg.startsWith('enrol'))
+    .map(({ level, msg }) => `${level}: ${msg}`);
+}
 
 test('an agent whose key the hub does not know waits, and does not say whether it ever did', async () => {
   const hub = await door();

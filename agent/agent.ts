@@ -47,6 +47,8 @@ export interface AgentOptions {
   /** How long a former agent waits for this one to reach the hub, before it goes on alone. */
   readonly takeoverMs?: number;
   readonly backoff?: () => Backoff;
+  /** How soon one whose key another agent has taken over with tries again: after this, or up to twice as long. */
+  readonly standbyMs?: number;
   /** Looks as the doctor does, and tells the hub. Absent: nobody does. */
   readonly checkUp?: CheckUp;
   readonly checkupPace?: CheckupPace;
@@ -233,6 +235,7 @@ export class Agent {
       deadlineMs: this.#deadlineMs,
       log: this.#log,
       backoff: () => this.#backoff(),
+      standbyMs: this.#options.standbyMs,
       stalls: this.#counts.stalls,
       onStream: (stream, opening) =>
         serve(stream, this.#origin, this.#slabs, opening, this.#counts),

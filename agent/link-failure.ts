@@ -98,7 +98,7 @@ const goawayFailures: Readonly<Record<GoawayReason, Explanation>> = {
   replaced: {
     code: 'link.replaced',
     text: () =>
-      'another agent took over this server with the same key: stop one of the two, or give the other a state folder and a token of its own',
+      'another agent with the same key has taken over this server: stop one of the two; if a state folder was copied, remove the copy and enrol there with a token of its own. Until then this agent stands by: it tries again every 15 to 30 seconds, and serves once the other one is gone',
   },
   revoked: {
     code: 'link.revoked',

@@ -7,7 +7,7 @@ import type { Logger } from '../shared/log.ts';
 import { AgentFailure, asFailure } from './failure.ts';
 import type { Link } from './link.ts';
 import type { Slots } from './slots.ts';
-import { supervise, type Outcome, type Wait } from './supervise.ts';
+import { supervise, type News, type Outcome, type Wait } from './supervise.ts';
 
 /** One that stands: it takes streams until it is retired, and carries them until it is closed. */
 export interface Standing {
@@ -24,6 +24,9 @@ export interface Company {
   readonly sleep: (wait: Wait, signal: AbortSignal) => Promise<void>;
   /** Whether any link takes streams; of those since then, if a time is given. */
   readonly hasLive: (since?: Date) => boolean;
+  /** This link was put out by another agent with the same key. False: one of the others has told of it. */
+  readonly isNewRival: (index: number) => boolean;
+  readonly standbyMs?: number | undefined;
   /** Around each attempt: what a refusal of the agent's key means. */
   readonly guard: <Result>(attempt: () => Promise<Result>) => Promise<Result>;
   readonly backoff: () => Backoff;
@@ -53,25 +56,32 @@ export class LinkKeeper {
 
   /** Resolves when the signal aborts, or when a failure leaves nothing to try. Cannot throw. */
   run(): Promise<Outcome<never>> {
-    const { sleep, hasLive, onWait, onFailure, guard } = this.#company;
+    const { sleep, onWait, onFailure, guard, standbyMs } = this.#company;
     return supervise(async () => guard(async () => this.#attempt()), {
       backoff: this.#backoff,
       signal: this.#signal,
       log: this.#log,
       random: Math.random,
+      standbyMs,
       sleep,
-      news: ({ code }) => {
-        // While another link lives, no visitor notices anything.
-        if (hasLive()) return { level: 'warn', message: 'link down' };
-        // A planned restart of the hub is nobody's alarm.
-        const level = code === 'link.draining' ? 'warn' : 'error';
-        return { level, message: 'not connected' };
-      },
+      news: (failure) => this.#news(failure),
       onFailure: (failure, retryInMs) => {
         onWait(this.#index, retryInMs);
         onFailure(failure, retryInMs);
       },
     });
+  }
+
+  #news({ code }: AgentFailure): News {
+    const { hasLive, isNewRival } = this.#company;
+    if (code === 'link.replaced') {
+      const level = isNewRival(this.#index) ? 'error' : 'debug';
+      return { level, message: 'another agent with the same key has taken over' };
+    }
+    // While another link lives, no visitor notices anything.
+    if (hasLive()) return { level: 'warn', message: 'link down' };
+    // A planned restart of the hub is nobody's alarm.
+    return { level: code === 'link.draining' ? 'warn' : 'error', message: 'not connected' };
   }
 
   async #attempt(): Promise<never> {
@@ -80,8 +90,9 @@ export class LinkKeeper {
       const standing = await this.#dial();
       this.#backoff.connected();
       const failure = await this.#stay(standing);
-      const isReplacedByOurs = failure.code === 'link.replaced' && hasLive(standing.since);
-      if (!isReplacedByOurs) throw failure;
+      // A hub that knows slots puts out none of ours for another of ours: that was another agent.
+      const isForOurs = standing.link.maxLinks === 1 && hasLive(standing.since);
+      if (failure.code !== 'link.replaced' || !isForOurs) throw failure;
       // A hub that knows one link of an agent: two would put each other out for ever.
       this.#log.info('the hub keeps one link of this agent');
       slots.grant(1);

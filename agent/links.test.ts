@@ -172,6 +172,8 @@ test('a hub that puts out one of ours for another of ours has one, without a fig
   const bench = await start(hub);
   await linked(bench, [0, 1]);
   await bothAtHub(hub);
+  // As a hub says that knows no slots: the one from before an update that was taken back.
+  for (const link of bench.ups) Object.assign(link, { maxLinks: 1 });
   endFromHub(hub, 0, 'replaced');
   await linked(bench, [1]);
   await vi.waitFor(() =>
@@ -181,6 +183,21 @@ test('a hub that puts out one of ours for another of ours has one, without a fig
   const [rest] = bench.links.live;
   rest?.session.destroy();
   await vi.waitFor(() => expect(bench.links.live.length).toBeGreaterThan(0));
+});
+
+test('a hub that knows slots puts none of ours out for another of ours: that is told as another agent, once', async () => {
+  const hub = await door();
+  const bench = await start(hub, { backoff: patient });
+  await linked(bench, [0, 1]);
+  await bothAtHub(hub);
+  endFromHub(hub, 0, 'replaced');
+  endFromHub(hub, 0, 'replaced');
+  const told = (): string[] =>
+    bench.logged
+      .filter(({ msg }) => msg === 'another agent with the same key has taken over')
+      .map(({ level }) => level);
+  await vi.waitFor(() => expect(told()).toEqual(['error', 'debug']));
+  expect(bench.logged.map(({ msg }) => msg)).not.toContain('the hub keeps one link of this agent');
 });
 
 test('a hub that is about to drain is obeyed: another link first, the streams of the former to their end', async () => {

@@ -22,6 +22,8 @@ export interface LinksOptions {
   /** See Company. */
   readonly guard?: Company['guard'];
   readonly backoff: () => Backoff;
+  /** See Supervision. */
+  readonly standbyMs?: number | undefined;
   readonly log: Logger;
   readonly onUp: (link: Link) => void;
   /** A link takes no more streams. */
@@ -37,6 +39,8 @@ const maxRestarts = 3;
 export class Links {
   readonly #options: LinksOptions;
   readonly #standing = new Set<Standing>();
+  /** Those that another agent with the same key has put out. */
+  readonly #outranked = new Set<number>();
   /** For those that have no link: since when, and when they try again. */
   readonly #waits = new Map<number, { since: Date; retryAt: Date | undefined }>();
   #change = new AbortController();
@@ -125,6 +129,12 @@ export class Links {
         [...this.#standing].some(
           ({ isRetired, since }) => !isRetired && (from === undefined || since >= from),
         ),
+      isNewRival: (index) => {
+        const isNew = this.#outranked.size === 0;
+        this.#outranked.add(index);
+        return isNew;
+      },
+      standbyMs: this.#options.standbyMs,
       onWait: (index, retryInMs) => this.#noteWait(index, retryInMs),
     };
   }
@@ -163,6 +173,7 @@ export class Links {
     const { slots, onUp, onDown } = this.#options;
     const standing: Standing = { link, index, since: new Date(), isRetired: false };
     this.#standing.add(standing);
+    this.#outranked.delete(index);
     slots.hold(link.slot);
     slots.grant(link.maxLinks);
     void link.retired.then(() => {

@@ -81,6 +81,17 @@ test('what the hub asks for is waited for, and then as long again as nobody can 
   expect(cuttable).toEqual([false, false, true]);
 });
 
+test('an agent whose key another one has taken over with knocks at once, then every 15 to 30 seconds', async () => {
+  const { given, waits, cuttable } = supervision(4);
+  const randoms = [0, 0.5, 0.999];
+  await supervise(() => Promise.reject(new AgentFailure('link.replaced', 'x')), {
+    ...given,
+    random: () => randoms.shift() ?? 0,
+  });
+  expect(waits).toEqual([500, 15_000, 22_500, 29_985]);
+  expect(cuttable.slice(1)).toEqual([false, false, false]);
+});
+
 test('a thousand agents that lost one hub come back one by one', async () => {
   const waits: number[] = [];
   for (let agent = 0; agent < 1000; agent += 1) {

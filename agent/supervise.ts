@@ -15,17 +15,21 @@ export const exitCode = {
 } as const;
 
 export type Verdict =
-  | { readonly next: 'retry'; readonly pace: 'soon' | 'slow' | 'soon, then slow' }
+  | { readonly next: 'retry'; readonly pace: Pace | 'soon, then standby' }
   | { readonly next: 'stop'; readonly exitCode: number };
 
+type Pace = 'soon' | 'slow' | 'standby';
 type Retry = Extract<Verdict, { next: 'retry' }>;
 
 const soon: Verdict = { next: 'retry', pace: 'soon' };
 /** For what only a person can mend, at either end: the agent stays, so that mending it is enough. */
 const slow: Verdict = { next: 'retry', pace: 'slow' };
 
-/** Knocking once more tells the hub that two agents run with one key, and it tells their owner. */
-const soonThenSlow: Verdict = { next: 'retry', pace: 'soon, then slow' };
+/**
+ * Knocking once more tells the hub that two agents run with one key, and it tells their owner. From then on a try costs the
+ * other agent nothing (rule P14), and this one serves as soon as that one is gone.
+ */
+const soonThenStandby: Verdict = { next: 'retry', pace: 'soon, then standby' };
 
 const badConfig: Verdict = { next: 'stop', exitCode: exitCode.config };
 const refused: Verdict = { next: 'stop', exitCode: exitCode.noPermission };
@@ -54,7 +58,7 @@ export const verdicts: Readonly<Record<AgentFailureCode, Verdict>> = {
   'link.lost': soon,
   'link.silent': soon,
   'link.draining': soon,
-  'link.replaced': soonThenSlow,
+  'link.replaced': soonThenStandby,
   'link.revoked': refused,
   'link.suspended': slow,
   'link.unauthorised': slow,
@@ -78,8 +82,8 @@ export function exitCodeOf(code: AgentFailureCode): number {
   return verdict.next === 'stop' ? verdict.exitCode : exitCode.unavailable;
 }
 
-interface News {
-  readonly level: 'warn' | 'error';
+export interface News {
+  readonly level: 'debug' | 'warn' | 'error';
   readonly message: string;
 }
 
@@ -94,6 +98,8 @@ export interface Supervision {
   /** Resolves after the time, or at once when the signal aborts. Never rejects. */
   readonly sleep: (wait: Wait, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
+  /** Shortest wait between two tries of an agent that stands by; the longest is twice as long. */
+  readonly standbyMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly log: Logger;
   /** How the failure is told; as a warning that the agent is not connected if left out. */
@@ -144,22 +150,26 @@ async function settled<Result>(
   }
 }
 
-function paceOf(pace: Retry['pace'], isRepeated: boolean): 'soon' | 'slow' {
-  if (pace === 'soon, then slow') return isRepeated ? 'slow' : 'soon';
+function paceOf(pace: Retry['pace'], isRepeated: boolean): Pace {
+  if (pace === 'soon, then standby') return isRepeated ? 'standby' : 'soon';
   return pace;
 }
 
 /** What the hub asks for is counted from its end on: everybody it turned away was told the same. */
 function waitAfter(
   failure: AgentFailure,
-  pace: 'soon' | 'slow',
-  { backoff, random }: Supervision,
+  pace: Pace,
+  { backoff, random, standbyMs = usualStandbyMs }: Supervision,
 ): Wait {
   const { retryAfterMs } = failure;
+  if (pace === 'standby') return { ms: standbyMs * (1 + random()), mayBeCut: false };
   if (pace === 'slow')
     return { ms: Math.max(slowWaitMs(random), retryAfterMs ?? 0), mayBeCut: false };
   return { ms: (retryAfterMs ?? 0) + backoff.next(), mayBeCut: retryAfterMs === undefined };
 }
+
+/** To half a minute: no visitor is without a server for longer once the other agent has gone. */
+const usualStandbyMs = 15_000;
 
 /** Two and a half to five minutes: a hub restored from a backup is found again before anybody gives up on it. */
 function slowWaitMs(random: () => number): number {

@@ -23,6 +23,8 @@ export interface UplinkOptions {
   readonly deadlineMs: number;
   readonly log: Logger;
   readonly backoff: () => Backoff;
+  /** See Supervision. */
+  readonly standbyMs?: number | undefined;
   readonly stalls?: SendStalls;
   readonly onStream: (stream: MuxStream, opening: Buffer) => void;
   readonly onAddresses: (addresses: readonly string[]) => void;
@@ -65,6 +67,7 @@ export async function makeUplink(options: UplinkOptions): Promise<Links> {
     askTunnelUrls: (signal) => askTunnelUrls(config, trust, log, signal),
     guard: (attempt) => keys.guard(attempt),
     backoff: options.backoff,
+    standbyMs: options.standbyMs,
     log,
     onUp: ({ addresses }) => options.onUp(addresses),
     onDown: options.onDown,

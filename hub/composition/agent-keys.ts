@@ -8,7 +8,7 @@ import type { Stores } from './stores.ts';
 import type { Rivals } from '../tunnels/registry.ts';
 import type { Server } from '../tunnels/server.ts';
 
-/** The one that was turned away knocks again every few minutes, for as long as both run. */
+/** The one that was turned away knocks again twice a minute, for as long as both run. */
 const rivalsClaimMs = 6 * 3_600_000;
 
 export interface KeyNewsParts {
@@ -27,24 +27,24 @@ export function tellOfKeys({ notices }: Pick<Notified, 'notices'>, parts: KeyNew
       facts: { server: name, address },
     }),
   );
-  const tellRivals = async (server: string, { link, winner }: Rivals): Promise<void> => {
+  const tellRivals = async (server: string, { loser, winner }: Rivals): Promise<void> => {
     const isFirst = await stores.notices.once.claim(`rivals ${server}`, new Date(), rivalsClaimMs);
+    const { agentId, address } = loser;
+    const facts = { serverId: server, agentId, kept: winner.address, refused: address };
+    log[isFirst ? 'warn' : 'debug'](facts, 'two agents use one key');
     if (!isFirst) return;
     const reason = `kept ${winner.address}`;
-    const fact = { address: link.address, target: link.agentId, reason };
+    const fact = { address, target: agentId, reason };
     audit.note({ ...fact, event: 'server.cloned', actor: 'system', server, result: 'denied' });
     const found = await stores.servers.find(server);
     if (found === undefined) return;
     notices.tell({
       kind: 'server.cloned',
       to: { kind: 'owner', ownerId: found.ownerId, andAdmins: true },
-      facts: { server: found.name, address: link.address, other: winner.address },
+      facts: { server: found.name, address, other: winner.address },
     });
   };
   names.onRivals((serverId, rivals) => {
-    const { link, winner } = rivals;
-    const facts = { serverId, agentId: link.agentId, kept: winner.address, refused: link.address };
-    log.warn(facts, 'two agents use one key');
     tellRivals(serverId, rivals).catch((error: unknown) =>
       log.warn({ err: error }, 'two agents with one key could not be told of'),
     );

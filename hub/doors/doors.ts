@@ -265,6 +265,7 @@ function gatewayOf(
     store: stores.servers,
     tunnels: presence.noting(tunnels),
     onAdmitted: (server) => tunnels.introduce(server),
+    isOutranked: (serverId, newcomer) => tunnels.isOutranked(serverId, newcomer),
     addressesOf: (server) => place.addressesOf(server),
     onRequest: api,
     ping: { intervalMs: config.pingIntervalMs, deadlineMs: config.pingDeadlineMs },

@@ -49,11 +49,27 @@ describe('links of one agent', () => {
     await handshake(later, key, { epoch: 2n });
     await vi.waitFor(() => expect(found()).toHaveLength(1));
     const [winner] = found();
-    const earlier = await upgrade(hub);
-    await handshake(earlier, key, { epoch: 1n, slot: 1 });
-    await once(earlier.websocket, 'close');
+    const earlier = handshake(await upgrade(hub), key, { epoch: 1n, slot: 1 });
+    await expect(earlier).rejects.toMatchObject({ reason: 'replaced' });
     expect(found()).toEqual([winner]);
     expect(hub.logged.filter(({ msg }) => msg === 'two agents use one key')).toHaveLength(1);
+  });
+
+  test('one that stands by is let in when the later one is gone, and its tries are neither links nor failures', async () => {
+    hub = await openDoor({ limits: { failuresPerMinute: 2 } });
+    const key = await enrolled(hub);
+    const later = await upgrade(hub);
+    await handshake(later, key, { epoch: 2n });
+    await vi.waitFor(() => expect(found()).toHaveLength(1));
+    for (let knock = 0; knock < 5; knock += 1) {
+      const refused = handshake(await upgrade(hub), key, { epoch: 1n });
+      await expect(refused).rejects.toMatchObject({ reason: 'replaced' });
+    }
+    const told = hub.logged.filter(({ level }) => level !== 'debug').map(({ msg }) => msg);
+    expect(told.filter((msg) => msg.startsWith('agent'))).toEqual(['agent connected']);
+    later.websocket.close();
+    await vi.waitFor(() => expect(found()).toEqual([]));
+    await expect(handshake(await upgrade(hub), key, { epoch: 1n })).resolves.toBeDefined();
   });
 });
 

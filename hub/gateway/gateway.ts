@@ -9,14 +9,13 @@ import { TLSSocket } from 'node:tls';
 
 import { WebSocketServer, type WebSocket } from 'ws';
 
-import { ProtocolError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { addressBucket } from '../../shared/net-address.ts';
 import type { PortSharing } from '../../shared/listen-address.ts';
 import { FramePipe } from '../../shared/mux/frame-pipe.ts';
 import type { SessionEnd } from '../../shared/mux/session.ts';
 import type { SendStalls } from '../../shared/mux/stalls.ts';
-import { acceptHandshake, HandshakeError } from '../../shared/mux/handshake.ts';
+import { acceptHandshake } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
 import type { GoawayReason } from '../../shared/wire/codes.ts';
 import type { Hello, VersionRange, Welcome } from '../../shared/wire/hello.ts';
@@ -24,12 +23,14 @@ import { initialStreamWindowBytes } from '../../shared/wire/limits.ts';
 import { exporterBytes, exporterLabel, nonceBytes } from '../../shared/wire/proof.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import { FailureBudget } from '../tunnels/failure-budget.ts';
+import type { KeyHolder } from '../tunnels/registry.ts';
 import type { TunnelLink } from '../tunnels/tunnel.ts';
 import type { Server as MediaServer } from '../tunnels/server.ts';
 import { Arrivals } from './arrivals.ts';
 import { AgentLink, type Queued } from './agent-link.ts';
 import { authenticate, type AgentStore, type ConnectionFacts } from './authenticate.ts';
 import { Door, type Peer, type PeerReader } from './door.ts';
+import { isPeersFault, logLevelOf } from './fault.ts';
 import { GrowthShares } from './growth-shares.ts';
 import { arrivalKind, noCounts, resultOf, type GatewayCounts } from './gateway-counts.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
@@ -48,6 +49,8 @@ export interface GatewayOptions {
   };
   /** Of each agent that is let in, before he is told so. */
   readonly onAdmitted?: (server: MediaServer) => void;
+  /** A later process with this agent's key is connected: the newcomer is turned away, and both are told of. */
+  readonly isOutranked?: (serverId: string, newcomer: KeyHolder) => boolean;
   /** Public URLs of a server, for the agent to print. */
   readonly addressesOf: (server: MediaServer) => readonly string[];
   /** Requests that are no tunnel: enrolment, and an answer for the curious. */
@@ -259,7 +262,7 @@ export class Gateway {
         deadlineMs: peer.vouch(),
         authorise: async (hello) => {
           version = hello.version;
-          const verdict = await this.#admit(facts, hello);
+          const verdict = await this.#admit(facts, hello, peer.address);
           if ('refuse' in verdict) return verdict;
           admitted = verdict;
           return { welcome: verdict.welcome };
@@ -270,15 +273,14 @@ export class Gateway {
     } catch (error) {
       this.#counts.handshake(resultOf(error), version);
       if (isPeersFault(error)) this.#failures.note(peer.bucket);
-      // Whoever comes and goes without a word is a line that broke, or a stranger who fills the log.
-      const level = error instanceof HandshakeError && isSilent(error) ? 'debug' : 'info';
-      this.#log[level]({ err: error, address: peer.address }, 'agent refused');
+      this.#log[logLevelOf(error)]({ err: error, address: peer.address }, 'agent refused');
     }
   }
 
   async #admit(
     facts: ConnectionFacts,
     hello: Hello,
+    address: string,
   ): Promise<Admitted | { refuse: GoawayReason; message: string }> {
     const { store, addressesOf, ping } = this.#options;
     try {
@@ -288,15 +290,18 @@ export class Gateway {
       if (hello.slot >= maxLinks) {
         return { refuse: 'overloaded', message: `an agent may have ${maxLinks} links to this hub` };
       }
+      const { server, agentId } = verdict;
+      if (this.#options.isOutranked?.(server.id, { agentId, epoch: hello.epoch, address }) === true)
+        return { refuse: 'replaced', message: 'a later agent with this key is connected' };
       const welcome: Welcome = {
         initialWindowBytes: initialStreamWindowBytes,
         pingIntervalMs: ping.intervalMs,
         pingDeadlineMs: ping.deadlineMs,
-        addresses: addressesOf(verdict.server),
+        addresses: addressesOf(server),
         maxLinks,
       };
       const admission = await store.nextEpoch();
-      this.#options.onAdmitted?.(verdict.server);
+      this.#options.onAdmitted?.(server);
       return { ...verdict, welcome, admission };
     } catch (error) {
       // The database is away: the agent comes back, and it is not its fault.
@@ -381,16 +386,5 @@ const overloadWaitSeconds = 10;
 const maxHeadBytes = 8 * 1024;
 
 const emptyContext = Buffer.alloc(0);
-
-/** A line that breaks, a version from the future, a server that was removed or a hub that fails are no attack. */
-function isPeersFault(error: unknown): boolean {
-  if (error instanceof ProtocolError) return true;
-  if (!(error instanceof HandshakeError)) return false;
-  return error.code === 'handshake.timeout' || error.reason === 'unauthorised';
-}
-
-function isSilent({ code }: HandshakeError): boolean {
-  return code === 'handshake.closed';
-}
 
 function ignore(): void {}

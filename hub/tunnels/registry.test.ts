@@ -27,7 +27,7 @@ beforeEach(async () => {
     domains: { serverOf: (hostname) => domains.get(hostname) },
     addressesOf: ({ label }) => (label === undefined ? [] : [`https://${label}.${domain}:8443`]),
     onFailure: (error) => failures.push(error),
-    onRivals: (serverId, { link, winner }) => rivals.push([serverId, link, winner]),
+    onRivals: (serverId, { loser, winner }) => rivals.push([serverId, loser, winner]),
     graceMs: 1000,
     recheckMs: 60_000,
   });
@@ -116,6 +116,20 @@ test('of two agents with one key the earlier is told about, as often as it comes
     ['1', loser, winner],
     ['1', loser, winner],
   ]);
+});
+
+test('an agent that asks whether it may come in while a later one is here is a rival, and the links stay', () => {
+  const winner = new TestLink('agent 1', { epoch: 2n });
+  const loser = { agentId: 'agent 1', epoch: 1n, address: '203.0.113.9' };
+  expect(tunnels.isOutranked('1', loser)).toBe(false);
+  tunnels.attach('1', winner);
+  expect([1n, 2n, 3n].map((epoch) => tunnels.isOutranked('1', { ...loser, epoch }))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(rivals).toEqual([['1', loser, winner]]);
+  expect(winner.ended).toEqual([]);
 });
 
 describe('a domain of an owner', () => {

@@ -16,7 +16,7 @@ export interface TunnelsOptions {
   readonly addressesOf: (server: Server) => readonly string[];
   /** A change could not be read from the store; it is tried again. */
   readonly onFailure: (error: unknown) => void;
-  /** Two agents run with one key: `link` was turned away because of `winner`. */
+  /** Two agents run with one key: the loser was turned away because of the winner. */
   readonly onRivals: (serverId: string, rivals: Rivals) => void;
   /** It has another owner now, and no agent until he adds one. */
   readonly onTransferred?: (former: Server, server: Server) => void;
@@ -25,9 +25,12 @@ export interface TunnelsOptions {
   readonly recheckMs?: number;
 }
 
+/** Whoever holds an agent's key. */
+export type KeyHolder = Pick<TunnelLink, 'agentId' | 'epoch' | 'address'>;
+
 export interface Rivals {
-  readonly link: TunnelLink;
-  readonly winner: TunnelLink;
+  readonly loser: KeyHolder;
+  readonly winner: KeyHolder;
 }
 
 export class Tunnels {
@@ -108,11 +111,18 @@ export class Tunnels {
     if (this.#tunnels.get(server.id)?.server === undefined) this.#learn(server);
   }
 
+  /** A later process of this agent is here. Asked before a link is made, so that one that stands by costs nobody anything. */
+  isOutranked(serverId: string, loser: KeyHolder): boolean {
+    const winner = this.#tunnels.get(serverId)?.laterThan(loser.epoch);
+    if (winner !== undefined) this.#options.onRivals(serverId, { loser, winner });
+    return winner !== undefined;
+  }
+
   /** The gateway brings an authenticated link. */
   attach(serverId: string, link: TunnelLink): void {
     const tunnel = this.#tunnels.get(serverId) ?? this.#add(serverId, defaultSwitches);
     const winner = tunnel.attach(link);
-    if (winner !== undefined) this.#options.onRivals(serverId, { link, winner });
+    if (winner !== undefined) this.#options.onRivals(serverId, { loser: link, winner });
     // Enrolled a moment ago, or revoked a moment ago: the store knows which.
     if (tunnel.server?.agentId !== link.agentId) this.#onChange(serverId);
   }

@@ -141,6 +141,11 @@ export class Tunnel implements LiveTunnel {
     });
   }
 
+  /** The link of a later process than this one, which keeps its links out. */
+  laterThan(epoch: bigint): TunnelLink | undefined {
+    return this.#links.find((link) => link.epoch > epoch);
+  }
+
   /**
    * Links of one process stand side by side, one in each slot. A later process puts an earlier one out; an earlier one
    * that comes back is turned away, so that two agents with one key end in the same order whoever dials last.

@@ -97,6 +97,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
     overload: settings.overload ?? { refusesAgents: false },
     tunnels,
     onAdmitted: (server) => tunnels.introduce(server),
+    isOutranked: (serverId, newcomer) => tunnels.isOutranked(serverId, newcomer),
     addressesOf,
     onRequest: createApi({
       enrolment,
