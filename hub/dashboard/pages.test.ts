@@ -27,6 +27,7 @@ const account: Account = {
 const login: LoginCaller['login'] = {
   id: 'this-login',
   accountId: account.id,
+  secretHash: Buffer.alloc(32),
   methods: ['passkey'],
   restriction: undefined,
   createdAt: at,

@@ -32,6 +32,7 @@ export function somebody(role: Role = 'admin'): LoginCaller {
   const login = {
     id: accountIdOf(2),
     accountId: account.id,
+    secretHash: Buffer.alloc(32),
     methods: ['passkey' as const],
     restriction: undefined,
     createdAt: at,

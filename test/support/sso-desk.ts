@@ -218,6 +218,7 @@ export class SsoDesk {
     const login: Login = {
       id: randomUUIDv7(),
       accountId,
+      secretHash: Buffer.alloc(32),
       methods,
       restriction: undefined,
       createdAt: new Date(),

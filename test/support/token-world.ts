@@ -76,6 +76,7 @@ export class TokenWorld {
       login: {
         id: randomUUID(),
         accountId: account.id,
+        secretHash: Buffer.alloc(32),
         methods: ['password'],
         restriction: undefined,
         createdAt: this.now,

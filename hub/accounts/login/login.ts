@@ -1,5 +1,7 @@
 // What a browser that somebody has signed in with is to the hub leaves here: never its secret.
 
+import type { Buffer } from 'node:buffer';
+
 /** RFC 8176 has such a list (`amr`); these are ours. */
 const loginMethods = [
   'password',
@@ -24,6 +26,8 @@ export type Restriction = 'enrol';
 export interface Login {
   readonly id: string;
   readonly accountId: string;
+  /** Of the secret that it had when it was found: of two calls that renew it at the same moment only one does. */
+  readonly secretHash: Buffer;
   /** By which it came to be, in their order. */
   readonly methods: readonly LoginMethod[];
   readonly restriction: Restriction | undefined;

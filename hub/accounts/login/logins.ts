@@ -25,15 +25,15 @@ export interface LoginChange {
 
 export interface LoginStore {
   /** Also forgets what is older than `deadBefore`: no login lives that long. */
-  insert(login: LoginRecord, secretHash: Buffer, deadBefore: Date): Promise<void>;
+  insert(login: LoginRecord, deadBefore: Date): Promise<void>;
   findBySecret(secretHash: Buffer): Promise<{ account: Account; login: LoginRecord } | undefined>;
   /** The youngest first. */
   list(accountId: string): Promise<LoginRecord[]>;
   /** Never back in time. */
   touch(id: string, seenAt: Date, address: string | undefined): Promise<void>;
-  /** Undefined: it has ended meanwhile. */
+  /** Undefined: it has ended meanwhile, or has another secret than `former`. */
   replaceSecret(
-    id: string,
+    former: Pick<Login, 'id' | 'secretHash'>,
     secretHash: Buffer,
     change: LoginChange,
   ): Promise<LoginRecord | undefined>;
@@ -96,9 +96,11 @@ export class Logins {
     how: { methods: readonly LoginMethod[]; visit: Visit; restriction?: Restriction | undefined },
   ): Promise<Begun> {
     const at = this.#now();
+    const secret = newSecret();
     const record: LoginRecord = {
       id: randomUUIDv7(),
       accountId: account.id,
+      secretHash: hashOf(secret),
       methods: how.methods,
       restriction: how.restriction,
       createdAt: at,
@@ -107,9 +109,8 @@ export class Logins {
       software: softwareOf(how.visit.userAgent),
       liftedUntil: undefined,
     };
-    const secret = newSecret();
     const deadBefore = new Date(at.getTime() - this.#longestLifeMs);
-    await this.#store.insert(record, hashOf(secret), deadBefore);
+    await this.#store.insert(record, deadBefore);
     await this.#endBeyondCap(account);
     return { login: this.#withEnd(record, account), secret };
   }
@@ -146,15 +147,21 @@ export class Logins {
     return { account, login: await this.#touched(login, address) };
   }
 
-  /** A new secret, after which the former opens nothing: at a second factor, a step-up, or when a restriction is lifted. */
+  /**
+   * A new secret, after which the former opens nothing: at a second factor, a step-up, or when a restriction is lifted.
+   * `renewed`: another call did that since this one found the login. Its browser has been sent the secret that counts, which
+   * one more would make worthless; and whoever only knows the former is let into nothing by being second. Undefined: it has ended.
+   */
   async renew(
     login: Login,
     account: Account,
     change: LoginChange = {},
-  ): Promise<Begun | undefined> {
+  ): Promise<Begun | 'renewed' | undefined> {
     const secret = newSecret();
-    const record = await this.#store.replaceSecret(login.id, hashOf(secret), change);
-    return record && { login: this.#withEnd(record, account), secret };
+    const record = await this.#store.replaceSecret(login, hashOf(secret), change);
+    if (record !== undefined) return { login: this.#withEnd(record, account), secret };
+    const living = await this.#store.list(login.accountId);
+    return living.some(({ id }) => id === login.id) ? 'renewed' : undefined;
   }
 
   /** Those that live, the youngest first. */

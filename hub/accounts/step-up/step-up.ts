@@ -61,9 +61,12 @@ export type StepUpMethod = Proof['method'] | 'password' | 'sso';
 
 export type StepUpProof = Proof | { readonly method: 'password'; readonly password: string };
 
-/** Lifted: the login has a new secret. Proven: the next call brings `proof` along. */
+/**
+ * Lifted: the login has a new secret; without `begun` another proof of the same moment gave it that, and its answer brings it.
+ * Proven: the next call brings `proof` along.
+ */
 export type SteppedUp =
-  | { readonly kind: 'lifted'; readonly begun: Begun }
+  | { readonly kind: 'lifted'; readonly begun: Begun | undefined }
   | { readonly kind: 'proven'; readonly proof: string };
 
 interface StepUpOptions {
@@ -248,7 +251,7 @@ export class StepUp {
     const liftedUntil = new Date(this.#now().getTime() + limits.stepUpMs);
     const begun = await logins.renew(login, account, { liftedUntil });
     if (begun === undefined) throw new AccountError('login.required', 'sign in again');
-    return { kind: 'lifted', begun };
+    return { kind: 'lifted', begun: begun === 'renewed' ? undefined : begun };
   }
 
   #asksFor(level: Demand['level']): boolean {

@@ -241,7 +241,7 @@ async function enrolled<Body>(
 ): Promise<Body | Reply<Body>> {
   if (login.restriction !== 'enrol') return body;
   const begun = await logins.renew(login, account, { restriction: null });
-  if (begun === undefined) return body;
+  if (begun === undefined || begun === 'renewed') return body;
   const maxAgeMs = Math.max(0, begun.login.endsAt.getTime() - Date.now());
   const cookie: CookieChange = { name: 'phlix_session', value: begun.secret, maxAgeMs };
   return reply(body, { cookies: [cookie] });

@@ -68,7 +68,10 @@ function arrive(context: Context<HubEnv>, arrival: Arrival): Response {
   if (arrival.kind === 'stepped-up') {
     const { steppedUp } = arrival;
     if (steppedUp.kind === 'lifted')
-      return leave(context, returnTo, [spent, sessionCookie(steppedUp.begun)]);
+      return leave(context, returnTo, [
+        spent,
+        ...(steppedUp.begun === undefined ? [] : [sessionCookie(steppedUp.begun)]),
+      ]);
     // Behind the hash it reaches the page alone: no server, no log and no Referer has it.
     const page = returnTo.replace(/#.*$/, '');
     return leave(context, `${page}#step-up=${steppedUp.proof}`, [spent]);

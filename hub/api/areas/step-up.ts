@@ -40,7 +40,7 @@ const prove = operation({
   path: '/auth/step-up/{challenge_id}/{method}',
   summary: 'Prove that it is you, then repeat what was refused',
   description:
-    '`lifted`: the login has a new cookie and may change things for ten minutes. `proven`: send `proof` as X-Phlix-Step-Up with the call that was refused; it counts once, for that call.',
+    '`lifted`: the login has a new cookie and may change things for ten minutes; of several proofs at the same moment the first one’s answer brings it. `proven`: send `proof` as X-Phlix-Step-Up with the call that was refused; it counts once, for that call.',
   auth: 'login',
   scope: 'none',
   stepUp: 'none',
@@ -63,7 +63,8 @@ const prove = operation({
     const visit = visitOf(caller, input);
     const stepped = await stepUp.prove(caller, params.challenge_id, { proof, visit });
     if (stepped.kind === 'proven') return { kind: stepped.kind, proof: stepped.proof };
-    return reply({ kind: stepped.kind }, { cookies: [sessionCookie(stepped.begun)] });
+    const cookies = stepped.begun === undefined ? [] : [sessionCookie(stepped.begun)];
+    return reply({ kind: stepped.kind }, { cookies });
   },
 });
 

@@ -57,7 +57,7 @@ export function peopleDoor(door: PeopleDoor): MiddlewareHandler<HubEnv> {
     const isShut = ban !== undefined && caller.kind === 'nobody' && req.method !== 'GET';
     if (isShut && !(await door.browsers.isSomebodys(cookies.get('phlix_dc'))))
       return banned(context, ban);
-    if (caller.kind === 'nobody' && loginSecret !== undefined) {
+    if (caller.kind === 'nobody' && loginSecret !== undefined && !isCall(req.path)) {
       const forget = setCookieLine({ name: 'phlix_session', value: undefined });
       context.header('set-cookie', forget, { append: true });
     }
@@ -87,6 +87,14 @@ function requireClearCookies(lines: readonly string[]): ReadonlyMap<CookieName, 
 function opensToAdmins({ networks, isHere }: AdminDoor, { address }: Arrival): boolean {
   if (!isHere) return false;
   return networks === undefined || (address !== undefined && networks.has(address));
+}
+
+/**
+ * A call of the API may have been sent a moment before a step-up beside it gave the login another secret: to forget the cookie
+ * then would sign the browser out. A page that is opened comes later.
+ */
+function isCall(path: string): boolean {
+  return path.startsWith('/api/');
 }
 
 function isAdminPath(path: string): boolean {

@@ -52,7 +52,7 @@ async function send(
   body: unknown,
   { proof, signal }: Surroundings = {},
 ): Promise<unknown> {
-  const response = await ask(method, path, body, { proof: proof ?? heldProof, signal });
+  const response = await askAsSomebody(method, path, body, { proof: proof ?? heldProof, signal });
   if (response.ok) return answerOf(response);
   const problem = await problemOf(response);
   const { challenge_id: challengeId, methods } = problem.body;
@@ -61,11 +61,23 @@ async function send(
     if (gained === undefined) throw new Cancelled();
     return send(method, path, body, { proof: gained, signal });
   }
-  if (problem.code === 'login.required' && document.querySelector('[data-signs-out]') !== null) {
+  if (problem.code === 'login.required' && isSignedInPage()) {
     const back = encodeURIComponent(location.pathname + location.search);
     location.assign(`/sign-in?return=${back}`);
   }
   throw problem;
+}
+
+/** A proof beside this call may have given the login another cookie while it was under way. Nothing was done, so it goes again. */
+async function askAsSomebody(...asked: Parameters<typeof ask>): Promise<Response> {
+  const response = await ask(...asked);
+  if (response.status !== 401 || !isSignedInPage()) return response;
+  const { code } = await problemOf(response.clone());
+  return code === 'login.required' ? ask(...asked) : response;
+}
+
+function isSignedInPage(): boolean {
+  return document.querySelector('[data-signs-out]') !== null;
 }
 
 function proofInAddress(): string | undefined {

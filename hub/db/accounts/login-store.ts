@@ -24,11 +24,9 @@ export class PostgresLoginStore implements LoginStore {
     this.#changes = database.changes;
   }
 
-  async insert(login: LoginRecord, secretHash: Buffer, deadBefore: Date): Promise<void> {
+  async insert(login: LoginRecord, deadBefore: Date): Promise<void> {
     await this.#queries.delete(logins).where(lt(logins.createdAt, deadBefore));
-    await this.#queries
-      .insert(logins)
-      .values({ ...login, methods: [...login.methods], secretHash });
+    await this.#queries.insert(logins).values({ ...login, methods: [...login.methods] });
   }
 
   async findBySecret(
@@ -59,7 +57,7 @@ export class PostgresLoginStore implements LoginStore {
   }
 
   async replaceSecret(
-    id: string,
+    former: Pick<LoginRecord, 'id' | 'secretHash'>,
     secretHash: Buffer,
     { methods, restriction, liftedUntil }: LoginChange,
   ): Promise<LoginRecord | undefined> {
@@ -71,7 +69,7 @@ export class PostgresLoginStore implements LoginStore {
         ...(restriction !== undefined && { restriction }),
         ...(liftedUntil !== undefined && { liftedUntil }),
       })
-      .where(eq(logins.id, id))
+      .where(and(eq(logins.id, former.id), eq(logins.secretHash, former.secretHash)))
       .returning(loginColumns);
     return row && loginOf(row);
   }
@@ -109,6 +107,7 @@ export class PostgresLoginStore implements LoginStore {
 const loginColumns = {
   id: logins.id,
   accountId: logins.accountId,
+  secretHash: logins.secretHash,
   methods: logins.methods,
   restriction: logins.restriction,
   createdAt: logins.createdAt,
@@ -118,7 +117,7 @@ const loginColumns = {
   liftedUntil: logins.liftedUntil,
 };
 
-function loginOf(row: Omit<typeof logins.$inferSelect, 'secretHash'>): LoginRecord {
+function loginOf(row: typeof logins.$inferSelect): LoginRecord {
   return {
     ...row,
     // The hub alone writes them.

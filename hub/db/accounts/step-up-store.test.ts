@@ -54,7 +54,7 @@ describe.each(Object.entries(databaseKinds))('a step-up on %s', (_kind, open) =>
     const second = await people.enter('robin');
     people.factors.set(robin.account.id, ['totp']);
     const stepped = await prove((await asked(config)).id);
-    if (stepped.kind !== 'lifted') throw new Error('not lifted');
+    if (stepped.kind !== 'lifted' || stepped.begun === undefined) throw new Error('not lifted');
     const { login, secret } = stepped.begun;
     expect(await people.logins.find(robin.secret, { address: '192.0.2.7' })).toBeUndefined();
     const found = await people.logins.find(secret, { address: '192.0.2.7' });
@@ -65,6 +65,19 @@ describe.each(Object.entries(databaseKinds))('a step-up on %s', (_kind, open) =>
     people.later(10 * minuteMs);
     await asked(config, { ...robin, login });
     expect(await people.counted('step_ups', { result: 'ok' })).toBeGreaterThan(0);
+  });
+
+  test('proven several times at once leaves the login to the first, and nobody is signed out', async () => {
+    const ids = [await asked(config), await asked(config), await asked(config)].map(({ id }) => id);
+    const all = await Promise.all(ids.map(async (id) => prove(id)));
+    expect(all.map(({ kind }) => kind)).toEqual(['lifted', 'lifted', 'lifted']);
+    const given = all.flatMap((each) => (each.kind === 'lifted' && each.begun ? [each.begun] : []));
+    expect(given).toHaveLength(1);
+    for (const { secret } of given) {
+      const found = await people.logins.find(secret, { address: '192.0.2.7' });
+      if (found === undefined) throw new Error('signed out');
+      await people.stepUp.require(found.login, config);
+    }
   });
 
   test('for what cannot be taken back counts once, for that deed, its target and this login', async () => {
