@@ -13,6 +13,7 @@ import { forward } from './forward.ts';
 import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http1Response } from './http1-response.ts';
 import { normalizeHttp1, type Refusal } from './normalize.ts';
+import { Pipeline } from './pipeline.ts';
 import type { Routing } from './routing.ts';
 import { SocketResponse } from './socket-response.ts';
 import { forwardUpgrade } from './upgrade.ts';
@@ -35,9 +36,7 @@ export class Http1Front {
     this.#server.on('checkContinue', this.#onRequest);
     this.#server.on('checkExpectation', this.#onRequest);
     this.#server.on('upgrade', this.#onUpgrade);
-    this.#server.on('connect', (request, socket) =>
-      refuseRaw(socket, 'edge.method', request.method),
-    );
+    this.#server.on('connect', this.#onConnect);
     this.#server.on('clientError', this.#onClientError);
   }
 
@@ -45,14 +44,15 @@ export class Http1Front {
     const visitor: Visitor = {
       connection,
       responses: new Set(),
+      pipeline: new Pipeline(socket),
       hasAsked: false,
       isUpgraded: false,
-      isRefused: false,
       isLingering: false,
     };
     this.#visitors.set(socket, visitor);
     socket.once('close', () => {
       this.#visitors.delete(socket);
+      visitor.pipeline.close();
       // node:http tells most of them itself, but none that wait their turn on a connection that an upgrade has taken.
       for (const response of visitor.responses) response.close();
     });
@@ -65,8 +65,8 @@ export class Http1Front {
    */
   drain(): void {
     this.#isDraining = true;
-    for (const { responses } of this.#visitors.values())
-      for (const response of responses) response.closeAfter();
+    // The last that was asked for says goodbye: no answer behind one that does would be read.
+    for (const { responses } of this.#visitors.values()) [...responses].at(-1)?.closeAfter();
     this.#lastCall = setTimeout(() => {
       for (const [socket, visitor] of this.#visitors) endIfIdle(socket, visitor);
     }, lastCallMs);
@@ -81,11 +81,23 @@ export class Http1Front {
   readonly #onRequest = (message: IncomingMessage, writer: ServerResponse): void => {
     const visitor = this.#visitors.get(message.socket);
     if (visitor === undefined) return void message.destroy();
+    const { pipeline } = visitor;
     visitor.hasAsked = true;
     // Pipelined behind a refusal: node:http closes the connection when that has been sent.
-    if (visitor.isRefused) return;
+    if (pipeline.isClosed) return pipeline.ignore();
     const response = this.#respond(visitor, writer);
     if (this.#isDraining) response.closeAfter();
+    return pipeline.enter(message.method ?? '', () =>
+      this.#serve(visitor, message, writer, response),
+    );
+  };
+
+  #serve(
+    visitor: Visitor,
+    message: IncomingMessage,
+    writer: ServerResponse,
+    response: Http1Response,
+  ): void {
     const normal = normalizeHttp1(
       message.method ?? '',
       message.url ?? '',
@@ -94,7 +106,7 @@ export class Http1Front {
       this.#options.limits,
     );
     if ('refusal' in normal) {
-      visitor.isRefused = true;
+      visitor.pipeline.close();
       return refuse(response, normal);
     }
     const route = this.#routing.enter(normal, visitor.connection);
@@ -115,15 +127,13 @@ export class Http1Front {
     response.onClosed = () => this.#routing.leave(route);
     if (normal.expectsContinue) response.goAhead();
     return forward(request, response, route.tunnel, this.#options.forwarding);
-  };
+  }
 
   readonly #onUpgrade = (message: IncomingMessage, socket: Duplex, firstBytes: Buffer): void => {
     // node:http has let go of the socket, its error handler included.
     socket.on('error', ignore);
     const visitor = this.#visitors.get(socket);
-    if (visitor === undefined || visitor.isRefused) return void socket.destroy();
-    // Pipelined behind requests whose answers are still to come: they have lost their connection to this one.
-    if ([...visitor.responses].some((response) => !response.isOver)) return void socket.destroy();
+    if (visitor === undefined || !mayLeaveHttp(visitor)) return void socket.destroy();
     visitor.isUpgraded = true;
     (socket as Socket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;
@@ -144,16 +154,25 @@ export class Http1Front {
     return forwardUpgrade(request, upgrade, route.tunnel, this.#options.forwarding);
   };
 
+  readonly #onConnect = (message: IncomingMessage, socket: Duplex): void => {
+    const visitor = this.#visitors.get(socket);
+    if (visitor === undefined || !mayLeaveHttp(visitor)) return void socket.destroy();
+    return refuseRaw(socket, 'edge.method', message.method);
+  };
+
   /** Bytes that are no HTTP, too many of them, or too slow ones. */
   readonly #onClientError = (error: ParserError, socket: Duplex): void => {
     const visitor = this.#visitors.get(socket);
     // The rest of what was refused: read and dropped, or a reset would overtake the answer.
     if (visitor?.isLingering === true) return;
+    // The rest of a head that nobody reads, behind requests that wait for their turn.
+    if (visitor?.pipeline.isPaused === true && error.code === headTimedOut) return;
     const responses = visitor?.responses;
     const isAnswered = [...(responses ?? [])].some((response) => response.isHeadSent);
     if (!socket.writable || isAnswered || error.code === 'ECONNRESET') return void socket.destroy();
     for (const response of responses ?? []) response.close();
     if (visitor !== undefined) visitor.isLingering = true;
+    visitor?.pipeline.close();
     const code = codeOfParserError[error.code ?? ''] ?? 'edge.bad-request';
     return refuseRaw(socket, code, 'GET', { hasFullJar: showsCookies(error.rawPacket) });
   };
@@ -165,6 +184,9 @@ export class Http1Front {
     writer.once('close', () => {
       visitor.responses.delete(response);
       response.close();
+      // After the connection's last answer nothing more may be begun (RFC 9112 §9.6).
+      if (socket.writable) visitor.pipeline.leave();
+      else visitor.pipeline.close();
       if (this.#isDraining) endIfIdle(socket, visitor);
     });
     return response;
@@ -175,12 +197,16 @@ interface Visitor {
   readonly connection: VisitorConnection;
   /** More than one when the visitor pipelines. */
   readonly responses: Set<Http1Response>;
+  readonly pipeline: Pipeline;
   hasAsked: boolean;
   isUpgraded: boolean;
-  /** One request was not clear: whatever follows may be its other half, meant for another reader. */
-  isRefused: boolean;
   /** Bytes that are no HTTP have been answered; the connection closes as soon as that has been sent. */
   isLingering: boolean;
+}
+
+/** Behind requests whose answers are still to come it must not: they have lost their connection to this one. */
+function mayLeaveHttp({ pipeline, responses }: Visitor): boolean {
+  return !pipeline.isClosed && [...responses].every((response) => response.isOver);
 }
 
 function endIfIdle(socket: Duplex, visitor: Visitor): void {
@@ -213,10 +239,12 @@ function createFedServer({ limits }: FrontOptions): Server {
 /** A failure page crosses a slow line in less. */
 const answerGraceMs = 5000;
 
+const headTimedOut = 'ERR_HTTP_REQUEST_TIMEOUT';
+
 const codeOfParserError: Record<string, EdgeFailureCode> = {
   HPE_HEADER_OVERFLOW: 'edge.fields-too-large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'edge.body-too-large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'edge.timeout',
+  [headTimedOut]: 'edge.timeout',
 };
 
 /** `rawPacket`: what it was reading. */
