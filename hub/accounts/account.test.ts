@@ -25,6 +25,32 @@ describe('a user name', () => {
     expect(() => requireUsername(name)).toThrow(/2 to 64 letters/);
   });
 
+  test.each(['host', 'HOST', 'system', 'Ｈｕｂ', 'operator'])(
+    'is nobody’s who is called %s',
+    (name) => {
+      expect(() => requireUsername(name)).toThrow(/a name for the hub itself/);
+    },
+  );
+
+  test.each(['r\u043Ebin', 'r\u03BFbin', 'h\u03BFst', 'Ро6ин-robin', 'αлекс', '\u0570ost'])(
+    'is written in one alphabet, not %s',
+    (name) => {
+      expect(() => requireUsername(name)).toThrow(/one alphabet/);
+    },
+  );
+
+  test.each(['Олег', 'αλέξης', 'Робин-2', 'admin', 'host.k', 'ken健', 'كريم', 'zoë'])(
+    'may be %s, which is read in one way',
+    (name) => {
+      expect(requireUsername(name)).toBe(name);
+    },
+  );
+
+  test('stays with whoever has it already, and with nobody else', () => {
+    expect(requireUsername('Host', 'host')).toBe('Host');
+    expect(() => requireUsername('host', 'robin')).toThrow(/a name for the hub itself/);
+  });
+
   test('is one in every case and form', () => {
     expect(usernameKey('ZOE\u0308')).toBe(usernameKey('zoë'));
     expect(usernameKey('ＲＯＢＩＮ')).toBe('robin');
@@ -44,6 +70,8 @@ describe('an e-mail address', () => {
     'a@good.com(x)@evil.com',
     'robin@lake.example\r\nBcc: x@evil.com',
     'a..b@lake.example',
+    '.a@lake.example',
+    'a.@lake.example',
     'robin@-lake.example',
     'röbin@lake.example',
     `${'x'.repeat(65)}@lake.example`,

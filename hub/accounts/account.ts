@@ -1,5 +1,6 @@
 // What somebody wants to be called arrives; an account's words, checked and in one spelling, leave.
 
+import type { AuditActor } from '../audit/audit.ts';
 import { AccountError } from './account-error.ts';
 
 /**
@@ -41,19 +42,54 @@ const usernameLength = { least: 2, most: 64 };
 /** No space, no @ (an e-mail address is told by it), nothing that draws over its neighbours. */
 const usernamePattern = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]*$/u;
 
-/** As it is shown. @throws AccountError account.username */
-export function requireUsername(text: string): string {
+/** Whoever was called so could be read as the hub in its own log: each actor there that is no account, and their other names. */
+const reservedNames: Readonly<Record<Extract<AuditActor, string> | 'hub' | 'operator', true>> = {
+  host: true,
+  system: true,
+  hub: true,
+  operator: true,
+};
+
+/** Alphabets whose letters pass for each other's (UTS #39): in one name of two of them nobody sees which letter is which. */
+const lookalikes = ['Latin', 'Cyrillic', 'Greek', 'Coptic', 'Armenian', 'Cherokee', 'Lisu'].map(
+  (script) => new RegExp(`\\p{Script=${script}}`, 'u'),
+);
+
+/**
+ * As it is shown. `former`: the key by which an account is known already, which it may keep.
+ * @throws AccountError account.username
+ */
+export function requireUsername(text: string, former?: string): string {
   const username = text.length > 4 * usernameLength.most ? '' : text.normalize('NFKC').trim();
   const length = Array.from(username).length;
   const isUsable =
     length >= usernameLength.least &&
     length <= usernameLength.most &&
     usernamePattern.test(username);
-  if (isUsable) return username;
-  throw new AccountError(
-    'account.username',
-    'a user name has 2 to 64 letters and digits, with dots, dashes and underscores between: choose one such as "robin.k"',
-  );
+  if (!isUsable) {
+    throw new AccountError(
+      'account.username',
+      'a user name has 2 to 64 letters and digits, with dots, dashes and underscores between: choose one such as "robin.k"',
+    );
+  }
+  if (usernameKey(username) !== former) requireUnmistakable(username);
+  return username;
+}
+
+/** @throws AccountError account.username */
+function requireUnmistakable(username: string): void {
+  if (Object.hasOwn(reservedNames, usernameKey(username))) {
+    throw new AccountError(
+      'account.username',
+      `"${username}" is a name for the hub itself or for whoever runs it: choose one such as "robin.k"`,
+    );
+  }
+  if (lookalikes.filter((letter) => letter.test(username)).length > 1) {
+    throw new AccountError(
+      'account.username',
+      'this name mixes alphabets whose letters look alike, so it could be read as somebody else’s: write all of it in one alphabet',
+    );
+  }
 }
 
 /** Upper and lower case, and the forms that look the same (NFKC), are one name. */
@@ -72,7 +108,7 @@ const emailLength = 254;
 /** In one spelling. @throws AccountError account.email */
 export function requireEmail(text: string): string {
   const email = text.trim();
-  if (email.length <= emailLength && emailPattern.test(email) && !email.includes('..')) {
+  if (email.length <= emailLength && emailPattern.test(email) && !/^\.|\.[.@]/.test(email)) {
     const at = email.lastIndexOf('@');
     return `${email.slice(0, at)}@${email.slice(at + 1).toLowerCase()}`;
   }

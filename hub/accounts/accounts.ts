@@ -100,7 +100,7 @@ export class Accounts {
 
   /** @throws AccountError account.username | account.exists */
   async rename(account: Account, name: string, by: Actor): Promise<Account> {
-    const username = requireUsername(name);
+    const username = requireUsername(name, account.key);
     const change = { username, key: usernameKey(username) };
     const renamed = await this.#options.store.change(account.id, change);
     const reason = `renamed to ${username}`;

@@ -5,7 +5,7 @@ import type { ChainRecord } from './chain.ts';
 export interface AuditQuery {
   /** Names such as `login.failed`, or whole areas such as `login.`; any of them. */
   readonly events?: readonly string[] | undefined;
-  /** An account by id or name, or `host`, or `system`. */
+  /** An account by id or name; `host` and `system` are those alone (AuditActor), and an account that is called so has its id. */
   readonly actor?: string | undefined;
   /** A server's id. */
   readonly server?: string | undefined;

@@ -3,7 +3,22 @@
 import type { NotableEvent } from './event.ts';
 
 /** Who did it: an account, whoever has a shell on the host, or the hub by itself. */
-export type AuditActor = { readonly id: string; readonly name: string } | 'host' | 'system';
+export type AuditActor =
+  | { readonly id: string; readonly name: string }
+  | (typeof ownActors)[number];
+
+const ownActors = ['host', 'system'] as const;
+
+/** Of whoever is no account: entries hold no id beside it. */
+export function isOwnActor(name: string): boolean {
+  return ownActors.some((own) => own === name);
+}
+
+/** For lists that people read: an account that was given such a name before it was reserved is not taken for the hub. */
+export function shownActor(id: string | undefined, name: string | undefined): string | undefined {
+  if (id === undefined || name === undefined) return name ?? id;
+  return isOwnActor(name.toLowerCase()) ? `${name} (an account)` : name;
+}
 
 export interface AuditEntry {
   readonly event: NotableEvent;

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from '../../shared/net-address.ts';
 import { parseDuration } from '../../shared/settings/kinds.ts';
 import { allOf, type AuditQuery } from '../audit/audit-index.ts';
+import { shownActor } from '../audit/audit.ts';
 import { csvHeading, csvLine, entryJson } from '../audit/export.ts';
 import { auditEvents } from '../audit/event.ts';
 import { verify as verifyFiles, type Break } from '../audit/verify.ts';
@@ -83,7 +84,10 @@ function filtered(command: Command): Command {
       'only these, such as login.failed, or all of an area: login.',
       event,
     )
-    .option('--actor <account>', 'what this account did, by name or id; host is the command line')
+    .option(
+      '--actor <account>',
+      'what this account did, by name or id; host is the command line, system the hub itself',
+    )
     .option('--server <server>', 'what concerns this server: its label, address or id')
     .option('--address <address>', 'what came from there', networkAddress)
     .addOption(new Option('--result <result>', 'how it ended').choices(['ok', 'denied', 'failed']))
@@ -109,7 +113,7 @@ async function list(context: CommandContext, options: ListOptions): Promise<void
     entry.at.toISOString(),
     entry.event,
     entry.result ?? '-',
-    entry.actorName ?? '-',
+    shownActor(entry.actorId, entry.actorName) ?? '-',
     entry.address ?? '-',
     entry.target ?? '-',
     entry.reason ?? '-',

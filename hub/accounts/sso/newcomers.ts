@@ -1,5 +1,7 @@
 // Somebody of a provider whom no account knows arrives; a link leaves, where an admin allowed one to be made, or a refusal that says how to get one (row A-06).
 
+import { randomBytes } from 'node:crypto';
+
 import type { Audit } from '../../audit/audit.ts';
 import type { Notices } from '../../notices/notice.ts';
 import { AccountError } from '../account-error.ts';
@@ -114,9 +116,20 @@ function usableEmail(email: string | undefined): string | undefined {
   }
 }
 
-/** What the provider calls the person, as far as it can be a name here. @throws AccountError account.username */
+/** What the provider calls the person, as far as it can be a name here; else one of the hub's own, which its owner may change. */
 function usernameFrom({ name, email }: SsoIdentity): string {
-  const wished = name ?? email ?? '';
-  const local = wished.split('@')[0] ?? '';
-  return requireUsername(local.replaceAll(/[^\p{L}\p{N}\p{M}._-]+/gu, '-').replace(/^[._-]+/, ''));
+  for (const wished of [name, email]) {
+    const username = usableUsername(wished?.split('@')[0] ?? '');
+    if (username !== undefined) return username;
+  }
+  return `guest-${randomBytes(4).toString('hex')}`;
+}
+
+function usableUsername(text: string): string | undefined {
+  try {
+    return requireUsername(text.replaceAll(/[^\p{L}\p{N}\p{M}._-]+/gu, '-').replace(/^[._-]+/, ''));
+  } catch (error) {
+    if (error instanceof AccountError) return undefined;
+    throw error;
+  }
 }

@@ -329,6 +329,18 @@ describe('somebody whom no account knows', () => {
     });
     expect(await travel()).toMatchObject({ outcome: { account: { username: 'kim' } } });
   });
+
+  it.each([
+    ['the hub', { preferred_username: 'host' }, 'kim'],
+    ['somebody else, in another alphabet', { preferred_username: 'r\u043Ebin' }, 'kim'],
+    ['nobody can', { preferred_username: 'x', email: 'system@example.org' }, /^guest-[0-9a-f]{8}$/],
+  ])('who is called there as %s gets another name here', async (_, claims, username) => {
+    await desk.providers.change('home', { createsAccounts: true }, 'host');
+    kimThere(claims);
+    const arrival = await travel();
+    const name = 'outcome' in arrival && 'account' in arrival.outcome && arrival.outcome.account;
+    expect(name && name.username).toMatch(username);
+  });
 });
 
 describe('linking', () => {

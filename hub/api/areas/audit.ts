@@ -24,7 +24,10 @@ const entry = z
     ts: z.string().openapi({ format: 'date-time' }),
     seq: z.number().int(),
     event: z.string(),
-    actor: z.object({ id: z.string().nullable(), name: z.string().nullable() }).nullable(),
+    actor: z.object({ id: z.string().nullable(), name: z.string().nullable() }).nullable().openapi({
+      description:
+        'Without `id` it is no account: `host` is the command line, `system` the hub itself.',
+    }),
     actor_ip: z.string().nullable(),
     target: z.string().nullable(),
     server: z.string().nullable(),
@@ -56,7 +59,10 @@ const filter = z.object({
       description: 'Names of events with commas between; one that ends with a dot is a whole area.',
       example: 'login.failed,ban.',
     }),
-  actor: z.string().max(256).optional().openapi({ description: 'An account, by id or name' }),
+  actor: z.string().max(256).optional().openapi({
+    description:
+      'An account, by id or name; `host` and `system` are the hub’s own, never an account.',
+  }),
   server: z.uuid().optional(),
   address: z.string().max(64).optional(),
   target: z.string().max(256).optional(),

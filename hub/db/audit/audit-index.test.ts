@@ -58,6 +58,8 @@ describe.each(Object.entries(databaseKinds))('the audit log on %s', (_kind, open
       record(1),
       record(2, { event: 'login.ok', result: 'ok', actorId: 'a1', actorName: 'ann' }),
       record(3, { event: 'ban.added', result: 'ok', actorName: 'host', target: '1.2.3.4/32' }),
+      // Called so before nobody could be.
+      record(5, { event: 'token.revoked', actorId: 'h1', actorName: 'host', address: undefined }),
       record(4, { event: 'server.renamed', server: 's1', address: undefined }),
     ]);
     const seqs = async (query: object): Promise<number[]> =>
@@ -68,6 +70,7 @@ describe.each(Object.entries(databaseKinds))('the audit log on %s', (_kind, open
     expect(await seqs({ actor: 'a1' })).toEqual([2]);
     expect(await seqs({ actor: 'ann' })).toEqual([2]);
     expect(await seqs({ actor: 'host' })).toEqual([3]);
+    expect(await seqs({ actor: 'h1' })).toEqual([5]);
     expect(await seqs({ server: 's1' })).toEqual([4]);
     expect(await seqs({ address: '203.0.113.7', result: 'ok' })).toEqual([3, 2]);
     expect(await seqs({ target: '1.2.3.4/32' })).toEqual([3]);

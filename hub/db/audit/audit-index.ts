@@ -1,12 +1,13 @@
 // Lines of the audit log arrive; they leave as rows, and the youngest that fit a question leave page by page. Implements hub/audit/audit-index.ts.
 
 import { AuditError } from '../../audit/audit-error.ts';
+import { isOwnActor } from '../../audit/audit.ts';
 import type { AuditIndex, AuditPage, AuditQuery } from '../../audit/audit-index.ts';
 import type { ChainRecord } from '../../audit/chain.ts';
 import { isAuditEvent } from '../../audit/event.ts';
 import { auditEntries } from '../audit-tables.ts';
 import type { Database, Queries } from '../connect.ts';
-import { and, count, desc, eq, gte, lt, or, sql } from '../drizzle.ts';
+import { and, count, desc, eq, gte, isNull, lt, or, sql } from '../drizzle.ts';
 import { isUuid } from '../uuid.ts';
 
 type Seqs = Readonly<{ first: number; last: number }>;
@@ -117,11 +118,11 @@ function within(chain: string, { first, last }: Seqs) {
 }
 
 function conditionOf(query: AuditQuery) {
-  const { at, event, actorId, actorName, address, server, target, result } = auditEntries;
+  const { at, event, address, server, target, result } = auditEntries;
   const { events, actor } = query;
   return and(
     events && or(...events.map((name) => (isAuditEvent(name) ? eq(event, name) : isIn(name)))),
-    actor === undefined ? undefined : or(eq(actorId, actor), eq(actorName, actor)),
+    actor === undefined ? undefined : isBy(actor),
     query.address === undefined ? undefined : eq(address, query.address),
     query.server === undefined ? undefined : eq(server, query.server),
     query.target === undefined ? undefined : eq(target, query.target),
@@ -130,6 +131,12 @@ function conditionOf(query: AuditQuery) {
     query.until && lt(at, query.until),
     query.cursor === undefined ? undefined : isBehind(query.cursor),
   );
+}
+
+function isBy(actor: string) {
+  const { actorId, actorName } = auditEntries;
+  const isNamed = eq(actorName, actor);
+  return isOwnActor(actor) ? and(isNamed, isNull(actorId)) : or(isNamed, eq(actorId, actor));
 }
 
 /** An area, such as `login.`. */

@@ -5,6 +5,7 @@ import { html } from 'hono/html';
 
 import { CodedError } from '../../../../shared/errors.ts';
 import type { LoginCaller } from '../../../accounts/caller.ts';
+import { shownActor } from '../../../audit/audit.ts';
 import type { AuditAnswer } from '../../admin-answers.ts';
 import type { DashboardEnv } from '../../environment.ts';
 import { badge, type Tone } from '../../parts/badge.ts';
@@ -156,7 +157,8 @@ const tones: Readonly<Record<string, Tone>> = { ok: 'good', denied: 'warn', fail
 /** What is not known stays empty: on a phone such a line is left out. */
 function row(entry: AuditAnswer): Content[] {
   const { ts, event, actor, actor_ip: address, result, method } = entry;
-  const name = actor?.name ?? actor?.id ?? undefined;
+  const name =
+    actor === null ? undefined : shownActor(actor.id ?? undefined, actor.name ?? undefined);
   return [
     moment(new Date(ts)),
     html`<span
