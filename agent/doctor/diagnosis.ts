@@ -1,6 +1,6 @@
 // The environment of `phlix-agent doctor` arrives; what the doctor found leaves, for people or for programs, and whether all is well.
 
-import { failure, isHealthy, type Finding } from '../../shared/doctor/finding.ts';
+import { failure, isHealthy, whole, type Finding } from '../../shared/doctor/finding.ts';
 import { describeFindings } from '../../shared/doctor/table.ts';
 import { SettingsError, type Environment } from '../../shared/settings/settings.ts';
 import { readConfig, readToken } from '../config.ts';
@@ -38,6 +38,6 @@ async function findingsIn(environment: Environment): Promise<readonly Finding[]>
 function findingsOf({ problems }: SettingsError): Finding[] {
   return problems.map(({ name, expected, remedy }) => ({
     check: 'config.settings',
-    ...failure(`${name}: ${expected}.`, `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`),
+    ...failure(`${name}: ${expected}.`, whole(remedy)),
   }));
 }

@@ -7,6 +7,7 @@ import {
   failure,
   isHealthy,
   unknown,
+  whole,
   type Finding,
 } from '../../shared/doctor/finding.ts';
 import { describeFindings } from '../../shared/doctor/table.ts';
@@ -107,6 +108,6 @@ export async function askRunning(
 function findingsOf({ problems }: SettingsError): Finding[] {
   return problems.map(({ name, expected, remedy }) => ({
     check: /placeholder|secret|password/i.test(expected) ? 'config.secrets' : 'config.settings',
-    ...failure(`${name}: ${expected}.`, `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`),
+    ...failure(`${name}: ${expected}.`, whole(remedy)),
   }));
 }

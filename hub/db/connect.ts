@@ -3,10 +3,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { Client, type ClientConfig } from 'pg';
-import type { Logger } from 'pino';
 import { drizzle } from './drizzle.ts';
 import { ChangeListener } from './change-listener.ts';
-import { connectFailure, DatabaseError, isPassing } from './database-error.ts';
+import { connectFailure, DatabaseError, type DatabasePlace, isPassing } from './database-error.ts';
 import { type EmbeddedOptions, type EmbeddedSettings, openEmbedded } from './embedded.ts';
 import type { DatabaseDump } from '../backup/database-dump.ts';
 import { externalServer } from './external.ts';
@@ -57,7 +56,7 @@ export async function openDatabase(
     await migrate(connection, {
       beforeChange: beforeChange && (async () => beforeChange(server)),
     });
-    const pool = new PatientPool(connection, { place, log: options.log });
+    const pool = new PatientPool(connection, { place: server, log: options.log });
     const changes = new ChangeListener(connection, options.log);
     return {
       queries: drizzle(pool),
@@ -80,9 +79,8 @@ export async function openDatabase(
   }
 }
 
-export interface FoundServer {
+export interface FoundServer extends DatabasePlace {
   readonly connection: ClientConfig;
-  readonly place: string;
   readonly pid: number | undefined;
   close(): Promise<void>;
 }
@@ -113,12 +111,18 @@ async function findServer(
   options: EmbeddedOptions,
 ): Promise<FoundServer> {
   if (settings.url !== undefined) {
-    return { ...externalServer(settings.url), pid: undefined, close: async () => {} };
+    return {
+      ...externalServer(settings.url),
+      isOwn: false,
+      pid: undefined,
+      close: async () => {},
+    };
   }
   const embedded = await openEmbedded(settings, options);
   return {
     connection: embedded.connection,
     place: String(embedded.connection.host),
+    isOwn: true,
     get pid() {
       return embedded.pid;
     },
@@ -141,7 +145,7 @@ async function requireUsable(
         throw error;
       }
       if (!isPassing(error) || Date.now() + delayMs > deadline) {
-        throw connectFailure(error, server.place);
+        throw connectFailure(error, server);
       }
       log.warn({ place: server.place, err: error }, 'database not reachable yet');
       await wait(delayMs, undefined, { signal: stopping });

@@ -52,9 +52,23 @@ export function isPassing(error: unknown): boolean {
   return passing.has(codeOf(error)) || /timeout|terminated/i.test(messageOf(error));
 }
 
-/** The sentence for a failure to connect to `place` (never a URL: it holds the password). */
-export function connectFailure(error: unknown, place: string): DatabaseError {
+/** Where a database is. */
+export interface DatabasePlace {
+  /** Never a URL: it holds the password. */
+  readonly place: string;
+  /** The hub starts it by itself: HUB_DATABASE_URL names none. */
+  readonly isOwn: boolean;
+}
+
+/** The sentence for a failure to connect. */
+export function connectFailure(error: unknown, { place, isOwn }: DatabasePlace): DatabaseError {
   const options = { cause: error };
+  if (isOwn)
+    return new DatabaseError(
+      'database.unreachable',
+      `the hub's own database in ${place} does not answer (${messageOf(error)}): the log of the hub says why; if it does not come back, start the hub again`,
+      options,
+    );
   const code = codeOf(error);
   if (code === '28P01' || code === '28000') {
     return new DatabaseError(
@@ -98,12 +112,13 @@ function isTlsFailure(error: unknown): boolean {
   );
 }
 
-function codeOf(error: unknown): string {
+/** `57014` of a server, `ECONNREFUSED` of a connection. */
+export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join(', ');
   }

@@ -126,7 +126,8 @@ function requireMade(path: string, error: unknown): void {
   }
 }
 
-function unusable(path: string, error: unknown): DatabaseError {
+/** Why a folder of the hub is of no use to it. */
+export function unusable(path: string, error: unknown): DatabaseError {
   return new DatabaseError(
     'database.folder',
     `${path} cannot be used (${errnoOf(error)}): run this as the user that the hub runs as, or set HUB_DATA_DIR to a folder that this user may write`,

@@ -171,7 +171,9 @@ export class EmbeddedServer {
     this.#lastLines.splice(0, this.#lastLines.length - 5);
     // While it starts, every early question is answered with a FATAL that means "not yet".
     const isWorthReading = this.#isReady && /^(WARNING|ERROR|FATAL|PANIC):/.test(line);
-    this.#log[isWorthReading ? 'warn' : 'debug']({ line }, 'database log');
+    // Every session is told so that its server stops, which is what was asked for.
+    const isFarewell = this.#isStopping && line.startsWith('FATAL:');
+    this.#log[isWorthReading && !isFarewell ? 'warn' : 'debug']({ line }, 'database log');
   }
 
   #onEnd(reason: string, startedAt: number): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { Client, type ClientConfig } from 'pg';
 
-import { connectFailure, DatabaseError } from './database-error.ts';
+import { connectFailure, DatabaseError, type DatabasePlace } from './database-error.ts';
 import { databaseFolders } from './embedded-folders.ts';
 import { socketConnection } from './embedded-server.ts';
 import { externalServer } from './external.ts';
@@ -34,7 +34,10 @@ export async function examineDatabase(settings: {
   url: string | undefined;
   dataDir: string;
 }): Promise<DatabaseState | undefined> {
-  const server = settings.url === undefined ? ownServer(settings) : externalServer(settings.url);
+  const server =
+    settings.url === undefined
+      ? ownServer(settings)
+      : { ...externalServer(settings.url), isOwn: false };
   if (server === undefined) return undefined;
   const client = new Client({
     ...server.connection,
@@ -46,7 +49,7 @@ export async function examineDatabase(settings: {
     await client.connect();
     return { ...(await stateOf(client)), place: server.place };
   } catch (error) {
-    throw error instanceof DatabaseError ? error : connectFailure(error, server.place);
+    throw error instanceof DatabaseError ? error : connectFailure(error, server);
   } finally {
     await client.end().catch(() => {});
   }
@@ -57,11 +60,12 @@ function ownServer({
   dataDir,
 }: {
   dataDir: string;
-}): { connection: ClientConfig; place: string } | undefined {
+}): ({ connection: ClientConfig } & DatabasePlace) | undefined {
   if (!existsSync(dataDir)) return undefined;
   const running = findPostmaster(databaseFolders({ dataDir }).data);
   if (running === undefined) return undefined;
-  return { connection: socketConnection(running.socketFolder), place: running.socketFolder };
+  const place = running.socketFolder;
+  return { connection: socketConnection(place), place, isOwn: true };
 }
 
 async function stateOf(client: Client): Promise<Omit<DatabaseState, 'place'>> {

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ClientConfig, Pool, type PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { connectFailure, isPassing } from './database-error.ts';
+import { connectFailure, type DatabasePlace, isPassing } from './database-error.ts';
 
 /** Long enough for a crashed or upgraded database to come back, short enough for a person who waits for an answer. */
 const patienceMs = 10_000;
@@ -14,9 +14,9 @@ const maxConnections = 10;
 
 /** Nothing was sent yet when connecting fails, so trying again can never do a thing twice. */
 export class PatientPool extends Pool {
-  readonly #place: string;
+  readonly #place: DatabasePlace;
 
-  constructor(connection: ClientConfig, options: { place: string; log: Logger }) {
+  constructor(connection: ClientConfig, options: { place: DatabasePlace; log: Logger }) {
     super({
       ...connection,
       max: maxConnections,

@@ -8,9 +8,10 @@ import {
   warning,
   type Verdict,
 } from '../../shared/doctor/finding.ts';
-import type { Looks } from '../../shared/doctor/look.ts';
+import type { Look, Looks } from '../../shared/doctor/look.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import type { DatabaseState } from '../db/examination.ts';
+import { queryFailure } from '../db/query-failure.ts';
 import type { Premises } from './premises.ts';
 
 /** As hub/db/connect.ts demands. */
@@ -22,6 +23,25 @@ export const databaseLooks = {
   'database.reachable': lookAtAnswer,
   'database.schema': lookAtSchema,
 } satisfies Looks<Premises>;
+
+/** One cause is one finding, that of `database.reachable`; and no finding quotes a query. */
+export function sparingDatabase<Parts>(looks: Looks<Parts>): Looks<Parts> {
+  const sparing = Object.entries(looks).map(([check, look]): [string, Look<Parts>] => [
+    check,
+    async (parts) => {
+      try {
+        return await look(parts);
+      } catch (error) {
+        const failed = queryFailure(error);
+        if (failed === undefined) throw error;
+        return failed.isSilence
+          ? unknown('The database does not answer, so this is not known.')
+          : failure(`The database refuses to tell: ${failed.reason}.`, 'See the log of the hub.');
+      }
+    },
+  ]);
+  return Object.fromEntries(sparing);
+}
 
 async function lookAtAnswer({ database, config }: Premises): Promise<Verdict> {
   let state: DatabaseState | undefined;

@@ -13,7 +13,7 @@ import type { HubConfig } from '../config.ts';
 import { examineDatabase } from '../db/examination.ts';
 import { certificateLooks } from './certificate-looks.ts';
 import { clockLooks, worldClockLooks } from './clock-looks.ts';
-import { databaseLooks } from './database-looks.ts';
+import { databaseLooks, sparingDatabase } from './database-looks.ts';
 import { folderLooks } from './folder-looks.ts';
 import { guardLooks } from './guard-looks.ts';
 import { nameLooks } from './name-looks.ts';
@@ -53,12 +53,12 @@ export const idleLooks = {
 
 export async function examineRunning(hub: RunningHub): Promise<readonly Finding[]> {
   const runs = ok(`phlix-hub ${hub.version} runs at ${hub.publicUrl}.`);
-  const found = await lookAtAll<RunningHub>(runningLooks, hub);
+  const found = await lookAtAll<RunningHub>(sparingDatabase<RunningHub>(runningLooks), hub);
   return [{ check: 'hub.running', ...runs }, ...found];
 }
 
 export async function examineIdle(premises: Premises): Promise<readonly Finding[]> {
-  return lookAtAll<Premises>(idleLooks, premises);
+  return lookAtAll<Premises>(sparingDatabase<Premises>(idleLooks), premises);
 }
 
 /** What is read from the machine itself, at each look anew. */

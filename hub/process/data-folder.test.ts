@@ -101,6 +101,17 @@ describe('the data folder at a start', () => {
     expect(existsSync(join(folder.path, 'none'))).toBe(false);
   });
 
+  test('that nobody may reach is said as what it is', () => {
+    const loop = join(folder.path, 'loop');
+    symlinkSync(loop, loop);
+    expect(() => closeDataFolder(loop)).toThrow(
+      expect.objectContaining({
+        code: 'database.folder',
+        message: expect.stringContaining('set HUB_DATA_DIR to a folder that this user may write'),
+      }),
+    );
+  });
+
   test.skipIf(!isRoot)('of somebody else is refused where everybody may write', () => {
     chownSync(folder.path, 1, 1);
     chmodSync(folder.path, 0o777);

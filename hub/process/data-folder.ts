@@ -14,13 +14,14 @@ import {
   readdirSync,
   realpathSync,
   statSync,
+  type Stats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { SettingsError } from '../../shared/settings/settings.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import type { Account } from '../db/embedded-account.ts';
-import { databaseFolders } from '../db/embedded-folders.ts';
+import { databaseFolders, unusable as unreachable } from '../db/embedded-folders.ts';
 import { findPostmaster } from '../db/postmaster.ts';
 
 export interface DataFolder {
@@ -69,10 +70,10 @@ export function giveFile(path: string, mode: number, user: Account): void {
 
 /**
  * Of whoever the hub runs as. Returns what was mended.
- * @throws SettingsError HUB_DATA_DIR
+ * @throws SettingsError HUB_DATA_DIR, DatabaseError database.folder
  */
 export function closeDataFolder(dataDir: string): { mode: string } | undefined {
-  const found = statSync(dataDir, { throwIfNoEntry: false });
+  const found = lookAt(dataDir);
   const uid = process.getuid?.();
   // Windows keeps its access rules elsewhere.
   if (found === undefined || uid === undefined) return undefined;
@@ -86,6 +87,15 @@ export function closeDataFolder(dataDir: string): { mode: string } | undefined {
   // A volume that a container is given is often root's, with the container's group; nobody else is in there with it.
   if ((found.mode & 0o002) === 0) return undefined;
   throw unusable(`${dataDir} can be written by every user of this machine`, `chmod o= ${dataDir}`);
+}
+
+/** Undefined: it is not there yet. A folder above it may let nobody pass. */
+function lookAt(dataDir: string): Stats | undefined {
+  try {
+    return statSync(dataDir, { throwIfNoEntry: false });
+  } catch (error) {
+    throw unreachable(dataDir, error);
+  }
 }
 
 /** Passable, as /var/lib is; only the last of them is closed. */

@@ -37,13 +37,22 @@ export function failure(message: string, remedy: string): Verdict {
 
 /** The sentences of our errors read "what happened: what to do", in small letters, since logs put them behind a colon. */
 export function explained(state: Exclude<FindingState, 'ok'>, sentence: string): Verdict {
-  const at = sentence.search(/[:;] /);
-  if (at < 0) return { state, message: whole(sentence) };
+  const at = seamOf(sentence);
+  if (at === undefined) return { state, message: whole(sentence) };
   return { state, message: whole(sentence.slice(0, at)), remedy: whole(sentence.slice(at + 2)) };
 }
 
+/** Where what to do begins. Within parentheses others speak, who have colons of their own. */
+function seamOf(sentence: string): number | undefined {
+  for (const { index } of sentence.matchAll(/[:;] /g)) {
+    const before = sentence.slice(0, index);
+    if (before.split('(').length <= before.split(')').length) return index;
+  }
+  return undefined;
+}
+
 /** With a capital, unless it begins with a name that has none, and with a full stop. */
-function whole(text: string): string {
+export function whole(text: string): string {
   const begun = /^[a-z'’]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
