@@ -191,19 +191,19 @@ export class Accounts {
     return changed;
   }
 
-  /** Ends the account's logins: what they could do has changed. @throws AccountError account.last-admin */
+  /** Ends the account's logins, and trust in its browsers: what they could do has changed. @throws AccountError account.last-admin */
   async changeRole(account: Account, role: Role, by: Actor): Promise<Account> {
     if (account.role === role) return account;
     const changed = await this.#options.store.changeStanding(account.id, { role });
-    await this.#endAll(account.id);
+    await this.#endAll(account.id, by);
     this.#note('admin.role-changed', account, by, `${account.role} to ${role}`);
     return changed;
   }
 
-  /** Nothing opens the account until it is resumed; its servers go on. @throws AccountError account.last-admin */
+  /** Nothing opens the account until it is resumed, and then with every factor; its servers go on. @throws AccountError account.last-admin */
   async suspend(account: Account, by: Actor, reason?: string): Promise<Account> {
     const changed = await this.#options.store.changeStanding(account.id, { state: 'suspended' });
-    await this.#endAll(account.id);
+    await this.#endAll(account.id, by);
     this.#note('admin.account-suspended', account, by, reason);
     return changed;
   }
@@ -222,7 +222,7 @@ export class Accounts {
     const { store, possessions } = this.#options;
     // First what can refuse; then what nobody owns any more. Servers know their owner without an account.
     await store.remove(account.id);
-    await this.#endAll(account.id);
+    await this.#endAll(account.id, by);
     const isOperator = account.ownerId === operatorId;
     const serversRevoked = isOperator ? 0 : await possessions.giveUp(account.ownerId);
     this.#note('admin.account-removed', account, by, `${serversRevoked} servers revoked`);
@@ -262,10 +262,11 @@ export class Accounts {
     return true;
   }
 
-  async #endAll(id: string): Promise<void> {
-    const { logins, transactions } = this.#options;
+  async #endAll(id: string, by: Actor): Promise<void> {
+    const { logins, transactions, trustedBrowsers } = this.#options;
     await transactions.endAll(id);
     await logins.endAll(id);
+    await trustedBrowsers.revokeAll(id, noted(by));
   }
 
   /** Also where it was read until now: nothing else would tell its holder that he hears no more of this account. */

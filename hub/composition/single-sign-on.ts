@@ -113,15 +113,16 @@ export function openSingleSignOn(parts: SingleSignOnParts, providing: Providing,
   return { sso, ssoLogout, providers: known, ssoLinks, localLogin };
 }
 
-/** By the provider's groups. Like every change of a role it ends the account's logins. */
+/** By the provider's groups. Like every change of a role it ends the account's logins, and trust in its browsers. */
 async function giveRole(
   account: Account,
   role: Role,
   { stores, audit }: SingleSignOnParts,
-  { logins }: People,
+  { logins, trustedBrowsers }: People,
 ): Promise<void> {
   await stores.people.accounts.changeStanding(account.id, { role });
   await logins.endAll(account.id);
+  await trustedBrowsers.revokeAll(account.id, { actor: 'system' });
   audit.note({
     event: 'admin.role-changed',
     actor: 'system',

@@ -64,6 +64,8 @@ export class TestPeople {
   readonly places = new Map<string, Place>();
   readonly travelled: TravelResult[] = [];
   readonly revokedOwners: string[] = [];
+  /** Accounts whose browsers are trusted no more. */
+  readonly distrusted: string[] = [];
   readonly metrics = new AccountMetrics();
   readonly limits: AccountLimits;
   readonly stores: PeopleStores;
@@ -114,7 +116,7 @@ export class TestPeople {
       store: this.stores.accounts,
       checks,
       factors: this.#factors(),
-      trustedBrowsers: { revokeAll: async () => undefined },
+      trustedBrowsers: { revokeAll: async (id) => void this.distrusted.push(id) },
       logins: this.logins,
       transactions: this.transactions,
       possessions: {
@@ -176,7 +178,8 @@ export class TestPeople {
     await queries.delete(setupTokens);
     await queries.delete(loginFailures);
     this.now = start;
-    for (const list of [this.noted, this.notices, this.closed, this.revokedOwners, this.travelled])
+    const { noted, notices, closed, revokedOwners, distrusted, travelled } = this;
+    for (const list of [noted, notices, closed, revokedOwners, distrusted, travelled])
       list.length = 0;
     this.factors.clear();
     this.places.clear();

@@ -127,7 +127,7 @@ export class TrustedBrowsers {
     this.#options.news.browsersForgotten(accountId, doer);
   }
 
-  /** Also where the password changes, and where somebody else ends all logins. */
+  /** Also where the password or the role changes, and where somebody else ends all logins or suspends the account. */
   async revokeAll(accountId: string, doer: Doer): Promise<void> {
     const count = await this.#options.store.removeAll(accountId);
     if (count > 0) this.#options.news.browsersForgotten(accountId, doer);

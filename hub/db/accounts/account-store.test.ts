@@ -144,6 +144,14 @@ describe.each(Object.entries(databaseKinds))('accounts on %s', (_kind, open) => 
     });
   });
 
+  test('lose trust in their browsers with their role, and when they are suspended', async () => {
+    const [robin, cleo] = [await people.add('robin'), await people.add('cleo')];
+    await people.accounts.changeRole(robin, 'member', 'host');
+    expect(people.distrusted).toEqual([robin.id]);
+    await people.accounts.suspend(cleo, 'host');
+    expect(people.distrusted).toEqual([robin.id, cleo.id]);
+  });
+
   test('of admins are never all gone, whoever takes whose rights at the same moment', async () => {
     const admins: Account[] = [];
     for (const name of ['ada', 'ben', 'cleo', 'dora']) {
