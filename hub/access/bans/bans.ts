@@ -92,7 +92,7 @@ export class Bans {
     const now = this.#now();
     return [...this.#list.bans]
       .filter((ban) => holds(ban, now))
-      .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+      .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1));
   }
 
   /** An operator's, in the place of another one of the same network. @throws NetAddressError net.*, AccessError ban.* */

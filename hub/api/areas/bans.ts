@@ -5,9 +5,11 @@ import { z } from '@hono/zod-openapi';
 import type { Ban, BanWish } from '../../access/bans/ban.ts';
 import { ApiError } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
+import { listOf, pageOfAll, pageQuery } from '../operation/page.ts';
 
 export interface BanServices {
   readonly bans: {
+    /** Youngest first; of the same moment the greater id. */
     list(): readonly Ban[];
     add(wish: BanWish): Promise<Ban>;
     remove(
@@ -43,10 +45,14 @@ const list = operation({
   auth: 'admin',
   scope: 'admin:read',
   stepUp: 'none',
-  response: z.object({ items: z.array(banSchema) }),
-  async run(_caller, _input, { bans }: BanServices) {
-    return { items: bans.list().map(banJson) };
-  },
+  query: pageQuery,
+  response: listOf(banSchema),
+  run: async (_caller, { query }, { bans }: BanServices) =>
+    pageOfAll(bans.list(), query, {
+      keyOf: ({ createdAt, id }) => [createdAt.toISOString(), id],
+      itemOf: banJson,
+      isDescending: true,
+    }),
 });
 
 const add = operation({

@@ -1,11 +1,14 @@
 // Questions about certificates arrive; how those of a server stand leaves, and to admins how all do, or one is ordered anew.
 
+import { createHash } from 'node:crypto';
+
 import { z } from '@hono/zod-openapi';
 
 import type { Audit } from '../../audit/audit.ts';
 import type { Server } from '../../tunnels/server.ts';
 import { ApiError, notFound } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
+import { compareKeys, listOf, pageOfAll, pageQuery } from '../operation/page.ts';
 import {
   requireOwned,
   requireVisible,
@@ -92,13 +95,15 @@ const listAll = operation({
   id: 'certificates.list',
   method: 'get',
   path: '/admin/certificates',
-  summary: 'All certificates of the hub',
+  summary: 'All certificates of the hub, by their names',
   auth: 'admin',
   scope: 'admin:read',
   stepUp: 'none',
-  response: listSchema,
-  async run(_caller, _input, { certificates }: CertificateServices) {
-    return { items: certificates.list().map(certificateJson) };
+  query: pageQuery,
+  response: listOf(certificateSchema),
+  async run(_caller, { query }, { certificates }: CertificateServices) {
+    const all = certificates.list().toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    return pageOfAll(all, query, { keyOf, itemOf: certificateJson });
   },
 });
 
@@ -164,6 +169,12 @@ function serves(
 function covers(hostname: string): (name: string) => boolean {
   const parent = hostname.slice(hostname.indexOf('.'));
   return (name) => name === hostname || name === `*${parent}`;
+}
+
+/** What was given has no id, and a hundred names are more than a cursor holds. */
+function keyOf({ names, keyKind, id }: CertificateView): readonly [string, string] {
+  const [first = ''] = names;
+  return [first, `${keyKind} ${id ?? createHash('sha256').update(names.join()).digest('hex')}`];
 }
 
 function certificateJson(one: CertificateView): z.input<typeof certificateSchema> {

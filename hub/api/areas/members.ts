@@ -6,6 +6,7 @@ import type { Audit } from '../../audit/audit.ts';
 import type { Member } from '../../tunnels/sharing.ts';
 import { notFound } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
+import { compareKeys, listOf, pageOfAll, pageQuery } from '../operation/page.ts';
 import { requireOwned, serverId, type ServerViews } from './server-view.ts';
 import { note } from './servers.ts';
 
@@ -21,16 +22,18 @@ const list = operation({
   id: 'members.list',
   method: 'get',
   path: '/servers/{id}/members',
-  summary: 'With whom a server is shared',
+  summary: 'With whom a server is shared, by name',
   auth: 'owner',
   scope: 'servers:read',
   stepUp: 'none',
   params: serverId,
-  response: z.object({ items: z.array(memberSchema) }),
-  async run(caller, { params }, services: MemberServices) {
+  query: pageQuery,
+  response: listOf(memberSchema),
+  async run(caller, { params, query }, services: MemberServices) {
     await requireOwned(caller, params.id, services);
     const members = await services.sharing.members(params.id);
-    return { items: members.map(memberJson) };
+    const all = members.toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    return pageOfAll(all, query, { keyOf, itemOf: memberJson });
   },
 });
 
@@ -75,6 +78,11 @@ const remove = operation({
 });
 
 export const memberOperations: readonly Operation<MemberServices>[] = [list, add, remove];
+
+/** Names differ by more than capitals. */
+function keyOf({ username, accountId }: Member): readonly [string, string] {
+  return [username.toLowerCase(), accountId];
+}
 
 function memberJson({ accountId, username, since }: Member): z.input<typeof memberSchema> {
   return { account_id: accountId, username, since: since.toISOString() };

@@ -64,7 +64,7 @@ export async function serverPage(
           ${alertsCard(server.id, owned.alert)}
           ${limitsCard(`/api/v1/servers/${server.id}`, owned.limits)}
         </div>`,
-        membersCard(server.id, owned.members.items),
+        membersCard(server.id, owned.members),
         account.role === 'admin' && [suspensionCard(server), transferCard(server)],
         endCard(server),
         renameDialog(server),
@@ -90,7 +90,7 @@ async function readShown(hub: HubReading, id: string) {
 /** What its owner sets. */
 async function readOwned(hub: HubReading, id: string) {
   const [members, limits, alert, findings] = await Promise.all([
-    hub.ask('members.list', { id }),
+    hub.askAll('members.list', { id }),
     hub.ask('usage.limits', { id }),
     hub.ask('alerts.show', { id }),
     hub.ask('findings.show', { id }),

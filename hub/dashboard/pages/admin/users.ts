@@ -28,7 +28,7 @@ export async function usersPage(
   const cursor = context.req.query('cursor');
   const [users, invitations] = await Promise.all([
     hub.ask('users.list', { cursor }),
-    hub.ask('invitations.list'),
+    hub.askAll('invitations.list'),
   ]);
   return adminPage(context, '/admin/users', {
     title: 'Users',
@@ -49,7 +49,7 @@ export async function usersPage(
         ),
       }),
       nextPage(context, users.next_cursor, 'More accounts'),
-      html`<div id="invitations">${invitationsCard(invitations.items)}</div>`,
+      html`<div id="invitations">${invitationsCard(invitations)}</div>`,
       inviteDialog(),
     ],
   });
