@@ -1,6 +1,16 @@
 // What passes through an agent is counted here as it happens; numbers leave for monitoring, if anybody asks. Nothing here allocates per piece.
 
 import { SendStalls } from '../../shared/mux/stalls.ts';
+import type { ResetReason } from '../../shared/wire/codes.ts';
+import { agentFailureCodes } from '../failure.ts';
+
+/** What a stream to the media server is reset for (origin.ts). */
+const originFailures: readonly ResetReason[] = [
+  'origin-unreachable',
+  'origin-untrusted',
+  'origin-timeout',
+  'origin-closed',
+];
 
 export class AgentCounts {
   /** To the media server. */
@@ -14,9 +24,9 @@ export class AgentCounts {
   reconnects = 0;
   /** What bytes for the hub waited for. */
   readonly stalls = new SendStalls();
-  /** Both by closed lists of codes. */
-  readonly linkFailures = new Map<string, number>();
-  readonly originFailures = new Map<string, number>();
+  /** Both by closed lists of codes, each of which is there before it has happened: so monitoring sees it grow. */
+  readonly linkFailures = new Map<string, number>(agentFailureCodes.map((code) => [code, 0]));
+  readonly originFailures = new Map<string, number>(originFailures.map((reason) => [reason, 0]));
   /** From the beginning of a stream to the media server's first byte on it. */
   onFirstByte: (seconds: number) => void = () => undefined;
   #wasConnected = false;

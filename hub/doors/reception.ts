@@ -6,6 +6,7 @@ import { apiDocument } from '../api/document.ts';
 import type { EventChannels } from '../api/news/events.ts';
 import { operations } from '../api/operations.ts';
 import { createReader } from '../api/operation/reader.ts';
+import { problemTable } from '../api/problem/problem-table.ts';
 import type { HubConfig } from '../config.ts';
 import { createPages } from '../dashboard/pages.ts';
 import { ApiMetrics } from '../telemetry/api-metrics.ts';
@@ -25,7 +26,7 @@ export interface Reception {
 export async function openReception(config: HubConfig, parts: ReceptionParts): Promise<Reception> {
   const { people, audited, place, log } = parts;
   const services = await openServices(config, parts);
-  const measured = new ApiMetrics(() => services.channels.count);
+  const measured = new ApiMetrics(() => services.channels.count, Object.keys(problemTable));
   const pages = createPages({
     hubHost: config.hubHost,
     hubUrl: () => place.publicUrl,

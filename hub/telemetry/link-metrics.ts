@@ -1,6 +1,7 @@
 // Handshakes and links of agents and visitors arrive as words; their counts leave for monitoring, and what the links hold and wait for.
 
 import type { SendStalls, Stalls } from '../../shared/mux/stalls.ts';
+import { goawayCode } from '../../shared/wire/codes.ts';
 import { counter, gauge, total, type Metric, type Sample } from '../../shared/telemetry/metric.ts';
 
 /** Who knocks: visitors of servers and of the hub, or agents on a port of their own. */
@@ -26,6 +27,7 @@ export class LinkMetrics {
     'phlix_hub_links_closed_total',
     'Connections of agents that ended, by reason.',
     ['reason'],
+    [...Object.keys(goawayCode), 'line-lost', 'stopped', 'moved'].map((reason) => ({ reason })),
   );
 
   handshake(result: string, version: number | undefined): void {

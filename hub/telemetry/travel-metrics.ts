@@ -1,18 +1,19 @@
 // Looks at how far a sign-in is from the last one arrive, by what they found; their count leaves for monitoring.
 
 import type { TravelResult } from '../accounts/login/travel.ts';
-import { counter, type Metric } from '../../shared/telemetry/metric.ts';
+import { wordCounter, type Metric } from '../../shared/telemetry/metric.ts';
 
 export class TravelMetrics {
-  readonly #checks = counter(
+  readonly #checks = wordCounter(
     'phlix_hub_travel_checks_total',
     'Sign-ins whose place was compared with that of the last one.',
-    ['result'],
+    'result',
+    ['first', 'near', 'far', 'unknown'],
   );
   #total = 0;
 
   checked(result: TravelResult): void {
-    this.#checks.inc({ result });
+    this.#checks.count(result);
     this.#total += 1;
   }
 
@@ -21,6 +22,6 @@ export class TravelMetrics {
   }
 
   get metrics(): readonly Metric[] {
-    return [this.#checks];
+    return [this.#checks.metric];
   }
 }

@@ -55,13 +55,36 @@ export function total({ name, help, labels = [], read }: Pulled): Metric {
   });
 }
 
-/** What only goes up, and is counted here. Labels are words of the program's own, never of a stranger's: there are few of them. */
+/**
+ * What only goes up, and is counted here. Labels are words of the program's own, never of a stranger's: there are few of them.
+ * Sets of them that are known stand in `known`, and are there at 0: what begins with its first event has not grown by it.
+ */
 export function counter<Label extends string = never>(
   name: string,
   help: string,
   labels: readonly Label[] = [],
+  known: readonly Readonly<Record<Label, string>>[] = [],
 ): Counter<Label> {
-  return new Counter({ name, help, labelNames: labels, registers: [] });
+  const made = new Counter({ name, help, labelNames: labels, registers: [] });
+  for (const held of known) made.inc(held, 0);
+  return made;
+}
+
+/** A counter by one label, whose words are all known. */
+export interface WordCounter<Word extends string> {
+  readonly metric: Metric;
+  count(word: Word): void;
+}
+
+export function wordCounter<const Word extends string>(
+  name: string,
+  help: string,
+  label: string,
+  words: readonly Word[],
+): WordCounter<Word> {
+  const known = words.map((word) => ({ [label]: word }));
+  const metric = counter(name, help, [label], known);
+  return { metric, count: (word) => metric.inc({ [label]: word }) };
 }
 
 export function histogram(name: string, help: string, buckets: readonly number[]): Histogram {

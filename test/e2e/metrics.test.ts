@@ -41,6 +41,14 @@ afterAll(async () => {
   await origin?.stop();
 });
 
+test('what is counted is there before the first of it, so that monitoring sees that one too', async () => {
+  expect(await hub.unbegun()).toEqual([]);
+  expect(await agent.unbegun()).toEqual([]);
+  // By every pair of words that happens.
+  const locked = { result: 'locked', method: 'factor' };
+  expect(await hub.value('phlix_hub_logins_total', locked)).toBe(0);
+});
+
 /** By how much all samples of the name that have the labels grow with what is done, as soon as they do. */
 async function growth(
   where: Scraped,

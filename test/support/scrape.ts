@@ -46,6 +46,14 @@ export class Scraped {
   async names(): Promise<string[]> {
     return [...(await this.text()).matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name);
   }
+
+  /** Counters that have no sample yet: what begins with its first event has not grown by it. */
+  async unbegun(): Promise<string[]> {
+    const text = await this.text();
+    const begun = new Set(samplesIn(text).map(({ name }) => name));
+    const counters = [...text.matchAll(/^# TYPE (\S+) counter$/gm)].map(([, name = '']) => name);
+    return counters.filter((name) => !begun.has(name));
+  }
 }
 
 interface ReadSample {
