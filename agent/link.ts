@@ -171,6 +171,7 @@ function startSession(
   const session = new Session(pipe, {
     role: 'dialer',
     receiveWindowBytes: initialStreamWindowBytes,
+    highestResetCode: welcome.highestResetCode,
     sendWindowBytes: welcome.initialWindowBytes,
     pingIntervalMs: welcome.pingIntervalMs,
     pingDeadlineMs: welcome.pingDeadlineMs,

@@ -107,7 +107,7 @@ test('a certificate of an authority that the owner named is trusted, and gets it
 test('a certificate that nobody vouches for gets no byte, and the owner both remedies', async () => {
   const certificate = await selfSigned('nas.localhost');
   const made = await visit({ certificate, trust: { authorities: undefined } });
-  expect(made).toMatchObject({ outcome: 'origin-unreachable', state: 'untrusted', received: [] });
+  expect(made).toMatchObject({ outcome: 'origin-untrusted', state: 'untrusted', received: [] });
   expect(made.remedy).toContain('PHLIX_ORIGIN_CA_FILE');
   expect(made.remedy).toContain('PHLIX_ORIGIN_PIN');
 });
@@ -115,7 +115,7 @@ test('a certificate that nobody vouches for gets no byte, and the owner both rem
 test('a certificate for another name is refused, however trusted it is', async () => {
   const certificate = await selfSigned('other.localhost');
   const made = await visit({ certificate, trust: { authorities: [certificate.cert] } });
-  expect(made).toMatchObject({ outcome: 'origin-unreachable', state: 'untrusted', received: [] });
+  expect(made).toMatchObject({ outcome: 'origin-untrusted', state: 'untrusted', received: [] });
   expect(made.remedy).toContain('is for other names');
 });
 
@@ -133,7 +133,7 @@ test('another key than the pinned one gets no byte', async () => {
   const pinned = new X509Certificate((await selfSigned('nas.localhost')).cert);
   const certificate = await selfSigned('nas.localhost');
   const made = await visit({ certificate, trust: pin(keyPinOf(pinned)) });
-  expect(made).toMatchObject({ outcome: 'origin-unreachable', state: 'untrusted', received: [] });
+  expect(made).toMatchObject({ outcome: 'origin-untrusted', state: 'untrusted', received: [] });
   expect(made.remedy).toContain('shows another certificate than PHLIX_ORIGIN_PIN names');
 });
 

@@ -79,11 +79,10 @@ export class Origin {
         onReady();
       },
       onFailed: (error: Error, wasReady: boolean) => {
-        if (!wasReady) {
-          const { state, remedy } = explainOriginError(this.#address, error);
-          this.#note(state, remedy, error);
-        }
-        onFailed(wasReady ? 'origin-closed' : 'origin-unreachable');
+        if (wasReady) return onFailed('origin-closed');
+        const { state, remedy } = explainOriginError(this.#address, error);
+        this.#note(state, remedy, error);
+        return onFailed(`origin-${state}`);
       },
     };
     const socket = this.#dial.open(dialled, onread);

@@ -32,6 +32,7 @@ const codeOfReset: Record<ResetReason, EdgeFailureCode> = {
   cancelled: 'origin.closed',
   refused: 'edge.busy',
   'origin-unreachable': 'origin.unreachable',
+  'origin-untrusted': 'origin.untrusted',
   'origin-timeout': 'origin.timeout',
   'origin-closed': 'origin.closed',
   'idle-timeout': 'origin.timeout',

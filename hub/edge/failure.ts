@@ -31,6 +31,7 @@ export type EdgeFailureCode =
   | 'tunnel.offline'
   | 'tunnel.lost'
   | 'origin.unreachable'
+  | 'origin.untrusted'
   | 'origin.timeout'
   | 'origin.closed'
   | 'origin.bad-response'
@@ -205,6 +206,14 @@ export const edgeFailures: Record<EdgeFailureCode, EdgeFailure> = {
       'The tunnel is up, but nothing accepts connections behind it. Try again later, or tell the owner of the server.',
     ownerHint: 'Start the media server, or correct `PHLIX_ORIGIN_URL` at the agent.',
     retryAfter: 10,
+  },
+  'origin.untrusted': {
+    status: 502,
+    title: 'The media server is not trusted',
+    sentence:
+      'Something answers behind the tunnel, but its certificate is not one that the agent trusts, so nothing was sent to it. Trying again does not help: tell the owner of the server.',
+    ownerHint:
+      "The agent's log says what is wrong with the certificate, and `phlix-agent doctor` too. If it is your media server's: write `PHLIX_ORIGIN_URL` with a name that is in it, or set `PHLIX_ORIGIN_CA_FILE` to the certificate of its authority, or `PHLIX_ORIGIN_PIN` to its key.",
   },
   'origin.timeout': {
     status: 504,

@@ -39,6 +39,7 @@ describe('when somebody vanishes', () => {
 
   test.each<[ResetReason, number, EdgeFailureCode]>([
     ['origin-unreachable', 502, 'origin.unreachable'],
+    ['origin-untrusted', 502, 'origin.untrusted'],
     ['origin-timeout', 504, 'origin.timeout'],
     ['origin-closed', 502, 'origin.closed'],
     ['idle-timeout', 504, 'origin.timeout'],

@@ -17,7 +17,7 @@ import type { SessionEnd } from '../../shared/mux/session.ts';
 import type { SendStalls } from '../../shared/mux/stalls.ts';
 import { acceptHandshake } from '../../shared/mux/handshake.ts';
 import { maxMessageBytes, websocketTransport } from '../../shared/mux/websocket-transport.ts';
-import type { GoawayReason } from '../../shared/wire/codes.ts';
+import { highestResetCode, type GoawayReason } from '../../shared/wire/codes.ts';
 import type { Hello, VersionRange, Welcome } from '../../shared/wire/hello.ts';
 import { initialStreamWindowBytes } from '../../shared/wire/limits.ts';
 import { exporterBytes, exporterLabel, nonceBytes } from '../../shared/wire/proof.ts';
@@ -66,6 +66,8 @@ export interface GatewayOptions {
   readonly limits?: GatewayLimits;
   /** Of the wire; what this program speaks, if left out. */
   readonly versions?: VersionRange;
+  /** See Welcome. */
+  readonly highestResetCode?: number;
   readonly watcher?: LinkWatcher;
   readonly counts?: GatewayCounts;
   /** Told how often and how long bytes for agents waited. */
@@ -299,6 +301,7 @@ export class Gateway {
         pingDeadlineMs: ping.deadlineMs,
         addresses: addressesOf(server),
         maxLinks,
+        highestResetCode: this.#options.highestResetCode ?? highestResetCode,
       };
       const admission = await store.nextEpoch();
       this.#options.onAdmitted?.(server);

@@ -28,6 +28,7 @@ const welcome: Welcome = {
   pingDeadlineMs: 10_000,
   addresses: ['https://movies.example'],
   maxLinks: 8,
+  highestResetCode: 8,
 };
 const hello: Hello = {
   version: 1,

@@ -262,6 +262,7 @@ describe('behind a real handshake', () => {
       pingDeadlineMs: 10_000,
       addresses: [],
       maxLinks: 1,
+      highestResetCode: 8,
     };
     await Promise.all([
       acceptHandshake(hubPipe, {

@@ -9,6 +9,7 @@ import {
   goawayCode,
   goawayReason,
   resetCode,
+  resetCodeFor,
   resetReason,
   type GoawayReason,
   type ResetReason,
@@ -39,6 +40,8 @@ export interface SessionOptions {
   readonly receiveWindowBytes: number;
   /** What we may send before the peer's first credit: what it told us. Bytes. */
   readonly sendWindowBytes: number;
+  /** The peer knows the RESET codes up to this one; all that this program knows, if left out. */
+  readonly highestResetCode?: number;
   readonly pingIntervalMs: number;
   readonly pingDeadlineMs: number;
   /** Shared with other sessions of the same peer; absent: this one's own. */
@@ -295,7 +298,8 @@ export class Session {
       },
       sendReset: (stream, reason: ResetReason) => {
         if (this.#end !== undefined) return;
-        this.#pipe.queueNumber(frameType.reset, stream.id, resetCode[reason]);
+        const code = resetCodeFor(reason, this.#options.highestResetCode);
+        this.#pipe.queueNumber(frameType.reset, stream.id, code);
         this.#schedulePump();
       },
       forget: (stream) => {

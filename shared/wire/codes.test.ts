@@ -1,12 +1,16 @@
 import { expect, it } from 'vitest';
 import {
+  firstHighestResetCode,
   firstOptionalType,
   flag,
   frameType,
   goawayCode,
   goawayReason,
+  highestResetCode,
   resetCode,
+  resetCodeFor,
   resetReason,
+  type ResetReason,
 } from './codes.ts';
 
 it('the numbers are those of PROTOCOL.md: they never change', () => {
@@ -34,6 +38,7 @@ it('the numbers are those of PROTOCOL.md: they never change', () => {
       'origin-closed': 5,
       'idle-timeout': 6,
       internal: 7,
+      'origin-untrusted': 8,
     },
     goawayCode: {
       draining: 0,
@@ -53,7 +58,14 @@ it('the numbers are those of PROTOCOL.md: they never change', () => {
 
 it('every reset code has its reason back, and an unknown one reads as internal (P27)', () => {
   for (const [reason, code] of Object.entries(resetCode)) expect(resetReason(code)).toBe(reason);
-  for (const code of [0, 8, 0xffff_ffff]) expect(resetReason(code)).toBe('internal');
+  for (const code of [0, 9, 0xffff_ffff]) expect(resetReason(code)).toBe('internal');
+});
+
+it('a reset that is younger than the peer is told as what it was before (P27)', () => {
+  expect(resetCodeFor('origin-untrusted', highestResetCode)).toBe(8);
+  expect(resetCodeFor('origin-untrusted', firstHighestResetCode)).toBe(3);
+  for (const [reason, code] of Object.entries(resetCode).filter(([, number]) => number <= 7))
+    expect(resetCodeFor(reason as ResetReason, firstHighestResetCode)).toBe(code);
 });
 
 it('every goaway code has its reason back, and an unknown one reads as internal (P52)', () => {

@@ -33,8 +33,18 @@ export const resetCode = {
   'origin-closed': 5,
   'idle-timeout': 6,
   internal: 7,
+  'origin-untrusted': 8,
 } as const;
 export type ResetReason = keyof typeof resetCode;
+
+/** What this program knows; a peer of the first release says nothing of it and knows those up to 7. */
+export const highestResetCode = Math.max(...Object.values(resetCode));
+export const firstHighestResetCode = 7;
+
+/** What a reason was told as before it had a code of its own. */
+const formerReason: Partial<Record<ResetReason, ResetReason>> = {
+  'origin-untrusted': 'origin-unreachable',
+};
 
 /** Why a session takes no more streams. Only `draining` lets the running ones finish. */
 export const goawayCode = {
@@ -55,6 +65,12 @@ export type GoawayReason = keyof typeof goawayCode;
 /** The reason behind a number from the wire; a number of a newer peer reads as `internal`. */
 export function resetReason(code: number): ResetReason {
   return nameOf(resetCode, code) ?? 'internal';
+}
+
+/** The number for a peer that knows those up to `highestKnown` (rule P27). */
+export function resetCodeFor(reason: ResetReason, highestKnown: number = highestResetCode): number {
+  const code = resetCode[reason];
+  return code <= highestKnown ? code : resetCode[formerReason[reason] ?? 'internal'];
 }
 
 export function goawayReason(code: number): GoawayReason {

@@ -41,7 +41,7 @@ const messages = {
       '0b000400002710',
       `0c001b${hex('https://m.tv https://n.tv:8')}`,
     ],
-    optional: ['0f000102'],
+    optional: ['0f000102', '11000108'],
   },
 };
 
@@ -63,6 +63,7 @@ const records = {
     pingDeadlineMs: 10_000,
     addresses: ['https://m.tv', 'https://n.tv:8'],
     maxLinks: 2,
+    highestResetCode: 8,
   },
 };
 
@@ -172,7 +173,7 @@ it.each(wrong)('%s with %s is malformed', (name, _what, index, field) => {
 
 const withoutOptional: [message: keyof typeof messages, record: Record<string, unknown>][] = [
   ['hello', { slot: 0, originProtocol: 'http/1.1' }],
-  ['welcome', { maxLinks: 1 }],
+  ['welcome', { maxLinks: 1, highestResetCode: 7 }],
 ];
 
 it.each(withoutOptional)('%s of an older peer reads as it was then', (name, record) => {
@@ -194,6 +195,7 @@ const wrongOptional: [message: keyof typeof messages, what: string, field: strin
   ['hello', 'an unknown protocol of the origin', `0e0002${hex('h3')}`],
   ['welcome', 'no link at all', '0f000100'],
   ['welcome', 'nine links', '0f000109'],
+  ['welcome', 'a highest reset code of two bytes', '1100020008'],
 ];
 
 it.each(wrongOptional)('%s with %s is malformed', (name, _what, field) => {

@@ -1,6 +1,7 @@
 // The three messages of the handshake between bytes and records. Fields are tag, length, value, so later versions can add. Pure.
 
 import { Buffer } from 'node:buffer';
+import { firstHighestResetCode } from './codes.ts';
 import { maxLinksPerAgent } from './limits.ts';
 import { nonceBytes } from './proof.ts';
 
@@ -51,6 +52,8 @@ export interface Welcome {
   readonly addresses: readonly string[];
   /** How many links one agent may hold at once, 1 to 8; 1 from hubs that know no slots. */
   readonly maxLinks: number;
+  /** The hub knows the RESET codes up to this one; 7 from hubs that do not say it. */
+  readonly highestResetCode: number;
 }
 
 /** The highest version both speak, or undefined. */
@@ -135,6 +138,7 @@ export function encodeWelcome(welcome: Welcome): Buffer {
     [tag.pingDeadline, unsigned(welcome.pingDeadlineMs, 4)],
     [tag.addresses, Buffer.from(welcome.addresses.join(' '), 'latin1')],
     [tag.maxLinks, unsigned(welcome.maxLinks, 1)],
+    [tag.highestResetCode, unsigned(welcome.highestResetCode, 1)],
   ]);
 }
 
@@ -148,12 +152,19 @@ export function decodeWelcome(bytes: Buffer): Welcome | undefined {
   if (pingIntervalMs === undefined || pingDeadlineMs === undefined) return undefined;
   const maxLinks = readOptional(fields?.get(tag.maxLinks), 1, (value) => readUnsigned(value, 1));
   if (maxLinks === undefined || maxLinks < 1 || maxLinks > maxLinksPerAgent) return undefined;
+  const highestResetCode = readOptional(
+    fields?.get(tag.highestResetCode),
+    firstHighestResetCode,
+    (value) => readUnsigned(value, 1),
+  );
+  if (highestResetCode === undefined) return undefined;
   return {
     initialWindowBytes,
     pingIntervalMs,
     pingDeadlineMs,
     addresses: addresses.split(' ').filter((address) => address !== ''),
     maxLinks,
+    highestResetCode,
   };
 }
 
@@ -174,6 +185,7 @@ const tag = {
   originProtocol: 14,
   maxLinks: 15,
   wantsClientAddress: 16,
+  highestResetCode: 17,
 } as const;
 
 /** Its presence says it. */

@@ -1,15 +1,22 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
+
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { readConfig } from '../../agent/config.ts';
 import { agentLooks } from '../../agent/doctor/agent-looks.ts';
 import { Surroundings } from '../../agent/doctor/surroundings.ts';
+import { originAddress, originUrl } from '../../agent/origin-address.ts';
 import { describeStatus } from '../../agent/status-text.ts';
 import { readStatus } from '../../agent/status.ts';
 import { commonVersion, protocolVersions, type VersionRange } from '../../shared/wire/hello.ts';
 import type { AgentsDoor } from '../support/agents-door.ts';
 import { enrolled, handshake, openDoor, putAway, upgrade } from '../support/knocking-agent.ts';
+import { selfSigned } from '../support/self-signed.ts';
 import {
+  atTheEnd,
   door,
   failureOf,
   movies,
@@ -57,6 +64,25 @@ describe('this agent', () => {
     run({ hubUrl: hub.hubUrl, token, originPort: await shoutingOrigin() });
     expect(await shout(await online(hub, movies), 'hello')).toBe('HELLO');
   });
+
+  test.each([
+    ['this hub', {}, 'origin-untrusted'],
+    ['a hub that has no word for it', { highestResetCode: 7 }, 'origin-unreachable'],
+  ])(
+    'says to %s that it refuses the certificate of its origin',
+    async (_what, settings, reason) => {
+      const hub = await door(settings);
+      const server = createServer(await selfSigned('nas.localhost')).listen(0, '127.0.0.1');
+      atTheEnd(() => server.close());
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const url = originUrl.parse(`https://127.0.0.1:${port}`);
+      const origin = originAddress({ PHLIX_ORIGIN_URL: url });
+      run({ hubUrl: hub.hubUrl, token: await hub.token(), config: { origin } });
+      const [error] = (await once((await online(hub, movies)).openStream(), 'error')) as unknown[];
+      expect(error).toMatchObject({ code: 'stream.reset', reason });
+    },
+  );
 
   test.each([
     ['older', { min: present - 1, max: present - 1 }, 'have the hub updated'],

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
@@ -116,11 +116,34 @@ test('a server whose certificate nobody vouches for gets no request, and its own
   const { address, agent } = await reach('untrusted', `https://127.0.0.1:${port}`);
   const answer = await curl.get(`${address}/film`, '--header', 'Cookie: secret');
   expect(answer.status).toBe(502);
-  expect(answer.body.toString()).toContain('"origin.unreachable"');
+  expect(JSON.parse(answer.body.toString())).toMatchObject({
+    code: 'origin.untrusted',
+    detail: expect.stringMatching(/tell the owner.*PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
+  });
   const [line] = await agent.program.waitForLine(/^.*"origin not trusted".*$/);
   expect(JSON.parse(line)).toMatchObject({
     remedy: expect.stringMatching(/PHLIX_ORIGIN_CA_FILE.*PHLIX_ORIGIN_PIN/),
   });
+  expect(requests).toBe(0);
+});
+
+test('a server that a trusted authority names otherwise gets no request, and its visitors are not told that it is down', async () => {
+  let requests = 0;
+  const certificate = await selfSigned('nas.factory');
+  const caFile = join(temporaryFolder('origin-ca').path, 'ca.pem');
+  writeFileSync(caFile, certificate.cert);
+  const server = createHttpsServer(certificate, () => (requests += 1));
+  const port = await listen(server, loopback);
+  const { address, agent } = await reach('misnamed', `https://localhost:${port}`, {
+    PHLIX_ORIGIN_CA_FILE: caFile,
+  });
+  const answer = await curl.get(`${address}/film`, '--header', 'Accept: text/html');
+  expect(answer.status).toBe(502);
+  const page = answer.body.toString();
+  expect(page).toContain('<code>origin.untrusted</code>');
+  expect(page).not.toContain('Start the media server');
+  const [line] = await agent.program.waitForLine(/^.*"origin not trusted".*$/);
+  expect(JSON.parse(line)).toMatchObject({ remedy: expect.stringContaining('is for other names') });
   expect(requests).toBe(0);
 });
 

@@ -64,7 +64,7 @@ test('PHLIX_ORIGIN_CA_FILE vouches for an https:// origin that signs for itself'
       atTheEnd(() => socket.destroy());
     });
   };
-  expect(await outcome({})).toBe('origin-unreachable');
+  expect(await outcome({})).toBe('origin-untrusted');
   expect(await outcome({ PHLIX_ORIGIN_CA_FILE: caFile })).toBe('ready');
   server.close();
 });

@@ -60,6 +60,8 @@ export interface DoorSettings {
   readonly overload?: { readonly refusesAgents: boolean };
   /** Of the wire: an earlier or a later hub's. */
   readonly versions?: VersionRange;
+  /** 7: that of a hub of the first release. */
+  readonly highestResetCode?: number;
 }
 
 export async function openAgentsDoor(settings: DoorSettings = {}): Promise<AgentsDoor> {
@@ -115,6 +117,7 @@ export async function openAgentsDoor(settings: DoorSettings = {}): Promise<Agent
       log,
     }),
     ...(settings.versions && { versions: settings.versions }),
+    ...(settings.highestResetCode && { highestResetCode: settings.highestResetCode }),
     ping: { intervalMs: settings.pingIntervalMs ?? 15_000, deadlineMs: 10_000 },
     log,
     limits: { ...defaultGatewayLimits, ...settings.limits },

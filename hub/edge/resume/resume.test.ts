@@ -152,6 +152,15 @@ describe('a response whose origin breaks off', () => {
     expect([visitor.body, visitor.outcome]).toEqual([film, 'ended']);
   });
 
+  test('is cut when the agent does not trust who answers by now: no further attempt mends that', async () => {
+    const { link, visitor, origin, tunnel } = await underWay(4);
+    origin.stream.reset('origin-closed');
+    (await link.accept()).stream.reset('origin-untrusted');
+    await visitor.done();
+    expect([visitor.body, visitor.outcome]).toEqual(['0123', 'destroyed']);
+    expect(failureOf(tunnel.events)).toEqual(['broken']);
+  });
+
   test('whose length was longer than its file is cut: what is missing does not exist', async () => {
     const { link, visitor, origin, tunnel } = await underWay(4);
     origin.stream.end();

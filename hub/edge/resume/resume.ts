@@ -254,6 +254,8 @@ const causeOfReset: Record<ResetReason, ResumeCause | undefined> = {
   'origin-closed': 'origin-closed',
   // The agent gave the stream up of its own accord: it would do so again.
   cancelled: undefined,
+  // Its owner has to look at it first.
+  'origin-untrusted': undefined,
   'idle-timeout': undefined,
   internal: undefined,
 };
