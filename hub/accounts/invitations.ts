@@ -9,6 +9,7 @@ import { requireEmail, type NewAccount, type Role } from './account.ts';
 import type { Actor } from './caller.ts';
 import type { AccountLimits } from './limits.ts';
 import type { Entered, SignInVisit } from './login/entry.ts';
+import type { SecretDoor } from './login/secret-door.ts';
 import type { SignIn } from './login/sign-in.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
 import { noted } from './noted.ts';
@@ -70,6 +71,7 @@ interface InvitationsOptions {
   readonly letters: InvitationPost;
   readonly checks: ProfileChecks;
   readonly signIn: Pick<SignIn, 'enter'>;
+  readonly door: Pick<SecretDoor, 'pass'>;
   readonly limits: AccountLimits;
   readonly audit: Audit;
   readonly now?: () => Date;
@@ -133,8 +135,12 @@ export class Invitations {
     audit.note({ ...noted(by), event: 'admin.invitation-withdrawn', target: id, result: 'ok' });
   }
 
-  /** What the link is for. @throws AccountError invite.invalid */
-  async find(secret: string): Promise<Invitation> {
+  /** What the link is for. @throws AccountError invite.invalid | login.locked */
+  async find(secret: string, visit: SignInVisit): Promise<Invitation> {
+    return this.#options.door.pass('invitation', visit, async () => this.#find(secret));
+  }
+
+  async #find(secret: string): Promise<Invitation> {
     const found = isSecret(secret)
       ? await this.#options.store.find(hashOf(secret), this.#now())
       : undefined;
@@ -144,16 +150,12 @@ export class Invitations {
 
   /**
    * Without a password the login may do nothing but enrol a passkey or set one.
-   * @throws AccountError invite.invalid | account.exists | account.username | account.email | account.password-weak | account.password-breached
+   * @throws AccountError invite.invalid | login.locked | account.exists | account.username | account.email | account.password-weak | account.password-breached
    */
   async redeem(secret: string, wish: NewProfile, visit: SignInVisit): Promise<Entered> {
-    const { store, checks, signIn, audit } = this.#options;
-    const invitation = await this.find(secret);
-    const profile = await requireProfile(wish, checks);
-    const at = this.#now();
-    const account = newAccount(profile, { role: invitation.role, at });
-    const made = { account, passwordHash: profile.passwordHash };
-    if (!(await store.redeem(invitation.id, made, at))) throw spent();
+    const { door, signIn, audit } = this.#options;
+    const make = async () => this.#make(secret, wish);
+    const { account, passwordHash, invitation } = await door.pass('invitation', visit, make);
     audit.note({
       event: 'admin.account-created',
       actor: { id: account.id, name: account.username },
@@ -165,8 +167,22 @@ export class Invitations {
       reason: account.role,
       requestId: visit.requestId,
     });
-    const restriction = profile.passwordHash === undefined ? ('enrol' as const) : undefined;
+    const restriction = passwordHash === undefined ? ('enrol' as const) : undefined;
     return signIn.enter(account, { method: 'invitation', restriction }, visit);
+  }
+
+  async #make(
+    secret: string,
+    wish: NewProfile,
+  ): Promise<NewAccount & { readonly invitation: Invitation }> {
+    const { store, checks } = this.#options;
+    const invitation = await this.#find(secret);
+    const profile = await requireProfile(wish, checks);
+    const at = this.#now();
+    const account = newAccount(profile, { role: invitation.role, at });
+    const made = { account, passwordHash: profile.passwordHash };
+    if (!(await store.redeem(invitation.id, made, at))) throw spent();
+    return { ...made, invitation };
   }
 }
 

@@ -9,6 +9,7 @@ import { usernameKey, type Account, type NewAccount } from './account.ts';
 import type { Actor } from './caller.ts';
 import type { AccountLimits } from './limits.ts';
 import type { Entered, SignInVisit } from './login/entry.ts';
+import type { SecretDoor } from './login/secret-door.ts';
 import type { SignIn } from './login/sign-in.ts';
 import { noted } from './noted.ts';
 import { requireProfile, type NewProfile, type ProfileChecks } from './profile.ts';
@@ -34,6 +35,7 @@ interface SetupOptions {
   readonly store: SetupStore;
   readonly checks: ProfileChecks;
   readonly signIn: Pick<SignIn, 'enter'>;
+  readonly door: Pick<SecretDoor, 'pass'>;
   readonly limits: AccountLimits;
   readonly audit: Audit;
   /** There is an admin: what was written down for him can go. */
@@ -74,10 +76,14 @@ export class Setup {
 
   /**
    * Without a password the login may do nothing but enrol a passkey or set one.
-   * @throws AccountError setup.done | setup.token | account.username | account.email | account.password-weak | account.password-breached
+   * @throws AccountError setup.done | setup.token | login.locked | account.username | account.email | account.password-weak | account.password-breached
    */
   async redeem(token: string, wish: NewProfile, visit: SignInVisit): Promise<Entered> {
-    const { account, passwordHash } = await this.#make(token, wish);
+    const { store, door } = this.#options;
+    // There is nothing to guess any more.
+    if (await store.hasAdmin()) throw done();
+    const make = async (): Promise<NewAccount> => this.#make(token, wish);
+    const { account, passwordHash } = await door.pass('setup', visit, make);
     const { address, requestId } = visit;
     const actor = { id: account.id, name: account.username };
     this.#options.audit.note({ event: 'admin.setup', actor, address, result: 'ok', requestId });

@@ -23,6 +23,7 @@ import { Arrivals } from '../accounts/login/arrivals.ts';
 import { Guard, type Closed } from '../accounts/login/guard.ts';
 import { KnownBrowsers } from '../accounts/login/known-browsers.ts';
 import { Logins } from '../accounts/login/logins.ts';
+import { SecretDoor } from '../accounts/login/secret-door.ts';
 import { SignIn } from '../accounts/login/sign-in.ts';
 import { Transactions } from '../accounts/login/transactions.ts';
 import { Travel } from '../accounts/login/travel.ts';
@@ -35,6 +36,7 @@ import { Setup } from '../accounts/setup.ts';
 import type { LocalLogin } from '../accounts/sso/identity.ts';
 import type { ProviderLogins } from '../accounts/sso/provider-logins.ts';
 import { StepUp } from '../accounts/step-up/step-up.ts';
+import { DeadBearers } from '../accounts/tokens/dead-bearers.ts';
 import { DeviceGrant } from '../accounts/tokens/device-grant.ts';
 import { Tokens } from '../accounts/tokens/tokens.ts';
 import type { Audit } from '../audit/audit.ts';
@@ -135,7 +137,12 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
   });
   const stepUp = new StepUp({ ...doors, store: stores.people.stepUps, policy, sso: parts.links });
   const noted = { audit, notices, counts };
-  const tokens = new Tokens({ ...noted, store: stores.tokens, holders: stores.people.accounts });
+  const tokens = new Tokens({
+    ...noted,
+    store: stores.tokens,
+    holders: stores.people.accounts,
+    dead: new DeadBearers({ guard, limits, audit }),
+  });
   const devices = new DeviceGrant({ ...noted, store: stores.deviceRequests, guard });
   const resets = new Resets({
     store: stores.factors.standings,
@@ -150,8 +157,10 @@ function openRooms(config: HubConfig, parts: PeopleParts) {
       unlinkSso: async (accountId) => parts.links.removeAll(accountId),
     },
   });
-  const entering = { checks, signIn, limits, audit };
-  const mailed = { ...factors, store: stores.email.links, accounts, origin: parts.origin };
+  const door = new SecretDoor({ guard, browsers, audit, counts });
+  const entering = { checks, signIn, door, limits, audit };
+  const { origin } = parts;
+  const mailed = { ...factors, store: stores.email.links, accounts, door, origin };
   const setup = new Setup({ ...entering, store: stores.people.setup, onSetUp: parts.onSetUp });
   return {
     ...factors,

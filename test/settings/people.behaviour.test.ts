@@ -134,7 +134,7 @@ const lasting: readonly Behaviour[] = [
       const people = await peopleOf(config);
       const { secret } = await people.invitations.invite({ role: 'member' }, 'host');
       people.later(2 * dayMs);
-      return codeOf(people.invitations.find(secret));
+      return codeOf(people.invitations.find(secret, strangerAt()));
     },
   },
   {

@@ -59,6 +59,7 @@ export class TestMail {
       ...shared,
       store: stores.links,
       accounts: this.people.accounts,
+      door: this.people.secretDoor,
       origin: () => 'https://hub.phlix.test',
     };
     this.verification = new EmailVerification(linked);

@@ -10,6 +10,7 @@ import type { Entered, SignInVisit } from '../../hub/accounts/login/entry.ts';
 import { Guard, type Closed } from '../../hub/accounts/login/guard.ts';
 import { KnownBrowsers } from '../../hub/accounts/login/known-browsers.ts';
 import { Logins } from '../../hub/accounts/login/logins.ts';
+import { SecretDoor } from '../../hub/accounts/login/secret-door.ts';
 import { SignIn, type SignInOutcome } from '../../hub/accounts/login/sign-in.ts';
 import { Transactions } from '../../hub/accounts/login/transactions.ts';
 import {
@@ -75,6 +76,7 @@ export class TestPeople {
   readonly guard: Guard;
   readonly invitations: Invitations;
   readonly logins: Logins;
+  readonly secretDoor: SecretDoor;
   readonly setup: Setup;
   readonly signIn: SignIn;
   readonly stepUp: StepUp;
@@ -160,13 +162,13 @@ export class TestPeople {
       policy,
       sso: { isLinked: async () => false },
     });
-    this.setup = new Setup({ ...told, store: this.stores.setup, checks, signIn: this.signIn });
+    this.secretDoor = new SecretDoor({ ...told, guard: this.guard, browsers: this.browsers });
+    const entering = { ...told, checks, signIn: this.signIn, door: this.secretDoor };
+    this.setup = new Setup({ ...entering, store: this.stores.setup });
     this.invitations = new Invitations({
-      ...told,
+      ...entering,
       store: this.stores.invitations,
       letters: { send: async () => false },
-      checks,
-      signIn: this.signIn,
     });
   }
 

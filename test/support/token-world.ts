@@ -6,6 +6,7 @@ import type { Account, Role } from '../../hub/accounts/account.ts';
 import type { LoginCaller } from '../../hub/accounts/caller.ts';
 import { defaultAccountLimits } from '../../hub/accounts/limits.ts';
 import { Guard } from '../../hub/accounts/login/guard.ts';
+import { DeadBearers } from '../../hub/accounts/tokens/dead-bearers.ts';
 import { DeviceGrant, type Opening } from '../../hub/accounts/tokens/device-grant.ts';
 import { noTokenCounts } from '../../hub/accounts/tokens/token-counts.ts';
 import { Tokens } from '../../hub/accounts/tokens/tokens.ts';
@@ -28,15 +29,17 @@ export class TokenWorld {
     const now = (): Date => this.now;
     const audit = { note: (entry: AuditEntry) => void this.noted.push(entry) };
     const notices = { tell: (notice: Notice) => void this.told.push(notice) };
+    const limits = defaultAccountLimits;
+    const guard = new Guard({ store: memoryGuardStore(), limits, now });
     this.tokens = new Tokens({
       store: new PostgresTokenStore(database),
       holders: { find: async (id) => this.accounts.get(id) },
       audit,
       notices,
       counts: noTokenCounts,
+      dead: new DeadBearers({ guard, limits, audit, now }),
       now,
     });
-    const guard = new Guard({ store: memoryGuardStore(), limits: defaultAccountLimits, now });
     const store = new PostgresDeviceRequestStore(database);
     this.devices = new DeviceGrant({ store, guard, audit, notices, counts: noTokenCounts, now });
   }

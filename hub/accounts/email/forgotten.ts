@@ -4,7 +4,9 @@ import type { Account } from '../account.ts';
 import type { Accounts } from '../accounts.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { FactorNews } from '../factors/factor-news.ts';
+import type { SignInVisit } from '../login/entry.ts';
 import type { Visit } from '../login/login.ts';
+import type { SecretDoor } from '../login/secret-door.ts';
 import { comerOf } from '../noted.ts';
 import type { LocalLogin } from '../sso/identity.ts';
 import type { Letter } from '../../notices/mailer.ts';
@@ -19,6 +21,7 @@ interface ForgottenOptions {
   readonly accounts: Pick<Accounts, 'find' | 'findByName' | 'hasPassword' | 'resetPassword'>;
   readonly factors: Pick<Factors, 'methodsOf'>;
   readonly localLogin: Pick<LocalLogin, 'requireOpen'>;
+  readonly door: Pick<SecretDoor, 'pass'>;
   readonly sends: Sends;
   readonly postbox: Postbox;
   readonly news: FactorNews;
@@ -50,11 +53,16 @@ export class ForgottenPasswords {
 
   /**
    * Signs nobody in: what proves the account beside its password is asked for as ever.
-   * @throws AccountError account.link | login.disabled | account.password-weak | account.password-breached | login.busy
+   * @throws AccountError account.link | login.locked | login.disabled | account.password-weak | account.password-breached | login.busy
    */
-  async choose(secret: string, password: string, visit: Visit): Promise<void> {
-    const { store, accounts, localLogin } = this.#options;
+  async choose(secret: string, password: string, visit: SignInVisit): Promise<void> {
+    const { door, localLogin } = this.#options;
     await localLogin.requireOpen();
+    await door.pass('reset-link', visit, async () => this.#choose(secret, password, visit));
+  }
+
+  async #choose(secret: string, password: string, visit: Visit): Promise<void> {
+    const { store, accounts } = this.#options;
     const link = await requireLink(store, secret, { purpose: 'reset', now: this.#now() });
     const account = await accounts.find(link.accountId);
     if (account === undefined || !isStillFor(link, account)) return deadLink();

@@ -4,7 +4,9 @@ import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { Accounts } from '../accounts.ts';
 import type { FactorNews } from '../factors/factor-news.ts';
+import type { SignInVisit } from '../login/entry.ts';
 import type { Visit } from '../login/login.ts';
+import type { SecretDoor } from '../login/secret-door.ts';
 import { comerOf } from '../noted.ts';
 import { verifyLetter } from './letters.ts';
 import { emailLimits } from './limits.ts';
@@ -15,6 +17,7 @@ import type { Sends } from './sends.ts';
 interface VerificationOptions {
   readonly store: EmailLinkStore;
   readonly accounts: Pick<Accounts, 'find' | 'verifyEmail'>;
+  readonly door: Pick<SecretDoor, 'pass'>;
   readonly sends: Sends;
   readonly postbox: Postbox;
   readonly news: FactorNews;
@@ -57,16 +60,21 @@ export class EmailVerification {
     postbox.post(async () => verifyLetter(email, link, username, visit));
   }
 
-  /** Whoever has the mailbox, in whichever browser. @throws AccountError account.link | account.exists */
-  async prove(secret: string, visit: Visit): Promise<Account> {
-    const { store, accounts, news } = this.#options;
+  /** Whoever has the mailbox, in whichever browser. @throws AccountError account.link | login.locked | account.exists */
+  async prove(secret: string, visit: SignInVisit): Promise<Account> {
+    const { door, news } = this.#options;
+    const verified = await door.pass('verify-link', visit, async () => this.#prove(secret));
+    news.emailVerified(verified.id, comerOf(visit));
+    return verified;
+  }
+
+  async #prove(secret: string): Promise<Account> {
+    const { store, accounts } = this.#options;
     const now = this.#now();
     const link = await requireLink(store, secret, { purpose: 'verify', now });
     const account = await accounts.find(link.accountId);
     const isTaken = isStillFor(link, account) && (await store.take(link.id));
     if (!isTaken) deadLink();
-    const verified = await accounts.verifyEmail(link.accountId, link.email, now);
-    news.emailVerified(verified.id, comerOf(visit));
-    return verified;
+    return accounts.verifyEmail(link.accountId, link.email, now);
   }
 }

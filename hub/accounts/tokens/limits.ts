@@ -28,6 +28,9 @@ export const useNotedEveryMs = minuteMs;
 /** A dead token stays in sight so long: "expired in March" explains why a script fails. */
 export const deadTokensKeptMs = 30 * dayMs;
 
+/** Remembered at once, so that a program that repeats itself counts as one failure: 2 MB. Each address fills ten at most. */
+export const deadBearersKept = 10_000;
+
 export const maxTokenNameLength = 64;
 
 export const deviceGrantLimits = {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { noAudit } from '../../audit/audit.ts';
 import { noNotices } from '../../notices/notice.ts';
 import { hashOf, newSecret } from '../secret.ts';
+import type { Refusal } from './dead-bearers.ts';
 import type { TokenRecord, TokenStore } from './token.ts';
 import { noTokenCounts } from './token-counts.ts';
 import { formatToken, parseToken } from './token-text.ts';
@@ -23,11 +24,14 @@ const { record, text } = makeToken({
   app: undefined,
 });
 
+const nowhere = { address: undefined };
+
 const none = async (): Promise<undefined> => undefined;
 
 /** Knows one token, and counts how often it is asked. */
-function stage(): { tokens: Tokens; asked: () => number } {
+function stage(): { tokens: Tokens; asked: () => number; refusals: Refusal['reason'][] } {
   let asked = 0;
+  const refusals: Refusal['reason'][] = [];
   const store: TokenStore = {
     insert: async () => true,
     find: async (id): Promise<TokenRecord | undefined> => {
@@ -47,13 +51,18 @@ function stage(): { tokens: Tokens; asked: () => number } {
     audit: noAudit,
     notices: noNotices,
     counts: noTokenCounts,
+    dead: {
+      requireFresh: () => undefined,
+      requireOpen: none,
+      note: async (_text, _from, { reason }) => void refusals.push(reason),
+    },
     now: () => now,
   });
-  return { tokens, asked: () => asked };
+  return { tokens, asked: () => asked, refusals };
 }
 
 test('what has a wrong checksum, or none, costs no question to the database', async () => {
-  const { tokens, asked } = stage();
+  const { tokens, asked, refusals } = stage();
   const swapped = text.endsWith('0') ? '1' : '0';
   for (const slip of [
     text.slice(0, -1) + swapped,
@@ -61,9 +70,10 @@ test('what has a wrong checksum, or none, costs no question to the database', as
     `${text}0`,
     text.toUpperCase(),
   ])
-    expect(await tokens.find(slip, undefined)).toBeUndefined();
+    expect(await tokens.find(slip, nowhere)).toBeUndefined();
   expect(asked()).toBe(0);
-  await tokens.find(text, undefined);
+  expect(refusals).toEqual(['malformed', 'malformed', 'malformed', 'malformed']);
+  await tokens.find(text, nowhere);
   expect(asked()).toBe(1);
 });
 
@@ -82,7 +92,7 @@ test('an unknown token takes as long as a known one with a wrong secret', async 
   for (let round = 0; round < 500; round++)
     for (const [attempt, taken] of Object.entries(times)) {
       const beganAt = performance.now();
-      await tokens.find(attempt, undefined);
+      await tokens.find(attempt, nowhere);
       taken.push(performance.now() - beganAt);
     }
   const medians = Object.values(times).map(

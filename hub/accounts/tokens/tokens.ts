@@ -9,7 +9,9 @@ import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { LoginCaller } from '../caller.ts';
 import { mayComeFrom } from '../login/address-lists.ts';
+import { bucketOf } from '../login/guard.ts';
 import { hashOf, newSecret } from '../secret.ts';
+import type { BearerVisit, DeadBearers, Refusal } from './dead-bearers.ts';
 import {
   deadTokensKeptMs,
   deviceTokenLimits,
@@ -49,6 +51,7 @@ export class Tokens {
   readonly #audit: Audit;
   readonly #notices: Notices;
   readonly #counts: TokenCounts;
+  readonly #dead: Pick<DeadBearers, 'requireFresh' | 'requireOpen' | 'note'>;
   readonly #now: () => Date;
   readonly #listeners = new Set<(id: string | undefined) => void>();
   #unwatch: (() => void) | undefined;
@@ -59,6 +62,8 @@ export class Tokens {
     audit: Audit;
     notices: Notices;
     counts: TokenCounts;
+    /** Counts what opens nothing. */
+    dead: Pick<DeadBearers, 'requireFresh' | 'requireOpen' | 'note'>;
     now?: () => Date;
   }) {
     this.#store = options.store;
@@ -66,6 +71,7 @@ export class Tokens {
     this.#audit = options.audit;
     this.#notices = options.notices;
     this.#counts = options.counts;
+    this.#dead = options.dead;
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -82,25 +88,37 @@ export class Tokens {
   /**
    * Whom a bearer's text speaks for; undefined for what is unknown, wrong, expired, idle for too long, or of an account that
    * is suspended: all alike. What was misspelt is known as such before the database is asked.
-   * `address`: canonical, undefined if unknown.
-   * @throws AccountError token.network: the right token, from a network that it, or its account, is not for.
+   * One that is right, and was used where it comes from before, costs no more than looking it up.
+   * @throws AccountError token.network: the right token, from a network that it, or its account, is not for; login.locked: too
+   * many that opened nothing came from there.
    */
-  async find(text: string, address: string | undefined): Promise<FoundToken | undefined> {
-    const found = await this.#find(text, address);
-    this.#counts.bearer(found === undefined ? 'refused' : 'ok');
-    return found;
+  async find(text: string, from: BearerVisit): Promise<FoundToken | undefined> {
+    try {
+      this.#dead.requireFresh(text, from);
+      const found = await this.#find(text, from);
+      if ('reason' in found) await this.#dead.note(text, from, found);
+      this.#counts.bearer('reason' in found ? 'refused' : 'ok');
+      return 'reason' in found ? undefined : found;
+    } catch (error) {
+      if (error instanceof AccountError && error.code === 'login.locked')
+        this.#counts.bearer('locked');
+      throw error;
+    }
   }
 
-  async #find(text: string, address: string | undefined): Promise<FoundToken | undefined> {
+  async #find(text: string, from: BearerVisit): Promise<FoundToken | Refusal> {
+    const { address } = from;
     const said = parseToken(text);
-    if (said === undefined) return undefined;
+    if (said === undefined) return { reason: 'malformed' };
     const token = await this.#store.find(said.id);
     const isRight = timingSafeEqual(hashOf(said.secret), token?.secretHash ?? noHash);
-    if (token === undefined || !isRight || token.kind !== said.kind) return undefined;
+    if (token === undefined || !isRight || token.kind !== said.kind) return { reason: 'unknown' };
     const now = this.#now();
-    if (!isAlive(token, now)) return undefined;
+    if (!isAlive(token, now)) return { reason: 'expired', tokenId: token.id };
     const account = await this.#holders.find(token.accountId);
-    if (account === undefined || account.state !== 'active') return undefined;
+    if (account === undefined || account.state !== 'active')
+      return { reason: 'suspended', tokenId: token.id };
+    if (!wasUsedFrom(token, from)) await this.#dead.requireOpen(from);
     const isHere = [token, account].every(({ networks }) => mayComeFrom(networks, address));
     if (!isHere) {
       const actor = { id: account.id, name: account.username };
@@ -217,6 +235,11 @@ export function makeToken(
 export function roomFor(kind: TokenKind, now: Date): TokenRoom {
   const { perAccount } = kind === 'personal' ? personalTokenLimits : deviceTokenLimits;
   return { most: perAccount, deadBefore: new Date(now.getTime() - deadTokensKeptMs) };
+}
+
+/** Failures of a neighbour shut nobody out who is in. */
+function wasUsedFrom({ lastUsedAt, lastUsedFrom }: Token, { address }: BearerVisit): boolean {
+  return lastUsedAt !== undefined && bucketOf({ address: lastUsedFrom }) === bucketOf({ address });
 }
 
 function isAlive(token: Token, now: Date): boolean {

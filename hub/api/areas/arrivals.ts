@@ -58,8 +58,9 @@ const look = operation({
     email: z.string().nullable(),
     expires_at: z.iso.datetime(),
   }),
-  async run(_caller, { body }, { invitations }: ArrivalServices) {
-    const { role, email, expiresAt } = await invitations.find(body.token);
+  async run(caller, input, { invitations }: ArrivalServices) {
+    const visit = visitOf(caller, input);
+    const { role, email, expiresAt } = await invitations.find(input.body.token, visit);
     return { role, email: email ?? null, expires_at: expiresAt.toISOString() };
   },
 });

@@ -17,7 +17,11 @@ export interface LoginDesk {
 export interface TokenDesk {
   find(
     text: string,
-    address: string | undefined,
+    from: {
+      readonly address: string | undefined;
+      readonly peer: string | undefined;
+      readonly requestId: string;
+    },
   ): Promise<
     | { readonly account: Account; readonly tokenId: string; readonly scopes: readonly string[] }
     | undefined
@@ -50,7 +54,7 @@ export async function callerOf(
 ): Promise<Caller> {
   const bearer = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
   if (bearer !== undefined) {
-    const found = await tokens.find(bearer, asked.address);
+    const found = await tokens.find(bearer, asked);
     if (found !== undefined) return { kind: 'token', ...asked, ...found };
     throw new AccountError(
       'token.invalid',

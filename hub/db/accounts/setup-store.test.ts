@@ -123,7 +123,7 @@ describe.each(Object.entries(databaseKinds))('invitations on %s', (_kind, open) 
 
   test('make one account each, with the role that they are for', async () => {
     const { invitation, secret } = await people.invitations.invite({ role: 'owner' }, 'host');
-    expect(await people.invitations.find(secret)).toEqual(invitation);
+    expect(await people.invitations.find(secret, strangerAt())).toEqual(invitation);
     const entered = await people.invitations.redeem(secret, profile('robin'), strangerAt());
     expect(entered.account).toMatchObject({ role: 'owner', ownerId: entered.account.id });
     const again = people.invitations.redeem(secret, profile('ada'), strangerAt());
@@ -161,12 +161,14 @@ describe.each(Object.entries(databaseKinds))('invitations on %s', (_kind, open) 
       'host',
     );
     await people.invitations.withdraw(invitation.id, 'host');
-    await expect(people.invitations.find(other)).rejects.toMatchObject({ code: 'invite.invalid' });
+    await expect(people.invitations.find(other, strangerAt())).rejects.toMatchObject({
+      code: 'invite.invalid',
+    });
     await expect(people.invitations.withdraw(invitation.id, 'host')).rejects.toMatchObject({
       code: 'invite.unknown',
     });
     people.later(7 * dayMs - 1);
-    await people.invitations.find(secret);
+    await people.invitations.find(secret, strangerAt());
     people.later(1);
     await expect(
       people.invitations.redeem(secret, profile('robin'), strangerAt()),

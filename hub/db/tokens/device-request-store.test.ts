@@ -11,6 +11,9 @@ import { deviceRequests } from '../token-tables.ts';
 const app = 'phlix-tv';
 const dayMs = 24 * 3_600_000;
 
+/** Where a proxy does not say. */
+const nowhere = { address: undefined };
+
 describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDatabase) => {
   let opened: TestDatabase;
   let world: TokenWorld;
@@ -46,7 +49,7 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
     const answer = await world.devices.poll(deviceCode, app);
     if (answer.kind !== 'token') throw new Error(answer.kind);
     expect(answer.text).toMatch(/^phd_[0-9A-Za-z]{8}_[\w-]{43}$/);
-    expect(await world.tokens.find(answer.text, '203.0.113.9')).toMatchObject({
+    expect(await world.tokens.find(answer.text, { address: '203.0.113.9' })).toMatchObject({
       account: caller.account,
       scopes: ['servers:read'],
     });
@@ -69,16 +72,16 @@ describe.each(Object.entries(databaseKinds))('devices on %s', (_kind, openTestDa
     const idle = await tokenOf();
     const used = await tokenOf();
     world.pass(179 * dayMs);
-    expect(await world.tokens.find(used, undefined)).toBeDefined();
+    expect(await world.tokens.find(used, nowhere)).toBeDefined();
     world.pass(dayMs);
-    expect(await world.tokens.find(idle, undefined)).toBeUndefined();
-    expect(await world.tokens.find(used, undefined)).toBeDefined();
+    expect(await world.tokens.find(idle, nowhere)).toBeUndefined();
+    expect(await world.tokens.find(used, nowhere)).toBeDefined();
     world.pass(179 * dayMs);
-    expect(await world.tokens.find(used, undefined)).toBeDefined();
+    expect(await world.tokens.find(used, nowhere)).toBeDefined();
     world.pass(5 * dayMs);
-    expect(await world.tokens.find(used, undefined)).toBeDefined();
+    expect(await world.tokens.find(used, nowhere)).toBeDefined();
     world.pass(dayMs);
-    expect(await world.tokens.find(used, undefined)).toBeUndefined();
+    expect(await world.tokens.find(used, nowhere)).toBeUndefined();
   });
 
   test('of twenty approvals at once one decides, and twenty polls at once get one token', async () => {

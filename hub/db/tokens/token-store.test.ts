@@ -11,6 +11,9 @@ import { PostgresTokenStore } from './token-store.ts';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
+/** Where a proxy does not say. */
+const nowhere = { address: undefined };
+
 describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDatabase) => {
   let opened: TestDatabase;
   let world: TokenWorld;
@@ -31,7 +34,7 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
     });
     expect(token).toMatchObject({ kind: 'personal', name: 'my script', networks: [] });
     expect(token.expiresAt).toEqual(new Date(world.now.getTime() + 90 * dayMs));
-    expect(await world.tokens.find(text, undefined)).toEqual({
+    expect(await world.tokens.find(text, nowhere)).toEqual({
       account: caller.account,
       tokenId: token.id,
       scopes: ['servers:read', 'usage:read'],
@@ -66,8 +69,8 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       formatToken({ kind: 'personal', id: '00000000', secret }),
       formatToken({ kind: 'device', id, secret }),
     ];
-    for (const other of others) expect(await world.tokens.find(other, undefined)).toBeUndefined();
-    expect(await world.tokens.find(text, undefined)).toBeDefined();
+    for (const other of others) expect(await world.tokens.find(other, nowhere)).toBeUndefined();
+    expect(await world.tokens.find(text, nowhere)).toBeDefined();
   });
 
   test('it ends with its time, and a device’s also when it rests for half a year', async () => {
@@ -75,9 +78,9 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
     const wish = { name: 'script', scopes: ['servers:read'] as const, lifeMs: hourMs };
     const { text } = await world.tokens.create(caller, wish);
     world.pass(hourMs - 1);
-    expect(await world.tokens.find(text, undefined)).toBeDefined();
+    expect(await world.tokens.find(text, nowhere)).toBeDefined();
     world.pass(1);
-    expect(await world.tokens.find(text, undefined)).toBeUndefined();
+    expect(await world.tokens.find(text, nowhere)).toBeUndefined();
     expect(await world.tokens.list(caller.account.id)).toHaveLength(1);
   });
 
@@ -104,13 +107,13 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
     const account = world.account({ role: 'admin' });
     const wish = { name: 'script', scopes: ['servers:read', 'admin:write', 'audit:read'] as const };
     const { text } = await world.tokens.create(world.caller(account), wish);
-    expect((await world.tokens.find(text, undefined))?.scopes).toEqual(wish.scopes);
+    expect((await world.tokens.find(text, nowhere))?.scopes).toEqual(wish.scopes);
     world.account({ ...account, role: 'owner' });
-    expect((await world.tokens.find(text, undefined))?.scopes).toEqual(['servers:read']);
+    expect((await world.tokens.find(text, nowhere))?.scopes).toEqual(['servers:read']);
     world.account({ ...account, state: 'suspended' });
-    expect(await world.tokens.find(text, undefined)).toBeUndefined();
+    expect(await world.tokens.find(text, nowhere)).toBeUndefined();
     world.accounts.delete(account.id);
-    expect(await world.tokens.find(text, undefined)).toBeUndefined();
+    expect(await world.tokens.find(text, nowhere)).toBeUndefined();
   });
 
   test('outside its networks, or those of its account, it is refused and noted', async () => {
@@ -121,17 +124,17 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       networks: ['192.0.2.0/24', '2001:db8::/32'],
     });
     for (const address of ['192.0.2.255', '2001:db8:1::1'])
-      expect(await world.tokens.find(text, address)).toBeDefined();
+      expect(await world.tokens.find(text, { address })).toBeDefined();
     for (const address of ['192.0.3.0', '2001:db9::1', undefined])
-      await expect(world.tokens.find(text, address)).rejects.toMatchObject({
+      await expect(world.tokens.find(text, { address })).rejects.toMatchObject({
         code: 'token.network',
       });
     expect(world.noted.at(-1)).toMatchObject({ event: 'token.denied', result: 'denied' });
     world.account({ ...account, networks: ['192.0.2.9/32'] });
-    await expect(world.tokens.find(text, '192.0.2.8')).rejects.toMatchObject({
+    await expect(world.tokens.find(text, { address: '192.0.2.8' })).rejects.toMatchObject({
       code: 'token.network',
     });
-    expect(await world.tokens.find(text, '192.0.2.9')).toBeDefined();
+    expect(await world.tokens.find(text, { address: '192.0.2.9' })).toBeDefined();
   });
 
   test('its last use is known to the minute', async () => {
@@ -140,12 +143,12 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
     const lastUse = async () => (await world.tokens.list(caller.account.id))[0];
     expect(await lastUse()).toMatchObject({ lastUsedAt: undefined });
     const first = world.now;
-    await world.tokens.find(text, '192.0.2.1');
+    await world.tokens.find(text, { address: '192.0.2.1' });
     world.pass(59_999);
-    await world.tokens.find(text, '192.0.2.2');
+    await world.tokens.find(text, { address: '192.0.2.2' });
     expect(await lastUse()).toMatchObject({ lastUsedAt: first, lastUsedFrom: '192.0.2.1' });
     world.pass(1);
-    await world.tokens.find(text, '192.0.2.2');
+    await world.tokens.find(text, { address: '192.0.2.2' });
     expect(await lastUse()).toMatchObject({ lastUsedAt: world.now, lastUsedFrom: '192.0.2.2' });
   });
 
@@ -164,7 +167,7 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       await world.tokens.revoke(caller, token.id);
       expect(await told.promise).toBe(token.id);
       expect(performance.now() - beganAt).toBeLessThan(10_000);
-      expect(await world.tokens.find(text, undefined)).toBeUndefined();
+      expect(await world.tokens.find(text, nowhere)).toBeUndefined();
     } finally {
       await another.close();
     }
@@ -182,7 +185,7 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
       async () => world.tokens.revoke(stranger, "'; DROP TABLE access_tokens"),
     ])
       await expect(attempt()).rejects.toMatchObject({ code: 'token.unknown' });
-    expect(await world.tokens.find(text, undefined)).toBeDefined();
+    expect(await world.tokens.find(text, nowhere)).toBeDefined();
     expect(await world.tokens.list(stranger.account.id)).toEqual([]);
   });
 
@@ -203,7 +206,7 @@ describe.each(Object.entries(databaseKinds))('tokens on %s', (_kind, openTestDat
     const { userCode, deviceCode } = await world.opened();
     await world.devices.approve(caller, userCode);
     expect(await world.tokens.revokeAll(caller.account.id)).toBe(1);
-    expect(await world.tokens.find(text, undefined)).toBeUndefined();
+    expect(await world.tokens.find(text, nowhere)).toBeUndefined();
     expect(await world.devices.poll(deviceCode, 'phlix-tv')).toEqual({ kind: 'invalid' });
   });
 });
