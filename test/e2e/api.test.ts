@@ -355,7 +355,8 @@ describe('an open channel', () => {
     const open: EventReader[] = [];
     for (let count = 0; count < 8; count += 1)
       open.push(new EventReader(await guest.open('GET', '/api/v1/events')));
-    expect(await guest.ask('GET', '/api/v1/events')).toMatchObject(answer(429, 'api.busy'));
+    const busy = await guest.ask('GET', '/api/v1/events');
+    expect(busy).toMatchObject({ ...answer(429, 'api.busy'), headers: { 'retry-after': '15' } });
     open[0]?.close();
     await expect
       .poll(

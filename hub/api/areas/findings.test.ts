@@ -59,7 +59,10 @@ test('an agent is asked six times in ten minutes, however many processes people 
   processes.has = 'other';
   for (let press = 0; press < 5; press += 1) await one.make('movies');
   expect(await other.make('movies')).toBe(true);
-  await expect(other.make('movies')).rejects.toMatchObject({ code: 'api.busy' });
+  await expect(other.make('movies')).rejects.toMatchObject({
+    code: 'api.busy',
+    retryAfterMs: expect.any(Number),
+  });
   await one.make('movies');
   await expect(one.make('movies')).rejects.toMatchObject({ code: 'api.busy' });
   expect(processes.asked).toHaveLength(6);

@@ -51,6 +51,7 @@ export class CheckupWishes {
       throw new ApiError(
         'api.busy',
         `This server was asked often enough: try again in ${Math.ceil(waitMs / 1000)} seconds.`,
+        { retryAfterMs: waitMs },
       );
     const { ask, presence, post } = this.#options;
     if (ask(id)) {

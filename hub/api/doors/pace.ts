@@ -14,8 +14,11 @@ export function paced(pace: { limit: number; windowMs: number }): MiddlewareHand
     const { address, peer } = context.get('caller');
     const asker = address ?? peer;
     const bucket = asker === undefined ? 'unknown' : addressBucket(asker);
-    if (budget.waitMs(bucket) > 0)
-      throw new ApiError('api.busy', 'Too many sign-ins from this address: wait a minute.');
+    const retryAfterMs = budget.waitMs(bucket);
+    if (retryAfterMs > 0) {
+      const sentence = 'Too many sign-ins from this address: wait a minute.';
+      throw new ApiError('api.busy', sentence, { retryAfterMs });
+    }
     budget.note(bucket);
     return next();
   };

@@ -125,9 +125,11 @@ export class EventChannels {
     const place = placeOf(caller);
     const ofCaller = all.filter((one) => keyOf(one.caller) === key).length;
     const ofPlace = all.filter((one) => placeOf(one.caller) === place).length;
-    const { perCaller, perAddress } = this.#limits;
+    const { perCaller, perAddress, heartbeatMs } = this.#limits;
     if (ofCaller < perCaller && ofPlace < perAddress) return;
-    throw new ApiError('api.busy', 'Too many pages of the hub are open here: close some of them.');
+    const sentence = 'Too many pages of the hub are open here: close some of them.';
+    // Whoever went away without a word is noticed at the next beat.
+    throw new ApiError('api.busy', sentence, { retryAfterMs: heartbeatMs });
   }
 
   #onEnded(id: string | undefined): void {

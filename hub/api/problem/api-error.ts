@@ -23,7 +23,19 @@ export type ApiErrorCode =
   | 'api.busy'
   | 'api.internal';
 
-export class ApiError extends CodedError<ApiErrorCode> {}
+interface ApiErrorOptions extends ErrorOptions {
+  readonly retryAfterMs?: number;
+}
+
+export class ApiError extends CodedError<ApiErrorCode> {
+  /** Of api.busy. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {
+    super(code, message, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
 
 /** Also for what is there and belongs to somebody else: whether it exists is not the caller's to know. */
 export function notFound(what: string): ApiError {

@@ -6,6 +6,7 @@ import type { Context } from 'hono';
 
 import { AccountError } from '../../accounts/account-error.ts';
 import { CodedError } from '../../../shared/errors.ts';
+import { ApiError } from './api-error.ts';
 import { problemOf, problemTable, type ProblemCode } from './problem-table.ts';
 
 /** `detail` is one sentence with its remedy. The type is a name, not an address: nothing is fetched to understand an error. */
@@ -36,8 +37,9 @@ export function problem(
 /** Undefined: no failure that was meant for a client, so a bug. */
 export function problemFor(context: Context, error: unknown): Response | undefined {
   if (!(error instanceof CodedError) || problemOf(error.code) === undefined) return undefined;
-  const { retryAfterMs, challenge } =
-    error instanceof AccountError ? error : { retryAfterMs: undefined, challenge: undefined };
+  const isOfPerson = error instanceof AccountError;
+  const challenge = isOfPerson ? error.challenge : undefined;
+  const retryAfterMs = isOfPerson || error instanceof ApiError ? error.retryAfterMs : undefined;
   if (retryAfterMs !== undefined)
     context.header('retry-after', String(Math.ceil(retryAfterMs / 1000)));
   const more = challenge && { challenge_id: challenge.id, methods: challenge.methods };
