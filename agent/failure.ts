@@ -4,47 +4,45 @@ import { CodedError } from '../shared/errors.ts';
 import { SettingsError } from '../shared/settings/settings.ts';
 import { CredentialError } from './credentials.ts';
 
-export const agentFailureCodes = [
+export type AgentFailureCode =
   // The way to the hub.
-  'hub.unresolved',
-  'hub.unreachable',
-  'hub.timeout',
-  'hub.certificate',
-  'hub.pin-mismatch',
-  'hub.unexpected',
-  'tunnel.unbound',
-  'proxy.unreachable',
-  'proxy.unauthorised',
-  'proxy.refused',
+  | 'hub.unresolved'
+  | 'hub.unreachable'
+  | 'hub.timeout'
+  | 'hub.certificate'
+  | 'hub.pin-mismatch'
+  | 'hub.unexpected'
+  | 'tunnel.unbound'
+  | 'proxy.unreachable'
+  | 'proxy.unauthorised'
+  | 'proxy.refused'
   // The token. Those that start with `enrol.` are the hub's own words.
-  'token.missing',
-  'token.malformed',
-  'enrol.token-invalid',
-  'enrol.token-used',
-  'enrol.token-expired',
-  'enrol.wrong-network',
-  'enrol.proof',
-  'enrol.no-name',
-  'enrol.rate-limited',
+  | 'token.missing'
+  | 'token.malformed'
+  | 'enrol.token-invalid'
+  | 'enrol.token-used'
+  | 'enrol.token-expired'
+  | 'enrol.wrong-network'
+  | 'enrol.proof'
+  | 'enrol.no-name'
+  | 'enrol.rate-limited'
   // The link.
-  'link.lost',
-  'link.silent',
-  'link.draining',
-  'link.replaced',
-  'link.revoked',
-  'link.suspended',
-  'link.unauthorised',
-  'link.version',
-  'link.overloaded',
-  'link.protocol',
+  | 'link.lost'
+  | 'link.silent'
+  | 'link.draining'
+  | 'link.replaced'
+  | 'link.revoked'
+  | 'link.suspended'
+  | 'link.unauthorised'
+  | 'link.version'
+  | 'link.overloaded'
+  | 'link.protocol'
   // Changing the key, in the hub's own words.
-  'rotate.refused',
+  | 'rotate.refused'
   // This machine.
-  'agent.key-rotated',
-  'agent.misconfigured',
-  'agent.internal',
-] as const;
-export type AgentFailureCode = (typeof agentFailureCodes)[number];
+  | 'agent.key-rotated'
+  | 'agent.misconfigured'
+  | 'agent.internal';
 
 export class AgentFailure extends CodedError<AgentFailureCode> {
   /** The hub's Retry-After: wait at least this long. */

@@ -2,7 +2,7 @@
 
 import { SendStalls } from '../../shared/mux/stalls.ts';
 import type { ResetReason } from '../../shared/wire/codes.ts';
-import { agentFailureCodes } from '../failure.ts';
+import { verdicts } from '../supervise.ts';
 
 /** What a stream to the media server is reset for (origin.ts). */
 const originFailures: readonly ResetReason[] = [
@@ -25,7 +25,7 @@ export class AgentCounts {
   /** What bytes for the hub waited for. */
   readonly stalls = new SendStalls();
   /** Both by closed lists of codes, each of which is there before it has happened: so monitoring sees it grow. */
-  readonly linkFailures = new Map<string, number>(agentFailureCodes.map((code) => [code, 0]));
+  readonly linkFailures = new Map<string, number>(Object.keys(verdicts).map((code) => [code, 0]));
   readonly originFailures = new Map<string, number>(originFailures.map((reason) => [reason, 0]));
   /** From the beginning of a stream to the media server's first byte on it. */
   onFirstByte: (seconds: number) => void = () => undefined;
