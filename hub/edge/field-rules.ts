@@ -14,6 +14,7 @@ type FieldUse =
   | 'forwarded-for'
   | 'forwarded-proto'
   | 'host'
+  | 'te'
   | 'transfer-encoding'
   | 'upgrade';
 
@@ -31,12 +32,13 @@ const readHere: ReadonlySet<string> = new Set<FieldUse>([
   'cookie',
   'expect',
   'host',
+  'te',
   'transfer-encoding',
   'upgrade',
 ]);
 
-/** RFC 9110 §7.6.1. `trailer` and `te` go with the trailers, which are dropped (CVE-2026-88004 of Traefik). */
-const hopByHop: ReadonlySet<string> = new Set(['keep-alive', 'te', 'trailer', 'http2-settings']);
+/** RFC 9110 §7.6.1. `trailer` goes with the trailers of requests, which are dropped (CVE-2026-88004 of Traefik). */
+const hopByHop: ReadonlySet<string> = new Set(['keep-alive', 'trailer', 'http2-settings']);
 
 /**
  * What origins believe when it comes from a proxy (security.md §1.6): who the client is, which host and path it

@@ -44,6 +44,20 @@ describe('the fields an origin gets', () => {
     expect(hop.filter((name) => fields.includes(name))).toEqual([]);
   });
 
+  test('ask for trailers where the visitor did, in our own words, but for an upgrade', () => {
+    const request = visitorRequest({
+      takesTrailers: true,
+      fields: ['te', 'gzip', 'connection', 'x'],
+    });
+    const fields = originFields(request);
+    expect([valuesOf(fields, 'te'), valuesOf(fields, 'connection')]).toEqual([
+      ['trailers'],
+      ['TE'],
+    ]);
+    expect(valuesOf(upgradeFields(request), 'te')).toEqual([]);
+    expect(valuesOf(upgradeFields(request), 'connection')).toEqual(['Upgrade']);
+  });
+
   test.each([
     ['GET', undefined, [], []],
     ['DELETE', undefined, [], []],

@@ -28,6 +28,18 @@ const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE
 
 /** The fields of the request to the origin. Expect is gone: the front has answered it. */
 export function originFields(request: VisitorRequest): FieldLines {
+  const fields = plainFields(request);
+  // Each hop asks for itself: the word is ours, and so is the option that keeps it on our connection (RFC 9110 §10.1.4).
+  if (request.takesTrailers === true) fields.push('te', 'trailers', 'connection', 'TE');
+  return fields;
+}
+
+/** The fields of a WebSocket handshake (RFC 6455 §4.1): the hop's own two in place of the visitor's. */
+export function upgradeFields(request: VisitorRequest): FieldLines {
+  return [...plainFields(request), 'connection', 'Upgrade', 'upgrade', 'websocket'];
+}
+
+function plainFields(request: VisitorRequest): string[] {
   const { traceFields } = request;
   const fields = ['host', request.authority];
   for (let i = 0; i < request.fields.length; i += 2) {
@@ -48,9 +60,4 @@ export function originFields(request: VisitorRequest): FieldLines {
     fields.push('content-length', String(request.body.length));
   }
   return fields;
-}
-
-/** The fields of a WebSocket handshake (RFC 6455 §4.1): the hop's own two in place of the visitor's. */
-export function upgradeFields(request: VisitorRequest): FieldLines {
-  return [...originFields(request), 'connection', 'Upgrade', 'upgrade', 'websocket'];
 }

@@ -59,6 +59,14 @@ describe('a request over HTTP/1.1', () => {
     ]);
   });
 
+  it('that asks for trailers has the origin asked for them, and for nothing else of TE', async () => {
+    await using edge = await TestEdge.start();
+    const request = get('/', 'TE: gzip, trailers\r\n').replace('close', 'close, TE');
+    const { rawHeaders } = seen(await edge.raw(request));
+    expect(rawHeaders.slice(-4)).toEqual(['te', 'trailers', 'connection', 'TE']);
+    expect(rawHeaders.slice(0, -4).join()).not.toMatch(/\bte\b|connection|gzip/i);
+  });
+
   it('carries the client that a trusted proxy saw', async () => {
     await using edge = await TestEdge.start({ trustedProxies: ['127.0.0.1'] });
     const answer = await edge.raw(get('/', 'X-Forwarded-For: 6.6.6.6, 198.51.100.7\r\n'));

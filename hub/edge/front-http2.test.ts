@@ -57,6 +57,12 @@ describe('a request over HTTP/2', () => {
     ]);
   });
 
+  it('that asks for trailers has the origin asked for them', async () => {
+    await using edge = await TestEdge.start();
+    const answer = await exchange(await edge.http2(), { te: 'trailers' });
+    expect(seen(answer).rawHeaders.slice(-4)).toEqual(['te', 'trailers', 'connection', 'TE']);
+  });
+
   it('carries a body, with a length and without', async () => {
     await using edge = await TestEdge.start();
     const session = await edge.http2();

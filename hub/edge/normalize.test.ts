@@ -221,6 +221,21 @@ describe('fields', () => {
     expect(kept(http1([name, 'close']))).toEqual([]);
   });
 
+  it.each([
+    ['trailers', true],
+    ['gzip;q=0.5, Trailers', true],
+    [' trailers\t, deflate', true],
+    ['trailers;q=1', false],
+    ['x-trailers', false],
+    ['trailers gzip', false],
+    ['', false],
+  ])('TE: %j asks for trailers: %j', (value, takesTrailers) => {
+    const fields = ['TE', value, 'Connection', 'TE'];
+    expect(http1(fields)).toMatchObject({ takesTrailers, fields: [] });
+    expect(http1(['TE', 'gzip', ...fields])).toMatchObject({ takesTrailers });
+    expect(http1(fields, { version: '1.0' })).toMatchObject({ takesTrailers: false });
+  });
+
   it('that Connection names are for this connection only', () => {
     expect(
       kept(

@@ -24,6 +24,7 @@ export interface NormalRequest extends Pick<
   readonly forwardedFor: readonly string[];
   /** X-Forwarded-Proto, for forwarded-scheme.ts. Never passed on either. */
   readonly forwardedProto: readonly string[];
+  readonly takesTrailers: boolean;
 }
 
 export interface Refusal {
@@ -156,6 +157,7 @@ function assemble(
     isWebSocket: reading.protocol !== undefined,
     forwardedFor: reading.forwardedFor,
     forwardedProto: reading.forwardedProto,
+    takesTrailers: reading.takesTrailers && httpVersion !== '1.0',
   };
 }
 
@@ -198,6 +200,7 @@ class FieldReading {
   takesPlain = false;
   hasConnectionFields = false;
   wantsPage = false;
+  takesTrailers = false;
   refusal: EdgeFailureCode | undefined;
   forwardedFor: string[] = [];
   forwardedProto: string[] = [];
@@ -293,6 +296,9 @@ class FieldReading {
       case 'host':
         if (this.host !== undefined) return this.#refuse();
         this.host = value;
+        return undefined;
+      case 'te':
+        this.takesTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value);
         return undefined;
       case 'transfer-encoding':
         this.transferEncoding =

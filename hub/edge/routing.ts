@@ -211,6 +211,7 @@ export class Routing {
       scheme: connection.schemeOf(normal.forwardedProto),
       httpVersion: normal.httpVersion,
       wantsPage: normal.wantsPage,
+      takesTrailers: normal.takesTrailers,
     };
   }
 

@@ -34,6 +34,8 @@ export interface VisitorRequest {
     | undefined;
   /** True when a browser asks for a page (Accept names text/html): failures are then a page, not problem+json. */
   readonly wantsPage: boolean;
+  /** It said that it reads what comes behind a body (`TE: trailers`). gRPC servers answer nobody else. */
+  readonly takesTrailers?: boolean;
   /** Lines of the hub's own for the head of whatever answers it. */
   readonly ownFields?: FieldLines;
   /** Counts what passes; absent where no server is known. */

@@ -81,14 +81,11 @@ function checkFields({ fields, hosts }: ReadRequest): string {
     only('x-forwarded-for') === visitorAddress;
   if (!isVouched)
     throw new Disagreement(`fields that the hub does not vouch for: ${fields.join('|')}`);
-  for (const name of [
-    'te',
-    'trailer',
-    'keep-alive',
-    'proxy-connection',
-    'http2-settings',
-    'expect',
-  ])
+  // Word for word what the hub writes itself, or nothing at all.
+  const [te, option] = [valuesOf(folded, 'te'), valuesOf(folded, 'connection')].map(String);
+  if (te !== '' && (te !== 'trailers' || option !== 'TE'))
+    throw new Disagreement(`te is passed on: ${fields.join('|')}`);
+  for (const name of ['trailer', 'keep-alive', 'proxy-connection', 'http2-settings', 'expect'])
     if (valuesOf(folded, name).length > 0)
       throw new Disagreement(`${name} is passed on: ${fields.join('|')}`);
   return id;

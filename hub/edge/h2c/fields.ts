@@ -20,6 +20,7 @@ const unsaid: ReadonlySet<string> = new Set([
   'connection',
   'host',
   'sec-websocket-key',
+  'te',
   'transfer-encoding',
   'upgrade',
 ]);

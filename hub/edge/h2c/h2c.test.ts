@@ -51,7 +51,7 @@ describe('a request for an HTTP/2 origin', () => {
     );
     await using edge = await edgeFor(origin);
     const answer = await edge.raw(
-      `GET /film?x=1 HTTP/1.1\r\nHost: ${onlineHostname}\r\nConnection: close, x-hop\r\nX-Hop: 1\r\nTE: gzip\r\nRange: bytes=0-\r\n\r\n`,
+      `GET /film?x=1 HTTP/1.1\r\nHost: ${onlineHostname}\r\nConnection: close, x-hop\r\nX-Hop: 1\r\nTE: gzip, trailers\r\nRange: bytes=0-\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1.1 204 /);
     expect(origin.asked).toEqual([
