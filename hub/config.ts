@@ -281,7 +281,7 @@ export function localCaFolder(config: HubConfig): string {
 
 /** RFC 6761 §6.3: every `.localhost` name is this machine, so a trial needs no DNS. */
 const trialHost = 'hub.localhost';
-const trialDomain = 'phlix.localhost';
+export const trialDomain = 'phlix.localhost';
 
 const databaseUrl = setting(
   {

@@ -17,7 +17,7 @@ import {
   type Audited,
 } from './composition/audited.ts';
 import { startBackups } from './upkeep/backing-up.ts';
-import { FileCertificates } from './certificates/files.ts';
+import { FileCertificates, requireFiles } from './certificates/files.ts';
 import { LocalCa } from './certificates/local-ca.ts';
 import type { CertificateSource } from './certificates/store.ts';
 import type { AttemptReport } from './certificates/life/manager.ts';
@@ -105,6 +105,7 @@ export async function startHub(config: HubConfig, options: HubOptions): Promise<
 
 async function open(config: HubConfig, options: HubOptions, opened: Opened): Promise<Hub> {
   const { log, stopping } = options;
+  if (config.tls.kind === 'files') await requireFiles(config.tls.pairs);
   const former = options.takesOver ? await takeOver(config, log) : undefined;
   opened.add(() => former?.close());
   const stores = await openStores(config, { purpose: 'hub', log, stopping });

@@ -111,7 +111,10 @@ describe('certificates from files', () => {
     const other = await issueLeaf(authority, covering, now);
     const stranger = await issueAuthority(['example'], now);
 
-    await expect(open()).rejects.toMatchObject({ code: 'certificate.unreadable' });
+    await expect(open()).rejects.toMatchObject({
+      code: 'certificate.unreadable',
+      message: expect.stringMatching(/of HUB_TLS_(CERT|KEY)_FILE cannot be read \(ENOENT\)/),
+    });
     await store({ ...mine, key: other.key });
     await expect(open()).rejects.toMatchObject({ code: 'certificate.mismatch' });
     await store({ ...mine, certificate: 'no certificate' });

@@ -180,12 +180,21 @@ function indexOf(pairs: readonly WatchedPair[]): CertificateIndex {
   return new CertificateIndex(pairs.map((pair) => pair.current));
 }
 
+/** Before anything that takes its time is begun. @throws CertificateError certificate.unreadable */
+export async function requireFiles(pairs: readonly CertificateFiles[]): Promise<void> {
+  for (const files of pairs) await stampOf(files);
+}
+
 /** Changes whenever one of the files is written, replaced, or reached through another link. */
-async function stampOf(files: CertificateFiles): Promise<string> {
+async function stampOf({ chainPath, keyPath }: CertificateFiles): Promise<string> {
   const stamps: string[] = [];
-  for (const path of [files.chainPath, files.keyPath]) {
+  const paths = [
+    [chainPath, false],
+    [keyPath, true],
+  ] as const;
+  for (const [path, isKey] of paths) {
     const { ino, size, mtimeMs, ctimeMs } = await stat(path).catch((error: unknown) => {
-      throw unreadable(path, error);
+      throw unreadable(path, isKey, error);
     });
     stamps.push([ino, size, mtimeMs, ctimeMs].join(' '));
   }
@@ -193,23 +202,26 @@ async function stampOf(files: CertificateFiles): Promise<string> {
 }
 
 async function loadPair(files: CertificateFiles, now: Date): Promise<LoadedCertificate> {
-  const [chain, key] = await Promise.all([readPem(files.chainPath), readPem(files.keyPath)]);
+  const [chain, key] = await Promise.all([
+    readPem(files.chainPath, false),
+    readPem(files.keyPath, true),
+  ]);
   return loadCertificate({ chain, key, ...files }, now);
 }
 
-async function readPem(path: string): Promise<string> {
+async function readPem(path: string, isKey: boolean): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(path, isKey, error);
   }
 }
 
-function unreadable(path: string, error: unknown): CertificateError {
+function unreadable(path: string, isKey: boolean, error: unknown): CertificateError {
   const reason = (error as NodeJS.ErrnoException).code ?? String(error);
   return new CertificateError(
     'certificate.unreadable',
-    `${path} cannot be read (${reason}); check the path and that the hub's user may read it.`,
+    `${path} of ${isKey ? 'HUB_TLS_KEY_FILE' : 'HUB_TLS_CERT_FILE'} cannot be read (${reason}); check the path and that the hub's user may read it.`,
     { cause: error },
   );
 }

@@ -1,8 +1,9 @@
 // The wish for a backup arrives; the file leaves, encrypted, while the hub goes on, and one line about it.
 
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
 import { BackupError } from '../backup/backup-error.ts';
 import type { Lock } from '../backup/encryption.ts';
@@ -28,7 +29,11 @@ interface KeygenOptions {
 export function backupCommand(context: CommandContext): Command {
   const command = new Command('backup')
     .description('write database, keys, certificates and audit log into one encrypted file')
-    .option('-o, --output <file>', 'where to; otherwise a name of its time in HUB_BACKUP_DIR')
+    .option(
+      '-o, --output <file>',
+      'where to; otherwise a name of its time in HUB_BACKUP_DIR',
+      outputFile,
+    )
     .option('--recipient <key...>', 'public keys of age (age1...), instead of HUB_BACKUP_RECIPIENT')
     .option('--passphrase-file <file>', 'whose first line is a passphrase, instead of a key')
     .option('--insecure-plain', 'encrypt nothing: whoever reads the file has every key of this hub')
@@ -37,7 +42,11 @@ export function backupCommand(context: CommandContext): Command {
   command
     .command('keygen')
     .description('make a key for backups: the file opens them and belongs on another machine')
-    .option('-o, --output <file>', 'write the secret part there, for nobody else to read')
+    .option(
+      '-o, --output <file>',
+      'write the secret part there, for nobody else to read',
+      outputFile,
+    )
     .option('--json', 'print one JSON object')
     .action(async (_: KeygenOptions, self: Command) => keygen(context, self.optsWithGlobals()));
   return command.addHelpText('after', examples);
@@ -58,7 +67,7 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
   process.umask(0o077);
   const config = configOf(context);
   const lock = await lockOf(options);
-  const path = options.output === undefined ? undefined : resolve(options.output);
+  const path = await placeOf(options.output);
   const { backUp } = await import('../upkeep/backing-up.ts');
   const made = await withAudit(context, config, async ({ stores, note }) => {
     noteIdleFolder(context, config, stores);
@@ -67,7 +76,32 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
     return done;
   });
   if (options.json === true) printJson(context, backupJson(made, lock));
-  else context.stdout.write(textOf(made, lock));
+  else context.stdout.write(textOf(made, lock ?? config.backup.lock, lock === undefined));
+}
+
+/**
+ * Undefined: as the settings say. A folder that is not there is made for nobody: most often it is that of a disk which is not
+ * mounted, and the backup would lie on the disk that it is to outlive.
+ * @throws BackupError backup.storage
+ */
+async function placeOf(output: string | undefined): Promise<string | undefined> {
+  if (output === undefined) return undefined;
+  const path = resolve(output);
+  const folder = dirname(path);
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() === true) return path;
+  throw new BackupError(
+    'backup.storage',
+    `There is no folder ${folder}: mount its disk, or make it (mkdir ${folder}), and ask again.`,
+  );
+}
+
+/** A file comes to its place when it is whole, which a pipe has no way of telling. */
+function outputFile(text: string): string {
+  if (text !== '-') return text;
+  throw new InvalidArgumentError(
+    'Name a file: nothing is written to standard output. Copy the file from there.',
+  );
 }
 
 /** Undefined: as the settings say. @throws BackupError */
@@ -98,12 +132,25 @@ function backupJson(made: MadeBackup, lock: Lock | undefined): object {
   };
 }
 
-function textOf({ path, bytes, rows, files }: MadeBackup, lock: Lock | undefined): string {
+function textOf(
+  { path, bytes, rows, files }: MadeBackup,
+  lock: Lock | undefined,
+  isAsSet: boolean,
+): string {
   const warning =
     lock?.kind === 'plain'
       ? 'It is NOT encrypted: whoever reads it has every key of this hub.\n'
       : '';
-  return `${path}: ${bytesText(bytes)}, ${rows} rows and ${files} files.\n${warning}Look into it now and then: phlix-hub restore --verify ${path}\n`;
+  const verify = `phlix-hub restore --verify ${path}${keyWords(lock, isAsSet)}`;
+  return `${path}: ${bytesText(bytes)}, ${rows} rows and ${files} files.\n${warning}Look into it now and then: ${verify}\n`;
+}
+
+/** What opens it, as `restore` is told of it. */
+function keyWords(lock: Lock | undefined, isAsSet: boolean): string {
+  if (lock?.kind === 'plain') return ' --insecure-plain';
+  if (lock?.kind === 'recipients') return ' --identity-file backup-key.txt';
+  // HUB_BACKUP_PASSPHRASE is taken by itself.
+  return isAsSet ? '' : ' --passphrase-file backup-passphrase.txt';
 }
 
 async function keygen(context: CommandContext, options: KeygenOptions): Promise<void> {

@@ -7,7 +7,8 @@ import { Command } from 'commander';
 import { createLogger } from '../../shared/log.ts';
 import type { Manifest } from '../backup/manifest.ts';
 import { CertificateError } from '../certificates/failure.ts';
-import type { HubConfig } from '../config.ts';
+import { trialDomain, type HubConfig } from '../config.ts';
+import { domainNameOf } from '../settings/names.ts';
 import type { Restored } from '../upkeep/restoring.ts';
 import type { Stores } from '../composition/stores.ts';
 import { keysOf, momentText, withKeys, type KeyOptions } from './backup-words.ts';
@@ -104,6 +105,7 @@ function tellRestored(context: CommandContext, outcome: Outcome, { json }: Resto
       aside: aside ?? null,
       secret_key_file: secretKeyFile ?? null,
       closed: closed ?? null,
+      former_tenant_domain: formerDomain(manifest, config) ?? null,
     });
   const lines = [
     sentenceOf(manifest),
@@ -114,6 +116,7 @@ function tellRestored(context: CommandContext, outcome: Outcome, { json }: Resto
       : [`What was there is kept in ${snapshot} (phlix-hub rollback --list).`]),
     ...(aside === undefined ? [] : [`Former files are in ${aside}.`]),
     ...secretLines(secretKeyFile, closed),
+    ...domainLines(formerDomain(manifest, config), config),
   ];
   context.stdout.write(`${lines.join('\n')}\n`);
   return undefined;
@@ -125,6 +128,22 @@ function secretLines(secretKeyFile: string | undefined, closed: string | undefin
       `That hub had a HUB_SECRET_KEY: set HUB_SECRET_KEY_FILE=${secretKeyFile} before you start.`,
     ];
   return closed === undefined ? [] : [`Before you start: ${closed}`];
+}
+
+/** Undefined: servers keep their addresses. */
+function formerDomain(manifest: Manifest, { tenantDomain }: HubConfig): string | undefined {
+  const setting = manifest.settings.find(({ name }) => name === 'HUB_TENANT_DOMAIN');
+  // One from a file is not written down.
+  if (setting !== undefined && setting.text === undefined) return undefined;
+  const former = domainNameOf(setting?.text ?? trialDomain);
+  return former === tenantDomain ? undefined : former;
+}
+
+function domainLines(former: string | undefined, { tenantDomain }: HubConfig): string[] {
+  if (former === undefined) return [];
+  return [
+    `That hub's servers had their addresses below ${former}, here they are below ${tenantDomain}: everybody's apps and links ask for the former ones. Set HUB_TENANT_DOMAIN=${former} before you start to keep them.`,
+  ];
 }
 
 function sentenceOf({ version, made_at: at, hub_host: host, tables, files }: Manifest): string {

@@ -29,7 +29,7 @@ const urlOf = (server: Server): string =>
   `postgres://hub:a-long-enough-word@127.0.0.1:${(server.address() as AddressInfo).port}/hub`;
 
 /** Without a URL: on a database of its own. */
-function startHub(url?: string): Program {
+function startHub(url?: string, more: NodeJS.ProcessEnv = {}): Program {
   const env = {
     PATH: process.env['PATH'],
     HUB_DATA_DIR: join(folder.path, 'data'),
@@ -39,6 +39,7 @@ function startHub(url?: string): Program {
     HUB_TUNNEL_LISTEN: '127.0.0.1:0',
     HUB_HTTP_LISTEN: 'off',
     HUB_METRICS_LISTEN: 'off',
+    ...more,
   };
   return new Program({ command: [process.execPath, main], env });
 }
@@ -75,6 +76,17 @@ test('a hub that makes its database ends with what makes it, when it is asked to
   expect(await hub.end()).toBe(0);
   expect(hub.output).toContain('stopped before it was ready');
   expect([unfinished(), programsOn(database)]).toEqual([[], []]);
+}, 60_000);
+
+test('a certificate that is not there is said before the database is asked for anything', async () => {
+  const missing = join(folder.path, 'missing.pem');
+  const hub = startHub(urlOf(silence), {
+    HUB_TLS: 'files',
+    HUB_TLS_CERT_FILE: missing,
+    HUB_TLS_KEY_FILE: missing,
+  });
+  expect(await hub.end()).toBe(78);
+  expect(hub.output).toContain(`${missing} of HUB_TLS_CERT_FILE cannot be read (ENOENT)`);
 }, 60_000);
 
 /** Of every process of this machine that has the folder in its words. */

@@ -247,6 +247,39 @@ function passwordFile(): string {
   return path;
 }
 
+describe('a backup that is asked for by hand', () => {
+  test('is looked into by the words that it is given with, and says whose addresses it has', async () => {
+    const [from, to] = [fresh('asked'), fresh('of-another-domain')];
+    const key = at('asked.txt');
+    const { recipient } = await json(phlixHub('/', ['backup', 'keygen', '-o', key, '--json']));
+    const tar = join(from, 'asked.tar.age');
+    const lock = { HUB_BACKUP_RECIPIENT: String(recipient) };
+    const said = await output(phlixHub(from, ['backup', '-o', tar], lock));
+    const [, words = ''] = /: phlix-hub (restore --verify .*)$/m.exec(said) ?? [];
+    expect(words).toBe(`restore --verify ${tar} --identity-file backup-key.txt`);
+    const verify = words.replace('backup-key.txt', key).split(' ');
+    expect(await phlixHub(from, verify, lock)).toMatchObject({ exitCode: 0 });
+    const restore = ['restore', tar, '--identity-file', key];
+    const domain = { HUB_TENANT_DOMAIN: 'films.localhost' };
+    expect(await output(phlixHub(to, restore, domain))).toContain(
+      'Set HUB_TENANT_DOMAIN=phlix.localhost before you start',
+    );
+    expect(await json(phlixHub(to, [...restore, '--replace', '--json']))).toMatchObject({
+      former_tenant_domain: null,
+    });
+  });
+
+  test.each([
+    ['-', 64, 'Name a file'],
+    ['/nonexistent/usb/hub.tar.age', 73, 'mount its disk, or make it (mkdir /nonexistent/usb)'],
+  ])('goes into no %s', async (output, exitCode, sentence) => {
+    const refused = await phlixHub(fresh('refused'), ['backup', '--insecure-plain', '-o', output]);
+    expect(refused).toMatchObject({ exitCode, stderr: expect.stringContaining(sentence) });
+    expect(existsSync('/nonexistent')).toBe(false);
+    expect(existsSync('-')).toBe(false);
+  });
+});
+
 describe('an upgrade that changes tables', () => {
   test('keeps a snapshot, to which one goes back', async () => {
     const folder = fresh('upgraded');
