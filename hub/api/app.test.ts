@@ -274,8 +274,19 @@ describe('the rest of the hub', () => {
   });
 
   test.each([
+    ['DELETE', '/api/v1/enrol', 'GET, HEAD, POST'],
+    ['OPTIONS', '/api/v1/enrol', 'GET, HEAD, POST'],
+    ['GET', '/api/v1/line/up', 'POST'],
+    ['POST', '/', 'GET, HEAD'],
+  ])('%s %s is none of the methods there', async (method, path, allow) => {
+    const { status, fields, json } = await (await Connection.open()).send(method, path);
+    expect([status, fields['allow'], json['code']]).toEqual([405, allow, 'api.method']);
+    expect(fields['content-type']).toBe('application/problem+json');
+  });
+
+  test.each([
     ['GET', '/nothing'],
-    ['DELETE', '/api/v1/enrol'],
+    ['OPTIONS', '/nothing'],
     ['GET', '/api/v1/enrol/'],
   ])('%s %s is not found', async (method, path) => {
     const answer = await (await Connection.open()).send(method, path);

@@ -22,7 +22,8 @@ import { oauthApi } from './areas/oauth.ts';
 import { oidcRoutes } from './areas/oidc.ts';
 import { operations, type ApiServices } from './operations.ts';
 import { paced } from './doors/pace.ts';
-import { peopleDoor, type PeopleDoor } from './doors/people.ts';
+import { methodsAt } from './doors/methods.ts';
+import { isAdminPath, peopleDoor, type PeopleDoor } from './doors/people.ts';
 import { problem, problemFor } from './problem/problem.ts';
 import { addRoutes, eventStream } from './operation/routes.ts';
 import { probes, type Probed } from './doors/probes.ts';
@@ -127,9 +128,21 @@ function serveLanding(app: Hono<HubEnv>, { hubHost }: ApiOptions): void {
   });
 }
 
+/** At a door that is not the admins', or from elsewhere than they may come, nothing of theirs is there (E-13). */
+function isHidden(context: Context<HubEnv>): boolean {
+  // Unset where a guard ended the request before it was known.
+  return isAdminPath(context.req.path) && !context.get('isAdminDoorOpen');
+}
+
 function serveFailures(app: Hono<HubEnv>, { hubHost, log }: ApiOptions): void {
   app.notFound((context) => {
-    const { path } = context.req;
+    const { path, method } = context.req;
+    const allowed = isHidden(context) ? [] : methodsAt(app, path);
+    if (allowed.length > 0 && !allowed.includes(method)) {
+      const methods = allowed.join(', ');
+      context.header('allow', methods);
+      return problem(context, 'api.method', `Nothing here takes ${method}: it is ${methods}.`);
+    }
     const isPerson = context.req.header('accept')?.includes('text/html') === true;
     if (!isPerson || path.startsWith('/api/'))
       return problem(

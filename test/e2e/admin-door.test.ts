@@ -33,10 +33,13 @@ describe('what is for admins', () => {
     const admin = new ApiClient(started);
     await admin.becomeAdmin();
     for (const client of [admin, new ApiClient(started)]) {
-      for (const path of adminPaths) {
-        const { status, json } = await client.ask('GET', path);
-        expect([path, status, json['code']]).toEqual([path, 404, notFound.code]);
-      }
+      // Neither is any word about which methods there would be.
+      for (const method of ['GET', 'PUT', 'OPTIONS'])
+        for (const path of adminPaths) {
+          const { status, json, headers } = await client.ask(method, path);
+          const told = [method, path, status, json['code'], headers['allow']];
+          expect(told).toEqual([method, path, 404, notFound.code, undefined]);
+        }
     }
     // The rest of the hub is open to admins from everywhere.
     expect((await admin.ask('GET', '/api/v1/servers')).status).toBe(200);

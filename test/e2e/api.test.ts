@@ -186,6 +186,30 @@ describe('a body', () => {
   });
 });
 
+describe('a method that a path does not take', () => {
+  test.each([
+    ['PUT', '/api/v1/servers', 'GET, HEAD'],
+    ['OPTIONS', '/api/v1/servers', 'GET, HEAD'],
+    ['PROPFIND', '/api/v1/account', 'GET, HEAD, PATCH, DELETE'],
+    ['PATCH', '/api/v1/admin/bans/any', 'DELETE'],
+    ['POST', '/api/v1/openapi.json', 'GET, HEAD'],
+    ['GET', '/oauth/token', 'POST'],
+    ['POST', '/sign-in', 'GET, HEAD'],
+  ])('%s %s is told which it takes: %s', async (method, path, allow) => {
+    const { status, headers, json } = await new ApiClient(hub).ask(method, path);
+    expect([status, headers['allow'], json['code']]).toEqual([405, allow, 'api.method']);
+    const shared = Object.keys(headers).filter((name) => name.startsWith('access-control-'));
+    expect(shared).toEqual([]);
+  });
+
+  test('is not told where there is nothing', async () => {
+    for (const path of ['/api/v1/nothing', '/nothing', '/api/v1/servers/a/b/c'])
+      expect(await new ApiClient(hub).ask('DELETE', path)).toMatchObject(
+        answer(404, 'api.not-found'),
+      );
+  });
+});
+
 describe('a token', () => {
   test('in the address is refused, and told as lost', async () => {
     const path = '/api/v1/servers?access_token=phx_pat_abcdefgh_secret';

@@ -97,7 +97,7 @@ function isCall(path: string): boolean {
   return path.startsWith('/api/');
 }
 
-function isAdminPath(path: string): boolean {
+export function isAdminPath(path: string): boolean {
   return /^\/(?:api\/v1\/)?admin(?:\/|$)/.test(path);
 }
 

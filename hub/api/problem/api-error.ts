@@ -5,6 +5,8 @@ import { CodedError } from '../../../shared/errors.ts';
 export type ApiErrorCode =
   | 'api.malformed'
   | 'api.not-found'
+  /** There is something at the path, by another method. */
+  | 'api.method'
   | 'api.too-large'
   | 'api.timeout'
   | 'api.media-type'

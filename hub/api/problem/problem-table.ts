@@ -27,6 +27,7 @@ interface Problem {
     | 401
     | 403
     | 404
+    | 405
     | 408
     | 409
     | 410
@@ -66,6 +67,7 @@ export const problemTable: Readonly<Record<ProblemCode, Problem>> = {
   'tunnel.unbound': { status: 426, title: 'TLS of the hub itself is needed' },
   'api.malformed': { status: 400, title: 'Malformed request' },
   'api.not-found': { status: 404, title: 'Nothing here' },
+  'api.method': { status: 405, title: 'Not by this method' },
   'api.too-large': { status: 413, title: 'Request too large' },
   'api.timeout': { status: 408, title: 'Request too slow' },
   'api.media-type': { status: 415, title: 'JSON is needed' },
