@@ -45,7 +45,10 @@ export function banCommand(context: CommandContext, finish: (exitCode: number) =
   command
     .command('add')
     .description('shut an address or a network out of every door of the hub, at once')
-    .argument('<network>', '203.0.113.7, 203.0.113.0/24 or 2001:db8::/64')
+    .argument(
+      '<network>',
+      '203.0.113.7, 203.0.113.0/24 or 2001:db8::/48; an IPv6 address is its /64',
+    )
     .option('--for <duration>', 'how long, such as 90m or 7d; left out, for good', term)
     .option('--reason <text>', 'what it is for', 'by the operator')
     .option('--yes', 'also if it is wider than a /16, or an IPv6 /32')
@@ -110,7 +113,9 @@ async function add(context: CommandContext, network: string, options: AddOptions
   );
   if (options.json === true) return printJson(context, banJson(ban));
   const until = ban.until === undefined ? 'for good' : `until ${ban.until.toISOString()}`;
-  context.stdout.write(`${ban.network} is shut out ${until}.\n`);
+  const isWider = network.includes(':') && ban.network.endsWith('/64') && !network.includes('/');
+  const why = isWider ? ' An IPv6 address stands for its /64, which one home has whole.' : '';
+  context.stdout.write(`${ban.network} is shut out ${until}.${why}\n`);
   return undefined;
 }
 

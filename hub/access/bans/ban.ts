@@ -20,7 +20,7 @@ export interface Ban {
 export type BanOrigin = 'guard' | 'operator';
 
 export interface BanWish {
-  /** An address or a network, strictly written (E-20). */
+  /** An address or a network, strictly written (E-20). Of an IPv6 address without a prefix its /64 is banned. */
   readonly network: string;
   /** Undefined: for good. */
   readonly forMs: number | undefined;

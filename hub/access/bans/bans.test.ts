@@ -74,6 +74,22 @@ describe('a ban', () => {
     expect(bans.covering('1.2.3.4')).toBeUndefined();
   });
 
+  test('of an IPv6 address is of its /64, which is one home’s, unless a prefix is written', async () => {
+    const bans = await open();
+    expect(await bans.add(wish('2001:db8::5'))).toMatchObject({ network: '2001:db8::/64' });
+    expect(bans.covering('2001:db8::ffff:1')).toBeDefined();
+    expect(bans.covering('2001:db8:0:1::5')).toBeUndefined();
+    await bans.add(wish('2001:db8:0:1::5/128'));
+    expect(bans.covering('2001:db8:0:1::5')).toBeDefined();
+    expect(bans.covering('2001:db8:0:1::6')).toBeUndefined();
+    expect(await bans.remove('2001:db8::5', { actor: 'host' })).toMatchObject({
+      network: '2001:db8::/64',
+    });
+    expect(bans.covering('2001:db8::5')).toBeUndefined();
+    expect(await bans.remove('2001:db8:0:1::5', { actor: 'host' })).toBeDefined();
+    expect(bans.list()).toEqual([]);
+  });
+
   test.each([
     ['1.2.3.4/33', 'net.prefix-invalid'],
     ['1.2.3.4/-1', 'net.prefix-invalid'],

@@ -95,9 +95,14 @@ export class Bans {
       .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1));
   }
 
-  /** An operator's, in the place of another one of the same network. @throws NetAddressError net.*, AccessError ban.* */
+  /**
+   * An operator's, in the place of another one of the same network. An IPv6 address without a prefix is its /64, as the guard
+   * counts: whoever has it has all of them. @throws NetAddressError net.*, AccessError ban.*
+   */
   async add(wish: BanWish): Promise<Ban> {
-    const network = parseNetwork(wish.network.trim());
+    const written = parseNetwork(wish.network.trim());
+    this.#refuseExempt(written);
+    const network = isBare(wish.network) ? bucketOf(written) : written;
     this.#refuse(network, wish);
     const createdAt = this.#now();
     const { actor, forMs } = wish;
@@ -151,12 +156,15 @@ export class Bans {
     by: { actor: AuditActor; address?: string | undefined; requestId?: string | undefined },
   ): Promise<Ban | undefined> {
     const wanted = which.trim();
-    const key = uuid.test(wanted) ? { id: wanted } : { network: textOf(parseNetwork(wanted)) };
-    const ban = await this.#options.store.remove(key);
-    if (ban === undefined) return undefined;
-    this.#list.remove(ban.network);
-    this.#note('ban.removed', ban, by);
-    return ban;
+    const lifted: Ban[] = [];
+    for (const key of uuid.test(wanted) ? [{ id: wanted }] : keysOf(wanted)) {
+      const ban = await this.#options.store.remove(key);
+      if (ban === undefined) continue;
+      this.#list.remove(ban.network);
+      this.#note('ban.removed', ban, by);
+      lifted.push(ban);
+    }
+    return lifted[0];
   }
 
   #covering(address: string, origin?: BanOrigin): Ban | undefined {
@@ -165,7 +173,7 @@ export class Bans {
   }
 
   /** @throws AccessError ban.* */
-  #refuse(network: Network, { isConfirmed, address }: BanWish): void {
+  #refuseExempt(network: Network): void {
     const text = textOf(network);
     const exemption = this.#exemption(network.address);
     const isNarrow = network.prefix >= 8;
@@ -179,6 +187,10 @@ export class Bans {
         'ban.proxy',
         `${text} is a trusted proxy (HUB_TRUSTED_PROXIES): all its visitors would be banned. Ban the address that it names.`,
       );
+  }
+
+  /** @throws AccessError ban.* */
+  #refuse(network: Network, { isConfirmed, address }: BanWish): void {
     this.#refuseUnconfirmed(network, { isConfirmed, address });
     const count = this.list().filter(({ origin }) => origin === 'operator').length;
     if (count >= maxOperatorBans)
@@ -282,6 +294,21 @@ export class Bans {
 
 const complaintIntervalMs = 60_000;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function isBare(text: string): boolean {
+  return !text.includes('/');
+}
+
+function bucketOf({ address }: Network): Network {
+  return parseNetwork(addressBucket(address));
+}
+
+/** Of one address also the ban of it alone, which somebody may have written with its prefix. */
+function keysOf(text: string): readonly { readonly network: string }[] {
+  const written = parseNetwork(text);
+  const networks = isBare(text) ? [bucketOf(written), written] : [written];
+  return [...new Set(networks.map(textOf))].map((network) => ({ network }));
+}
 
 function textOf({ address, prefix }: Network): string {
   return `${address}/${prefix}`;

@@ -61,7 +61,7 @@ const add = operation({
   path: '/admin/bans',
   summary: 'Shut an address or a network out of every door of the hub, at once',
   description:
-    'What runs for it is cut. A network that is wide, or that you come from yourself, wants `confirm`.',
+    'What runs for it is cut. An IPv6 address without a prefix stands for its /64, which one home has whole: the answer says what is banned. A network that is wide, or that you come from yourself, wants `confirm`.',
   auth: 'admin',
   scope: 'admin:write',
   stepUp: 'config',

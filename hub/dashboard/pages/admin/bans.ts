@@ -113,7 +113,7 @@ function addDialog(): Markup {
           label: 'Address or network',
           name: 'network',
           isRequired: true,
-          hint: 'Such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48.',
+          hint: 'Such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48. An IPv6 address stands for its /64, which one home has whole; with /128 behind it, for itself.',
         }),
         select({
           label: 'How long',
