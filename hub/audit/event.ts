@@ -62,6 +62,7 @@ export const auditEvents = [
   'account.password-breached',
   // Servers and their agents.
   'server.token-created',
+  'server.token-withdrawn',
   'server.enrolled',
   'server.enrolment-denied',
   'server.key-rotated',

@@ -9,6 +9,7 @@ import { openLocalAuthority } from '../certificates/local-authority.ts';
 import { agentUrlOf, localCaFolder, type HubConfig } from '../config.ts';
 import { configOf, noteIdleFolder, printJson, type CommandContext } from './command-context.ts';
 import { withAudit } from './host-audit.ts';
+import { addOpenTokenCommands } from './open-enrol-tokens.ts';
 import { requireServer } from './servers.ts';
 
 interface CreateOptions {
@@ -21,8 +22,13 @@ interface CreateOptions {
 
 const hourMs = 3_600_000;
 
-export function enrolTokenCommand(context: CommandContext): Command {
-  const command = new Command('enrol-token').description('admit agents');
+export function enrolTokenCommand(
+  context: CommandContext,
+  finish: (exitCode: number) => void,
+): Command {
+  const command = new Command('enrol-token').description(
+    'admit agents: create, list and revoke what lets them enrol',
+  );
   command
     .command('create')
     .description('make a token that lets one agent enrol, once')
@@ -37,7 +43,7 @@ export function enrolTokenCommand(context: CommandContext): Command {
     .option('--json', 'print one JSON object')
     .addHelpText('after', createExamples)
     .action(async (options: CreateOptions) => create(context, options));
-  return command;
+  return addOpenTokenCommands(command, context, finish);
 }
 
 const createExamples = `

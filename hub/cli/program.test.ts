@@ -137,6 +137,23 @@ describe('without a running hub', () => {
     expect(await runJson('servers', 'list')).toEqual({ servers: [] });
   });
 
+  test('enrolment tokens that nobody has used are listed without their text, and voided', async () => {
+    const { token } = await runJson('enrol-token', 'create', '--label', 'listed');
+    const { id, secret } = parseEnrolmentToken(String(token));
+    const listed = (await run(['enrol-token', 'list'])).stdout;
+    expect(listed).toMatch(new RegExp(`^${id}  listed  any +a new one  operator  .* ago  20`, 'm'));
+    expect(listed).not.toContain(secret);
+    expect(await runJson('enrol-token', 'revoke', id)).toEqual({ revoked: 1 });
+    expect(JSON.stringify(await runJson('enrol-token', 'list'))).not.toContain(id);
+    const again = await run(['enrol-token', 'revoke', id]);
+    expect([again.code, again.stderr]).toEqual([65, expect.stringContaining('enrol-token list')]);
+    await run(['enrol-token', 'create']);
+    expect((await run(['enrol-token', 'revoke', 'all'])).stdout).toMatch(
+      /^\d+ tokens? (?:is|are) void/,
+    );
+    expect(await runJson('enrol-token', 'list')).toEqual({ tokens: [] });
+  }, 60_000);
+
   test('people are told which folder was asked, and programs are not', async () => {
     const told = `phlix-hub: no hub runs with ${join(folder.path, 'data')}; if you mean another one, set HUB_DATA_DIR to its folder.\n`;
     expect((await run(['servers', 'list'])).stderr).toBe(told);

@@ -73,7 +73,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(domainsCommand(context, finish));
   program.addCommand(drainCommand(context, finish));
   program.addCommand(healthCommand(context, finish));
-  program.addCommand(enrolTokenCommand(context));
+  program.addCommand(enrolTokenCommand(context, finish));
   const servers = addSwitchCommands(serversCommand(context), context);
   addTransferCommand(servers, context);
   addFindingsCommand(servers, context);

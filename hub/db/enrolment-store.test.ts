@@ -275,6 +275,52 @@ describe.each(Object.entries(databaseKinds))('enrolment on %s', (_kind, openTest
     expect(again.agentId).not.toBe(server.agentId);
   });
 
+  test('shows what can still be used to whom it belongs, the youngest first, until it is withdrawn', async () => {
+    await addOwners(opened.database, 'lister');
+    const make = async (ownerId: string, cidr?: string) => {
+      stores.now = new Date(stores.now.getTime() + 1000);
+      const { text } = await stores.enrolment.createToken({ ownerId, cidr });
+      return { text, id: parseEnrolmentToken(text).id };
+    };
+    const [first, used, second] = [
+      await make('lister'),
+      await make('lister'),
+      await make('lister'),
+    ];
+    const others = await make('stranger', '192.0.2.0/24');
+    await stores.enrolment.redeem(redemption(used.text, newKey()));
+    const idsOf = async (ownerId?: string) =>
+      (await stores.enrolment.listTokens(ownerId)).map(({ id }) => id);
+    expect(await idsOf('lister')).toEqual([second.id, first.id]);
+    expect((await idsOf()).slice(0, 3)).toEqual([others.id, second.id, first.id]);
+    expect(await stores.enrolment.listTokens('stranger')).toContainEqual(
+      expect.objectContaining({ id: others.id, cidr: '192.0.2.0/24', serverId: undefined }),
+    );
+
+    expect(await stores.enrolment.withdrawToken(others.id, 'lister')).toBeUndefined();
+    expect(await stores.enrolment.withdrawToken(used.id)).toBeUndefined();
+    expect(await stores.enrolment.withdrawToken(first.id, 'lister')).toMatchObject({
+      id: first.id,
+    });
+    expect(await idsOf('lister')).toEqual([second.id]);
+    await expect(stores.enrolment.redeem(redemption(first.text, newKey()))).rejects.toMatchObject({
+      code: 'enrol.token-invalid',
+    });
+    stores.now = new Date(stores.now.getTime() + 60 * 60 * 1000);
+    expect(await idsOf()).toEqual([]);
+  });
+
+  test('shows no token for a server that was revoked since', async () => {
+    const { server } = await stores.enrol();
+    const { text } = await stores.enrolment.createToken({ serverId: server.id });
+    const { id } = parseEnrolmentToken(text);
+    const isListed = async () =>
+      (await stores.enrolment.listTokens()).some((token) => token.id === id);
+    expect(await isListed()).toBe(true);
+    await stores.servers.revoke(server.id);
+    expect(await isListed()).toBe(false);
+  });
+
   test('keeps no token that could be used from a copy of the database', async () => {
     const { text } = await stores.enrolment.createToken();
     const { id, secret } = parseEnrolmentToken(text);

@@ -1,11 +1,12 @@
 // Tokens and enrolments arrive; rows leave, each enrolment in one transaction. Implements the port of hub/tunnels/enrolment-store.ts.
 
 import { accounts } from './account-tables.ts';
-import { and, desc, eq, isNotNull, isNull, ne, notInArray } from './drizzle.ts';
+import { and, desc, eq, gt, isNotNull, isNull, ne, notInArray, sql } from './drizzle.ts';
 import type {
   EnrolmentStore,
   EnrolmentTransaction,
   LabelClaim,
+  OpenToken,
   TokenRecord,
 } from '../tunnels/enrolment-store.ts';
 import { defaultNameLimits, type NameLimits } from '../tunnels/limits.ts';
@@ -30,10 +31,59 @@ export class PostgresEnrolmentStore implements EnrolmentStore {
     await this.#queries.insert(enrolmentTokens).values(token);
   }
 
+  async listTokens(now: Date, ownerId?: string): Promise<OpenToken[]> {
+    const rows = await this.#queries
+      .select(openColumns)
+      .from(enrolmentTokens)
+      .where(and(isUnused(ownerId), gt(enrolmentTokens.expiresAt, now), hasServer))
+      .orderBy(desc(enrolmentTokens.createdAt), desc(enrolmentTokens.id));
+    return rows.map(openTokenOf);
+  }
+
+  async removeToken(id: string, ownerId?: string): Promise<OpenToken | undefined> {
+    const [row] = await this.#queries
+      .delete(enrolmentTokens)
+      .where(and(eq(enrolmentTokens.id, id), isUnused(ownerId)))
+      .returning(openColumns);
+    return row && openTokenOf(row);
+  }
+
   transaction<Result>(work: (tx: EnrolmentTransaction) => Promise<Result>): Promise<Result> {
     return inTransaction(this.#queries, (tx) => work(enrolmentTransaction(tx, this.#limits)));
   }
 }
+
+const openColumns = {
+  id: enrolmentTokens.id,
+  ownerId: enrolmentTokens.ownerId,
+  serverId: enrolmentTokens.serverId,
+  label: enrolmentTokens.label,
+  cidr: enrolmentTokens.cidr,
+  createdAt: enrolmentTokens.createdAt,
+  expiresAt: enrolmentTokens.expiresAt,
+};
+
+type TokenRow = typeof enrolmentTokens.$inferSelect;
+
+function openTokenOf<Row extends Pick<TokenRow, 'serverId' | 'label' | 'cidr'>>(row: Row) {
+  const { serverId, label, cidr } = row;
+  return {
+    ...row,
+    serverId: serverId ?? undefined,
+    label: label ?? undefined,
+    cidr: cidr ?? undefined,
+  };
+}
+
+function isUnused(ownerId: string | undefined) {
+  const isHis = ownerId === undefined ? undefined : eq(enrolmentTokens.ownerId, ownerId);
+  return and(isNull(enrolmentTokens.usedAt), isHis);
+}
+
+/** One for a server that was revoked, or given away since, opens nothing. */
+const hasServer = sql`(${enrolmentTokens.serverId} IS NULL OR EXISTS (
+  SELECT FROM ${servers} WHERE ${servers.id} = ${enrolmentTokens.serverId}
+    AND ${servers.ownerId} = ${enrolmentTokens.ownerId} AND ${servers.revokedAt} IS NULL))`;
 
 function enrolmentTransaction(tx: Transaction, limits: NameLimits): EnrolmentTransaction {
   return {
@@ -77,16 +127,13 @@ async function lockToken(tx: Transaction, id: string): Promise<TokenRecord | und
     .from(enrolmentTokens)
     .where(eq(enrolmentTokens.id, id))
     .for('update');
-  return row === undefined
-    ? undefined
-    : {
-        ...row,
-        serverId: row.serverId ?? undefined,
-        label: row.label ?? undefined,
-        cidr: row.cidr ?? undefined,
-        usedAt: row.usedAt ?? undefined,
-        usedBy: row.usedBy ?? undefined,
-      };
+  return (
+    row && {
+      ...openTokenOf(row),
+      usedAt: row.usedAt ?? undefined,
+      usedBy: row.usedBy ?? undefined,
+    }
+  );
 }
 
 /** Held until the transaction ends, so that it cannot be revoked while it is given a key and a name. */

@@ -19,6 +19,9 @@ export interface TokenRecord {
   readonly usedBy: string | undefined;
 }
 
+/** What is shown of a token that can still be used. */
+export type OpenToken = Omit<TokenRecord, 'secretHash' | 'usedAt' | 'usedBy'>;
+
 export interface LabelClaim {
   readonly label: string;
   readonly serverId: string;
@@ -59,6 +62,10 @@ export interface EnrolmentTransaction {
 
 export interface EnrolmentStore {
   insertToken(token: TokenRecord): Promise<void>;
+  /** Those that can still be used, the youngest first; of one owner, or of all. */
+  listTokens(now: Date, ownerId?: string): Promise<OpenToken[]>;
+  /** Only one that is unused; undefined: there is none, or it is another's. */
+  removeToken(id: string, ownerId?: string): Promise<OpenToken | undefined>;
   /** Runs `work`; if it throws, nothing has happened. It may run more than once. */
   transaction<Result>(work: (tx: EnrolmentTransaction) => Promise<Result>): Promise<Result>;
 }

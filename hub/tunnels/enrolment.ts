@@ -7,6 +7,7 @@ import type {
   EnrolmentStore,
   EnrolmentTransaction,
   LabelClaim,
+  OpenToken,
   TokenRecord,
 } from './enrolment-store.ts';
 import { labelFault, labelFromName, requireLabel } from './hostname.ts';
@@ -93,6 +94,16 @@ export class Enrolment {
     }
     await this.#store.insertToken(record);
     return { text, expiresAt: record.expiresAt };
+  }
+
+  /** Those that can still be used, the youngest first; of one owner, or of all. */
+  async listTokens(ownerId?: string): Promise<OpenToken[]> {
+    return this.#store.listTokens(this.#now(), ownerId);
+  }
+
+  /** From now on it enrols nobody. Undefined: no such token is unused; `ownerId`: nobody else's. */
+  async withdrawToken(id: string, ownerId?: string): Promise<OpenToken | undefined> {
+    return this.#store.removeToken(id, ownerId);
   }
 
   /**

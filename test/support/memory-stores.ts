@@ -23,6 +23,12 @@ export class MemoryStores {
 
   readonly enrolment: EnrolmentStore = {
     insertToken: async (token) => void this.tokens.set(token.id, token),
+    listTokens: async () => [...this.tokens.values()],
+    removeToken: async (id) => {
+      const token = this.tokens.get(id);
+      this.tokens.delete(id);
+      return token;
+    },
     transaction: async (work) => work(this.#transaction),
   };
 

@@ -1,17 +1,25 @@
-// The wish for another server arrives; an enrolment token leaves, once, with what has to be done at home (security row D-01).
+// The wish for another server arrives; an enrolment token leaves, once, with what has to be done at home, or is taken back (security row D-01).
 
 import { z } from '@hono/zod-openapi';
 
+import { isAdminHere } from '../../accounts/caller.ts';
 import type { Audit } from '../../audit/audit.ts';
+import type { OpenToken } from '../../tunnels/enrolment-store.ts';
 import type { TokenRequest } from '../../tunnels/token.ts';
 import { agentSetup, setupQr } from './agent-setup.ts';
 import { operation, type Operation } from '../operation/operation.ts';
-import { requireOwned, type ServerViews } from '../areas/server-view.ts';
+import { compareKeys, listOf, pageOfAll, pageQuery } from '../operation/page.ts';
+import { notFound } from '../problem/api-error.ts';
+import { requireOwned, type ServerViews, type SignedIn } from '../areas/server-view.ts';
 
 export interface EnrolmentTokenServices extends Pick<ServerViews, 'servers' | 'sharing'> {
   readonly enrolment: {
     /** @throws TunnelError enrol.token-options | name.* | server.unknown */
     createToken(request: TokenRequest): Promise<{ text: string; expiresAt: Date }>;
+    /** Those that can still be used, the youngest first; of one owner, or of all. */
+    listTokens(ownerId?: string): Promise<OpenToken[]>;
+    /** Undefined: no such token is unused, or it is another's. */
+    withdrawToken(id: string, ownerId?: string): Promise<OpenToken | undefined>;
   };
   readonly place: ServerViews['place'] & { readonly agentUrl: string };
   /** base64url SHA-256 of the local CA's key, for agents to pin; undefined where a public authority vouches for the hub. */
@@ -99,4 +107,82 @@ const create = operation({
   },
 });
 
-export const enrolmentTokenOperations: readonly Operation<EnrolmentTokenServices>[] = [create];
+const openSchema = z
+  .object({
+    id: z.string(),
+    access: z.enum(['owner', 'admin']).openapi({ description: 'admin: somebody else’s' }),
+    label: z.string().nullable(),
+    server_id: z.uuid().nullable().openapi({ description: 'The server that gets a new agent' }),
+    cidr: z.string().nullable(),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+  })
+  .openapi('OpenEnrolmentToken');
+
+const list = operation({
+  id: 'enrolment-tokens.list',
+  method: 'get',
+  path: '/enrolment-tokens',
+  summary: 'Enrolment tokens that can still be used, the newest first, without their text',
+  description: 'Your own; an admin’s are everybody’s.',
+  auth: 'owner',
+  scope: 'servers:read',
+  stepUp: 'none',
+  query: pageQuery,
+  response: listOf(openSchema),
+  async run(caller, { query }, { enrolment }: EnrolmentTokenServices) {
+    const keyOf = ({ createdAt, id }: OpenToken) => [createdAt.toISOString(), id] as const;
+    const open = await enrolment.listTokens(whoseOf(caller));
+    // As the cursor compares them: a database orders text by its language.
+    const all = open.toSorted((a, b) => compareKeys(keyOf(b), keyOf(a)));
+    const itemOf = (token: OpenToken) => openJson(token, caller);
+    return pageOfAll(all, query, { keyOf, itemOf, isDescending: true });
+  },
+});
+
+const withdraw = operation({
+  id: 'enrolment-tokens.withdraw',
+  method: 'delete',
+  path: '/enrolment-tokens/{id}',
+  summary: 'Take back an enrolment token that nobody has used',
+  auth: 'owner',
+  scope: 'servers:write',
+  stepUp: 'config',
+  params: z.object({ id: z.string().regex(/^[0-9A-Za-z]{8}$/) }),
+  async run(caller, { params }, { enrolment, audit }: EnrolmentTokenServices) {
+    const token = await enrolment.withdrawToken(params.id, whoseOf(caller));
+    if (token === undefined) throw notFound('enrolment token of this id that can still be used');
+    audit.note({
+      event: 'server.token-withdrawn',
+      actor: { id: caller.account.id, name: caller.account.username },
+      address: caller.address,
+      server: token.serverId,
+      target: token.id,
+      result: 'ok',
+      requestId: caller.requestId,
+    });
+  },
+});
+
+export const enrolmentTokenOperations: readonly Operation<EnrolmentTokenServices>[] = [
+  create,
+  list,
+  withdraw,
+];
+
+/** Undefined: everybody's. */
+function whoseOf(caller: SignedIn): string | undefined {
+  return isAdminHere(caller) ? undefined : caller.account.ownerId;
+}
+
+function openJson(token: OpenToken, { account }: SignedIn): z.input<typeof openSchema> {
+  return {
+    id: token.id,
+    access: token.ownerId === account.ownerId ? 'owner' : 'admin',
+    label: token.label ?? null,
+    server_id: token.serverId ?? null,
+    cidr: token.cidr ?? null,
+    created_at: token.createdAt.toISOString(),
+    expires_at: token.expiresAt.toISOString(),
+  };
+}
