@@ -126,12 +126,17 @@ fetch_packages() {
     fail 69 'npm could not fetch the packages; look at what it says above'
 }
 
-is_node_24() { [ -x "$1" ] && "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)' 2>/dev/null; }
+# As new as package.json asks for.
+is_fit_node() {
+  least=$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' "$source/package.json")
+  compared='process.exit(process.versions.node.localeCompare(process.argv[1], "en", { numeric: true }) < 0 ? 1 : 0)'
+  [ -x "$1" ] && "$1" -e "$compared" "${least:-24}" 2>/dev/null
+}
 
 # The checkout's own, the host's, or npm's package with nothing but Node in it.
 find_node() {
   for node in "$source/node_modules/node-linux-$arch/bin/node" "$(command -v node || true)"; do
-    if is_node_24 "$node"; then return; fi
+    if is_fit_node "$node"; then return; fi
   done
   have npm || fail 69 "Node 24 is missing, and npm to fetch it: run npm ci in $source on a machine that has npm"
   fetched=$(mktemp -d)
@@ -308,6 +313,9 @@ is_ready() {
   if [ "$what" = hub ]; then "$wrapper" health --ready >/dev/null 2>&1; else "$wrapper" status >/dev/null 2>&1; fi
 }
 
+# An agent that runs without its hub, as the one before it did: no update can mend that, and none is taken back for it.
+is_as_before() { [ "$away" = yes ] && "$wrapper" status --json 2>/dev/null | grep -q '"running": *true'; }
+
 # A first start makes a database; one after an update may change its tables.
 wait_until_ready() {
   left=${PHLIX_INSTALL_PATIENCE:-120}
@@ -413,6 +421,7 @@ update_it() {
   find_node
   stage
   back_up
+  if [ "$what" = hub ] || is_ready; then away=no; else away=yes; fi
   began=$(mktemp)
   if ! swap; then
     say "$name $version is what is installed already." && return
@@ -428,6 +437,8 @@ update_it() {
     say "$name $version is in place. The service was stopped, and stays so: systemctl start $name"
   elif restart_and_wait; then
     say "$name $version runs and is ready."
+  elif is_as_before; then
+    say "$name $version runs. It is not connected to its hub, as the former was not: $name status says why."
   else
     go_back
   fi
@@ -444,7 +455,7 @@ go_back() {
   systemctl daemon-reload
   # One that ended again and again may be held back from another start.
   systemctl reset-failed "$name.service" >/dev/null 2>&1 || true
-  restart_and_wait || fail 70 "neither the new $name nor the former becomes ready: journalctl --unit $name says why"
+  restart_and_wait || is_as_before || fail 70 "neither the new $name nor the former becomes ready: journalctl --unit $name says why"
   fail 75 "the new $name ($failed) did not become ready, so the former one runs again: journalctl --unit $name says why"
 }
 

@@ -1,70 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { secretSettings } from '../settings/documented.ts';
-import { hasParts, partPath } from '../support/parts.ts';
+import { hasParts } from '../support/parts.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { Machine } from './machine.ts';
 import { writeMockRelease } from './mock-release.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const script = join(root, 'infra/install.sh');
 const isRoot = process.getuid?.() === 0;
-
-test.skipIf(!hasParts('shellcheck'))('shellcheck finds nothing in the scripts', () => {
-  const scripts = [script, join(root, 'test/install/systemctl.sh')];
-  const { status, stdout } = spawnSync(partPath('shellcheck'), scripts, { encoding: 'utf8' });
-  expect([status, stdout]).toEqual([0, '']);
-});
-
-test.each([
-  [['--help'], 0, /Usage: sh infra\/install\.sh/],
-  [[], 64, /Usage/],
-  [['hub', '--form', 'x'], 64, /"--form" is not understood/],
-  [['hub', '--set', 'HUB_SMTP_PASSWORD=x'], 64, /is a secret: put it into a file/],
-  [['agent', '--set', 'PHLIX_HUB_ENROLLMENT_TOKEN=x'], 64, /is a secret/],
-  [['hub', '--set', 'nonsense'], 64, /is not NAME=VALUE/],
-  [['hub', 'update', '--set', 'HUB_LOG_LEVEL=debug'], 64, /--set goes with install/],
-])('install.sh %j ends with %i', (words, code, said) => {
-  const { status, stdout, stderr } = spawnSync('sh', [script, ...words], { encoding: 'utf8' });
-  expect(status).toBe(code);
-  expect(`${stdout}${stderr}`).toMatch(said);
-});
-
-test.each(secretSettings)('install.sh takes no %s on its command line', (name) => {
-  const words = [script, 'hub', '--set', `${name}=x`];
-  const { status, stderr } = spawnSync('sh', words, { encoding: 'utf8' });
-  expect([status, stderr]).toEqual([64, expect.stringContaining('is a secret')]);
-});
-
-test('no secret stands in what it writes', () => {
-  for (const name of readdirSync(join(root, 'infra/systemd'))) {
-    const text = readFileSync(join(root, 'infra/systemd', name), 'utf8');
-    expect(text).not.toMatch(/^[^#]*(SECRET|PASSWORD|TOKEN|PASSPHRASE)[A-Z_]*=\S/m);
-  }
-});
-
-describe.skipIf(!hasParts('systemd'))('systemd', () => {
-  const folder = temporaryFolder('units').path;
-
-  test.each(['phlix-hub', 'phlix-agent'])('understands %s.service, and rates it OK', (name) => {
-    const unit = readFileSync(join(root, 'infra/systemd', `${name}.service`), 'utf8');
-    const path = join(folder, `${name}.service`);
-    // The program is not there on this machine.
-    writeFileSync(path, unit.replaceAll(/^ExecStart=\S+/gm, 'ExecStart=/bin/true'));
-    const verified = analyze('verify', path);
-    expect([verified.status, verified.stderr]).toEqual([0, '']);
-    const { stdout } = analyze('security', '--offline=true', path);
-    const [, score = ''] = /exposure level for \S+: ([\d.]+)/.exec(stdout) ?? [];
-    process.stdout.write(`${name}.service: systemd-analyze security ${score}\n`);
-    expect(Number(score)).toBeLessThan(2);
-    expect(Number(score)).toBeGreaterThan(0);
-  });
-});
 
 /** The order of the tests is the life of one machine. */
 describe.skipIf(!isRoot || !hasParts('iproute2'))(
@@ -362,6 +306,38 @@ describe.skipIf(!isRoot || !hasParts('iproute2'))(
       );
     });
 
+    test('an agent whose hub is away is updated all the same, and goes back from one that does not run', async () => {
+      await machine.sh('touch /var/lib/phlix-agent/away');
+      const update = ['agent', 'update', '--no-backup', '--from'];
+      expect(await install(...update, `${one}`)).toEqual({
+        code: 0,
+        output: expect.stringMatching(
+          /1\.0\.0 runs\. It is not connected[^]*as the former was not/,
+        ),
+      });
+      expect(await install(...update, `${broken}`)).toEqual({
+        code: 75,
+        output: expect.stringMatching(/so the former one runs again/),
+      });
+      await machine.sh('rm /var/lib/phlix-agent/away');
+      expect((await machine.sh('phlix-agent status')).code).toBe(0);
+    });
+
+    test('a Node that is older than package.json wants is not taken', async () => {
+      const engines = '"engines": { "node": ">=24.1000.0" },';
+      await machine.sh(
+        `cp -r ${releases}/1.0.0 /tmp/later; sed -i '2i ${engines}' /tmp/later/package.json
+        printf '#!/bin/sh\nexit 1\n' > /usr/local/bin/npm; chmod 755 /usr/local/bin/npm`,
+      );
+      const later = ['hub', 'update', '--no-start', '--from', '/tmp/later'];
+      expect(await install(...later)).toEqual({
+        code: 69,
+        output: expect.stringMatching(/npm could not fetch Node 24/),
+      });
+      await machine.sh('sed -i s/24.1000/24.1/ /tmp/later/package.json');
+      expect((await install(...later)).code).toBe(0);
+    });
+
     test('uninstall keeps settings and data, and --purge takes them', async () => {
       expect((await install('hub', 'uninstall')).code).toBe(0);
       const left =
@@ -383,8 +359,3 @@ test.skipIf(!isRoot)('the machine that all this happened on is as it was', () =>
   ]);
   expect(listed.toString()).toBe('');
 });
-
-function analyze(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  const env = { ...process.env, LC_ALL: 'C' };
-  return spawnSync(partPath('systemd'), words, { encoding: 'utf8', env });
-}

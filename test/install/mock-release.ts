@@ -14,7 +14,8 @@ interface MockRelease {
 
 /**
  * Answers `health --ready` and `status` as the real ones do, while `start` runs; one that is `isBroken` never gets ready. One that
- * `migrates` changes the tables, which no other will have until it rolls them back.
+ * `migrates` changes the tables, which no other will have until it rolls them back. With a file `away` in its folder it runs, and
+ * is not connected.
  */
 export function writeMockRelease(folder: string, release: MockRelease): string {
   const { version } = release;
@@ -63,8 +64,9 @@ const [word] = process.argv.slice(2);
 if (word === '--version') console.log('${version}');
 else if (word === 'health' || word === 'status') {
   const socket = connect(9464, '127.0.0.1');
-  socket.on('error', () => process.exit(69));
-  socket.on('data', (bytes) => process.exit(bytes.toString() === '${version}' ? 0 : 69));
+  const tell = (running, ready) => (console.log(JSON.stringify({ running })), process.exit(ready ? 0 : 69));
+  socket.on('error', () => tell(false, false));
+  socket.on('data', (bytes) => tell(bytes.toString() === '${version}', bytes.toString() === '${version}' && !existsSync(data + '/away')));
 } else if (word === 'backup') {
   console.log('backed up by uid ' + process.getuid() + ' for ' + process.env.HUB_USER);
 } else if (word === 'settings') {
