@@ -52,6 +52,7 @@ describe('the defaults', () => {
       apiLimits: defaultApiLimits,
       nameLimits: defaultNameLimits,
       unusedSettings: [],
+      unknownSettings: [],
     });
     expect(publicUrlOf(read({})).href).toBe('https://hub.localhost:8443/');
   });

@@ -84,6 +84,7 @@ import {
   travelSettings,
   type TravelConfig,
 } from './settings/travel.ts';
+import { unknownSettings } from './settings/unknown.ts';
 import { userProblems, userSettings } from './settings/user.ts';
 import { shownSettings, type ShownSetting } from './settings/shown-settings.ts';
 import type { SmtpSettings } from './notices/mail/smtp-mailer.ts';
@@ -173,6 +174,8 @@ export interface HubConfig {
   readonly allowsLocalLogin: boolean;
   /** Set, but of a later version: named at start, so that nobody relies on them. */
   readonly unusedSettings: readonly string[];
+  /** Meant for this program, and none of its settings. */
+  readonly unknownSettings: readonly string[];
 }
 
 type HubTls = { readonly kind: 'local-ca' } | FilesTls | AcmeTls;
@@ -254,6 +257,10 @@ export function readConfig(environment: Environment, machine: Machine): HubConfi
     banAnswer: settings.HUB_BAN_ANSWER,
     shown: shownSettings(Object.keys(schema.shape), settings, environment),
     unusedSettings: settingsOfLaterVersions.filter((name) => Boolean(environment[name])),
+    unknownSettings: unknownSettings(
+      [...Object.keys(schema.shape), ...settingsOfLaterVersions],
+      environment,
+    ),
   };
 }
 

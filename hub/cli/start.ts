@@ -16,6 +16,7 @@ import { exitCode } from './exit-code.ts';
 /** @throws CodedError whatever keeps the hub from starting */
 export async function start(context: CommandContext, takesOver = false): Promise<number> {
   const onReopen = beforeReopen();
+  outliveReaders(context);
   // security.md E-09: whatever the hub writes is its own.
   process.umask(0o077);
   const config = settingsOf(context);
@@ -37,6 +38,10 @@ export async function start(context: CommandContext, takesOver = false): Promise
   log.info({ version, node: process.version, dataDir: config.dataDir }, 'hub starting');
   for (const setting of config.unusedSettings) {
     log.warn({ setting }, 'setting has no effect in this version');
+  }
+  if (config.unknownSettings.length > 0) {
+    const remedy = 'take it away, or look up its name in README.md';
+    log.warn({ settings: config.unknownSettings, remedy }, 'is no setting of this hub');
   }
   if (user !== undefined) log.info({ user }, 'root was given up');
   if (process.getuid?.() === 0) {
@@ -112,6 +117,19 @@ function beforeReopen(): (log: Logger, reopen: () => void) => void {
   return (log, reopen) => {
     known = { log, reopen };
   };
+}
+
+/** Whoever reads the log may go, as `head` does, or its disk be full: that ends no film. Only a command's answer needs its reader. */
+function outliveReaders({ stdout, stderr }: CommandContext): void {
+  let isTold = false;
+  stdout.on('error', (error) => {
+    if (isTold) return;
+    isTold = true;
+    stderr.write(
+      `phlix-hub: standard output cannot be written, lines are lost: ${error.message}; HUB_LOG_FILE keeps them in a file\n`,
+    );
+  });
+  stderr.on('error', () => undefined);
 }
 
 /** The database writes its last checkpoint in a second or two; a slow disk may need ten. */
