@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { Program } from '../../test/support/program.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
@@ -30,7 +31,12 @@ const urlOf = (server: Server): string =>
 
 /** Without a URL: on a database of its own. */
 function startHub(url?: string, more: NodeJS.ProcessEnv = {}): Program {
-  const env = {
+  const env = environment(url, more);
+  return new Program({ command: [process.execPath, main], env });
+}
+
+function environment(url: string | undefined, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
     PATH: process.env['PATH'],
     HUB_DATA_DIR: join(folder.path, 'data'),
     HUB_PUBLIC_URL: 'https://hub.localhost:4443',
@@ -41,7 +47,6 @@ function startHub(url?: string, more: NodeJS.ProcessEnv = {}): Program {
     HUB_METRICS_LISTEN: 'off',
     ...more,
   };
-  return new Program({ command: [process.execPath, main], env });
 }
 
 test('signals that ask other programs to open their logs again open no debugger, and end nothing', async () => {
@@ -87,6 +92,26 @@ test('a certificate that is not there is said before the database is asked for a
   });
   expect(await hub.end()).toBe(78);
   expect(hub.output).toContain(`${missing} of HUB_TLS_CERT_FILE cannot be read (ENOENT)`);
+}, 60_000);
+
+test('a hub whose log nobody reads any more goes on, and ends when it is asked to', async () => {
+  const env = environment(urlOf(silence), {});
+  const hub = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void hub.kill('SIGKILL'));
+  let said = '';
+  hub.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = once(hub, 'exit');
+  await once(hub.stdout, 'data');
+  hub.stdout.destroy();
+  await once(hub.stdout, 'close');
+  // Two lines: what was on its way does not count.
+  hub.kill('SIGUSR1');
+  hub.kill('SIGUSR2');
+  await expect.poll(() => said, { timeout: 30_000 }).toContain('standard output cannot be written');
+  hub.kill('SIGTERM');
+  expect([await ended, said.trim().split('\n').length]).toEqual([[0, null], 1]);
 }, 60_000);
 
 /** Of every process of this machine that has the folder in its words. */
