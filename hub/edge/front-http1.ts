@@ -13,9 +13,11 @@ import { forward } from './forward.ts';
 import { lastCallMs, type FrontOptions } from './front-options.ts';
 import { Http1Response } from './http1-response.ts';
 import { normalizeHttp1, type Refusal } from './normalize.ts';
+import { failureOfParser, headTimedOut, type ParserError } from './parser-error.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Routing } from './routing.ts';
 import { SocketResponse } from './socket-response.ts';
+import type { FieldLines } from './visitor.ts';
 import { forwardUpgrade } from './upgrade.ts';
 import { http1Upgrade } from './visitor-upgrade.ts';
 
@@ -107,7 +109,7 @@ export class Http1Front {
     );
     if ('refusal' in normal) {
       visitor.pipeline.close();
-      return refuse(response, normal);
+      return refuse(response, normal, this.#routing.unreadFields(visitor.connection));
     }
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
@@ -138,7 +140,8 @@ export class Http1Front {
     (socket as Socket).setTimeout(0);
     const { method = '', url = '', httpVersion, rawHeaders } = message;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#options.limits, true);
-    if ('refusal' in normal) return refuseRaw(socket, normal.refusal, method);
+    const ownFields = this.#routing.unreadFields(visitor.connection);
+    if ('refusal' in normal) return refuseRaw(socket, normal.refusal, { method, ownFields });
     const route = this.#routing.enter(normal, visitor.connection);
     if (route === 'hub') {
       visitor.connection.release();
@@ -146,7 +149,7 @@ export class Http1Front {
       return this.#options.hub.onUpgrade(message, socket as Socket, firstBytes, peer);
     }
     const request = this.#routing.request(normal, visitor.connection, message, route);
-    if ('page' in route) return refuseRaw(socket, 'edge.protocol', method);
+    if ('page' in route) return refuseRaw(socket, 'edge.protocol', { method, ownFields });
     if ('code' in route)
       return answerFailure(new SocketResponse(socket), request, route.code, route.detail);
     socket.once('close', () => this.#routing.leave(route));
@@ -157,7 +160,8 @@ export class Http1Front {
   readonly #onConnect = (message: IncomingMessage, socket: Duplex): void => {
     const visitor = this.#visitors.get(socket);
     if (visitor === undefined || !mayLeaveHttp(visitor)) return void socket.destroy();
-    return refuseRaw(socket, 'edge.method', message.method);
+    const ownFields = this.#routing.unreadFields(visitor.connection);
+    return refuseRaw(socket, 'edge.method', { method: message.method, ownFields });
   };
 
   /** Bytes that are no HTTP, too many of them, or too slow ones. */
@@ -173,8 +177,10 @@ export class Http1Front {
     for (const response of responses ?? []) response.close();
     if (visitor !== undefined) visitor.isLingering = true;
     visitor?.pipeline.close();
-    const code = codeOfParserError[error.code ?? ''] ?? 'edge.bad-request';
-    return refuseRaw(socket, code, 'GET', { hasFullJar: showsCookies(error.rawPacket) });
+    const ownFields = visitor && this.#routing.unreadFields(visitor.connection);
+    const asked = { method: 'GET', ownFields };
+    const hasFullJar = showsCookies(error.rawPacket);
+    return refuseRaw(socket, failureOfParser(error), asked, { hasFullJar });
   };
 
   #respond(visitor: Visitor, writer: ServerResponse): Http1Response {
@@ -239,17 +245,6 @@ function createFedServer({ limits }: FrontOptions): Server {
 /** A failure page crosses a slow line in less. */
 const answerGraceMs = 5000;
 
-const headTimedOut = 'ERR_HTTP_REQUEST_TIMEOUT';
-
-const codeOfParserError: Record<string, EdgeFailureCode> = {
-  HPE_HEADER_OVERFLOW: 'edge.fields-too-large',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'edge.body-too-large',
-  [headTimedOut]: 'edge.timeout',
-};
-
-/** `rawPacket`: what it was reading. */
-type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
-
 /**
  * Of a head that grew too large before it was whole: the packet in which it did begins in the middle of the cookies or holds
  * their line, and does not begin in the middle of a target.
@@ -260,10 +255,10 @@ function showsCookies(packet: Buffer | undefined): boolean {
   return !isTarget && /^[^\n]*; |\ncookie:/i.test(text);
 }
 
-function refuse(response: Http1Response, refused: Refusal): void {
+function refuse(response: Http1Response, refused: Refusal, ownFields: FieldLines): void {
   response.closeAfter();
   const { refusal, method, wantsPage, hasFullJar } = refused;
-  const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
+  const request = { id: randomUUIDv7(), hostname: '', wantsPage, method, ownFields };
   answerFailure(response, request, refusal, { hasFullJar });
 }
 
@@ -271,10 +266,13 @@ function refuse(response: Http1Response, refused: Refusal): void {
 function refuseRaw(
   socket: Duplex,
   code: EdgeFailureCode,
-  method = '',
+  {
+    method = '',
+    ownFields = [],
+  }: { method?: string | undefined; ownFields?: FieldLines | undefined },
   detail: FailureDetail = {},
 ): void {
-  const request = { id: randomUUIDv7(), hostname: '', wantsPage: false, method };
+  const request = { id: randomUUIDv7(), hostname: '', wantsPage: false, method, ownFields };
   answerFailure(new SocketResponse(socket), request, code, detail);
 }
 

@@ -41,6 +41,13 @@ async function ask(
 const request = (line: string, host = 'movies.example') =>
   `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 
+const challenge = '/.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA';
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+}
+
 const brokenProofs: EdgeProofs = {
   ...noProofs,
   ofToken: async () => Promise.reject(new Error('database is away')),
@@ -75,6 +82,36 @@ describe('port 80', () => {
     const answer = await ask(bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).not.toMatch(/location/i);
+  });
+
+  it.each([
+    ['a name it does not know', request('GET /', 'other.example'), '404 tunnel.unknown'],
+    ['a form', request('POST /login'), '421 edge.misdirected'],
+    [
+      'two hosts',
+      'GET / HTTP/1.1\r\nHost: movies.example\r\nHost: b\r\n\r\n',
+      '400 edge.bad-request',
+    ],
+    ['a long address', request(`GET /${'x'.repeat(20_000)}`), '414 edge.target-too-long'],
+    ['a token it does not know', request(`GET ${challenge}`), '404 edge.challenge'],
+    ['what is no HTTP', 'hello there\r\n\r\n', '400 edge.bad-request'],
+    [
+      'a head without end',
+      `GET / HTTP/1.1\r\nA: ${'x'.repeat(40_000)}`,
+      '431 edge.fields-too-large',
+    ],
+  ])('tells a program by a code what is wrong with %s', async (_what, bytes, refusal) => {
+    const answer = await ask(bytes);
+    expect(answer).toMatch(/content-type: application\/problem\+json\r\n/i);
+    const { status, code } = JSON.parse(answer.slice(answer.indexOf('{'))) as Problem;
+    expect(`${status} ${code}`).toBe(refusal);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  it('shows a browser a page, and HEAD nothing', async () => {
+    const page = await ask('GET / HTTP/1.1\r\nHost: other.example\r\nAccept: text/html\r\n\r\n');
+    expect(page).toMatch(/content-type: text\/html[^]*<!doctype html>[^]*tunnel\.unknown/i);
+    expect(await ask(request('HEAD /', 'other.example'))).toMatch(/^HTTP\/1\.1 404 [^]*\r\n\r\n$/);
   });
 
   it.each([

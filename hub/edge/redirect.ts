@@ -1,5 +1,6 @@
 // Plain HTTP requests arrive on port 80; the way to the same address under https leaves, for names that are known here, and proofs for authorities.
 
+import { randomUUIDv7 } from 'node:crypto';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -11,10 +12,15 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { listenOn, type PortSharing } from '../../shared/listen-address.ts';
 import { addressBucket, CidrSet } from '../../shared/net-address.ts';
 import { Admission } from './admission.ts';
+import { answerFailure, type EdgeFailureCode, type FailureDetail } from './failure.ts';
+import { Http1Response } from './http1-response.ts';
 import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
 import { normalizeHttp1 } from './normalize.ts';
+import { failureOfParser, type ParserError } from './parser-error.ts';
 import type { Peers } from './peers.ts';
 import { challengeToken, noProofs, type EdgeProofs } from './proof.ts';
+import { SocketResponse } from './socket-response.ts';
+import type { VisitorRequest, VisitorResponse } from './visitor.ts';
 
 export interface RedirectOptions {
   readonly isKnown: (hostname: string) => boolean;
@@ -53,6 +59,9 @@ export class RedirectListener {
     });
     this.#http.on('request', (request, response) => this.#answer(request, response));
     this.#http.on('checkContinue', (request, response) => this.#answer(request, response));
+    this.#http.on('clientError', (error: ParserError, socket: Socket) =>
+      this.#refuseBytes(error, socket),
+    );
     this.#server = createServer((socket) => this.#meet(socket));
     this.#server.maxConnections = this.#limits.redirectConnections;
     // Its deadlines are checked by an interval that starts with 'listening'.
@@ -104,38 +113,62 @@ export class RedirectListener {
     response.shouldKeepAlive = false;
     const { method = '', url = '', httpVersion, rawHeaders } = request;
     const normal = normalizeHttp1(method, url, httpVersion, rawHeaders, this.#limits);
-    if ('refusal' in normal) return answer(response, 400, 'The request is not clear.');
+    const visitor = new Http1Response(response);
+    if ('refusal' in normal) return refuse(visitor, { ...normal, hostname: '' }, normal.refusal);
     const token = challengeToken(normal.target);
     if (token !== undefined && (method === 'GET' || method === 'HEAD'))
-      return void this.#prove(normal.hostname, token, response);
-    if (!this.#options.isKnown(normal.hostname))
-      return answer(response, 404, 'No server has this name.');
+      return void this.#prove(normal, token, response);
+    if (!this.#options.isKnown(normal.hostname)) return refuse(visitor, normal, 'tunnel.unknown');
     // A form or an API call has already sent its secrets in the clear: it must fail where its author sees it.
     if (method !== 'GET' && method !== 'HEAD')
-      return answer(response, 421, 'This name speaks HTTPS only.');
+      return refuse(visitor, normal, 'edge.misdirected', { sentence: httpsWanted });
     const port = this.#options.httpsPort === 443 ? '' : `:${this.#options.httpsPort}`;
     response.setHeader('location', `https://${normal.hostname}${port}${normal.target}`);
-    return answer(response, 308, 'This name speaks HTTPS only.');
+    response.writeHead(308, { 'content-type': 'text/plain' });
+    response.end('This name speaks HTTPS only.\n');
+  }
+
+  /** What is no HTTP, is too much of it or comes too late. */
+  #refuseBytes(error: ParserError, socket: Socket): void {
+    // The rest of what was refused or answered.
+    if (this.#asked.has(socket)) return;
+    this.#asked.add(socket);
+    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    const request = { method: '', hostname: '', wantsPage: false };
+    refuse(new SocketResponse(socket), request, failureOfParser(error));
   }
 
   /**
    * Also for names that nobody has yet: a server's name is proved before anything is served under it. What is no token of ours
    * is not redirected, or it would end at a tenant (security row D-08).
    */
-  async #prove(hostname: string, token: string, response: ServerResponse): Promise<void> {
+  async #prove(request: Asked, token: string, response: ServerResponse): Promise<void> {
+    const visitor = new Http1Response(response);
     const { proofs = noProofs } = this.#options;
     try {
-      const proof = await proofs.ofToken(hostname, token);
-      if (proof === undefined) answer(response, 404, 'No challenge of this hub has this token.');
+      const proof = await proofs.ofToken(request.hostname, token);
+      if (proof === undefined)
+        refuse(visitor, request, 'edge.challenge', { sentence: noSuchToken });
       // RFC 8555 §8.3: nothing but the key authorization, for whoever asks.
       else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(proof);
     } catch {
-      answer(response, 503, 'The hub cannot look that up just now.');
+      refuse(visitor, request, 'edge.busy', { sentence: blind });
     }
   }
 }
 
-function answer(response: ServerResponse, status: number, sentence: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain' });
-  response.end(`${sentence}\n`);
+const httpsWanted =
+  'This name is served over HTTPS only, and what was sent here could be read on its way. Write https:// in front of the address, and change what was secret.';
+const noSuchToken = 'No challenge of this hub has this token.';
+const blind = 'The hub cannot look that up just now. Try again in a few seconds.';
+
+type Asked = Pick<VisitorRequest, 'method' | 'hostname' | 'wantsPage'>;
+
+function refuse(
+  response: VisitorResponse,
+  { method, hostname, wantsPage }: Asked,
+  code: EdgeFailureCode,
+  detail?: FailureDetail,
+): void {
+  answerFailure(response, { id: randomUUIDv7(), method, hostname, wantsPage }, code, detail);
 }
