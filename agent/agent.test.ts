@@ -132,9 +132,9 @@ test('the one that was put out stands by: it cuts nothing of the other, says so 
   const originPort = await shoutingOrigin();
   const options = { standbyMs: 20 };
   const first = run({ hubUrl, token: await hub.token(), originPort, options });
-  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected));
+  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected), 10_000);
   const second = await cloneOf(first, { hubUrl, originPort });
-  await vi.waitFor(() => expect(second.agent.status().links).toMatchObject(bothConnected));
+  await vi.waitFor(() => expect(second.agent.status().links).toMatchObject(bothConnected), 10_000);
   const stream = (await online(hub, movies)).openStream();
   stream.write('half ');
   const knocks = (): number => hub.logged.filter(({ msg }) => msg === 'agent refused').length;
@@ -153,7 +153,7 @@ test('the one that was put out stands by: it cuts nothing of the other, says so 
   );
   await second.stop();
   expect(await shout(await online(hub, movies), 'still here')).toBe('STILL HERE');
-  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected));
+  await vi.waitFor(() => expect(first.agent.status().links).toMatchObject(bothConnected), 10_000);
   expect(news(first).at(-1)).toBe('info: your server is reachable');
 });
 

@@ -196,9 +196,9 @@ test('a hub that knows slots puts none of ours out for another of ours: that is 
       .map(({ level }) => level);
   // One before the other, as their news may arrive.
   endFromHub(hub, 0, 'replaced');
-  await vi.waitFor(() => expect(told()).toEqual(['error']));
+  await vi.waitFor(() => expect(told()).toEqual(['error']), 10_000);
   endFromHub(hub, 0, 'replaced');
-  await vi.waitFor(() => expect(told()).toEqual(['error', 'debug']));
+  await vi.waitFor(() => expect(told()).toEqual(['error', 'debug']), 10_000);
   expect(bench.logged.map(({ msg }) => msg)).not.toContain('the hub keeps one link of this agent');
 });
 
@@ -300,11 +300,13 @@ test('the agent is connected while any link lives, and announces its address onc
   const hub = await door();
   const originPort = await shoutingOrigin();
   const running = run({ hubUrl: hub.hubUrl, token: await hub.token(), originPort });
-  await vi.waitFor(() =>
-    expect(running.agent.status()).toMatchObject({
-      state: 'connected',
-      links: [{ state: 'connected' }, { state: 'connected' }],
-    }),
+  await vi.waitFor(
+    () =>
+      expect(running.agent.status()).toMatchObject({
+        state: 'connected',
+        links: [{ state: 'connected' }, { state: 'connected' }],
+      }),
+    10_000,
   );
   await bothAtHub(hub);
   const { since } = running.agent.status();

@@ -60,7 +60,7 @@ describe('links of one agent', () => {
     const key = await enrolled(hub);
     const later = await upgrade(hub);
     await handshake(later, key, { epoch: 2n });
-    await vi.waitFor(() => expect(found()).toHaveLength(1));
+    await vi.waitFor(() => expect(found()).toHaveLength(1), 10_000);
     for (let knock = 0; knock < 5; knock += 1) {
       const refused = handshake(await upgrade(hub), key, { epoch: 1n });
       await expect(refused).rejects.toMatchObject({ reason: 'replaced' });
@@ -68,7 +68,7 @@ describe('links of one agent', () => {
     const told = hub.logged.filter(({ level }) => level !== 'debug').map(({ msg }) => msg);
     expect(told.filter((msg) => msg.startsWith('agent'))).toEqual(['agent connected']);
     later.websocket.close();
-    await vi.waitFor(() => expect(found()).toEqual([]));
+    await vi.waitFor(() => expect(found()).toEqual([]), 10_000);
     await expect(handshake(await upgrade(hub), key, { epoch: 1n })).resolves.toBeDefined();
   });
 });
