@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { PortSharing } from '../../shared/listen-address.ts';
 import type { Logger } from '../../shared/log.ts';
 import { createApi } from '../api/app.ts';
+import { securityHeaders } from '../api/doors/headers.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { HubConfig } from '../config.ts';
 import { Admission } from '../edge/admission.ts';
@@ -38,6 +39,7 @@ export class AdminDoor {
     this.#place = parts.place;
     const front = new Front({
       hubHostname: config.hubHost,
+      hubFields: securityHeaders(config).flat(),
       // Whoever can mend what is wrong is let in.
       overload: { sheds: false },
       hub: {

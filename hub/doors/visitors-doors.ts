@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { PortSharing } from '../../shared/listen-address.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Ban } from '../access/bans/ban.ts';
+import { securityHeaders } from '../api/doors/headers.ts';
 import type { Bans } from '../access/bans/bans.ts';
 import type { CertificateSource } from '../certificates/store.ts';
 import type { HubConfig } from '../config.ts';
@@ -106,6 +107,7 @@ function frontOf(
   };
   return new Front({
     hubHostname: config.hubHost,
+    hubFields: securityHeaders(config).flat(),
     overload: parts.overload,
     hub,
     tunnels,

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { failurePage, pageStyle } from './failure-page.ts';
+import { missingFrom } from './response-policy.ts';
 import type { FieldLines, VisitorRequest, VisitorResponse } from './visitor.ts';
 
 /** Everything a visitor can be refused with. Stable; infra/guides/troubleshooting.md explains each. */
@@ -342,11 +343,12 @@ function failureFields(
     'nosniff',
     'x-request-id',
     request.id,
-    ...(request.ownFields ?? []),
   ];
   if (request.wantsPage) {
     fields.push('content-security-policy', pagePolicy, 'referrer-policy', 'no-referrer');
   }
+  // What a page of the edge's own says of itself is stricter than what all the hub's answers say.
+  fields.push(...missingFrom(fields, request.ownFields));
   // A jar that other sites of the domain have filled: without this its owner could not come back (security row A-20). For
   // nothing else: browsers empty the jars of the hub and of all its servers, and the visitor is logged out everywhere.
   if (failure.status === 431 && failure.hasFullJar === true)

@@ -125,7 +125,8 @@ export class Http2Front {
     const normal = normalizeHttp2(rawHeaders, stream.endAfterHeaders, limits, isPlain);
     if (!('refusal' in normal)) return this.#serve(visitor, asked, normal);
     const { refusal, method, wantsPage, hasFullJar } = normal;
-    const request = { id: randomUUIDv7(), hostname: '', wantsPage, method };
+    const ownFields = this.#routing.unreadFields(visitor.connection);
+    const request = { id: randomUUIDv7(), hostname: '', wantsPage, method, ownFields };
     const response = new Http2Response(stream, this.#options.limits.idleBodyMs);
     return answerFailure(response, request, refusal, { hasFullJar });
   }

@@ -20,6 +20,7 @@ import { clearingFields, type NewlyOwned } from './former-owner.ts';
 import type { NormalRequest } from './normalize.ts';
 import { isChallengeTarget } from './proof.ts';
 import { asksForRelatedOrigins } from './related-origins.ts';
+import { usualOver } from './response-policy.ts';
 import type { Tunnel } from './stream-pool.ts';
 import type { FieldLines, VisitorRequest } from './visitor.ts';
 
@@ -54,6 +55,8 @@ interface TunnelDirectory {
 export interface RoutingOptions {
   /** The hub's own name: the host of HUB_PUBLIC_URL. */
   readonly hubHostname: string;
+  /** What every answer of that name carries (security row A-19). Absent: nothing. */
+  readonly hubFields?: FieldLines;
   readonly tunnels: TunnelDirectory;
   readonly admission: Admission;
   readonly trustedProxies: CidrSet;
@@ -136,6 +139,16 @@ export class Routing {
       : { code: 'edge.busy' };
   }
 
+  /** For the answer to what nobody could read: the name that the connection was made for is all there is. */
+  unreadFields({ serverName }: VisitorConnection): FieldLines {
+    return this.#hubFields(serverName, 'https');
+  }
+
+  #hubFields(hostname: string, scheme: 'https' | 'http'): FieldLines {
+    const { hubHostname, hubFields } = this.#options;
+    return hostname === hubHostname ? usualOver(scheme, hubFields) : [];
+  }
+
   /** The visitor's own, not that of the proxy that brings him. */
   #banOf(request: NormalRequest, connection: VisitorConnection): EdgeRefusal | undefined {
     const { bans } = this.#options;
@@ -200,7 +213,10 @@ export class Routing {
     tunnel: EdgeTunnel | undefined,
   ): Omit<VisitorRequest, 'body' | 'meter'> {
     return {
-      ownFields: tunnel === undefined ? [] : clearingFields(normal, tunnel, new Date()),
+      ownFields:
+        tunnel === undefined
+          ? this.#hubFields(normal.hostname, connection.schemeOf(normal.forwardedProto))
+          : clearingFields(normal, tunnel, new Date()),
       id: randomUUIDv7(),
       method: normal.method,
       target: normal.target,

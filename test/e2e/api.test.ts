@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
@@ -11,6 +12,7 @@ import { apiDocument } from '../../hub/api/document.ts';
 import { pagePolicy } from '../../hub/api/doors/headers.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { AgentProcess, HubProcess } from '../support/deployment.ts';
+import { exchange } from '../support/edge.ts';
 
 let hub: HubProcess;
 let origin: Server;
@@ -41,6 +43,19 @@ afterAll(async () => {
 
 const answer = (status: number, code: string) => ({ status, json: { status, code } });
 
+const securityFields = {
+  'content-security-policy': pagePolicy,
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'permissions-policy': expect.stringContaining('camera=()'),
+};
+
+const manyCookies = Array.from({ length: 40 }, (_, at) => `a${at}=${'x'.repeat(3800)}`).join('; ');
+
 describe('every answer of the hub’s name', () => {
   test.each([
     ['a page', 'GET', '/sign-in', 200],
@@ -58,16 +73,32 @@ describe('every answer of the hub’s name', () => {
       ...(method === 'POST' && { raw: 'a=b' }),
     });
     expect(asked.status).toBe(status);
-    expect(asked.headers).toMatchObject({
-      'content-security-policy': pagePolicy,
-      'strict-transport-security': 'max-age=31536000; includeSubDomains',
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-resource-policy': 'same-origin',
-      'origin-agent-cluster': '?1',
-      'permissions-policy': expect.stringContaining('camera=()'),
+    expect(asked.headers).toMatchObject(securityFields);
+  });
+
+  test.each([
+    ['an address that is too long', 414, `/${'a'.repeat(20_000)}`, {}],
+    ['a field that is too long', 431, '/', { 'x-long': 'a'.repeat(40_000) }],
+    ['too many cookies', 431, '/', { cookie: manyCookies }],
+    ['what browsers look for', 404, '/.well-known/webauthn', {}],
+  ])('carries them where the edge refuses %s', async (_, status, path, headers) => {
+    const asked = await new ApiClient(hub).ask('GET', path, { headers });
+    expect(asked.status).toBe(status);
+    expect(asked.headers).toMatchObject(securityFields);
+  });
+
+  test('carries them over HTTP/2 where nobody could read for whom it is', async () => {
+    const { origin } = new ApiClient(hub);
+    const session = connectHttp2(origin, {
+      ca: readFileSync(hub.caFile),
+      lookup: (_host, _options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
     });
+    const { headers } = await exchange(session, {
+      ':authority': new URL(origin).host,
+      ':path': `/${'a'.repeat(20_000)}`,
+    });
+    session.destroy();
+    expect(headers).toMatchObject({ ...securityFields, ':status': 414 });
   });
 
   test('keeps what is a caller’s own out of every cache', async () => {
