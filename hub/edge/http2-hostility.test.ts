@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
 import { queryObjects } from 'node:v8';
 
@@ -65,6 +65,29 @@ describe('a hostile HTTP/2 client', () => {
       .poll(() => edge.admission.counted)
       .toEqual({ addresses: 0, tunnels: 0, busyTunnels: 0, busyVisitors: 0 });
   });
+
+  it.each([
+    ['a line break', 'x-a', 'b\r\nx-smuggled: 1'],
+    ['NUL', 'x-a', 'b\0c'],
+    ['a leading blank', 'x-a', ' b'],
+    ['a name that is none', 'x-smuggled: 1\r\nx-a', 'b'],
+  ])(
+    'that puts %s into a field has nothing of the field reach the origin',
+    async (_what, ...field) => {
+      await using edge = await TestEdge.start();
+      const asked = once(edge.origin, 'request', deadline()) as Promise<[IncomingMessage]>;
+      const socket = await edge.connect({ ALPNProtocols: ['h2'] });
+      const literals = field.map((text) =>
+        Buffer.concat([Buffer.of(text.length), Buffer.from(text)]),
+      );
+      // A literal without indexing, with a new name (RFC 7541 §6.2.2).
+      const block = Buffer.concat([headBlock, Buffer.of(0), ...literals]);
+      socket.write(Buffer.concat([preface, frame(1, 0x5, 1, block)]));
+      const [{ rawHeaders }] = await asked;
+      expect(rawHeaders.join()).not.toMatch(/x-a|smuggled/);
+      socket.destroy();
+    },
+  );
 
   it('that gives up each request in the bytes that ask for it makes hardly any work at home', async () => {
     let arrived = 0;
