@@ -147,6 +147,23 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     expect([...(await guest.barriers()), ...guest.mishaps()]).toEqual([]);
   }, 60_000);
 
+  test('a token that nobody has used is withdrawn where servers are added', async () => {
+    const { guest } = await visit(
+      answers,
+      looks.find(({ width }) => width === 390),
+    );
+    const { page } = guest;
+    await page.route('**/api/v1/enrolment-tokens/abcdefgh', (route) =>
+      route.fulfill({ status: 204 }),
+    );
+    await guest.open('/servers/new');
+    const asked = page.waitForRequest('**/api/v1/enrolment-tokens/abcdefgh', patience);
+    await page.getByRole('button', { name: 'Withdraw the token attic' }).click();
+    expect((await asked).method()).toBe('DELETE');
+    await page.getByText('The token is withdrawn').waitFor(patience);
+    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
+  }, 60_000);
+
   test('a place for notices at home is added with the network that it may be in', async () => {
     const { guest } = await visit();
     const { page } = guest;
@@ -229,6 +246,25 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
       [],
     );
   }, 60_000);
+
+  test.each(looks)(
+    'a filter of the audit log that cannot be read is named, at $width pixels in $colorScheme',
+    async (look) => {
+      const { guest } = await visit(answers, look);
+      const { page } = guest;
+      await guest.open('/admin/audit?from=yesterday&until=2026-11-22T10:00:00Z');
+      await page.getByText('“Since” is no date and time: write it like').waitFor(patience);
+      expect(await page.getByLabel('Since (UTC)').inputValue()).toBe('');
+      expect(await page.getByLabel('Until (UTC)').inputValue()).toBe('2026-11-22T10:00');
+      const csv = page.getByRole('link', { name: 'Download as CSV' });
+      expect(await csv.getAttribute('href')).toMatch(/\?until=2026-11-22T10%3A00%3A00.000Z$/);
+      await guest.photograph(`admin-audit-mistyped-${look.width}-${look.colorScheme}`);
+      expect([...(await guest.barriers()), ...(await guest.misfits()), ...guest.mishaps()]).toEqual(
+        [],
+      );
+    },
+    60_000,
+  );
 
   test('a provider is changed with its groups, and removed only by its name', async () => {
     const { guest } = await visit();

@@ -140,4 +140,20 @@ describe.skipIf(!hasParts('chromium', 'certutil'))('single sign-on in Chromium',
     expect(JSON.parse(stdout)).toMatchObject({ users: [{ username: 'robin' }] });
     await sam.leave();
   }, 60_000);
+
+  test('a provider whose name is one long word keeps to a telephone’s screen', async () => {
+    const words = ['--issuer', 'https://idp.example.org', '--client-id', 'phlix'];
+    const name = 'W'.repeat(64);
+    const added = await hub.run('sso', 'add', 'long', ...words, '--name', name, '--json');
+    expect(added.exitCode).toBe(0);
+    const phone = await DashboardGuest.arrive(browser, hub, { width: 390, colorScheme: 'light' });
+    await phone.open('/sign-in');
+    await phone.page.getByRole('link', { name: `Continue with ${name}` }).waitFor(patience);
+    await phone.photograph('sign-in-long-provider-390');
+    expect(await phone.misfits()).toEqual([]);
+    await phone.page.setViewportSize({ width: 1280, height: 844 });
+    await phone.photograph('sign-in-long-provider-1280');
+    expect([...(await phone.misfits()), ...(await phone.barriers())]).toEqual([]);
+    await phone.leave();
+  }, 60_000);
 });

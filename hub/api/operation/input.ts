@@ -123,7 +123,7 @@ export async function bytesOf(request: Request, most: number, timeoutMs: number)
 }
 
 /** The first few faults, by their place; never a value, which may be a password. */
-function sentenceOf({ issues }: z.ZodError, where: string): string {
+export function sentenceOf({ issues }: z.ZodError, where: string): string {
   const faults = issues.slice(0, shownFaults).map(({ path, message }) => {
     const place = path.map(String).join('.');
     return place === '' ? message : `${place}: ${message}`;

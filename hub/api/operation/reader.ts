@@ -1,9 +1,11 @@
 // A page's question arrives as the id of an operation; the answer leaves that the API would give to the same caller, without a detour over HTTP.
 
+import type { z } from '@hono/zod-openapi';
+
 import type { Caller } from '../../accounts/caller.ts';
 import { admit } from './admission.ts';
 import { ApiError } from '../problem/api-error.ts';
-import { addressed } from './input.ts';
+import { addressed, sentenceOf } from './input.ts';
 import type { Operation } from './operation.ts';
 import { Reply } from './reply.ts';
 
@@ -37,7 +39,7 @@ export function createReader<Services>(
     );
     const input = {
       params: judge(operation.params, said),
-      query: judge(operation.query, said),
+      query: judge(operation.query, said, (error) => sentenceOf(error, 'the address')),
       body: undefined,
       cookies: new Map(),
       userAgent: undefined,
@@ -52,13 +54,21 @@ export function createReader<Services>(
 
 const neverAborted = new AbortController().signal;
 
-/** Each schema takes its own of what was said. @throws ApiError api.malformed: a person wrote it into the address */
-function judge(schema: Operation<never>['params'], said: object): unknown {
+/**
+ * Each schema takes its own of what was said. A part of the path that is none leads nowhere; what is wrong with a filter is said.
+ * @throws ApiError api.malformed: a person wrote it into the address
+ */
+function judge(
+  schema: Operation<never>['params'],
+  said: object,
+  sentence: (error: z.ZodError) => string = () =>
+    'There is nothing at this address: check its spelling.',
+): unknown {
   if (schema === undefined) return {};
   const known = Object.fromEntries(
     Object.entries(said).filter(([name]) => Object.hasOwn(schema.shape, name)),
   );
   const judged = schema.safeParse(addressed(known));
   if (judged.success) return judged.data;
-  throw new ApiError('api.malformed', 'There is nothing at this address: check its spelling.');
+  throw new ApiError('api.malformed', sentence(judged.error));
 }

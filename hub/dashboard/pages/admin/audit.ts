@@ -66,32 +66,34 @@ export async function auditPage(
     ],
     body: [
       filterBox(asked),
-      problem !== undefined &&
-        callout({ tone: 'bad', title: 'This filter finds nothing', body: problem }),
-      card({
-        body:
-          items.length === 0
-            ? emptyState({
-                icon: 'search',
-                title: 'Nothing fits',
-                body: 'Take a filter away, or choose a longer time.',
-                action: linkButton('Show everything', '/admin/audit'),
-              })
-            : table({
-                caption: 'Entries of the audit log',
-                columns: [
-                  { title: 'When' },
-                  { title: 'What' },
-                  { title: 'Who' },
-                  { title: 'From' },
-                  { title: 'About' },
-                  { title: 'Result' },
-                ],
-                rows: items.map(row),
-              }),
-      }),
+      problem === undefined
+        ? card({ body: entriesOf(items) })
+        : callout({ tone: 'bad', title: 'This filter cannot be read', body: problem }),
       nextPage(context, next, 'Older entries'),
     ],
+  });
+}
+
+function entriesOf(items: readonly AuditAnswer[]): Markup {
+  if (items.length === 0) {
+    return emptyState({
+      icon: 'search',
+      title: 'Nothing fits',
+      body: 'Take a filter away, or choose a longer time.',
+      action: linkButton('Show everything', '/admin/audit'),
+    });
+  }
+  return table({
+    caption: 'Entries of the audit log',
+    columns: [
+      { title: 'When' },
+      { title: 'What' },
+      { title: 'Who' },
+      { title: 'From' },
+      { title: 'About' },
+      { title: 'Result' },
+    ],
+    rows: items.map(row),
   });
 }
 
@@ -101,10 +103,10 @@ async function readEntries(
   asked: Filters,
   cursor: string | undefined,
 ): Promise<Listed<AuditAnswer> & { problem?: string }> {
-  const { from, until } = asked;
-  const instants = { from: instantOf(from), until: instantOf(until) };
+  const problem = mistypedTime(asked);
+  if (problem !== undefined) return { items: [], problem };
   try {
-    return await hub.ask('audit.list', { ...asked, ...instants, cursor, limit: '50' });
+    return await hub.ask('audit.list', { ...asked, ...instantsOf(asked), cursor, limit: '50' });
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'api.malformed') throw error;
     return { items: [], problem: error.message };
@@ -137,13 +139,18 @@ function filterForm(asked: Filters): Markup {
         { value: 'failed', label: 'failed' },
       ],
     })}
-    ${field({ label: 'Since (UTC)', name: 'from', value: asked.from, type: 'datetime-local' })}
-    ${field({ label: 'Until (UTC)', name: 'until', value: asked.until, type: 'datetime-local' })}
+    ${timeField('Since', 'from', asked)} ${timeField('Until', 'until', asked)}
     <div class="form-actions">
       ${linkButton('Clear', '/admin/audit', { kind: 'quiet' })}
       ${button('Filter', { kind: 'primary', icon: 'search' })}
     </div>
   </form>`;
+}
+
+/** What the field could not hold stays out of it: browsers would say so in their console, and show nothing. */
+function timeField(label: string, name: 'from' | 'until', asked: Filters): Markup {
+  const value = instantOf(asked[name])?.toISOString().slice(0, 'yyyy-mm-ddThh:mm'.length);
+  return field({ label: `${label} (UTC)`, name, value, type: 'datetime-local' });
 }
 
 /** A single event may stand in the address, from a link. */
@@ -191,17 +198,34 @@ function filtersOf(context: Context<DashboardEnv>): Filters {
   return Object.fromEntries(said);
 }
 
-/** A field for date and time has neither seconds nor zone. */
-function instantOf(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const isLocal = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text);
-  return isLocal ? `${text}:00Z` : text;
+const times = { from: 'Since', until: 'Until' } as const;
+
+function mistypedTime(asked: Filters): string | undefined {
+  const wrong = (['from', 'until'] as const).find(
+    (name) => asked[name] !== undefined && instantOf(asked[name]) === undefined,
+  );
+  return wrong && `“${times[wrong]}” is no date and time: write it like 2026-11-22T10:00.`;
 }
 
-function exportQuery(asked: Filters): string {
-  const instants = { from: instantOf(asked.from), until: instantOf(asked.until) };
-  const entries = Object.entries({ ...asked, ...instants }).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as [string, string]],
-  );
-  return entries.length === 0 ? '' : `?${new URLSearchParams(entries).toString()}`;
+type TimesAsked = { readonly [Name in keyof typeof times]?: string | undefined };
+
+/** As the API wants them. A field for date and time has neither seconds nor zone; a link may have both. */
+function instantsOf({ from, until }: TimesAsked): { from?: string; until?: string } {
+  const [first, last] = [instantOf(from), instantOf(until)];
+  return {
+    ...(first && { from: first.toISOString() }),
+    ...(last && { until: last.toISOString() }),
+  };
+}
+
+function instantOf(text = ''): Date | undefined {
+  const [, day, zone] =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
+  const instant = new Date(day === undefined ? Number.NaN : `${day}${zone ?? 'Z'}`);
+  return Number.isNaN(instant.getTime()) ? undefined : instant;
+}
+
+function exportQuery({ from, until, ...others }: Filters): string {
+  const query = new URLSearchParams({ ...others, ...instantsOf({ from, until }) }).toString();
+  return query === '' ? '' : `?${query}`;
 }
