@@ -35,7 +35,7 @@ interface ResetMfaOptions extends Options {
 
 export function userCommand(context: CommandContext): Command {
   const command = new Command('user').description(
-    'people: list, invite, create, set-role, suspend, resume, reset-mfa, reset-password, open-networks, remove',
+    'people: list, invite, invitations, create, set-role, suspend, resume, reset-mfa, reset-password, open-networks, logins, sign-out, export, remove',
   );
   const withAccount = (
     name: string,
@@ -138,10 +138,11 @@ function addResets(command: Command, context: CommandContext): void {
     .option('--keep-sso', 'identity providers stay linked')
     .option('--json', 'print one JSON object')
     .action(async (wanted: string, options: ResetMfaOptions) =>
-      changed(context, wanted, options, async ({ people }, { id, username }) => {
+      changed(context, wanted, options, async ({ people }, account) => {
+        const { id, username } = account;
         const { reason, keepSso = false } = options;
         const doer = { actor: 'host' } as const;
-        await people.resets.resetByAdmin(id, { reason, keepsSso: keepSso, doer });
+        await people.resets.resetByAdmin(account, { reason, keepsSso: keepSso, doer });
         const next = (await people.accounts.hasPassword(id))
           ? 'the password stays'
           : 'there is no password either: set one with phlix-hub user reset-password';

@@ -111,7 +111,12 @@ describe('a sign-in', () => {
     const secret = client.cookies.get('__Host-phlix_session') ?? '';
     expect(secret).not.toBe(planted);
     expect((await client.ask('GET', '/api/v1/account')).status).toBe(200);
+    const { json } = await client.ask('GET', '/api/v1/account/logins');
+    const [{ id } = {}] = json['items'] as { id?: string }[];
     await client.ask('POST', '/api/v1/auth/logout');
+    const ended = async () =>
+      (await admin.ask('GET', '/api/v1/admin/audit?event=login.ended&actor=olga')).json['items'];
+    await expect.poll(ended, { timeout: 20_000 }).toMatchObject([{ target: id }]);
     client.cookies.set('__Host-phlix_session', secret);
     const late = await client.ask('GET', '/api/v1/account');
     expect(late).toMatchObject({ status: 401, json: { code: 'login.required' } });
@@ -296,7 +301,8 @@ describe('an admin', () => {
     await admin.askProven('POST', `${path}/resume`);
     expect(await signIn(guest, 'gina')).toMatchObject({ status: 200 });
     expect((await admin.askProven('DELETE', path)).status).toBe(204);
-    expect((await admin.ask('GET', path)).json).toMatchObject({ code: 'account.unknown' });
+    for (const gone of [path, `${path}/export`])
+      expect((await admin.ask('GET', gone)).json).toMatchObject({ code: 'account.unknown' });
     const me = await admin.ask('GET', '/api/v1/account');
     const own = `/api/v1/admin/users/${String(me.json['id'])}`;
     for (const asked of [

@@ -97,6 +97,12 @@ test('traffic is told by hour and day, and is the account’s as well', async ()
     }
   const long = await owner.ask('GET', `${path('traffic')}?by=hour&from=2020-01-01T00:00:00Z`);
   expect(long).toMatchObject({ status: 400, json: { code: 'api.malformed' } });
+  const backwards = `from=${from}&to=${new Date(Date.parse(from) - 1).toISOString()}`;
+  for (const where of [path('traffic'), '/api/v1/account/traffic'])
+    expect(await owner.ask('GET', `${where}?${backwards}`)).toMatchObject({
+      status: 400,
+      json: { code: 'api.malformed', detail: expect.stringContaining('`from` lies after `to`') },
+    });
 });
 
 test('what happened is told, and where the agent dialled from only to its owner', async () => {

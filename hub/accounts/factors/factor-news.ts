@@ -2,6 +2,7 @@
 
 import type { Audit, AuditActor, AuditEntry } from '../../audit/audit.ts';
 import type { Notice, Notices } from '../../notices/notice.ts';
+import type { Account } from '../account.ts';
 
 /** Who changes something, and from where. */
 export interface Doer {
@@ -185,11 +186,12 @@ export class FactorNews {
     this.#tell(accountId, { kind: 'account.locked-down', facts: whereOf(doer) });
   }
 
-  reset(accountId: string, reason: string, doer: Doer): void {
+  /** By name, as everything that admins do to accounts. */
+  reset({ id, username }: Pick<Account, 'id' | 'username'>, reason: string, doer: Doer): void {
     this.#counts.count('reset');
-    this.#note('admin.mfa-reset', accountId, doer, { reason });
+    this.#note('admin.mfa-reset', username, doer, { reason });
     const by = typeof doer.actor === 'string' ? doer.actor : doer.actor.name;
-    this.#tell(accountId, { kind: 'account.reset', facts: { by, ...whereOf(doer) } });
+    this.#tell(id, { kind: 'account.reset', facts: { by, ...whereOf(doer) } });
   }
 
   #note(

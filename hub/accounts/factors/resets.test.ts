@@ -203,7 +203,7 @@ describe.each(Object.entries(databaseKinds))(
 
     test('an admin takes everything: the next login enrols before anything else', async () => {
       const held = await enrolEverything();
-      await resets.resetByAdmin(robin.id, {
+      await resets.resetByAdmin(robin, {
         reason: 'phone in the sea',
         keepsSso: false,
         doer: admin,
@@ -224,7 +224,7 @@ describe.each(Object.entries(databaseKinds))(
         expect.objectContaining({
           event: 'admin.mfa-reset',
           actor: admin.actor,
-          target: robin.id,
+          target: 'robin',
           reason: 'phone in the sea',
         }),
       );
@@ -241,13 +241,13 @@ describe.each(Object.entries(databaseKinds))(
     });
 
     test('links to a provider stay where the admin wants it so', async () => {
-      await resets.resetByAdmin(robin.id, { reason: 'x', keepsSso: true, doer: admin });
+      await resets.resetByAdmin(robin, { reason: 'x', keepsSso: true, doer: admin });
       expect(elsewhere).toEqual(['tokens', 'logins']);
     });
 
     test('a reset opens an account that was locked', async () => {
       await resets.lockOut(robin.id, doer);
-      await resets.resetByAdmin(robin.id, {
+      await resets.resetByAdmin(robin, {
         reason: 'x',
         keepsSso: false,
         doer: { actor: 'host' },
@@ -263,10 +263,10 @@ describe.each(Object.entries(databaseKinds))(
       await addAdmin(robin.id, 'robin');
       const self: Doer = { actor: { id: robin.id, name: 'robin' } };
       await expect(
-        resets.resetByAdmin(robin.id, { reason: 'x', keepsSso: false, doer: self }),
+        resets.resetByAdmin(robin, { reason: 'x', keepsSso: false, doer: self }),
       ).rejects.toMatchObject({ code: 'account.last-admin' });
       expect(await rooms.factors.methodsOf(robin.id)).toContain('totp');
-      await resets.resetByAdmin(robin.id, {
+      await resets.resetByAdmin(robin, {
         reason: 'x',
         keepsSso: false,
         doer: { actor: 'host' },

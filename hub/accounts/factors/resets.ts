@@ -1,6 +1,7 @@
 // The word arrives that somebody's factors are lost or in other hands; an account leaves that nothing of the former opens.
 
 import { AccountError } from '../account-error.ts';
+import type { Account } from '../account.ts';
 import type { Doer, FactorNews } from './factor-news.ts';
 
 export interface Lockout {
@@ -66,7 +67,7 @@ export class Resets {
    * @throws AccountError account.last-admin: nobody would be left to help, were it a mistake; the host may do it
    */
   async resetByAdmin(
-    accountId: string,
+    { id: accountId, username }: Pick<Account, 'id' | 'username'>,
     {
       reason,
       keepsSso,
@@ -85,6 +86,6 @@ export class Resets {
     await elsewhere.revokeTokens(accountId);
     if (!keepsSso) await elsewhere.unlinkSso(accountId);
     await elsewhere.endLogins(accountId);
-    news.reset(accountId, reason, doer);
+    news.reset({ id: accountId, username }, reason, doer);
   }
 }

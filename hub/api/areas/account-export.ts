@@ -4,13 +4,13 @@ import { Buffer } from 'node:buffer';
 
 import { z } from '@hono/zod-openapi';
 
+import { AccountError } from '../../accounts/account-error.ts';
 import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Travel } from '../../accounts/login/travel.ts';
 import { exportOf, type PersonalRecords } from '../../accounts/export.ts';
 import { noted } from '../../accounts/noted.ts';
 import type { Audit } from '../../audit/audit.ts';
-import { notFound } from '../problem/api-error.ts';
 import { operation, type Operation } from '../operation/operation.ts';
 import type { Stream } from '../operation/reply.ts';
 import type { SignedIn } from './server-view.ts';
@@ -59,7 +59,8 @@ const another = operation({
   response: exportSchema,
   async run(caller, { params }, services: AccountExportServices) {
     const account = await services.accounts.find(params.id);
-    if (account === undefined) throw notFound('account of this id');
+    if (account === undefined)
+      throw new AccountError('account.unknown', 'there is no such account (any more)');
     return fileOf(account, caller, services);
   },
 });

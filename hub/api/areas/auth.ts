@@ -180,10 +180,11 @@ const logout = operation({
   stepUp: 'none',
   async run(caller, _input: Input<unknown, unknown, unknown>, { logins, audit }: AuthServices) {
     if (caller.kind === 'login') {
-      const { account, address, requestId } = caller;
-      await logins.end(caller.login);
+      const { account, login: ended, address, requestId } = caller;
+      await logins.end(ended);
       const actor = { id: account.id, name: account.username };
-      audit.note({ event: 'login.ended', actor, address, result: 'ok', requestId });
+      const said = { event: 'login.ended', target: ended.id, result: 'ok' } as const;
+      audit.note({ ...said, actor, address, requestId });
     }
     return reply(undefined, { cookies: [{ name: 'phlix_session', value: undefined }] });
   },

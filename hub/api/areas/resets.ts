@@ -59,7 +59,7 @@ const resetMfa = operation({
     if (account === undefined)
       throw new AccountError('account.unknown', 'there is no such account');
     const { reason, keep_sso: keepsSso } = body;
-    await resets.resetByAdmin(account.id, { reason, keepsSso, doer: doerOf(caller) });
+    await resets.resetByAdmin(account, { reason, keepsSso, doer: doerOf(caller) });
   },
 });
 

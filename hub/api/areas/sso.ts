@@ -262,7 +262,8 @@ const logout = operation({
     const { login } = caller;
     const location = (await ssoLogout.endSessionUrl(login)) ?? '/sign-in';
     await logins.end(login);
-    audit.note({ ...noted(caller), event: 'login.ended', result: 'ok', method: 'sso' });
+    const said = { event: 'login.ended', target: caller.login.id, method: 'sso' } as const;
+    audit.note({ ...noted(caller), ...said, result: 'ok' });
     return reply({ location }, { cookies: [{ name: 'phlix_session', value: undefined }] });
   },
 });

@@ -269,6 +269,11 @@ async function trafficOf(
 ) {
   const from = new Date(query.from);
   const to = query.to === undefined ? new Date() : new Date(query.to);
+  if (from > to)
+    throw new ApiError(
+      'api.malformed',
+      '`from` lies after `to`, which is now where nothing else is said: write the earlier time first.',
+    );
   if (to.getTime() - from.getTime() > longestMs[query.by])
     throw new ApiError(
       'api.malformed',
