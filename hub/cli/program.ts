@@ -19,6 +19,7 @@ import { exitCode, exitCodeOf } from './exit-code.ts';
 import { healthCommand } from './health.ts';
 import { keysCommand } from './keys.ts';
 import { localCaCommand } from './local-ca.ts';
+import { loginBlocksCommand } from './login-blocks.ts';
 import { noticesCommand } from './notices.ts';
 import { openApiCommand } from './openapi.ts';
 import { restoreCommand } from './restore.ts';
@@ -29,9 +30,13 @@ import { addTransferCommand } from './server-transfer.ts';
 import { addSwitchCommands } from './server-switches.ts';
 import { addFindingsCommand } from './server-findings.ts';
 import { serversCommand } from './servers.ts';
+import { settingsCommand } from './settings.ts';
 import { ssoCommand } from './sso.ts';
 import { tokenCommand } from './tokens.ts';
 import { usageCommand } from './usage.ts';
+import { addExportCommand } from './user-export.ts';
+import { addInvitationCommands } from './user-invitations.ts';
+import { addLoginCommands } from './user-logins.ts';
 import { userCommand } from './users.ts';
 
 /** Never rejects: what went wrong is one sentence on stderr, and the exit code. */
@@ -78,7 +83,9 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   addTransferCommand(servers, context);
   addFindingsCommand(servers, context);
   program.addCommand(addMemberCommands(addSuspensionCommands(servers, context), context));
-  program.addCommand(userCommand(context));
+  const user = addExportCommand(addInvitationCommands(userCommand(context), context), context);
+  program.addCommand(addLoginCommands(user, context, finish));
+  program.addCommand(loginBlocksCommand(context));
   program.addCommand(tokenCommand(context, finish));
   program.addCommand(certificatesCommand(context, finish));
   program.addCommand(banCommand(context, finish));
@@ -93,6 +100,7 @@ function programOf(context: CommandContext, finish: (exitCode: number) => void):
   program.addCommand(authCommand(context));
   program.addCommand(localCaCommand(context, finish));
   program.addCommand(usageCommand(context));
+  program.addCommand(settingsCommand(context));
   program.addCommand(openApiCommand(context));
   return adopt(program, context);
 }
