@@ -24,6 +24,10 @@ import { noticeOperations, type NoticeServices } from './areas/notices.ts';
 import type { Operation } from './operation/operation.ts';
 import { resetOperations, type ResetServices } from './areas/resets.ts';
 import { peopleAdminOperations, type PeopleAdminServices } from './areas/people-admin.ts';
+import {
+  serverInvitationOperations,
+  type ServerInvitationServices,
+} from './areas/server-invitations.ts';
 import { serverOperations, type ServerServices } from './areas/servers.ts';
 import { settingOperations, type SettingServices } from './areas/settings.ts';
 import { ssoOperations, type SsoServices } from './areas/sso.ts';
@@ -43,6 +47,7 @@ export type ApiServices = ServerServices &
   AccountExportServices &
   TrafficLimitServices &
   MemberServices &
+  ServerInvitationServices &
   EnrolmentTokenServices &
   DomainServices &
   CertificateServices &
@@ -75,6 +80,7 @@ export const operations: readonly Operation<ApiServices>[] = [
   ...accountExportOperations,
   ...trafficLimitOperations,
   ...memberOperations,
+  ...serverInvitationOperations,
   ...enrolmentTokenOperations,
   ...domainOperations,
   ...certificateOperations,

@@ -69,6 +69,23 @@ export interface MemberAnswer {
   readonly since: string;
 }
 
+/** To a server. */
+export interface GuestAnswer {
+  readonly id: string;
+  readonly email: string | null;
+  readonly expires_at: string;
+}
+
+export interface OpenTokenAnswer {
+  readonly id: string;
+  readonly access: 'owner' | 'admin';
+  readonly label: string | null;
+  readonly server_id: string | null;
+  readonly cidr: string | null;
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
 interface StreamAnswer {
   readonly id: string;
   readonly since: string;
@@ -140,6 +157,8 @@ export interface ServerAnswers {
   'certificates.of-server': Listed<CertificateAnswer>;
   'domains.list': Listed<DomainAnswer>;
   'members.list': Listed<MemberAnswer>;
+  'invitations.of-server': Listed<GuestAnswer>;
+  'enrolment-tokens.list': Listed<OpenTokenAnswer>;
   'usage.live': LiveAnswer;
   'usage.traffic': Listed<TrafficAnswer>;
   'usage.events': Listed<EventAnswer>;

@@ -63,6 +63,13 @@ describe('enrolment tokens that nobody has used', () => {
   });
 });
 
+test('the page where servers are added shows them, each with a way to withdraw it', async () => {
+  const { id } = partsOf(await make(olga, { label: 'attic' }));
+  const page = await olga.ask('GET', '/servers/new', { headers: { accept: 'text/html' } });
+  expect(page.text).toContain(`data-call="DELETE ${path}/${id}"`);
+  expect(page.text).toContain('Withdraw the token attic');
+});
+
 function idsOf({ json }: { json: { readonly [name: string]: unknown } }): string[] {
   return (json['items'] as { id: string }[]).map(({ id }) => id);
 }

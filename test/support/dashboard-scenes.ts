@@ -259,6 +259,17 @@ export const findings = {
   ],
 };
 
+const openToken = (change: object): object => ({
+  id: 'abcdefgh',
+  access: 'owner',
+  label: 'attic',
+  server_id: serverIdOf(1),
+  cidr: '2001:db8:1234:5678::/64',
+  created_at: ago(60 * minuteMs),
+  expires_at: ahead(6 * dayMs),
+  ...change,
+});
+
 export const answers: CannedAnswers = {
   'servers.list': { items: servers, next_cursor: null },
   'servers.show': { ...servers[0], deny_list: [] },
@@ -302,6 +313,17 @@ export const answers: CannedAnswers = {
   },
   'members.list': {
     items: [{ account_id: accountIdOf(3), username: 'kim', since: ago(20 * dayMs) }],
+  },
+  'invitations.of-server': {
+    items: [
+      { id: accountIdOf(8), email: 'lee@example.org', expires_at: ahead(5 * dayMs) },
+      { id: accountIdOf(9), email: null, expires_at: ahead(6 * dayMs) },
+    ],
+    next_cursor: null,
+  },
+  'enrolment-tokens.list': {
+    items: [openToken({}), openToken({ id: 'ijklmnop', label: null, access: 'admin' })],
+    next_cursor: null,
   },
   'users.list': {
     items: [

@@ -116,7 +116,7 @@ const remove = operation({
   },
 });
 
-const invitationSchema = z
+export const invitationSchema = z
   .object({
     id: z.uuid(),
     role: z.enum(roles),
@@ -251,7 +251,7 @@ async function requireUser(
   throw new AccountError('account.unknown', 'there is no such account (any more)');
 }
 
-function invitationJson(invitation: Invitation): z.input<typeof invitationSchema> {
+export function invitationJson(invitation: Invitation): z.input<typeof invitationSchema> {
   return {
     id: invitation.id,
     role: invitation.role,

@@ -14,17 +14,21 @@ import { form, formActions } from '../parts/form.ts';
 import { icon } from '../parts/icon.ts';
 import type { Markup } from '../parts/markup.ts';
 import { copyButton } from '../parts/secret.ts';
+import type { HubReading } from '../reading.ts';
 import { forbiddenPage } from './failures.ts';
+import { openTokensCard } from './open-tokens-card.ts';
 
 export async function newServerPage(
   context: Context<DashboardEnv>,
   caller: LoginCaller,
+  hub: HubReading,
 ): Promise<Response> {
   if (caller.account.role === 'member')
     return forbiddenPage(
       context,
       'Your account looks at servers of others. Ask an admin to make you an owner, then add your own.',
     );
+  const open = await hub.askAll('enrolment-tokens.list');
   return appPage(context, {
     title: 'Add a server',
     here: 'servers',
@@ -32,7 +36,7 @@ export async function newServerPage(
     lead: 'Three steps: make a token, paste it at home, and wait for the tick.',
     islands: ['new-server'],
     body: [
-      html`<div data-stage="ask">${askCard()}</div>`,
+      html`<div data-stage="ask">${askCard()} ${open.length > 0 && openTokensCard(open)}</div>`,
       html`<div data-stage="paste" hidden>${pasteCard()}</div>`,
       html`<div data-stage="done" hidden>${doneCard()}</div>`,
     ],

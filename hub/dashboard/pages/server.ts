@@ -64,7 +64,7 @@ export async function serverPage(
           ${alertsCard(server.id, owned.alert)}
           ${limitsCard(`/api/v1/servers/${server.id}`, owned.limits)}
         </div>`,
-        membersCard(server.id, owned.members),
+        membersCard(server.id, owned.members, owned.invited),
         account.role === 'admin' && [suspensionCard(server), transferCard(server)],
         endCard(server),
         renameDialog(server),
@@ -89,13 +89,14 @@ async function readShown(hub: HubReading, id: string) {
 
 /** What its owner sets. */
 async function readOwned(hub: HubReading, id: string) {
-  const [members, limits, alert, findings] = await Promise.all([
+  const [members, invited, limits, alert, findings] = await Promise.all([
     hub.askAll('members.list', { id }),
+    hub.askAll('invitations.of-server', { id }),
     hub.ask('usage.limits', { id }),
     hub.ask('alerts.show', { id }),
     hub.ask('findings.show', { id }),
   ]);
-  return { members, limits, alert, findings };
+  return { members, invited, limits, alert, findings };
 }
 
 function leadOf({ addresses: [address], access }: ServerInFull): string {

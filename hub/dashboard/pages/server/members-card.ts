@@ -1,4 +1,4 @@
-// Those with whom a server is shared arrive; a card leaves where they are added and removed.
+// Those with whom a server is shared arrive, and who is invited to it; a card leaves where they are added and removed.
 
 import { html } from 'hono/html';
 
@@ -10,9 +10,13 @@ import { form, formActions } from '../../parts/form.ts';
 import { itemList } from '../../parts/item-list.ts';
 import type { Markup } from '../../parts/markup.ts';
 import { day } from '../../parts/moment.ts';
-import type { MemberAnswer } from '../../server-answers.ts';
+import type { GuestAnswer, MemberAnswer } from '../../server-answers.ts';
 
-export function membersCard(serverId: string, members: readonly MemberAnswer[]): Markup {
+export function membersCard(
+  serverId: string,
+  members: readonly MemberAnswer[],
+  invited: readonly GuestAnswer[],
+): Markup {
   const call = `/api/v1/servers/${serverId}/members`;
   return card({
     title: 'Shared with',
@@ -37,6 +41,7 @@ export function membersCard(serverId: string, members: readonly MemberAnswer[]):
               }),
             })),
           ),
+      invited.length > 0 && invitedList(serverId, invited),
       dialog({
         id: 'share',
         title: 'Share this server',
@@ -52,4 +57,25 @@ export function membersCard(serverId: string, members: readonly MemberAnswer[]):
       }),
     ],
   });
+}
+
+function invitedList(serverId: string, invited: readonly GuestAnswer[]): Markup {
+  return html`<h3>Invited, and not here yet</h3>
+    ${itemList(
+      'Invitations',
+      invited.map(({ id, email, expires_at: until }) => ({
+        icon: 'mail',
+        title: email ?? 'Whoever has the link',
+        detail: html`good until ${day(new Date(until))}`,
+        actions: form({
+          call: `DELETE /api/v1/servers/${serverId}/invitations/${id}`,
+          after: 'reload',
+          said: 'The invitation is withdrawn.',
+          body: button('Withdraw', {
+            kind: 'quiet',
+            spoken: `Withdraw the invitation of ${email ?? 'whoever has the link'}`,
+          }),
+        }),
+      })),
+    )}`;
 }
