@@ -208,9 +208,11 @@ function lockDialog({ account, codesLeft }: Keeping): Markup {
       'Trusted browsers, tokens, approved devices, passkeys and the authenticator app are forgotten.',
       hasCodes
         ? `Only a recovery code opens the account again, or whoever runs this hub. You have ${codesLeft} left.`
-        : html`<strong>You have no recovery codes.</strong> Nothing that you have will open the
-            account again, only ${isAdmin ? 'another admin' : 'whoever runs this hub'}. If there is
-            time, <a href="#recovery" data-closes>make recovery codes</a> first.`,
+        : html`<p>
+            <strong>You have no recovery codes.</strong> Nothing that you have will open the account
+            again, only ${isAdmin ? 'another admin' : 'whoever runs this hub'}. If there is time,
+            <a href="#recovery" data-closes>make recovery codes</a> first.
+          </p>`,
       !hasCodes && isAdmin && 'The hub refuses it while there is no other admin to let you in.',
     ].filter((each) => each !== false),
     call: 'POST /api/v1/account/lockout',
