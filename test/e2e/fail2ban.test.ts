@@ -63,6 +63,7 @@ describe.skipIf(!hasParts('fail2ban'))('fail2ban reads auth.log', () => {
     audit.note({ ...failed, event: 'mfa.failed', address: '2001:db8::7', reason: 'totp' });
     audit.note({ ...failed, event: 'server.enrolment-denied', address: '203.0.113.8' });
     audit.note({ ...failed, event: 'token.denied', address: '203.0.113.9' });
+    audit.note({ ...failed, address: '203.0.113.11', method: 'setup', reason: 'setup' });
     // Of these nobody is to be banned: who came in, and those whose address nobody knows.
     audit.note({ ...failed, event: 'login.ok', result: 'ok', address: '203.0.113.10' });
     audit.note({ ...failed, address: undefined, target: 'ip=198.51.100.8 user="' });
@@ -74,6 +75,7 @@ describe.skipIf(!hasParts('fail2ban'))('fail2ban reads auth.log', () => {
           '2001:db8::7',
           '203.0.113.8',
           '203.0.113.9',
+          '203.0.113.11',
         ],
         missed: 2,
       });
