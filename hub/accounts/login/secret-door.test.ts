@@ -24,11 +24,18 @@ async function refused(): Promise<never> {
   throw new AccountError('account.link', 'dead');
 }
 
+async function weak(): Promise<never> {
+  throw new AccountError('account.password-weak', 'too short');
+}
+
+async function look(): Promise<string> {
+  return 'in';
+}
+
 test('lets a browser that somebody has signed in with in, though its neighbours guessed', async () => {
   const door = stage();
   for (let count = 0; count < allowed; count++)
     await expect(door.pass('reset-link', stranger, refused)).rejects.toThrow('dead');
-  const look = async (): Promise<string> => 'in';
   await expect(door.pass('reset-link', stranger, look)).rejects.toMatchObject(locked);
   await expect(
     door.pass('reset-link', { ...stranger, browser: 'planted' }, look),
@@ -38,9 +45,6 @@ test('lets a browser that somebody has signed in with in, though its neighbours 
 
 test('counts neither what opens something nor what is refused for something else', async () => {
   const door = stage();
-  const weak = async (): Promise<never> => {
-    throw new AccountError('account.password-weak', 'too short');
-  };
   for (let count = 0; count <= allowed; count++) {
     await expect(door.pass('setup', stranger, weak)).rejects.toThrow('too short');
     expect(await door.pass('setup', stranger, async () => count)).toBe(count);
