@@ -141,7 +141,7 @@ describe('without a running hub', () => {
     const { token } = await runJson('enrol-token', 'create', '--label', 'listed');
     const { id, secret } = parseEnrolmentToken(String(token));
     const listed = (await run(['enrol-token', 'list'])).stdout;
-    expect(listed).toMatch(new RegExp(`^${id}  listed  any +a new one  operator  .* ago  20`, 'm'));
+    expect(listed).toMatch(new RegExp(`^${id}  listed  any +a new one  operator  .* ago +20`, 'm'));
     expect(listed).not.toContain(secret);
     expect(await runJson('enrol-token', 'revoke', id)).toEqual({ revoked: 1 });
     expect(JSON.stringify(await runJson('enrol-token', 'list'))).not.toContain(id);

@@ -164,20 +164,6 @@ describe.skipIf(!hasParts('chromium'))('the pages about servers and for admins',
     expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
   }, 60_000);
 
-  test('a token that nobody has used is withdrawn where servers are added', async () => {
-    const { guest } = await visit(answers, looks.find(({ width }) => width === 390));
-    const { page } = guest;
-    await page.route('**/api/v1/enrolment-tokens/abcdefgh', (route) =>
-      route.fulfill({ status: 204 }),
-    );
-    await guest.open('/servers/new');
-    const asked = page.waitForRequest('**/api/v1/enrolment-tokens/abcdefgh', patience);
-    await page.getByRole('button', { name: 'Withdraw the token attic' }).click();
-    expect((await asked).method()).toBe('DELETE');
-    await page.getByText('The token is withdrawn').waitFor(patience);
-    expect([...(await guest.barriers()), ...(await guest.misfits())]).toEqual([]);
-  }, 60_000);
-
   test('a place for notices at home is added with the network that it may be in', async () => {
     const { guest } = await visit();
     const { page } = guest;

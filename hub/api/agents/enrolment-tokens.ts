@@ -131,7 +131,6 @@ const list = operation({
   query: pageQuery,
   response: listOf(openSchema),
   async run(caller, { query }, { enrolment }: EnrolmentTokenServices) {
-    const keyOf = ({ createdAt, id }: OpenToken) => [createdAt.toISOString(), id] as const;
     const open = await enrolment.listTokens(whoseOf(caller));
     // As the cursor compares them: a database orders text by its language.
     const all = open.toSorted((a, b) => compareKeys(keyOf(b), keyOf(a)));
@@ -173,6 +172,10 @@ export const enrolmentTokenOperations: readonly Operation<EnrolmentTokenServices
 /** Undefined: everybody's. */
 function whoseOf(caller: SignedIn): string | undefined {
   return isAdminHere(caller) ? undefined : caller.account.ownerId;
+}
+
+function keyOf({ createdAt, id }: OpenToken): readonly [string, string] {
+  return [createdAt.toISOString(), id];
 }
 
 function openJson(token: OpenToken, { account }: SignedIn): z.input<typeof openSchema> {
