@@ -21,6 +21,14 @@ const slab = (source: Buffer, written?: () => void): Outbound => ({
 const text = (taken: Outbound | undefined): string | undefined =>
   taken?.source.toString('latin1', taken.start, taken.end);
 
+/** A large frame. */
+function fill(outbox: Outbox): Outbound | undefined {
+  for (const letter of 'abcd') outbox.push(write(Buffer.alloc(20_000, letter)));
+  const piece = outbox.take(maxDataBytes, 0);
+  outbox.discard();
+  return piece;
+}
+
 describe('an outbox', () => {
   it('hands a lone write over as it is', () => {
     const outbox = new Outbox();
@@ -60,14 +68,6 @@ describe('an outbox', () => {
     expect(pieces.map((piece) => piece?.hasHeadroom)).toEqual([false, false, true]);
     expect(written).not.toHaveBeenCalled();
   });
-
-  /** A large frame. */
-  const fill = (outbox: Outbox): Outbound | undefined => {
-    for (const letter of 'abcd') outbox.push(write(Buffer.alloc(20_000, letter)));
-    const piece = outbox.take(maxDataBytes, 0);
-    outbox.discard();
-    return piece;
-  };
 
   it('uses the room of a large frame again once the transport gave it back, and not before', () => {
     const outbox = new Outbox();
