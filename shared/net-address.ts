@@ -107,9 +107,11 @@ export function networkAround(
 /** A set of networks. Takes canonical addresses (parseAddress). */
 export class CidrSet {
   readonly isEmpty: boolean;
+  readonly #networks: readonly Network[];
   readonly #list = new BlockList();
 
   constructor(networks: readonly Network[]) {
+    this.#networks = networks;
     this.isEmpty = networks.length === 0;
     for (const { address, prefix, family } of networks) {
       this.#list.addSubnet(address, prefix, family);
@@ -118,6 +120,16 @@ export class CidrSet {
 
   has(address: string): boolean {
     return this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+  }
+
+  /** Whether an address of `network` is in one of these. */
+  overlaps(network: Network): boolean {
+    const other = new BlockList();
+    other.addSubnet(network.address, network.prefix, network.family);
+    return (
+      this.has(network.address) ||
+      this.#networks.some(({ address, family }) => other.check(address, family))
+    );
   }
 }
 

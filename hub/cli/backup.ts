@@ -1,7 +1,6 @@
 // The wish for a backup arrives; the file leaves, encrypted, while the hub goes on, and one line about it.
 
-import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import { Command, InvalidArgumentError } from 'commander';
 
@@ -67,7 +66,7 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
   process.umask(0o077);
   const config = configOf(context);
   const lock = await lockOf(options);
-  const path = await placeOf(options.output);
+  const path = options.output === undefined ? undefined : resolve(options.output);
   const { backUp } = await import('../upkeep/backing-up.ts');
   const made = await withAudit(context, config, async ({ stores, note }) => {
     noteIdleFolder(context, config, stores);
@@ -77,23 +76,6 @@ async function backup(context: CommandContext, options: BackupOptions): Promise<
   });
   if (options.json === true) printJson(context, backupJson(made, lock));
   else context.stdout.write(textOf(made, lock ?? config.backup.lock, lock === undefined));
-}
-
-/**
- * Undefined: as the settings say. A folder that is not there is made for nobody: most often it is that of a disk which is not
- * mounted, and the backup would lie on the disk that it is to outlive.
- * @throws BackupError backup.storage
- */
-async function placeOf(output: string | undefined): Promise<string | undefined> {
-  if (output === undefined) return undefined;
-  const path = resolve(output);
-  const folder = dirname(path);
-  const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() === true) return path;
-  throw new BackupError(
-    'backup.storage',
-    `There is no folder ${folder}: mount its disk, or make it (mkdir ${folder}), and ask again.`,
-  );
 }
 
 /** A file comes to its place when it is whole, which a pipe has no way of telling. */

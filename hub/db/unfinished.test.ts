@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -14,13 +13,16 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-test('what processes that are gone left unfinished is removed, and what others are making is not', () => {
+test('what was begun and given up is removed; what others are making, or put aside, is not', () => {
   const path = join(folder.path, 'data');
-  const { pid: gone } = spawnSync('true');
-  const names = [`data.${gone}`, `data.${process.pid}`, `data.${process.ppid}`, 'data.old', 'data'];
-  for (const name of names) mkdirSync(join(folder.path, name, 'half'), { recursive: true });
-  expect(unfinishedPath(path)).toBe(`${path}.${process.pid}`);
-  expect(readdirSync(folder.path).toSorted()).toEqual(['data', `data.${process.ppid}`, 'data.old']);
+  const aside = ['data', 'data.17', 'data.20261123', 'data.old'];
+  const [abandoned, young] = ['data.making-0a', 'data.making-0b'];
+  for (const name of [...aside, abandoned, young]) {
+    mkdirSync(join(folder.path, name, 'half'), { recursive: true });
+    if (name !== young) utimesSync(join(folder.path, name), 0, 0);
+  }
+  expect(unfinishedPath(path)).toMatch(new RegExp(`^${path}\\.making-[0-9a-f]{8}$`));
+  expect(readdirSync(folder.path).toSorted()).toEqual([...aside, young].toSorted());
 });
 
 test('programs that cannot be copied whole leave nothing, and the sentence says what to do', () => {

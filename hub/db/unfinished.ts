@@ -1,16 +1,24 @@
 // A folder that is yet to be made arrives; it leaves whole, or not at all: made under a name of its own beside its place, and moved there.
 
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Removes what processes that are gone had begun and not finished, and answers where this process makes its own. */
+/** In a name that nobody gives a folder which he puts aside, such as `data.20261123`. */
+const mark = '.making-';
+
+/**
+ * Whoever makes one is done in seconds, on a slow disk in a minute. Nobody is asked whether he lives: in containers on one volume
+ * all have the same number.
+ */
+const abandonedMs = 10 * 60_000;
+
+/** Removes what was begun and given up, and answers where this process makes its own. */
 export function unfinishedPath(path: string): string {
-  const [folder, prefix] = [dirname(path), `${basename(path)}.`];
-  for (const name of readdirSync(folder)) {
-    const owner = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-    if (/^\d+$/.test(owner) && !isAnother(Number(owner))) remove(join(folder, name));
-  }
-  return `${path}.${process.pid}`;
+  const [folder, prefix] = [dirname(path), `${basename(path)}${mark}`];
+  for (const name of readdirSync(folder))
+    if (name.startsWith(prefix) && isAbandoned(join(folder, name))) remove(join(folder, name));
+  return join(folder, `${prefix}${randomBytes(4).toString('hex')}`);
 }
 
 /** Another process may have been faster; then its folder is as good as ours. */
@@ -29,13 +37,7 @@ export function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** One of our own number is gone as well: in a container every hub has the same. */
-function isAnother(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function isAbandoned(path: string): boolean {
+  const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return changed !== undefined && Date.now() - changed > abandonedMs;
 }

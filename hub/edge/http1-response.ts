@@ -66,7 +66,10 @@ export class Http1Response implements VisitorResponse {
 
   destroy(): void {
     this.isOver = true;
-    this.#writer.destroy();
+    const writer = this.#writer;
+    if (writer.socket !== null) writer.destroy();
+    // Of a pipelined answer whose turn has not come node:http forgets that it was destroyed, and would send what there is of it.
+    else writer.once('socket', (socket: Socket) => socket.destroy());
   }
 
   /** This is the connection's last answer. Its head says so, if it has not gone out yet. */

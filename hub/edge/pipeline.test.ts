@@ -22,13 +22,17 @@ async function holding(limits: Partial<EdgeLimits> = {}) {
     },
   });
   const answer = (url: string) => held.get(url)?.end(`answer to ${url}`);
+  const breakOff = (url: string) => {
+    const response = held.get(url);
+    response?.write(`half of ${url}`, () => response.destroy());
+  };
   /** Whatever was on its way to the origin before this is there behind it. */
   const settled = async () => {
     expect(await edge.raw(request('GET', '/now', 'Connection: close\r\n'))).toMatch(
       /answer to \/now\./,
     );
   };
-  return { edge, asked, answer, settled };
+  return { edge, asked, answer, breakOff, settled };
 }
 
 function request(method: string, path: string, more = ''): string {
@@ -89,6 +93,23 @@ describe('pipelined requests', () => {
     answer('/3');
     await expect.poll(() => asked.slice(3).toSorted()).toEqual(['/4', '/5']);
     socket.destroy();
+  });
+
+  it('end with the connection where an answer broke before its turn, and nothing behind it is begun', async () => {
+    const { edge, asked, answer, breakOff, settled } = await holding();
+    await using _edge = edge;
+    const socket = await edge.connect();
+    socket.write(request('GET', '/1') + request('GET', '/2') + request('DELETE', '/3'));
+    await expect.poll(() => asked.toSorted()).toEqual(['/1', '/2']);
+    breakOff('/2');
+    await settled();
+    answer('/1');
+    const text = await readToClose(socket);
+    expect(text).toContain('answer to /1');
+    expect(text).not.toContain('half');
+    await settled();
+    expect(asked).toHaveLength(2);
+    await expect.poll(() => edge.admission.counted.addresses).toBe(0);
   });
 
   it('are forgotten with their connection while they wait', async () => {

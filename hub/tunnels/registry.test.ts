@@ -128,6 +128,8 @@ test('an agent that asks whether it may come in while a later one is here is a r
     false,
     false,
   ]);
+  // A key that came in the place of the other's is no rival of it.
+  expect(tunnels.isOutranked('1', { ...loser, agentId: 'agent 2' })).toBe(false);
   expect(rivals).toEqual([['1', loser, winner]]);
   expect(winner.ended).toEqual([]);
 });

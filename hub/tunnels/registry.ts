@@ -114,8 +114,14 @@ export class Tunnels {
   /** A later process of this agent is here. Asked before a link is made, so that one that stands by costs nobody anything. */
   isOutranked(serverId: string, loser: KeyHolder): boolean {
     const winner = this.#tunnels.get(serverId)?.laterThan(loser.epoch);
-    if (winner !== undefined) this.#options.onRivals(serverId, { loser, winner });
-    return winner !== undefined;
+    if (winner === undefined) return false;
+    // Another key: the store knows which of the two is the server's, and ends the other.
+    if (winner.agentId !== loser.agentId) {
+      this.#onChange(serverId);
+      return false;
+    }
+    this.#options.onRivals(serverId, { loser, winner });
+    return true;
   }
 
   /** The gateway brings an authenticated link. */

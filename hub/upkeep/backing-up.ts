@@ -1,10 +1,12 @@
 // Settings and an open database arrive; backups leave, made when somebody asks or at their time of day, and how each went is noted.
 
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import type { Logger } from '../../shared/log.ts';
 import { version } from '../../shared/version.ts';
 import type { Audit } from '../audit/audit.ts';
+import { BackupError } from '../backup/backup-error.ts';
 import { backupName } from '../backup/backup-folder.ts';
 import { lastBackup, noteBackup } from '../backup/backup-state.ts';
 import type { Lock } from '../backup/encryption.ts';
@@ -36,6 +38,7 @@ export async function backUp(
   const lock = requireLock(wish.lock ?? config.backup.lock);
   const file = wish.path ?? join(config.backup.folder, backupName(at, by, lock.kind === 'plain'));
   try {
+    if (wish.path !== undefined) await requireFolder(dirname(wish.path));
     const made = await write(config, stores, { by, at, lock, file, makeBackup });
     await noteBackup(config.dataDir, { at, file, ok: true });
     return made;
@@ -44,6 +47,20 @@ export async function backUp(
     await noteBackup(config.dataDir, { at, file, ok: false, error: why }).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * One that somebody names and that is not there is made for nobody: most often it is that of a disk which is not mounted, and
+ * the backup would lie on the disk that it is to outlive.
+ * @throws BackupError backup.storage
+ */
+async function requireFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  throw new BackupError(
+    'backup.storage',
+    `There is no folder ${folder}: mount its disk, or make it (mkdir ${folder}), and ask again.`,
+  );
 }
 
 interface Ordered {

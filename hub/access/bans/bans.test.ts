@@ -30,7 +30,10 @@ async function open(): Promise<Bans> {
   const bans = await Bans.open({
     store,
     audit: { note: (entry) => noted.push(entry) },
-    trustedProxies: new CidrSet([parseNetwork('192.0.2.0/24')]),
+    trustedProxies: new CidrSet([
+      parseNetwork('192.0.2.0/24'),
+      parseNetwork('2001:db8:2:2::10/128'),
+    ]),
     log: silent,
     now: () => now,
   });
@@ -50,6 +53,8 @@ describe('a ban', () => {
     ['::ffff:1.2.3.4', '1.2.3.4', '1.2.3.5'],
     ['::ffff:1.2.3.0/120', '1.2.3.9', '1.2.4.9'],
     ['2001:db8:1:2::/64', '2001:db8:1:2:3::4', '2001:db8:1:3::'],
+    // The /64 of these is a trusted proxy's as well.
+    ['2001:db8:2:2::66', '2001:db8:2:2::66', '2001:db8:2:2::67'],
   ])('of %s covers %s and not %s', async (network, inside, outside) => {
     const bans = await open();
     await bans.add(wish(network));

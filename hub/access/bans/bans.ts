@@ -102,7 +102,7 @@ export class Bans {
   async add(wish: BanWish): Promise<Ban> {
     const written = parseNetwork(wish.network.trim());
     this.#refuseExempt(written);
-    const network = isBare(wish.network) ? bucketOf(written) : written;
+    const network = isBare(wish.network) ? this.#widened(written) : written;
     this.#refuse(network, wish);
     const createdAt = this.#now();
     const { actor, forMs } = wish;
@@ -173,6 +173,12 @@ export class Bans {
   }
 
   /** @throws AccessError ban.* */
+  /** A proxy may have a neighbour that is banned: then of that one alone, since firewalls take this list as it is. */
+  #widened(written: Network): Network {
+    const network = bucketOf(written);
+    return this.#options.trustedProxies.overlaps(network) ? written : network;
+  }
+
   #refuseExempt(network: Network): void {
     const text = textOf(network);
     const exemption = this.#exemption(network.address);

@@ -72,3 +72,28 @@ test('an address that waits at the sign-in waits with bearers that are new to it
   await expect(dead.requireOpen(visit)).rejects.toMatchObject(locked);
   await expect(dead.note('a token', visit, unknown)).rejects.toMatchObject(locked);
 });
+
+test('the same text ten times at once is one failure', async () => {
+  const { dead, noted, writes } = stage();
+  await Promise.all(
+    Array.from({ length: allowed }, async () => dead.note('a token', visit, unknown)),
+  );
+  expect([noted.length, writes()]).toEqual([1, 1]);
+  await dead.requireOpen(visit);
+});
+
+test('an address that goes on with ever new texts is written down once for as long as it waits', async () => {
+  const { dead, noted, later } = stage();
+  for (let count = 0; count < allowed; count++) await dead.note(newSecret(), visit, unknown);
+  const lockedLines = (): number => noted.filter(({ event }) => event === 'login.locked').length;
+  const guess = async (): Promise<void> =>
+    expect(dead.note(newSecret(), visit, unknown)).rejects.toMatchObject(locked);
+  for (let count = 0; count < 50; count++) await guess();
+  expect(lockedLines()).toBe(1);
+  const same = newSecret();
+  for (let count = 0; count < 3; count++)
+    await expect(dead.note(same, visit, unknown)).rejects.toMatchObject(locked);
+  later(30 * 24 * 60 * 60_000);
+  await dead.note(newSecret(), visit, unknown);
+  expect(lockedLines()).toBe(1);
+});

@@ -70,20 +70,30 @@ export class DeadBearers {
       return;
     }
     const { guard, limits, audit } = this.#options;
-    const { address, requestId } = visit;
-    const entry = { address, requestId, method: 'token', result: 'denied' } as const;
+    // Before anything is waited for: a program sends ten at once.
+    this.#remember(key, limits.addressWindowMs);
     const attempt = {
       visit: { ...visit, userAgent: undefined },
       stage: 'token',
       subject: undefined,
     } as const;
     const admission = await guard.admit(attempt).catch((error: unknown) => {
-      audit.note({ ...entry, event: 'login.locked' });
+      this.#repeats.delete(key);
+      this.#noteLocked(visit, error);
       throw error;
     });
     admission.fail();
-    this.#remember(key, new Date(this.#now().getTime() + limits.addressWindowMs));
-    audit.note({ ...entry, event: 'token.denied', target: tokenId, reason });
+    audit.note({ ...entryOf(visit), event: 'token.denied', target: tokenId, reason });
+  }
+
+  /** Once for as long as it lasts: whoever sends a thousand texts a second would fill the log, and no ban ends what only reads. */
+  #noteLocked(visit: BearerVisit, error: unknown): void {
+    const key = `locked ${bucketOf(visit)}`;
+    if (this.#repeatsOf(key) !== undefined) return;
+    const { limits, audit } = this.#options;
+    const lastsMs = error instanceof AccountError ? error.retryAfterMs : undefined;
+    this.#remember(key, lastsMs ?? limits.addressWindowMs);
+    audit.note({ ...entryOf(visit), event: 'login.locked' });
   }
 
   #repeatsOf(key: string): Repeats | undefined {
@@ -95,11 +105,15 @@ export class DeadBearers {
     return this.#repeats.get(key);
   }
 
-  #remember(key: string, until: Date): void {
+  #remember(key: string, forMs: number): void {
     const [oldest] = this.#repeats.keys();
     if (this.#repeats.size >= deadBearersKept && oldest !== undefined) this.#repeats.delete(oldest);
-    this.#repeats.set(key, { count: 1, until });
+    this.#repeats.set(key, { count: 1, until: new Date(this.#now().getTime() + forMs) });
   }
+}
+
+function entryOf({ address, requestId }: BearerVisit) {
+  return { address, requestId, method: 'token', result: 'denied' } as const;
 }
 
 /** The text itself is kept nowhere. */

@@ -126,7 +126,8 @@ const list = operation({
   summary: 'Enrolment tokens that can still be used, the newest first, without their text',
   description: 'Your own; an admin’s are everybody’s.',
   auth: 'owner',
-  scope: 'servers:read',
+  // No token reaches tokens.
+  scope: 'none',
   stepUp: 'none',
   query: pageQuery,
   response: listOf(openSchema),
@@ -145,7 +146,7 @@ const withdraw = operation({
   path: '/enrolment-tokens/{id}',
   summary: 'Take back an enrolment token that nobody has used',
   auth: 'owner',
-  scope: 'servers:write',
+  scope: 'none',
   stepUp: 'config',
   params: z.object({ id: z.string().regex(/^[0-9A-Za-z]{8}$/) }),
   async run(caller, { params }, { enrolment, audit }: EnrolmentTokenServices) {

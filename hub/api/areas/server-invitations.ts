@@ -19,7 +19,8 @@ const list = operation({
   path: '/servers/{id}/invitations',
   summary: 'Invitations to a server of yours that can still be used, the newest first',
   auth: 'owner',
-  scope: 'servers:read',
+  // Addresses of people: a television's token, which reads servers, has no use for them.
+  scope: 'none',
   stepUp: 'none',
   params: serverId,
   query: pageQuery,
