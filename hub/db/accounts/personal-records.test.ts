@@ -50,6 +50,9 @@ describe.each(Object.entries(databaseKinds))(
     test('is his own and nobody else’s, with what his servers moved', async () => {
       const [id, ownerId] = [randomUUIDv7(), randomUUID()];
       await opened.database.queries.execute(sql`INSERT INTO owners (id) VALUES (${ownerId})`);
+      await opened.database.queries.execute(sql`
+      INSERT INTO accounts (id, owner_id, username, key, role, state, password_hash, created_at)
+      VALUES (${id}::uuid, ${ownerId}, 'Anna', 'anna', 'owner', 'active', 'canary-hash', now())`);
       const { server } = await new TestStores(opened.database).enrol({ ownerId, label: 'mine' });
       await new TestStores(opened.database).enrol({ label: 'foreign' });
       const counted = { bytesUp: 1, bytesDown: 2, requests: [0, 1, 0, 0, 0, 0] };
@@ -59,9 +62,6 @@ describe.each(Object.entries(databaseKinds))(
         at: new Date(),
         portions: [{ serverId: server.id, ownerId, counted }],
       });
-      await opened.database.queries.execute(sql`
-      INSERT INTO accounts (id, owner_id, username, key, role, state, password_hash, created_at)
-      VALUES (${id}::uuid, ${ownerId}, 'Anna', 'anna', 'owner', 'active', 'canary-hash', now())`);
       const records = await new PostgresPersonalRecords(opened.database).of({ id, ownerId });
       expect(records['accounts']).toMatchObject([{ username: 'Anna' }]);
       expect(records['servers']).toMatchObject([{ id: server.id }]);
@@ -76,10 +76,10 @@ describe.each(Object.entries(databaseKinds))(
       const id = randomUUIDv7();
       const queries = opened.database.queries;
       await queries.execute(sql`INSERT INTO owners (id) VALUES (${id})`);
-      const { server } = await new TestStores(opened.database).enrol({ ownerId: id });
       await queries.execute(sql`
       INSERT INTO accounts (id, owner_id, username, key, role, state, created_at)
       VALUES (${id}::uuid, ${id}, 'Ben', 'ben', 'owner', 'active', now())`);
+      const { server } = await new TestStores(opened.database).enrol({ ownerId: id });
       const counted = { bytesUp: 1, bytesDown: 2, requests: [0, 1, 0, 0, 0, 0] };
       const portions = [{ serverId: server.id, ownerId: id, counted }];
       const batch = { writer: randomUUID(), sequence: 1, at: new Date(), portions };
