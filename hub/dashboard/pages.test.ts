@@ -197,11 +197,11 @@ describe('pages', () => {
   });
 
   test('say before an account is locked how many recovery codes open it again', async () => {
-    expect(await securityWith(4)).toContain('You have 4 left.');
+    expect(await securityWith(4)).toContain('You have 4 left, one less');
     const without = await securityWith(0);
     expect(without).toContain('You have no recovery codes.</strong>');
     expect(without).toContain('only whoever runs this hub.');
-    expect(without).not.toContain('A recovery code opens it.');
+    expect(without).not.toContain('A recovery code that is left opens it');
     expect(without).not.toContain('The hub refuses it');
     expect(await securityWith(0, 'admin')).toContain(
       'The hub refuses it while there is no other admin',

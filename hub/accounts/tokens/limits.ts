@@ -31,6 +31,9 @@ export const deadTokensKeptMs = 30 * dayMs;
 /** Remembered at once, so that a program that repeats itself counts as one failure: 2 MB. Each address fills ten at most. */
 export const deadBearersKept = 10_000;
 
+/** Where tokens were good lately, in memory: 1 MB. */
+export const familiarPlacesKept = 10_000;
+
 export const maxTokenNameLength = 64;
 
 export const deviceGrantLimits = {

@@ -9,8 +9,8 @@ import { AccountError } from '../account-error.ts';
 import type { Account } from '../account.ts';
 import type { LoginCaller } from '../caller.ts';
 import { mayComeFrom } from '../login/address-lists.ts';
-import { bucketOf } from '../login/guard.ts';
 import { hashOf, newSecret } from '../secret.ts';
+import { FamiliarPlaces } from './familiar-places.ts';
 import type { BearerVisit, DeadBearers, Refusal } from './dead-bearers.ts';
 import {
   deadTokensKeptMs,
@@ -52,6 +52,7 @@ export class Tokens {
   readonly #notices: Notices;
   readonly #counts: TokenCounts;
   readonly #dead: Pick<DeadBearers, 'requireFresh' | 'requireOpen' | 'note'>;
+  readonly #places = new FamiliarPlaces();
   readonly #now: () => Date;
   readonly #listeners = new Set<(id: string | undefined) => void>();
   #unwatch: (() => void) | undefined;
@@ -118,7 +119,7 @@ export class Tokens {
     const account = await this.#holders.find(token.accountId);
     if (account === undefined || account.state !== 'active')
       return { reason: 'suspended', tokenId: token.id };
-    if (!wasUsedFrom(token, from)) await this.#dead.requireOpen(from);
+    if (!this.#places.has(token, from)) await this.#dead.requireOpen(from);
     const isHere = [token, account].every(({ networks }) => mayComeFrom(networks, address));
     if (!isHere) {
       const actor = { id: account.id, name: account.username };
@@ -127,6 +128,7 @@ export class Tokens {
       this.#counts.bearer('network');
       throw wrongNetwork();
     }
+    this.#places.note(token, from);
     await this.#noteUse(token, { at: now, address });
     return {
       account,
@@ -235,11 +237,6 @@ export function makeToken(
 export function roomFor(kind: TokenKind, now: Date): TokenRoom {
   const { perAccount } = kind === 'personal' ? personalTokenLimits : deviceTokenLimits;
   return { most: perAccount, deadBefore: new Date(now.getTime() - deadTokensKeptMs) };
-}
-
-/** Failures of a neighbour shut nobody out who is in. */
-function wasUsedFrom({ lastUsedAt, lastUsedFrom }: Token, { address }: BearerVisit): boolean {
-  return lastUsedAt !== undefined && bucketOf({ address: lastUsedFrom }) === bucketOf({ address });
 }
 
 function isAlive(token: Token, now: Date): boolean {

@@ -207,7 +207,7 @@ function lockDialog({ account, codesLeft }: Keeping): Markup {
       'Every browser is signed out, this one too.',
       'Trusted browsers, tokens, approved devices, passkeys and the authenticator app are forgotten.',
       hasCodes
-        ? `Only a recovery code opens the account again, or whoever runs this hub. You have ${codesLeft} left.`
+        ? `Only a recovery code opens the account again, or whoever runs this hub. You have ${codesLeft} left, one less if you prove with one that it is you.`
         : html`<p>
             <strong>You have no recovery codes.</strong> Nothing that you have will open the account
             again, only ${isAdmin ? 'another admin' : 'whoever runs this hub'}. If there is time,
@@ -218,7 +218,7 @@ function lockDialog({ account, codesLeft }: Keeping): Markup {
     call: 'POST /api/v1/account/lockout',
     after: 'go /sign-in',
     said: hasCodes
-      ? 'Your account is locked. A recovery code opens it.'
+      ? 'Your account is locked. A recovery code that is left opens it, or whoever runs this hub.'
       : 'Your account is locked. Whoever runs this hub can open it.',
     confirm: 'Lock my account',
   });
